@@ -1,0 +1,201 @@
+"""`conf/base/sources/*.yml`: what lands, what it means and what must hold."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from lakeloop.config.section import Name, Section
+from lakeloop.statuses import Severity
+
+
+class ColumnType(StrEnum):
+    """Types a column can be declared with.
+
+    `timestamp` is an instant (text with offset or Z); `local_timestamp` is a wall-clock reading without a zone.
+    """
+
+    STRING = "string"
+    INTEGER = "integer"
+    LONG = "long"
+    DOUBLE = "double"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    TIMESTAMP = "timestamp"
+    LOCAL_TIMESTAMP = "local_timestamp"
+
+
+class Column(Section):
+    """A column of the landed files.
+
+    Attributes:
+        type: Its type.
+        description: What it means.
+        unit: Its unit, where it has one.
+    """
+
+    type: ColumnType
+    description: str = ""
+    unit: str | None = None
+
+
+class DerivedColumn(Section):
+    """A column computed from the row when it is accepted.
+
+    Attributes:
+        as_: Spark SQL expression over the landed columns and the derived columns above it.
+        type: Its type.
+        description: What it means.
+        unit: Its unit, where it has one.
+    """
+
+    as_: str = Field(alias="as", min_length=1)
+    type: ColumnType
+    description: str = ""
+    unit: str | None = None
+
+
+class Landing(Section):
+    """Where files arrive.
+
+    Attributes:
+        path: Folder, relative to the workspace, or absolute.
+        format: Format of the files.
+        pattern: Which files of the folder count.
+        null_values: Texts that stand for a missing value.
+    """
+
+    path: str
+    format: Literal["csv"] = "csv"
+    pattern: str = "*.csv"
+    null_values: tuple[str, ...] = ("", "NA")
+
+
+def _as_instant(value: Any) -> Any:
+    """A bare date or an instant without offset is read as UTC."""
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return value.replace(tzinfo=UTC)
+    return value
+
+
+Instant = Annotated[datetime, BeforeValidator(_as_instant)]
+
+
+class History(Section):
+    """How far the declared availability is trusted although the rows arrive later (initial load, simulated landing).
+
+    Attributes:
+        trusted_until: Up to this instant (UTC) the declared `available_ts` alone counts.
+    """
+
+    trusted_until: Instant
+
+
+class NotNull(Section):
+    """The columns have a value."""
+
+    rule: Literal["not_null"]
+    columns: tuple[str, ...] = Field(min_length=1)
+    severity: Severity = Severity.QUARANTINE
+
+
+class Unique(Section):
+    """No two rows agree in all these columns. The source's key is unique without being declared so."""
+
+    rule: Literal["unique"]
+    columns: tuple[str, ...] = Field(min_length=1)
+    severity: Literal[Severity.QUARANTINE] = Severity.QUARANTINE
+
+
+class Range(Section):
+    """The column lies between two bounds, both included; a missing value passes (declare `not_null` for it)."""
+
+    rule: Literal["range"]
+    column: str
+    min: float | None = None
+    max: float | None = None
+    severity: Severity = Severity.QUARANTINE
+
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError("declare min, max or both")
+        if self.min is not None and self.max is not None and not self.min <= self.max:
+            raise ValueError(f"min {self.min} is above max {self.max}")
+        return self
+
+
+class Allowed(Section):
+    """The column has one of the listed values; a missing value passes."""
+
+    rule: Literal["allowed"]
+    column: str
+    values: tuple[str, ...] = Field(min_length=1)
+    severity: Severity = Severity.QUARANTINE
+
+
+class Expression(Section):
+    """A Spark SQL condition over the row holds; a condition that is null passes."""
+
+    rule: Literal["expression"]
+    name: Name
+    that: str = Field(min_length=1)
+    severity: Severity = Severity.QUARANTINE
+
+
+Rule = Annotated[NotNull | Unique | Range | Allowed | Expression, Field(discriminator="rule")]
+
+
+def rule_name(rule: Rule) -> str:
+    """Name a rule for reasons and reports.
+
+    >>> rule_name(Range(rule="range", column="distance", min=0))
+    'range_distance'
+    """
+    match rule:
+        case NotNull() | Unique():
+            return f"{rule.rule}_{'_'.join(rule.columns)}"
+        case Range() | Allowed():
+            return f"{rule.rule}_{rule.column}"
+        case Expression():
+            return rule.name
+
+
+class Source(Section):
+    """A feed of files and the bronze table made of it.
+
+    Attributes:
+        source: Name; the table is `bronze.<source>`.
+        description: What a row is.
+        owner: Who answers for it.
+        landing: Where files arrive.
+        columns: Columns of the files.
+        derive: Columns computed from the row, in order.
+        key: Columns (landed or derived) that identify a row.
+        event_ts: Spark SQL expression of the instant the thing happened, UTC.
+        available_ts: Spark SQL expression of the instant the platform could first know it, UTC.
+        history: How far the declared availability is trusted.
+        rules: What must hold for a row.
+    """
+
+    source: Name
+    description: str = ""
+    owner: str = ""
+    landing: Landing
+    columns: dict[Name, Column] = Field(min_length=1)
+    derive: dict[Name, DerivedColumn] = Field(default_factory=dict)
+    key: tuple[str, ...] = Field(min_length=1)
+    event_ts: str
+    available_ts: str
+    history: History | None = None
+    rules: tuple[Rule, ...] = ()
+
+    @property
+    def all_columns(self) -> dict[str, ColumnType]:
+        """Landed and derived columns with their types, in order; without `event_ts` and `available_ts`."""
+        return {name: c.type for name, c in self.columns.items()} | {name: c.type for name, c in self.derive.items()}

@@ -1,0 +1,1 @@
+"""The reference project: real flights, landed month by month."""

@@ -1,0 +1,1 @@
+"""Gold feature tables: windowed aggregates and attributes over time."""

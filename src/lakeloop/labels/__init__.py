@@ -1,0 +1,1 @@
+"""The spine and its labels: pending, matured or void."""

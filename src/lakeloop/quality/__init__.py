@@ -1,0 +1,1 @@
+"""Typing of landed text, row rules, and the accounting of every row."""

@@ -1,0 +1,114 @@
+"""The closed sets of words that tables, decisions and reports use. Missing is a word of its own, never "ok"."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """What a broken row rule does."""
+
+    WARN = "warn"
+    QUARANTINE = "quarantine"
+    FAIL = "fail"
+
+
+class LookupStatus(StrEnum):
+    """How a look-up in one gold table ended for one spine row."""
+
+    OK = "OK"
+    NO_ROW = "NO_ROW"
+    NO_KEY = "NO_KEY"
+    EXPIRED = "EXPIRED"
+    STALE = "STALE"
+
+
+class LabelStatus(StrEnum):
+    """Whether a label can be used."""
+
+    PENDING = "PENDING"
+    MATURED = "MATURED"
+    VOID = "VOID"
+
+
+class Purpose(StrEnum):
+    """Why a prediction was made; only `production` counts in monitoring and performance."""
+
+    PRODUCTION = "production"
+    BACKTEST = "backtest"
+
+
+class Role(StrEnum):
+    """What an alarm on a feature means."""
+
+    CONTRACT = "contract"
+    REGIME = "regime"
+    SEASONAL = "seasonal"
+
+
+class Status(StrEnum):
+    """Whether a check could be judged at all. Only OK carries a verdict other than UNKNOWN."""
+
+    OK = "OK"
+    ABSENT_COLUMN = "ABSENT_COLUMN"
+    ALL_NULL = "ALL_NULL"
+    EMPTY_WINDOW = "EMPTY_WINDOW"
+    TOO_FEW_ROWS = "TOO_FEW_ROWS"
+    TOO_FEW_BLOCKS = "TOO_FEW_BLOCKS"
+    INSUFFICIENT_REFERENCE = "INSUFFICIENT_REFERENCE"
+    NOT_MATURED = "NOT_MATURED"
+
+
+class Verdict(StrEnum):
+    """The judgement of a check."""
+
+    STABLE = "STABLE"
+    DRIFT = "DRIFT"
+    RECORDED = "RECORDED"
+    UNKNOWN = "UNKNOWN"
+
+
+class GateStatus(StrEnum):
+    """The result of one check of the promotion gate."""
+
+    PASS = "PASS"  # noqa: S105 - a status, not a secret
+    FAIL = "FAIL"
+    WARN = "WARN"
+    INSUFFICIENT = "INSUFFICIENT"
+    NOT_APPLICABLE = "NOT_APPLICABLE"
+
+
+class Action(StrEnum):
+    """What a decision asks for, in the order of cost."""
+
+    NONE = "none"
+    NOTIFY = "notify"
+    RETRAIN = "retrain"
+
+
+class FlagKind(StrEnum):
+    """What a flag is about."""
+
+    QUALITY = "quality"
+    CONTRACT_DRIFT = "contract_drift"
+    REGIME_DRIFT = "regime_drift"
+    PREDICTION_DRIFT = "prediction_drift"
+    TARGET_DRIFT = "target_drift"
+    BIAS = "bias"
+    SKILL = "skill"
+
+
+class FlagEvent(StrEnum):
+    """What happened to a flag."""
+
+    RAISED = "raised"
+    RESOLVED = "resolved"
+    SUPERSEDED = "superseded"
+
+
+class Outcome(StrEnum):
+    """How a write or a step ended."""
+
+    WRITTEN = "WRITTEN"
+    SKIPPED = "SKIPPED"
+    EMPTY = "EMPTY"

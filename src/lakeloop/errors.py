@@ -48,7 +48,8 @@ class ConfigIssue:
 
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"
-        return f"{place}: {self.where}\n    got:     {self.got}\n    allowed: {self.allowed}\n    remedy:  {self.remedy}"
+        head = f"{place}: {self.where}"
+        return f"{head}\n    got:     {self.got}\n    allowed: {self.allowed}\n    remedy:  {self.remedy}"
 
 
 class ConfigError(LakeloopError):

@@ -30,7 +30,10 @@ def parse_duration(text: str) -> timedelta:
     match = _PATTERN.match(text)
     if match is None or int(match.group(1)) == 0:
         raise ValueError(f"{text!r} is not a duration; write {ALLOWED}")
-    return timedelta(seconds=int(match.group(1)) * _UNITS[match.group(2)])
+    try:
+        return timedelta(seconds=int(match.group(1)) * _UNITS[match.group(2)])
+    except OverflowError:
+        raise ValueError(f"{text!r} is longer than a duration can be; write {ALLOWED}") from None
 
 
 def short_name(duration: timedelta) -> str:

@@ -98,7 +98,9 @@ class FeatureTable(Section):
         for aggregate in self.aggregate:
             for window in aggregate.over:
                 if self.every is not None and window % self.every:
-                    raise ValueError(f"window {short_name(window)} is not a multiple of every: {short_name(self.every)}")
+                    raise ValueError(
+                        f"window {short_name(window)} is not a multiple of every: {short_name(self.every)}"
+                    )
         names = self.feature_names
         if len(set(names)) != len(names):
             raise ValueError("two aggregates name the same feature")

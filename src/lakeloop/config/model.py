@@ -233,6 +233,10 @@ def _parse_persistence(value: Any) -> Any:
     return value
 
 
+def _default_min_effect() -> dict[Literal["psi", "total_variation"], float]:
+    return {"psi": 0.1, "total_variation": 0.05}
+
+
 class Monitor(Section):
     """How scored data is compared with the champion's reference.
 
@@ -253,9 +257,7 @@ class Monitor(Section):
     persistence: Annotated[Persistence, BeforeValidator(_parse_persistence)] = Persistence(hits=2, windows=3)
     roles: dict[Role, tuple[str, ...]] = Field(default_factory=dict)
     level: float = Field(default=0.05, gt=0, lt=1)
-    min_effect: dict[Literal["psi", "total_variation"], float] = Field(
-        default_factory=lambda: {"psi": 0.1, "total_variation": 0.05}
-    )
+    min_effect: dict[Literal["psi", "total_variation"], float] = Field(default_factory=_default_min_effect)
     min_rows: int = Field(default=200, ge=1)
     min_blocks: int = Field(default=28, ge=2)
     reference: Duration = timedelta(days=90)
@@ -341,5 +343,3 @@ class Model(Section):
             if (metric in regression) != (self.task is Task.REGRESSION):
                 raise ValueError(f"metric {metric} does not fit the task {self.task}")
         return self
-
-

@@ -16,8 +16,11 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_strip_whitespace=True)
 
 
-def _as_duration(value: Any) -> Any:
-    return parse_duration(value) if isinstance(value, str) else value
+def _as_duration(value: Any) -> timedelta:
+    """A bare number would be taken for seconds: only text and durations pass."""
+    if isinstance(value, timedelta):
+        return value
+    return parse_duration(value if isinstance(value, str) else repr(value))
 
 
 Duration = Annotated[timedelta, BeforeValidator(_as_duration)]

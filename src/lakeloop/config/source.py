@@ -11,6 +11,9 @@ from pydantic import BeforeValidator, Field, model_validator
 from lakeloop.config.section import Name, Section
 from lakeloop.statuses import Severity
 
+TIME_COLUMNS = ("event_ts", "available_ts")
+"""Columns that every bronze row has beside those its source declares."""
+
 
 class ColumnType(StrEnum):
     """Types a column can be declared with.
@@ -74,13 +77,13 @@ class Landing(Section):
     null_values: tuple[str, ...] = ("", "NA")
 
 
-def _as_instant(value: Any) -> Any:
+def _as_instant(value: Any) -> datetime:
     """A bare date or an instant without offset is read as UTC."""
-    if isinstance(value, str):
-        value = datetime.fromisoformat(value)
-    if isinstance(value, datetime) and value.tzinfo is None:
-        return value.replace(tzinfo=UTC)
-    return value
+    try:
+        instant = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    except (TypeError, ValueError):  # a number would be taken for seconds
+        raise ValueError(f"{value!r} is not an instant; write 2014-01-01 or 2014-01-01T05:00:00Z") from None
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant
 
 
 Instant = Annotated[datetime, BeforeValidator(_as_instant)]
@@ -166,6 +169,16 @@ def rule_name(rule: Rule) -> str:
             return rule.name
 
 
+class QualityGate(Section):
+    """What a turn's bronze rows must be like as a whole.
+
+    Attributes:
+        min_rows: Least number of rows that became available in the turn; 0 for a feed that may be silent.
+    """
+
+    min_rows: int = Field(default=1, ge=0)
+
+
 class Source(Section):
     """A feed of files and the bronze table made of it.
 
@@ -181,6 +194,7 @@ class Source(Section):
         available_ts: Spark SQL expression of the instant the platform could first know it, UTC.
         history: How far the declared availability is trusted.
         rules: What must hold for a row.
+        gate: What a turn's rows must be like as a whole.
     """
 
     source: Name
@@ -194,6 +208,7 @@ class Source(Section):
     available_ts: str
     history: History | None = None
     rules: tuple[Rule, ...] = ()
+    gate: QualityGate = QualityGate()
 
     @property
     def all_columns(self) -> dict[str, ColumnType]:

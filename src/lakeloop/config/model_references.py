@@ -1,0 +1,227 @@
+"""Checks of a model against the sources, feature tables and on-demand functions it names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from lakeloop.config.columns import FeatureRef, expand_feature, matching_columns
+from lakeloop.config.expressions import at_items, column_issues, expression_issues
+from lakeloop.config.located_yaml import KeyPath, LocatedYaml, shown
+from lakeloop.config.mistakes import closest, listed, rename_remedy
+from lakeloop.config.model import Model
+from lakeloop.config.named_source import find_source
+from lakeloop.config.source import TIME_COLUMNS, ColumnType, Source
+from lakeloop.config.tree import Config
+from lakeloop.errors import ConfigIssue
+from lakeloop.on_demand.calls import parse_call
+
+PREDICTION_TS = "prediction_ts"
+"""Column of the spine that holds the instant of the prediction."""
+
+
+@dataclass(frozen=True)
+class _Scope:
+    """What a model may name.
+
+    Attributes:
+        document: The model's file.
+        model: The model.
+        spine: Source of its spine; None where that cannot be judged.
+        features: Gold features that could be found.
+        unjudged: Feature tables whose features are not known, because something about them is already reported.
+    """
+
+    document: LocatedYaml
+    model: Model
+    spine: Source | None
+    features: tuple[FeatureRef, ...]
+    unjudged: frozenset[str]
+
+    @property
+    def model_columns(self) -> tuple[str, ...]:
+        features = [feature.column for feature in self.features]
+        return tuple(dict.fromkeys([*self.model.predict.known, *self.model.on_demand, *features]))
+
+    def is_unjudged(self, name: str) -> bool:
+        """Whether a column or pattern speaks of a table that is not judged."""
+        return name.replace(".", "__", 1).partition("__")[0] in self.unjudged
+
+    def remedy(self, name: str, options: Sequence[str]) -> str:
+        """Say what to do about a name that is not there."""
+        undeclared = _undeclared(name.partition(".")[0], self) or _undeclared(name.partition(".")[2], self)
+        return undeclared or rename_remedy(name, options, "remove it, or declare it")
+
+
+def model_issues(document: LocatedYaml, model: Model, config: Config, broken: frozenset[str]) -> Iterator[ConfigIssue]:
+    """Check one model.
+
+    Args:
+        document: Its file.
+        model: The model.
+        config: The objects that are sound in themselves.
+        broken: Kind and name of those that are not; what depends on one of them is not judged.
+
+    Yields:
+        The mistakes.
+    """
+    spine, issues = find_source(document, ("predict", "from"), model.predict.from_, config, broken)
+    yield from issues
+    truth, issues = find_source(document, ("label", "from"), model.label.from_, config, broken)
+    yield from issues
+    if spine is not None:
+        yield from _spine_issues(document, model, spine)
+    if truth is not None:
+        yield from _label_issues(document, model, truth, spine)
+
+    features: dict[FeatureRef, None] = {}
+    unjudged: set[str] = set()
+    for index, pattern in enumerate(model.features):
+        found = expand_feature(pattern, config.feature_tables)
+        features.update(dict.fromkeys(found))
+        table = pattern.partition(".")[0]
+        if not found:
+            unjudged |= {table, closest(table, config.feature_tables) or table}
+            if f"feature_table:{table}" not in broken:
+                scope = _Scope(document, model, spine, (), frozenset())
+                yield _unknown_feature(scope, ("features", index), pattern, config, broken)
+        elif spine is not None:
+            yield from _entity_issues(document, ("features", index), config, table, spine)
+    scope = _Scope(document, model, spine, tuple(features), frozenset(unjudged))
+    yield from _on_demand_issues(scope)
+    yield from _pattern_issues(scope)
+
+
+def _spine_issues(document: LocatedYaml, model: Model, spine: Source) -> Iterator[ConfigIssue]:
+    of = f"source {spine.source}"
+    columns = spine.all_columns
+    yield from column_issues(document, at_items(("predict", "id"), model.predict.id), columns, of)
+    yield from column_issues(document, at_items(("predict", "known"), model.predict.known), columns, of)
+    known = [*columns, *TIME_COLUMNS]
+    yield from expression_issues(document, ("predict", "at"), model.predict.at, known, of)
+    if PREDICTION_TS in columns:
+        allowed = f"a source without a column of this name: lakeloop itself writes {PREDICTION_TS}"
+        yield document.issue(("predict", "from"), f"{of} with {PREDICTION_TS}", allowed, "rename its column")
+    closing = model.label.closes.of
+    path: KeyPath = ("label", "closes", "of")
+    yield from column_issues(document, {path: [closing]}, columns, of)
+    kind = columns.get(closing)
+    if kind is not None and kind is not ColumnType.TIMESTAMP:
+        options = [name for name, other in columns.items() if other is ColumnType.TIMESTAMP]
+        allowed = f"a column of type timestamp: {listed(options)}"
+        remedy = rename_remedy(closing, options, f"derive an instant from it in {of}")
+        yield document.issue(path, f"{closing}, a column of type {kind}", allowed, remedy)
+
+
+def _label_issues(document: LocatedYaml, model: Model, truth: Source, spine: Source | None) -> Iterator[ConfigIssue]:
+    of = f"source {truth.source}"
+    columns = truth.all_columns
+    known = [*columns, *TIME_COLUMNS]
+    yield from expression_issues(document, ("label", "as"), model.label.as_, known, of)
+    for reason, condition in model.label.void.items():
+        yield from expression_issues(document, ("label", "void", reason), condition, known, of)
+    for index, name in enumerate(model.predict.id):
+        path: KeyPath = ("predict", "id", index)
+        if name not in columns:
+            allowed = f"columns of {of} too, which holds the label: {listed(columns)}"
+            remedy = rename_remedy(name, columns, f"derive {name} in {of}, or identify rows without it")
+            yield document.issue(path, f"the column {name!r}", allowed, remedy)
+        elif spine is not None and spine.all_columns.get(name, columns[name]) is not columns[name]:
+            got = f"{name}, of type {spine.all_columns[name]} in source {spine.source} and {columns[name]} in {of}"
+            yield document.issue(path, got, "one type in both", "declare it alike in both sources")
+
+
+def _unknown_feature(scope: _Scope, path: KeyPath, pattern: str, config: Config, broken: frozenset[str]) -> ConfigIssue:
+    table, dot, _ = pattern.partition(".")
+    got = f"the feature {pattern!r}"
+    if dot and table in config.feature_tables:
+        options = [f"{table}.{name}" for name in config.feature_tables[table].feature_names]
+        return scope.document.issue(path, got, listed(options), rename_remedy(pattern, options, "correct the name"))
+    tables = sorted({*config.feature_tables, *(k.partition(":")[2] for k in broken if k.startswith("feature_table:"))})
+    allowed = f"<feature_table>.<feature> or <feature_table>.*, of {listed(tables)}"
+    if not dot and pattern in scope.model.predict.known:
+        return scope.document.issue(path, got, allowed, "remove it: a known column is a model column already")
+    undeclared = _undeclared(pattern.rpartition(".")[2], scope)
+    remedy = undeclared or rename_remedy(table, tables, f"declare it in conf/base/features/{table}.yml")
+    return scope.document.issue(path, got, allowed, remedy)
+
+
+def _undeclared(name: str, scope: _Scope) -> str | None:
+    """Explain a column of the spine's source that is not declared known; None for any other name."""
+    if scope.spine is None or name not in scope.spine.all_columns:
+        return None
+    if name in (*scope.model.predict.known, *scope.model.predict.id):
+        return None
+    return (
+        f"{name} is a column of source {scope.spine.source} that is not declared known at prediction_ts: "
+        "add it to predict.known only if its value is known by then"
+    )
+
+
+def _entity_issues(
+    document: LocatedYaml, path: KeyPath, config: Config, table: str, spine: Source
+) -> Iterator[ConfigIssue]:
+    """Check that the spine has the keys by which a feature table is looked up."""
+    declared = config.feature_tables[table]
+    source = config.sources.get(declared.from_)
+    for name in declared.entity:
+        kind = spine.all_columns.get(name)
+        if source is not None and name not in source.all_columns:
+            continue  # reported at the feature table
+        if kind is None:
+            allowed = f"tables whose entity is in source {spine.source}: {listed(spine.all_columns)}"
+            remedy = f"derive {name} in source {spine.source}, or leave the table out"
+            yield document.issue(path, f"{table}, whose entity has the column {name!r}", allowed, remedy)
+        elif source is not None and source.all_columns.get(name, kind) is not kind:
+            got = f"{name}, of type {kind} in source {spine.source} and {source.all_columns[name]} in {source.source}"
+            yield document.issue(path, got, "one type in both", "declare it alike in both sources")
+
+
+def _on_demand_issues(scope: _Scope) -> Iterator[ConfigIssue]:
+    predict = scope.model.predict
+    features = [feature.column for feature in scope.features]
+    readable = list(dict.fromkeys([*predict.known, *predict.id, PREDICTION_TS, *features]))
+    for name, text in scope.model.on_demand.items():
+        path: KeyPath = ("on_demand", name)
+        if name in readable:
+            allowed = "a name that no known, id or feature column has"
+            yield scope.document.issue(path, f"the column {name!r} a second time", allowed, "rename it", at_key=True)
+        try:
+            call = parse_call(text)
+        except ValueError as error:
+            problem, _, allowed = str(error).partition("; allowed: ")
+            allowed, _, hint = allowed.partition("; ")
+            got = f"{shown(text)}: {problem}"
+            allowed = allowed or "function(argument, ...) of an on-demand function"
+            yield scope.document.issue(path, got, allowed, hint or "write a call of this form")
+            continue
+        for column in call.columns:
+            if column not in readable and not scope.is_unjudged(column):
+                allowed = f"known columns, id columns, {PREDICTION_TS} and features: {listed(readable)}"
+                remedy = scope.remedy(column, readable)
+                yield scope.document.issue(path, f"the column {column!r}", allowed, remedy)
+
+
+def _pattern_issues(scope: _Scope) -> Iterator[ConfigIssue]:
+    model, columns = scope.model, scope.model_columns
+    named: dict[KeyPath, str] = {}
+    for index, group in enumerate(model.preprocess):
+        named.update({("preprocess", index, "columns", i): pattern for i, pattern in enumerate(group.columns)})
+    for role, patterns in model.monitor.roles.items():
+        named.update({("monitor", "roles", str(role), i): pattern for i, pattern in enumerate(patterns)})
+    for path, pattern in named.items():
+        if not matching_columns([pattern], columns) and not scope.is_unjudged(pattern):
+            got = f"{pattern!r}, which matches no model column"
+            yield scope.document.issue(path, got, f"model columns: {listed(columns)}", scope.remedy(pattern, columns))
+    taken = matching_columns([pattern for group in model.preprocess for pattern in group.columns], columns)
+    left = [column for column in columns if column not in taken]
+    if left:
+        allowed = "a group for every model column"
+        remedy = "add them to a group, or add a last group with columns: ['*']"
+        yield scope.document.issue(("preprocess",), f"no group for {listed(left)}", allowed, remedy)
+    sliceable = list(dict.fromkeys([*columns, *model.predict.id]))
+    for index, name in enumerate(model.gate.slices):
+        if name not in sliceable and not scope.is_unjudged(name):
+            allowed = f"known, id or model columns: {listed(sliceable)}"
+            remedy = scope.remedy(name, sliceable)
+            yield scope.document.issue(("gate", "slices", index), f"the column {name!r}", allowed, remedy)

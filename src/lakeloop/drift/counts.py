@@ -1,0 +1,196 @@
+"""Grouped counts: block x column x bin. All that monitoring ever takes from the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lakeloop.drift.bins import ColumnBins
+from lakeloop.errors import DistributionError
+
+COUNTS_SCHEMA: pa.Schema = pa.schema(
+    [
+        pa.field("block", pa.date32(), nullable=False),
+        pa.field("column", pa.string(), nullable=False),
+        pa.field("bin", pa.int32(), nullable=False),
+        pa.field("rows", pa.int64(), nullable=False),
+        pa.field("total", pa.float64(), nullable=False),
+    ]
+)
+"""One row per block, column and bin that holds a row. `total` is the sum of the finite values, 0 for text."""
+
+
+def count_bins(batch: pa.Table | pa.RecordBatch, bins: Sequence[ColumnBins], block_col: str) -> pa.Table:
+    """Count a batch of rows by block, column and bin.
+
+    Runs per batch inside Spark or once in process; the counts of several batches are merged by `sum_counts`.
+
+    Args:
+        batch: Rows with `block_col` and the binned columns.
+        bins: Frozen bins.
+        block_col: Column of type date that names the block (the day) of a row.
+
+    Returns:
+        A table of `COUNTS_SCHEMA`. A column that `batch` does not have gives no rows.
+
+    Raises:
+        DistributionError: If the block column is absent, not a date or null in a row, or a column binned as a number
+            holds something that is not one.
+
+    >>> days = [date(2013, 4, 1), date(2013, 4, 1), date(2013, 4, 2)]
+    >>> batch = pa.table({"day": days, "distance": [50.0, 80.0, None]})
+    >>> counts = count_bins(batch, [ColumnBins("distance", "number", edges=(100.0,))], "day")
+    >>> counts.select(["bin", "rows", "total"]).to_pydict()
+    {'bin': [0, 2], 'rows': [2, 1], 'total': [130.0, 0.0]}
+    """
+    blocks, block_of_row = _blocks(batch, block_col)
+    parts = []
+    for column in bins:
+        if column.name not in batch.schema.names:
+            continue
+        bin_of_row, values = _place(batch.column(column.name), column)
+        cell_of_row = block_of_row * column.n_bins + bin_of_row
+        n_cells = len(blocks) * column.n_bins
+        rows = np.bincount(cell_of_row, minlength=n_cells)
+        totals = np.bincount(cell_of_row, weights=values, minlength=n_cells)
+        cells = np.flatnonzero(rows)
+        parts.append(
+            pa.table(
+                {
+                    "block": pa.array(blocks[cells // column.n_bins], pa.int32()).cast(pa.date32()),
+                    "column": pa.array([column.name] * len(cells), pa.string()),
+                    "bin": pa.array(cells % column.n_bins, pa.int32()),
+                    "rows": pa.array(rows[cells], pa.int64()),
+                    "total": pa.array(totals[cells], pa.float64()),
+                },
+                schema=COUNTS_SCHEMA,
+            )
+        )
+    return pa.concat_tables(parts) if parts else COUNTS_SCHEMA.empty_table()
+
+
+def _blocks(batch: pa.Table | pa.RecordBatch, block_col: str) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    """Distinct blocks as days since 1970, and the place of each row's block among them."""
+    if block_col not in batch.schema.names:
+        raise DistributionError(block_col, "the block column is absent")
+    values = batch.column(block_col)
+    if not pa.types.is_date(values.type):
+        raise DistributionError(block_col, f"a block is a date, not {values.type}")
+    if values.null_count:
+        raise DistributionError(block_col, f"{values.null_count} rows without a block")
+    days = np.asarray(pc.cast(pc.cast(values, pa.date32()), pa.int32()).to_numpy(zero_copy_only=False), dtype=np.int32)
+    blocks, places = np.unique(days, return_inverse=True)
+    return blocks, places.astype(np.int64)
+
+
+def _place(
+    values: pa.Array | pa.ChunkedArray, column: ColumnBins
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """The bin of each row, and its value where that is a finite number, else 0."""
+    if column.kind == "category":
+        if pa.types.is_floating(values.type):
+            values = pc.if_else(pc.is_nan(values), None, values)
+        texts = pc.cast(values, pa.string())
+        known = pc.index_in(texts, value_set=pa.array(column.categories, pa.string()))
+        place = pc.fill_null(known, len(column.categories)).to_numpy(zero_copy_only=False).astype(np.int64)
+        place[pc.is_null(texts).to_numpy(zero_copy_only=False)] = column.null_bin
+        return place, np.zeros(len(place))
+    try:
+        numbers = pc.cast(values, pa.float64(), safe=False)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise DistributionError(column.name, f"binned as a number, but of type {values.type}") from error
+    number = np.array(pc.fill_null(numbers, float("nan")).to_numpy(zero_copy_only=False), dtype=np.float64)
+    place = np.searchsorted(np.asarray(column.edges, dtype=np.float64), number, side="left").astype(np.int64)
+    place[np.isnan(number)] = column.null_bin
+    return place, np.where(np.isfinite(number), number, 0.0)
+
+
+def sum_counts(counts: pa.Table) -> pa.Table:
+    """Merge counts of several batches: one row per block, column and bin, in that order.
+
+    Args:
+        counts: Rows of `COUNTS_SCHEMA`, cells in any number and order.
+
+    Returns:
+        A table of `COUNTS_SCHEMA`.
+
+    >>> cell = pa.table({"block": [date(2013, 4, 1)], "column": ["a"], "bin": [0], "rows": [2], "total": [1.5]})
+    >>> sum_counts(pa.concat_tables([cell, cell])).select(["rows", "total"]).to_pylist()
+    [{'rows': 4, 'total': 3.0}]
+    """
+    keys = ["block", "column", "bin"]
+    merged = counts.group_by(keys, use_threads=False).aggregate([("rows", "sum"), ("total", "sum")])
+    merged = merged.sort_by([(key, "ascending") for key in keys])
+    return merged.rename_columns([*keys, "rows", "total"]).cast(COUNTS_SCHEMA)
+
+
+@dataclass(frozen=True, eq=False)
+class DailyCounts:
+    """Counts laid out as arrays.
+
+    Attributes:
+        blocks: Blocks that hold a row, ascending.
+        rows: Column -> rows per block and bin, shape [n_blocks, n_bins]. Columns without any row are not in it.
+        totals: Column -> sum of the finite values per block, shape [n_blocks].
+    """
+
+    blocks: tuple[date, ...]
+    rows: Mapping[str, npt.NDArray[np.int64]]
+    totals: Mapping[str, npt.NDArray[np.float64]]
+
+
+def lay_out_daily(counts: pa.Table, bins: Sequence[ColumnBins]) -> DailyCounts:
+    """Lay out counts as one array per column.
+
+    A block in which a column has fewer rows than another one lacked the column in part of its batches: the rows that
+    are missing count as null.
+
+    Args:
+        counts: Rows of `COUNTS_SCHEMA`; columns that `bins` does not name are left out.
+        bins: The bins the counts were made with.
+
+    Returns:
+        The arrays.
+
+    Raises:
+        DistributionError: If a count lies outside the bins of its column.
+
+    >>> cell = pa.table({"block": [date(2013, 4, 1)], "column": ["a"], "bin": [0], "rows": [2], "total": [1.5]})
+    >>> lay_out_daily(cell, [ColumnBins("a", "number", edges=(1.0,))]).rows["a"].tolist()
+    [[2, 0, 0]]
+    """
+    names = np.asarray(counts.column("column").to_pylist(), dtype=object)
+    wanted = np.isin(names, [column.name for column in bins]) if len(names) else np.zeros(0, dtype=bool)
+    names = names[wanted]
+    days = counts.column("block").cast(pa.int32()).to_numpy()[wanted]
+    bin_of_cell = counts.column("bin").to_numpy()[wanted]
+    rows_of_cell = counts.column("rows").to_numpy()[wanted]
+    total_of_cell = counts.column("total").to_numpy()[wanted]
+    distinct_days, block_of_cell = np.unique(days, return_inverse=True)
+    rows: dict[str, npt.NDArray[np.int64]] = {}
+    totals: dict[str, npt.NDArray[np.float64]] = {}
+    for column in bins:
+        own = names == column.name
+        if not own.any():
+            continue
+        place = bin_of_cell[own]
+        if place.min() < 0 or place.max() >= column.n_bins:
+            raise DistributionError(column.name, f"a count lies outside its {column.n_bins} bins")
+        table = np.zeros((len(distinct_days), column.n_bins), dtype=np.int64)
+        np.add.at(table, (block_of_cell[own], place), rows_of_cell[own])
+        rows[column.name] = table
+        totals[column.name] = np.bincount(
+            block_of_cell[own], weights=total_of_cell[own], minlength=len(distinct_days)
+        ).astype(np.float64)
+    if rows:
+        most = np.max([table.sum(axis=1) for table in rows.values()], axis=0)
+        for table in rows.values():
+            table[:, -1] += most - table.sum(axis=1)
+    epoch = date(1970, 1, 1).toordinal()
+    return DailyCounts(tuple(date.fromordinal(epoch + int(day)) for day in distinct_days), rows, totals)

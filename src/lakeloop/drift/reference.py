@@ -1,0 +1,175 @@
+"""The reference: the profile of the data a champion was accepted on, day by day."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from lakeloop.config.model import Task
+from lakeloop.drift.bins import ColumnBins
+from lakeloop.drift.counts import lay_out_daily
+from lakeloop.drift.targets import TargetDay
+from lakeloop.errors import DistributionError
+
+SCORE_COLUMN = "score"
+"""Name under which the model's score is binned; a column like any other."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """What a window is compared with. Two references are equal when their JSON is.
+
+    Attributes:
+        model: The model's name.
+        task: Kind of label.
+        trained_through: Greatest availability of anything that touched the model; an aware instant.
+        bins: Frozen bins, one entry per column.
+        blocks: Days with rows, ascending.
+        counts: Column -> rows per day and bin, shape [n_blocks, n_bins]. A column without rows is not in it.
+        totals: Column -> sum of the finite values per day, shape [n_blocks].
+        targets: Labels per closed day, ascending.
+    """
+
+    model: str
+    task: Task
+    trained_through: datetime
+    bins: tuple[ColumnBins, ...]
+    blocks: tuple[date, ...]
+    counts: Mapping[str, npt.NDArray[np.int64]]
+    totals: Mapping[str, npt.NDArray[np.float64]]
+    targets: tuple[TargetDay, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.trained_through.tzinfo is None:
+            raise DistributionError("trained_through", "is an instant without offset")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Reference) and self.to_json() == other.to_json()
+
+    def __hash__(self) -> int:
+        return hash(self.to_json())
+
+    @property
+    def target_rate(self) -> float | None:
+        """Mean label over all days; None without labels."""
+        rows = sum(day.rows for day in self.targets)
+        return sum(day.label_sum for day in self.targets) / rows if rows else None
+
+    @property
+    def target_spread(self) -> float | None:
+        """Standard deviation of the daily mean labels, divisor n - 1; None below two days with labels."""
+        rates = [day.label_sum / day.rows for day in self.targets if day.rows]
+        return float(np.std(rates, ddof=1)) if len(rates) > 1 else None
+
+    def to_json(self) -> str:
+        """Write the reference as JSON with sorted keys; floats survive the round trip exactly.
+
+        Returns:
+            What `from_json` reads.
+        """
+        content: dict[str, Any] = {
+            "model": self.model,
+            "task": self.task.value,
+            "trained_through": self.trained_through.isoformat(),
+            "bins": [column.to_dict() for column in self.bins],
+            "blocks": [block.isoformat() for block in self.blocks],
+            "counts": {name: table.tolist() for name, table in self.counts.items()},
+            "totals": {name: sums.tolist() for name, sums in self.totals.items()},
+            "targets": [[day.block.isoformat(), day.rows, day.label_sum] for day in self.targets],
+        }
+        return json.dumps(content, sort_keys=True, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Reference:
+        """Read what `to_json` wrote.
+
+        Args:
+            text: The JSON.
+
+        Returns:
+            The reference.
+        """
+        content = json.loads(text)
+        return cls(
+            model=content["model"],
+            task=Task(content["task"]),
+            trained_through=datetime.fromisoformat(content["trained_through"]),
+            bins=tuple(ColumnBins.from_dict(values) for values in content["bins"]),
+            blocks=tuple(date.fromisoformat(block) for block in content["blocks"]),
+            counts={name: np.array(table, dtype=np.int64) for name, table in content["counts"].items()},
+            totals={name: np.array(sums, dtype=np.float64) for name, sums in content["totals"].items()},
+            targets=tuple(TargetDay(date.fromisoformat(day), rows, sums) for day, rows, sums in content["targets"]),
+        )
+
+
+def build_reference(
+    counts: pa.Table,
+    bins: Sequence[ColumnBins],
+    *,
+    model: str,
+    task: Task,
+    trained_through: datetime,
+    targets: Sequence[TargetDay] = (),
+    longest: timedelta | None = None,
+) -> Reference:
+    """Build the reference from the counts of the accepted data.
+
+    Args:
+        counts: Rows of `COUNTS_SCHEMA`, cells in any number and order.
+        bins: The bins they were made with; each column once.
+        model: The model's name.
+        task: Kind of label.
+        trained_through: Greatest availability of anything that touched the model; an aware instant.
+        targets: Labels per closed day, each day once.
+        longest: Keep only the days within this stretch up to the last counted day; whole days. None keeps all.
+
+    Returns:
+        The reference.
+
+    Raises:
+        DistributionError: If a column has two entries of bins, a target day appears twice, a count lies outside its
+            bins, or `trained_through` has no offset.
+
+    >>> from datetime import UTC
+    >>> from lakeloop.drift.counts import count_bins
+    >>> bins = [ColumnBins("seats", "number", edges=(100.0,))]
+    >>> rows = pa.table({"day": [date(2013, 4, 1), date(2013, 4, 1)], "seats": [50, 180]})
+    >>> reference = build_reference(
+    ...     count_bins(rows, bins, "day"), bins, model="late_arrival", task=Task.CLASSIFICATION,
+    ...     trained_through=datetime(2013, 4, 2, tzinfo=UTC), targets=[TargetDay(date(2013, 4, 1), 2, 1.0)],
+    ... )
+    >>> reference.counts["seats"].tolist(), reference.target_rate
+    ([[1, 1, 0]], 0.5)
+    >>> Reference.from_json(reference.to_json()) == reference
+    True
+    """
+    names = [column.name for column in bins]
+    if len(set(names)) != len(names):
+        raise DistributionError("bins", "a column has two entries")
+    days = [day.block for day in targets]
+    if len(set(days)) != len(days):
+        raise DistributionError("targets", "a day appears twice")
+    daily = lay_out_daily(counts, bins)
+    blocks, kept = daily.blocks, np.ones(len(daily.blocks), dtype=bool)
+    used = sorted(targets, key=lambda day: day.block)
+    if longest is not None and blocks:
+        last = max(blocks)
+        kept = np.array([last - block < longest for block in blocks])
+        used = [day for day in used if last - day.block < longest]
+    return Reference(
+        model=model,
+        task=task,
+        trained_through=trained_through,
+        bins=tuple(bins),
+        blocks=tuple(block for block, keep in zip(blocks, kept, strict=True) if keep),
+        counts={name: table[kept] for name, table in daily.rows.items()},
+        totals={name: sums[kept] for name, sums in daily.totals.items()},
+        targets=tuple(used),
+    )

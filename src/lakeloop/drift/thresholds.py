@@ -1,0 +1,176 @@
+"""How far a window may lie from the reference by chance: taken from the reference's own stretches of days."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from lakeloop.drift.bins import BinKind
+from lakeloop.drift.intervals import student_quantile
+from lakeloop.drift.statistics import Shares, stability_indices, total_variations
+
+StatisticName = Literal["psi", "total_variation"]
+
+STATISTIC_OF: dict[BinKind, StatisticName] = {"number": "psi", "category": "total_variation"}
+MAX_STRETCHES = 1000
+MIN_DISJOINT_STRETCHES = 3
+"""Stretches that have to fit into the reference side by side before their spread says anything."""
+_LEAST_EFFECT = 1e-6
+_NEVER = 1e6
+"""Cap of a bound, far above any value a statistic can take."""
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A threshold and what it was computed from.
+
+    Attributes:
+        value: The threshold, never below the least effect.
+        quantile: Quantile of the stretches' statistics at 1 - level.
+        bound: Upper prediction bound of one more stretch.
+        log_mean: Mean of the logarithms of the stretches' statistics.
+        log_deviation: Their standard deviation.
+        stretches: Number of stretches.
+        disjoint_stretches: How many fit side by side; the effective sample size.
+        kept_fraction: Share of each stretch's rows that was drawn, below 1 when the window is smaller.
+    """
+
+    value: float
+    quantile: float
+    bound: float
+    log_mean: float
+    log_deviation: float
+    stretches: int
+    disjoint_stretches: float
+    kept_fraction: float
+
+
+def compare(kind: BinKind, expected: Shares, actual: Shares) -> Shares:
+    """Compute the declared statistic of a kind of column along the last axis.
+
+    Args:
+        kind: Kind of the bins: the population stability index for numbers, total variation for categories.
+        expected: Shares, shape [..., n_bins].
+        actual: Shares, shape [..., n_bins].
+
+    Returns:
+        Statistics, shape [...].
+
+    >>> compare("category", np.array([0.5, 0.5]), np.array([0.6, 0.4])).round(2).item()
+    0.1
+    """
+    return stability_indices(expected, actual) if kind == "number" else total_variations(expected, actual)
+
+
+def reachable(kind: BinKind, expected: Shares) -> float:
+    """Find the greatest value the statistic can take: all rows of a window in one bin.
+
+    Args:
+        kind: Kind of the bins.
+        expected: Reference shares, shape [n_bins].
+
+    Returns:
+        The value; a threshold at or above it can never be crossed.
+
+    >>> reachable("category", np.array([0.9, 0.1]))
+    0.9
+    """
+    return float(compare(kind, expected, np.eye(len(expected))).max())
+
+
+def resample_threshold(
+    kind: BinKind,
+    daily: npt.NDArray[np.int64],
+    *,
+    stretch_days: int,
+    window_rows: int,
+    level: float,
+    min_effect: float,
+    column: str,
+    seed: int,
+) -> Threshold:
+    """Take a threshold from moving blocks of the reference.
+
+    Every stretch of `stretch_days` consecutive days is compared with the rest of the reference, as the window is with
+    the whole. Consecutive days keep their autocorrelation, so what counts is days, not rows. A window that holds fewer
+    rows than a stretch is compared with stretches thinned to its size.
+
+    Overlapping stretches hold little more information than the n_blocks / stretch_days disjoint ones, and an empirical
+    quantile at 1 - level needs 1 / level of those, more than a reference has. So the threshold is the greatest of
+    the least effect, the empirical quantile, and the upper bound for one more observation of a log-normal sample with
+    as many observations as disjoint stretches: exp(mean + t * deviation * sqrt(1 + 1/n)). Statistics below a tenth of
+    the least effect count as that tenth: noise there says nothing about thresholds.
+
+    Args:
+        kind: Kind of the bins.
+        daily: Rows per day and bin of the reference, shape [n_blocks, n_bins], days ascending, each with rows; at least
+            `MIN_DISJOINT_STRETCHES` times `stretch_days` days.
+        stretch_days: Days with rows in the window.
+        window_rows: Rows of the window.
+        level: Chance of a false alarm for this column, in (0, 1).
+        min_effect: Least statistic that is called drift.
+        column: The column; each draws from its own stream.
+        seed: Seed of the drawing.
+
+    Returns:
+        The threshold with its ingredients.
+
+    Source: for the blocks Kuensch, "The Jackknife and the Bootstrap for General Stationary Observations", 1989; for the
+    bound Hahn and Meeker, "Statistical Intervals", 1991, chapter 4.
+
+    >>> daily = np.array([[60, 40, 0], [40, 60, 0]] * 15)
+    >>> threshold = resample_threshold(
+    ...     "number", daily, stretch_days=2, window_rows=200, level=0.05, min_effect=0.1, column="seats", seed=0
+    ... )
+    >>> threshold.value, threshold.stretches, threshold.disjoint_stretches
+    (0.1, 29, 15.0)
+    """
+    rng = np.random.default_rng([seed, zlib.crc32(column.encode())])
+    n_blocks = len(daily)
+    starts = np.arange(n_blocks - stretch_days + 1)
+    if len(starts) > MAX_STRETCHES:
+        starts = np.sort(rng.choice(starts, MAX_STRETCHES, replace=False))
+    running = np.concatenate([np.zeros((1, daily.shape[1]), dtype=np.int64), daily.cumsum(axis=0)])
+    stretches = running[starts + stretch_days] - running[starts]
+    rest = running[-1] - stretches
+    kept_fraction = min(1.0, window_rows / float(stretches.sum(axis=1).mean()))
+    if kept_fraction < 1:
+        thinned = rng.binomial(stretches, kept_fraction)
+        stretches = np.where(thinned.sum(axis=1, keepdims=True) > 0, thinned, stretches)
+    values = compare(kind, to_shares(rest), to_shares(stretches))
+    logs = np.log(np.maximum(values, max(min_effect / 10, _LEAST_EFFECT)))
+    disjoint = n_blocks / stretch_days
+    quantile = float(np.quantile(values, 1 - level))
+    log_mean, log_deviation = float(logs.mean()), float(logs.std(ddof=1))
+    reach = student_quantile(1 - level, disjoint - 1) * math.sqrt(1 + 1 / disjoint)
+    bound = math.exp(min(log_mean + reach * log_deviation, math.log(_NEVER)))
+    return Threshold(
+        value=max(min_effect, quantile, bound),
+        quantile=quantile,
+        bound=bound,
+        log_mean=log_mean,
+        log_deviation=log_deviation,
+        stretches=len(starts),
+        disjoint_stretches=disjoint,
+        kept_fraction=kept_fraction,
+    )
+
+
+def to_shares(counts: npt.NDArray[np.int64]) -> Shares:
+    """Divide counts by their sum along the last axis.
+
+    Args:
+        counts: Rows per bin, shape [..., n_bins], at least one row in each entry.
+
+    Returns:
+        Shares, same shape.
+
+    >>> to_shares(np.array([1, 3])).tolist()
+    [0.25, 0.75]
+    """
+    return np.asarray(counts / counts.sum(axis=-1, keepdims=True))

@@ -1,0 +1,50 @@
+"""Attributes over time as a state log: the newest state known, one row per entity and instant of availability."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from lakeloop.config.feature_table import FeatureTable
+
+
+def log_attributes(
+    events: DataFrame, table: FeatureTable, last_known: DataFrame | None, built_through: datetime | None
+) -> DataFrame:
+    """Compute the rows that new events add to the state log of an attribute table.
+
+    An event that is older than what is known already changes nothing and writes no row, so `event_ts` never decreases
+    along `available_ts`. Of several events that become available at one instant the newest counts; of several with the
+    same `event_ts` the one that is last by its values, so that the answer does not depend on the order of reading.
+
+    Args:
+        events: Bronze rows that became available after `built_through`, with `event_ts` and `available_ts`.
+        table: The table's declaration.
+        last_known: Entity columns and `_known_ts`, the greatest `event_ts` of each entity's published rows; None at the
+            first build.
+        built_through: Instant up to which the log is complete; None at the first build.
+
+    Returns:
+        Entity columns, `event_ts`, `available_ts` and the attributes: at most one row per entity and `available_ts`.
+    """
+    entity = list(table.entity)
+    rows = events if built_through is None else events.where(F.col("available_ts") > F.lit(built_through))
+    for column in entity:
+        rows = rows.where(F.col(column).isNotNull())
+    names = list(table.attributes)
+    states = rows.select(
+        *entity, "event_ts", "available_ts", *(F.expr(each.as_).alias(name) for name, each in table.attributes.items())
+    )
+    newest = Window.partitionBy(*entity, "available_ts").orderBy(
+        F.col("event_ts").desc(), *(F.col(name).desc() for name in names)
+    )
+    states = states.withColumn("_rank", F.row_number().over(newest)).where("_rank = 1").drop("_rank")
+    earlier = Window.partitionBy(*entity).orderBy("available_ts").rowsBetween(Window.unboundedPreceding, -1)
+    states = states.withColumn("_before_ts", F.max("event_ts").over(earlier))
+    if last_known is not None:
+        states = states.join(last_known, entity, "left")
+        states = states.withColumn("_before_ts", F.greatest("_before_ts", "_known_ts")).drop("_known_ts")
+    newer = F.col("_before_ts").isNull() | (F.col("event_ts") >= F.col("_before_ts"))
+    return states.where(newer).drop("_before_ts")

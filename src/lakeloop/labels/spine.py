@@ -1,0 +1,48 @@
+"""The spine: rows to be trained on or scored, each with its id and its instant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from lakeloop.config.model import Predict
+
+
+def prediction_id(id_columns: Iterable[str]) -> Column:
+    """Hash a spine row's id columns.
+
+    Args:
+        id_columns: Id columns; a null is told apart from a text, and one column from the next. Instants are to be
+            given as numbers, because their text depends on the session's time zone.
+
+    Returns:
+        A text column of 32 hex digits.
+    """
+    parts = F.struct(*id_columns)
+    return F.substring(F.sha2(F.to_json(parts, {"ignoreNullFields": "false"}), 256), 1, 32)
+
+
+def make_spine(rows: DataFrame, predict: Predict, extra: Iterable[str] = ()) -> DataFrame:
+    """Make the spine from the rows of its source.
+
+    Args:
+        rows: Bronze rows of the spine's source.
+        predict: The declaration.
+        extra: Further columns that are needed: those that say when labels close, arguments of on-demand functions.
+
+    Returns:
+        `prediction_id`, `prediction_ts`, id columns, known columns and the extra ones; one row per bronze row whose
+        `available_ts` is not after its `prediction_ts`.
+    """
+    instant = F.expr(predict.at).cast("timestamp")
+    names = dict.fromkeys((*predict.id, *predict.known, *extra))
+    names.pop("prediction_ts", None)
+    instants = {name for name, kind in rows.dtypes if kind == "timestamp"}
+    hashed = rows.select("*", *(F.unix_micros(name).alias(f"_id_{name}") for name in predict.id if name in instants))
+    parts = [f"_id_{name}" if name in instants else name for name in predict.id]
+    spine = hashed.select(
+        prediction_id(parts).alias("prediction_id"), instant.alias("prediction_ts"), *names, "available_ts"
+    )
+    return spine.where(F.col("available_ts") <= F.col("prediction_ts")).drop("available_ts")

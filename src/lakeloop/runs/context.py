@@ -1,0 +1,78 @@
+"""What every step is given: the project, the lake, the registry and the logical now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pyspark.sql import SparkSession
+
+from lakeloop.config.tree import Config
+from lakeloop.session import open_session
+from lakeloop.tables import Lake
+
+if TYPE_CHECKING:
+    from lakeloop.registry import Registry
+
+
+def _silent(_: str) -> None:
+    return
+
+
+@dataclass
+class Context:
+    """The surroundings of a step; session and registry are opened when first used.
+
+    Attributes:
+        config: The project.
+        as_of: The logical now, an aware instant in UTC.
+        progress: Told what is being done, in a few words.
+    """
+
+    config: Config
+    as_of: datetime
+    progress: Callable[[str], None] = field(default=_silent)
+
+    @cached_property
+    def spark(self) -> SparkSession:
+        """The Spark session."""
+        return open_session(f"lakeloop {self.config.project.project}", self.config.project.spark)
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The tables."""
+        project = self.config.project
+        return Lake(self.spark, self.config.workspace, retention=project.retention, catalog=project.catalog)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """MLflow: imported when first used, because that takes seconds."""
+        from lakeloop.registry import Registry
+
+        return Registry(self.config.tracking_uri, self.config.project.project, self.config.workspace / "mlartifacts")
+
+    @property
+    def turn(self) -> str:
+        """Name of the unit of work: the logical now, UTC."""
+        return instant_text(self.as_of)
+
+    def at(self, as_of: datetime) -> Context:
+        """Give the same surroundings at another logical now, sharing session, lake and registry."""
+        other = Context(self.config, as_of, self.progress)
+        for name in ("spark", "lake", "registry"):
+            if name in self.__dict__:
+                other.__dict__[name] = self.__dict__[name]
+        return other
+
+
+def instant_text(instant: datetime) -> str:
+    """Write an instant the way ids and results do: ISO, UTC, `Z`.
+
+    >>> from datetime import UTC
+    >>> instant_text(datetime(2013, 5, 1, 4, tzinfo=UTC))
+    '2013-05-01T04:00:00Z'
+    """
+    return instant.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,206 @@
+"""Bronze -> gold: every feature table is brought up to the logical now, incrementally."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
+
+from lakeloop import schemas
+from lakeloop.config.feature_table import FeatureTable
+from lakeloop.errors import ConflictError, Failure
+from lakeloop.features.attributes import log_attributes
+from lakeloop.features.windows import aggregate_windows, floor_tick_of, longest_window
+from lakeloop.runs.context import Context, instant_text
+from lakeloop.runs.quality import assert_gate_passed
+from lakeloop.statuses import Outcome
+from lakeloop.tables import Commit, Lake, TableAddress, WriteIdentity
+
+JOB = "features"
+
+
+@dataclass(frozen=True)
+class FeatureBuild:
+    """What a build did for one gold table.
+
+    Attributes:
+        feature_table: The table.
+        built_through: Instant up to which it is complete, ISO, UTC.
+        rows: Rows appended.
+        outcome: WRITTEN, or SKIPPED when it was complete already.
+    """
+
+    feature_table: str
+    built_through: str
+    rows: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class FeaturesResult:
+    """What a build of all gold tables did."""
+
+    tables: tuple[FeatureBuild, ...]
+
+
+@dataclass(frozen=True)
+class BuildState:
+    """How far a gold table is built, read from its own commits.
+
+    Attributes:
+        built_through: Instant up to which it is complete.
+        spec_hash: Hash of the declaration it was built by.
+    """
+
+    built_through: datetime
+    spec_hash: str
+
+
+def build_features(context: Context) -> FeaturesResult:
+    """Bring every gold table up to the logical now.
+
+    Args:
+        context: Project, lake and logical now.
+
+    Returns:
+        Rows and `built_through` per table.
+
+    Raises:
+        QualityGateError: If the quality gate failed for this turn, or has not judged it.
+        ConflictError: If a table's declaration was changed after rows were published.
+    """
+    with context.lake.writing():
+        for source in sorted({table.from_ for table in context.config.feature_tables.values()}):
+            assert_gate_passed(context, source)
+        return FeaturesResult(tuple(_build(context, table) for table in context.config.feature_tables.values()))
+
+
+def gold_schema(table: FeatureTable, rows: DataFrame) -> StructType:
+    """Give the columns of a gold table with their meaning.
+
+    Args:
+        table: The table's declaration.
+        rows: A frame with the table's columns.
+
+    Returns:
+        The frame's schema with comments; keys and times are required.
+    """
+    meanings = {
+        "event_ts": "instant the state speaks of, UTC",
+        "available_ts": "instant from which the state was known, UTC",
+        **{name: f"key: {name}" for name in table.entity},
+        **{
+            aggregate.feature_name(statistic, window): f"{statistic} of {aggregate.of} over the trailing {window}"
+            for aggregate in table.aggregate
+            for statistic in aggregate.as_
+            for window in aggregate.over
+        },
+        **{
+            name: f"{each.description}{f' [{each.unit}]' if each.unit else ''}"
+            for name, each in table.attributes.items()
+        },
+    }
+    required = {"event_ts", "available_ts", *table.entity}
+    return StructType(
+        [schemas.column(f.name, f.dataType, meanings[f.name], required=f.name in required) for f in rows.schema.fields]
+    )
+
+
+def read_build_state(lake: Lake, address: TableAddress) -> BuildState | None:
+    """Tell how far a gold table is built; None when it was never built.
+
+    Args:
+        lake: The tables.
+        address: The gold table.
+
+    Returns:
+        The state after its last build.
+    """
+    builds: list[Commit] = [commit for commit in lake.commits(address) if commit.job == JOB]
+    if not builds:
+        return None
+    notes: Mapping[str, Any] = builds[-1].notes
+    return BuildState(datetime.fromisoformat(notes["built_through"]), notes["spec_hash"])
+
+
+def _build(context: Context, table: FeatureTable) -> FeatureBuild:
+    context.progress(f"features {table.feature_table}")
+    lake, as_of, name = context.lake, context.as_of, table.feature_table
+    address = lake.address("gold", name)
+    spec_hash = context.config.spec_hash("feature_table", name)
+    state = read_build_state(lake, address)
+    if state is not None and state.spec_hash != spec_hash:
+        raise ConflictError(
+            str(address),
+            [Failure("declaration", f"it was built as {state.spec_hash}, the file now says {spec_hash}")],
+            "published rows are never changed: give the new declaration a new feature_table name, or undo the change",
+        )
+    through = as_of if table.every is None else floor_tick_of(as_of, table.every)
+    if state is not None and state.built_through >= through:
+        _record(context, table, state.built_through)
+        return FeatureBuild(name, instant_text(state.built_through), 0, Outcome.SKIPPED)
+    since = state.built_through if state is not None else None
+    rows = _new_rows(context, table, address, since, through)
+    lake.create(
+        address,
+        gold_schema(table, rows),
+        table.description,
+        {
+            "entity": ", ".join(table.entity),
+            "time_column": "available_ts",
+            "event_time_column": "event_ts",
+            "owner": table.owner,
+            "source": table.from_,
+            "ttl": str(table.ttl or ""),
+            "every": str(table.every or ""),
+        },
+    )
+    unit = f"{name} {instant_text(since) if since else 'start'}..{instant_text(through)}"
+    notes = {"built_through": through.isoformat(), "built_from": since and since.isoformat(), "spec_hash": spec_hash}
+    written = lake.append(rows, address, WriteIdentity(JOB, unit, spec_hash), notes=notes)
+    _record(context, table, through)
+    return FeatureBuild(name, instant_text(through), written.rows, written.outcome)
+
+
+def _new_rows(
+    context: Context, table: FeatureTable, address: TableAddress, since: datetime | None, through: datetime
+) -> DataFrame:
+    lake = context.lake
+    bronze = lake.address("bronze", table.from_)
+    if table.is_windowed:
+        after = since - longest_window(table) if since is not None else None
+        return aggregate_windows(lake.read(bronze, through, after=after), table, since, through)
+    last_known = None
+    if since is not None:
+        published = lake.read(address, since)
+        last_known = published.groupBy(*table.entity).agg(F.max("event_ts").alias("_known_ts"))
+    return log_attributes(lake.read(bronze, through, after=since), table, last_known, since)
+
+
+def _record(context: Context, table: FeatureTable, through: datetime) -> None:
+    """Record the build that ended at an instant, from the gold table's own commit."""
+    lake = context.lake
+    address = lake.address("gold", table.feature_table)
+    commit = next(
+        (each for each in lake.commits(address) if each.notes.get("built_through") == through.isoformat()), None
+    )
+    if commit is None:
+        return
+    since = commit.notes["built_from"]
+    row = {
+        "feature_table": table.feature_table,
+        "built_from": datetime.fromisoformat(since) if since else None,
+        "built_through": through,
+        "rows": commit.rows,
+        "spec_hash": commit.fingerprint,
+        "gold_version": commit.version,
+        "as_of": context.as_of,
+    }
+    identity = WriteIdentity(JOB, f"record {commit.unit}", commit.fingerprint)
+    if lake.find_commit(lake.own(schemas.FEATURE_BUILDS), identity) is None:
+        lake.append_own(schemas.FEATURE_BUILDS, [row], identity)

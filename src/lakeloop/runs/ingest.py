@@ -1,0 +1,312 @@
+"""Landed files -> bronze and quarantine: admission, stream, typing, rules, and the accounting of every row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
+from pyspark.sql.types import StringType, StructField, StructType
+
+from lakeloop import schemas
+from lakeloop.config.source import ColumnType, Source
+from lakeloop.errors import AccountingError, DataContractError, Failure
+from lakeloop.landing import MALFORMED, FileStatus, LandedFile, admit_files, staged_schema
+from lakeloop.quality.accounting import Accounting
+from lakeloop.quality.rules import (
+    ACCEPTED,
+    BROKEN,
+    CLASS,
+    DUPLICATE,
+    QUARANTINED,
+    REASONS,
+    WARNINGS,
+    classify_rows,
+    judge_rows,
+)
+from lakeloop.quality.typing import RAW, type_rows
+from lakeloop.runs.context import Context
+from lakeloop.tables import Lake, TableAddress, WriteIdentity, identity_hash
+
+JOB = "ingest"
+
+
+@dataclass(frozen=True)
+class SourceIngest:
+    """What an ingest did for one source.
+
+    Attributes:
+        source: The source.
+        files_admitted: New files admitted.
+        files_refused: New files refused, with their reasons.
+        files_repeated: New files whose content was seen before.
+        rows_read: Records of the batches of this run.
+        rows_accepted: Of these, accepted.
+        rows_quarantined: Of these, quarantined.
+        rows_duplicate: Of these, exact duplicates.
+    """
+
+    source: str
+    files_admitted: int
+    files_refused: tuple[str, ...]
+    files_repeated: int
+    rows_read: int
+    rows_accepted: int
+    rows_quarantined: int
+    rows_duplicate: int
+
+
+@dataclass(frozen=True)
+class IngestResult:
+    """What an ingest did."""
+
+    sources: tuple[SourceIngest, ...]
+
+
+def ingest(context: Context) -> IngestResult:
+    """Ingest what has landed, source by source.
+
+    Args:
+        context: Project, lake and logical now.
+
+    Returns:
+        Counts per source.
+
+    Raises:
+        DataContractError: If a row breaks a rule of severity fail; nothing of its batch is written.
+        AccountingError: If a row is lost.
+    """
+    with context.lake.writing():
+        return IngestResult(tuple(_ingest_source(context, source) for source in context.config.sources.values()))
+
+
+def _ingest_source(context: Context, source: Source) -> SourceIngest:
+    context.progress(f"ingest {source.source}")
+    lake, name = context.lake, source.source
+    staging, refused = (lake.workspace / kind / name for kind in ("admitted", "refused"))
+    seen = _seen_files(lake, name)
+    found = admit_files(source, context.config.landing_path(source), staging, refused, seen)
+    if found:
+        unit = identity_hash(*((each.file, each.content_hash, each.modified_ns) for each in found))
+        rows = [_file_row(each, name, context.as_of) for each in found]
+        lake.append_own(schemas.INGESTED_FILES, rows, WriteIdentity(JOB, f"files {name} {unit}"))
+    admitted = [each for each in (*seen, *found) if each.status is FileStatus.ADMITTED]
+    before = _batches(lake, name)
+    if admitted and sum(row["files"] for row in before) < len(admitted):
+        _create_tables(lake, source)
+        _drain(context, source, staging, {each.content_hash: each.raw_rows for each in admitted})
+    batches = _batches(lake, name)
+    _assert_all_files_read(name, admitted, batches)
+    new = [row for row in batches if row["batch"] not in {each["batch"] for each in before}]
+    return SourceIngest(
+        name,
+        sum(each.status is FileStatus.ADMITTED for each in found),
+        tuple(f"{each.file}: {each.reason}" for each in found if each.status is FileStatus.REFUSED),
+        sum(each.status is FileStatus.DUPLICATE_CONTENT for each in found),
+        *(sum(row[key] for row in new) for key in ("rows_read", "rows_accepted", "rows_quarantined", "rows_duplicate")),
+    )
+
+
+def _seen_files(lake: Lake, source: str) -> list[LandedFile]:
+    address = lake.create_own(schemas.INGESTED_FILES)
+    rows = lake.read_uncut(address).where(F.col("source") == source).collect()  # bounded: one row per landed file
+    return [
+        LandedFile(
+            row["file"],
+            row["content_hash"],
+            row["size_bytes"],
+            row["modified_ns"],
+            FileStatus(row["status"]),
+            row["reason"],
+            row["raw_rows"],
+        )
+        for row in rows
+    ]
+
+
+def _file_row(found: LandedFile, source: str, as_of: datetime) -> dict[str, Any]:
+    return {
+        "source": source,
+        "file": found.file,
+        "content_hash": found.content_hash,
+        "size_bytes": found.size_bytes,
+        "modified_ns": found.modified_ns,
+        "status": found.status.value,
+        "reason": found.reason,
+        "raw_rows": found.raw_rows,
+        "as_of": as_of,
+    }
+
+
+def _batches(lake: Lake, source: str) -> list[dict[str, Any]]:
+    """Read the accounting from the commits that carry it."""
+    prefix = f"batch {source} "
+    commits = lake.commits(lake.own(schemas.INGESTED_BATCHES))
+    return [{"batch": each.unit, **each.notes} for each in commits if each.unit.startswith(prefix)]
+
+
+def _assert_all_files_read(source: str, admitted: Sequence[LandedFile], batches: Sequence[dict[str, Any]]) -> None:
+    rows, read = sum(each.raw_rows for each in admitted), sum(row["rows_read"] for row in batches)
+    files, files_read = len(admitted), sum(row["files"] for row in batches)
+    if (rows, files) != (read, files_read):
+        raise AccountingError(
+            f"source {source}",
+            [Failure("files", f"{files} files with {rows} rows admitted, {files_read} with {read} rows ingested")],
+            "report this: an admitted file was not read; its staged copy is under admitted/",
+        )
+
+
+def bronze_schema(source: Source) -> StructType:
+    """Give the columns of a bronze table, with their meaning.
+
+    Args:
+        source: The source's declaration.
+
+    Returns:
+        Landed columns (a local reading stays text), derived columns, and what every bronze table has.
+    """
+    fields: list[StructField] = []
+    for name, kind in source.all_columns.items():
+        declared = source.columns.get(name) or source.derive[name]
+        unit = f" [{declared.unit}]" if declared.unit else ""
+        fields.append(schemas.column(name, _spark_type(kind), f"{declared.description}{unit}"))
+    return StructType([*fields, *schemas.BRONZE_COLUMNS])
+
+
+def _spark_type(kind: ColumnType) -> Any:
+    return {
+        ColumnType.STRING: schemas.TEXT,
+        ColumnType.INTEGER: schemas.INT,
+        ColumnType.LONG: schemas.LONG,
+        ColumnType.DOUBLE: schemas.DOUBLE,
+        ColumnType.BOOLEAN: schemas.TRUTH,
+        ColumnType.DATE: schemas.DATE,
+        ColumnType.TIMESTAMP: schemas.INSTANT,
+        ColumnType.LOCAL_TIMESTAMP: schemas.TEXT,
+    }[kind]
+
+
+def _quarantine_schema(source: Source) -> StructType:
+    texts = [
+        schemas.column(name, schemas.TEXT, f"as landed: {declared.description}")
+        for name, declared in source.columns.items()
+    ]
+    malformed = schemas.column(MALFORMED, StringType(), "text of a record with another number of fields")
+    return StructType([*texts, malformed, *schemas.QUARANTINE_COLUMNS])
+
+
+def _create_tables(lake: Lake, source: Source) -> None:
+    keys = {"key": ", ".join(source.key), "time_column": "available_ts", "owner": source.owner}
+    lake.create(lake.address("bronze", source.source), bronze_schema(source), source.description, keys)
+    description = f"Rows of {source.source} that broke a rule, as landed."
+    lake.create(lake.address("quarantine", source.source), _quarantine_schema(source), description)
+    lake.create_own(schemas.INGESTED_BATCHES)
+
+
+def _drain(context: Context, source: Source, staging: Path, raw_rows: dict[str, int]) -> None:
+    """Run the stream over everything staged, then stop."""
+    lake, as_of = context.lake, context.as_of
+    schema = from_arrow_schema(staged_schema(source))
+    stream = context.spark.readStream.schema(schema).parquet(str(staging))
+    failures: list[Exception] = []
+
+    def write_batch(batch: DataFrame, batch_id: int) -> None:
+        try:
+            _write_batch(lake, source, batch, batch_id, as_of, raw_rows)
+        except Exception as failure:
+            failures.append(failure)  # the stream would wrap it in its own trace
+            raise
+
+    query = (
+        stream.writeStream.foreachBatch(write_batch)
+        .option("checkpointLocation", str(lake.workspace / "checkpoints" / JOB / source.source))
+        .trigger(availableNow=True)
+        .queryName(f"{JOB} {source.source}")
+        .start()
+    )
+    try:
+        query.awaitTermination()
+    except Exception as stopped:
+        if failures:
+            raise failures[0] from stopped
+        raise
+
+
+def _write_batch(
+    lake: Lake, source: Source, batch: DataFrame, batch_id: int, as_of: datetime, raw_rows: dict[str, int]
+) -> None:
+    bronze, quarantine = lake.address("bronze", source.source), lake.address("quarantine", source.source)
+    files = sorted(row[0] for row in batch.select("_content_hash").distinct().collect())  # bounded: one per file
+    if not files:
+        return
+    identity = WriteIdentity(JOB, f"batch {source.source} {identity_hash(*files)}")
+    classified = _classify(lake, source, batch, bronze, identity, as_of)
+    counts = classified.groupBy(CLASS).agg(
+        F.count(F.lit(1)).alias("rows"),
+        F.sum(F.when(F.size(WARNINGS) > 0, 1).otherwise(0)).alias("warned"),
+        F.max(F.array_join(BROKEN, ", ")).alias("broken"),
+    )
+    by_class: dict[str, Row] = {row[CLASS]: row for row in counts.collect()}  # bounded: one row per class
+    broken = sorted({row["broken"] for row in by_class.values() if row["broken"]})
+    if broken:
+        raise DataContractError(
+            f"source {source.source}",
+            [Failure(rule, "broken by at least one row of this batch") for rule in broken],
+            "mend the file and let it land again, or lower the rule's severity; nothing of the batch was written",
+        )
+
+    def rows_of(kind: str) -> int:
+        return int(by_class[kind]["rows"]) if kind in by_class else 0
+
+    bronze_columns = bronze_schema(source).fieldNames()
+    stamped = classified.withColumns({"_batch_id": F.lit(batch_id).cast("long"), "_ingested_ts": F.current_timestamp()})
+    landed = {name: F.col(f"{RAW}.{name}") for name, each in source.columns.items() if each.type == "local_timestamp"}
+    accepted = stamped.where(F.col(CLASS) == ACCEPTED).withColumns(landed).select(*bronze_columns)
+    written = lake.append(accepted, bronze, identity, expect_rows=rows_of(ACCEPTED))
+    rejected = stamped.where(F.col(CLASS) == QUARANTINED).select(
+        *(F.col(f"{RAW}.{name}").alias(name) for name in source.columns),
+        MALFORMED,
+        REASONS,
+        F.lit(as_of).alias("as_of"),
+        *("_batch_id", "_source_file", "_source_row", "_ingested_ts"),
+    )
+    kept = lake.append(rejected, quarantine, identity, expect_rows=rows_of(QUARANTINED))
+    accounting = Accounting(
+        source.source, sum(raw_rows[each] for each in files), written.rows, kept.rows, rows_of(DUPLICATE)
+    )
+    accounting.assert_nothing_lost()
+    warned = int(by_class[ACCEPTED]["warned"]) if ACCEPTED in by_class else 0
+    _record(lake, accounting, len(files), warned, batch_id, as_of, identity)
+
+
+def _classify(
+    lake: Lake, source: Source, batch: DataFrame, bronze: TableAddress, identity: WriteIdentity, as_of: datetime
+) -> DataFrame:
+    judged = judge_rows(type_rows(batch, source, as_of), source)
+    done = lake.find_commit(bronze, identity)
+    # A rerun judges against what was there before this very batch, so that it judges alike.
+    before = lake.read_uncut(bronze, version=None if done is None else done.version - 1)
+    return classify_rows(judged, before if lake.commits(bronze) else None, source)
+
+
+def _record(
+    lake: Lake, accounting: Accounting, files: int, warned: int, batch_id: int, as_of: datetime, identity: WriteIdentity
+) -> None:
+    row = {
+        "source": accounting.source,
+        "batch_id": batch_id,
+        "files": files,
+        "rows_read": accounting.rows_read,
+        "rows_accepted": accounting.rows_accepted,
+        "rows_quarantined": accounting.rows_quarantined,
+        "rows_duplicate": accounting.rows_duplicate,
+        "rows_superseded": accounting.rows_superseded,
+        "rows_warned": warned,
+    }
+    notes = {key: value for key, value in row.items() if key not in ("source", "batch_id")}
+    lake.append_own(schemas.INGESTED_BATCHES, [{**row, "as_of": as_of}], identity, notes=notes)

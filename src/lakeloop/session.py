@@ -1,0 +1,97 @@
+"""The Spark session: the one in force, or a local one with the settings this project needs.
+
+Settings in code win over those given to spark-submit, so a setting is made only where nobody made it before.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from lakeloop.delta_jars import EXCLUDES, installed_jars, package_coordinates, spark_home
+from lakeloop.errors import EnvironmentProblemError, Failure
+
+_DELTA: dict[str, str] = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+}
+
+_LOCAL: dict[str, str] = {
+    # All instants are UTC; a session in another zone still gives the same tables, but prints other texts.
+    "spark.sql.session.timeZone": "UTC",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.sql.shuffle.partitions": "4",
+    # A Delta log of a laptop has a few hundred actions; the default of 50 partitions costs seconds per table.
+    "spark.databricks.delta.snapshotPartitions": "2",
+    # VACUUM and file listing with the default parallelism took 77 s on a small table, 3 s with this.
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+}
+
+
+def open_session(app: str, settings: Mapping[str, str | int | bool]) -> SparkSession:
+    """Open the Spark session.
+
+    A session that is already active (a notebook, Databricks), or a Connect server named by `SPARK_REMOTE`, is used as
+    it is. Under spark-submit only settings that nobody made are added. Otherwise a local session is started.
+
+    Args:
+        app: Name shown by Spark.
+        settings: The project's settings, used where the session has none of its own.
+
+    Returns:
+        The session.
+
+    Raises:
+        EnvironmentProblemError: If Java does not start.
+    """
+    active = SparkSession.getActiveSession()
+    if active is not None:
+        return active
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # workers would take python3 from the PATH
+    if "SPARK_REMOTE" in os.environ:
+        return SparkSession.builder.appName(app).getOrCreate()
+    wanted = {**_LOCAL, **{key: _text(value) for key, value in settings.items()}, **_DELTA}
+    if len(installed_jars(spark_home())) < 2:
+        wanted["spark.jars.packages"] = package_coordinates()
+        wanted["spark.jars.excludes"] = ",".join(EXCLUDES)
+    submitted = _submitted_settings()
+    builder: Any = SparkSession.builder.appName(app)
+    if "spark.master" not in submitted:
+        builder = builder.master(wanted.pop("spark.master", "local[*]"))
+    for key, value in wanted.items():
+        if key not in submitted:
+            builder = builder.config(key, value)
+    try:
+        session: SparkSession = builder.getOrCreate()
+    except Exception as failure:
+        if type(failure).__name__ not in {"PySparkRuntimeError", "FileNotFoundError", "Py4JJavaError"}:
+            raise
+        first = str(failure).splitlines()[0] if str(failure) else type(failure).__name__
+        raise EnvironmentProblemError(
+            "Spark", [Failure("session", first)], "check `java -version` (17 or newer) and the settings in project.yml"
+        ) from failure
+    if "spark.log.level" not in submitted and not submitted:
+        session.sparkContext.setLogLevel("ERROR")
+    return session
+
+
+def _text(value: str | int | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _submitted_settings() -> dict[str, str]:
+    """Read what spark-submit was given; empty when Python starts Spark itself."""
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:
+        return {}
+    from pyspark import SparkConf, SparkContext
+
+    SparkContext._ensure_initialized()
+    return dict(SparkConf().getAll())

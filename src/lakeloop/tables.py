@@ -1,0 +1,478 @@
+"""The only module that reads or writes Delta tables, and the one place that cuts time.
+
+Every append carries an identity. Delta drops a second append of the same identity; the commit that carries it is read
+back, so that a caller learns whether rows were written, were there already, or are missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
+
+from lakeloop.errors import AccountingError, BusyError, ConflictError, Failure, NotReadyError
+from lakeloop.schemas import TableSchema
+from lakeloop.statuses import Outcome
+
+
+@dataclass(frozen=True)
+class TableAddress:
+    """Where a table is.
+
+    Attributes:
+        layer: `bronze`, `gold`, `ops`, ...
+        name: Name inside the layer.
+        location: Folder of the workspace, or the name of the catalog.
+        in_catalog: Whether `location` is a catalog.
+    """
+
+    layer: str
+    name: str
+    location: str
+    in_catalog: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.layer}.{self.name}"
+
+    @property
+    def sql(self) -> str:
+        """The table's name in SQL.
+
+        >>> TableAddress("gold", "weather", "/data/ws").sql
+        'delta.`/data/ws/gold/weather`'
+        >>> TableAddress("gold", "weather", "main", in_catalog=True).sql
+        '`main`.`gold`.`weather`'
+        """
+        if self.in_catalog:
+            return f"`{self.location}`.`{self.layer}`.`{self.name}`"
+        return f"delta.`{self.path}`"
+
+    @property
+    def path(self) -> str:
+        """The table's folder; only of a table on a path."""
+        return f"{self.location}/{self.layer}/{self.name}"
+
+
+@dataclass(frozen=True)
+class WriteIdentity:
+    """What makes a write the same write.
+
+    Attributes:
+        job: Job that writes.
+        unit: Unit of work: a turn, a batch, a training set.
+        fingerprint: Hash of what the rows are made from; the same unit with another one is a conflict.
+    """
+
+    job: str
+    unit: str
+    fingerprint: str = ""
+
+    def app_id(self, address: TableAddress) -> str:
+        """Name the write for Delta."""
+        return identity_hash("write", self.job, str(address), self.unit, self.fingerprint)
+
+
+def identity_hash(*parts: object) -> str:
+    """Hash parts into an id.
+
+    Args:
+        parts: Anything JSON can hold; their order counts.
+
+    Returns:
+        The first 32 hex digits of the SHA-256 of their JSON.
+
+    >>> identity_hash("late_arrival", 1) == identity_hash("late_arrival", 1)
+    True
+    """
+    return hashlib.sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit that lakeloop made, read back from the table's history.
+
+    Attributes:
+        version: Delta version.
+        app_id: Identity of the write.
+        job: Job that wrote.
+        unit: Unit of work.
+        fingerprint: Fingerprint of its inputs.
+        rows: Rows written.
+        notes: What the job recorded with the commit.
+    """
+
+    version: int
+    app_id: str
+    job: str
+    unit: str
+    fingerprint: str
+    rows: int
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class WriteResult:
+    """How an append ended.
+
+    Attributes:
+        outcome: WRITTEN, or SKIPPED when the same write was there already.
+        rows: Rows of the commit, whichever call made it.
+        version: Its Delta version.
+        notes: What was recorded with the commit.
+    """
+
+    outcome: Outcome
+    rows: int
+    version: int
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Lake:
+    """The Delta tables of one workspace.
+
+    Args:
+        spark: The session.
+        workspace: Absolute folder of the workspace.
+        retention: How long versions stay readable.
+        catalog: Catalog that holds the tables; without it they live below the workspace.
+    """
+
+    def __init__(
+        self, spark: SparkSession, workspace: Path, *, retention: timedelta, catalog: str | None = None
+    ) -> None:
+        self.spark = spark
+        self.workspace = workspace
+        self._retention = retention
+        self._catalog = catalog
+        self._commits: dict[TableAddress, list[Commit]] = {}
+
+    def address(self, layer: str, name: str) -> TableAddress:
+        """Name a table of this workspace."""
+        if self._catalog is not None:
+            return TableAddress(layer, name, self._catalog, in_catalog=True)
+        return TableAddress(layer, name, str(self.workspace))
+
+    def own(self, table: TableSchema) -> TableAddress:
+        """Name one of the lake's own tables."""
+        return self.address(table.layer, table.name)
+
+    @contextmanager
+    def writing(self, *, wait_seconds: float = 30.0) -> Iterator[None]:
+        """Hold the workspace for a job that writes; local file systems are not safe for several writers.
+
+        Args:
+            wait_seconds: How long to wait for another job.
+
+        Yields:
+            Nothing; the workspace is held meanwhile. The holder may enter again.
+
+        Raises:
+            BusyError: If another job still holds the workspace.
+        """
+        self.workspace.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.workspace / ".lakeloop.lock", timeout=wait_seconds, is_singleton=True)
+        try:
+            lock.acquire()
+        except Timeout as held:
+            raise BusyError(
+                str(self.workspace),
+                [Failure("lock", f"another job has held it for {wait_seconds:g} seconds")],
+                "wait for the other job, or end it; the lock goes with its process",
+            ) from held
+        try:
+            yield
+        finally:
+            lock.release()
+
+    # --- existence and creation -------------------------------------------------------------------------------------
+
+    def exists(self, address: TableAddress) -> bool:
+        """Tell whether a table is there."""
+        if not address.in_catalog:
+            return (Path(address.path) / "_delta_log").is_dir()
+        return bool(self.spark.catalog.tableExists(address.sql))
+
+    def create(
+        self, address: TableAddress, columns: StructType, description: str, properties: Mapping[str, str] | None = None
+    ) -> None:
+        """Create a table where it is missing, readable by every Delta reader.
+
+        Args:
+            address: The table.
+            columns: Its columns; comments come from the fields' metadata.
+            description: What a row is.
+            properties: More table properties: keys, time column, owner.
+        """
+        if self.exists(address):
+            return
+        days = max(1, int(self._retention.total_seconds() // 86400))
+        settings = {
+            # Plain reader features, set although they are the defaults here: other platforms may switch them on.
+            "delta.enableDeletionVectors": "false",
+            "delta.columnMapping.mode": "none",
+            "delta.checkpointPolicy": "classic",
+            "delta.logRetentionDuration": f"interval {days} days",
+            "delta.deletedFileRetentionDuration": f"interval {days} days",
+            **{f"lakeloop.{key}": value for key, value in (properties or {}).items()},
+        }
+        rendered = ", ".join(f"{_literal(key)} = {_literal(value)}" for key, value in settings.items())
+        fields = ", ".join(
+            f"`{f.name}` {f.dataType.simpleString()}{'' if f.nullable else ' NOT NULL'}"
+            f" COMMENT {_literal((f.metadata or {}).get('comment', ''))}"
+            for f in columns.fields
+        )
+        self._run_create(
+            f"CREATE TABLE IF NOT EXISTS {address.sql} ({fields}) USING DELTA "
+            f"COMMENT {_literal(description)} TBLPROPERTIES ({rendered})"
+        )
+
+    def _run_create(self, statement: str) -> None:
+        self.spark.sql(statement)
+
+    def create_own(self, table: TableSchema) -> TableAddress:
+        """Create one of the lake's own tables where it is missing."""
+        address = self.own(table)
+        self.create(address, table.columns, f"One row per {table.grain}.", {"time_column": table.cut_by})
+        return address
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    def read(
+        self,
+        address: TableAddress,
+        as_of: datetime,
+        *,
+        by: str = "available_ts",
+        after: datetime | None = None,
+        version: int | None = None,
+    ) -> DataFrame:
+        """Read what was known at an instant.
+
+        Args:
+            address: The table.
+            as_of: Rows with `by` after this instant are cut off.
+            by: Column that says when a row became known.
+            after: Rows with `by` at or before this instant are cut off too.
+            version: Delta version to read; the newest without it.
+
+        Returns:
+            The rows with `after < by <= as_of`.
+
+        Raises:
+            NotReadyError: If the table does not exist.
+        """
+        rows = self.read_uncut(address, version=version).where(F.col(by) <= F.lit(as_of))
+        return rows if after is None else rows.where(F.col(by) > F.lit(after))
+
+    def read_own(self, table: TableSchema, as_of: datetime) -> DataFrame:
+        """Read one of the lake's own tables as of an instant; empty when it does not exist yet."""
+        address = self.own(table)
+        if not self.exists(address):
+            return self.spark.createDataFrame([], table.columns)
+        return self.read(address, as_of, by=table.cut_by)
+
+    def read_uncut(self, address: TableAddress, *, version: int | None = None) -> DataFrame:
+        """Read a table whole: only to find what was done already (files seen, keys accepted, rows scored).
+
+        Args:
+            address: The table.
+            version: Delta version to read; the newest without it.
+
+        Returns:
+            All rows.
+
+        Raises:
+            NotReadyError: If the table does not exist.
+        """
+        if not self.exists(address):
+            raise NotReadyError(
+                str(address),
+                [Failure("table", "does not exist")],
+                "run the step that writes it; `lakeloop run` runs all",
+            )
+        if version is None:
+            return self.spark.table(address.sql)
+        return self.spark.sql(f"SELECT * FROM {address.sql} VERSION AS OF {int(version)}")
+
+    def version(self, address: TableAddress) -> int:
+        """Tell the newest Delta version of a table."""
+        row = self.spark.sql(f"DESCRIBE HISTORY {address.sql} LIMIT 1").select("version").first()
+        return int(row[0]) if row is not None else 0
+
+    # --- writing -----------------------------------------------------------------------------------------------------
+
+    def commits(self, address: TableAddress) -> list[Commit]:
+        """List the commits lakeloop made to a table, oldest first; read once per process and kept up to date."""
+        if address not in self._commits:
+            self._commits[address] = self._read_commits(address) if self.exists(address) else []
+        return self._commits[address]
+
+    def _read_commits(self, address: TableAddress, limit: int | None = None) -> list[Commit]:
+        bound = "" if limit is None else f" LIMIT {limit}"
+        history = self.spark.sql(f"DESCRIBE HISTORY {address.sql}{bound}")
+        rows = (
+            history.where("userMetadata is not null").select("version", "userMetadata", "operationMetrics").collect()
+        )  # bounded: one row per commit
+        commits = []
+        for row in sorted(rows, key=lambda each: int(each["version"])):
+            try:
+                said = json.loads(row["userMetadata"])["lakeloop"]
+            except (ValueError, KeyError, TypeError):
+                continue  # somebody else's commit
+            written = int((row["operationMetrics"] or {}).get("numOutputRows", 0))
+            commits.append(
+                Commit(
+                    int(row["version"]),
+                    said["id"],
+                    said["job"],
+                    said["unit"],
+                    said["fingerprint"],
+                    written,
+                    said["notes"],
+                )
+            )
+        return commits
+
+    def find_commit(self, address: TableAddress, identity: WriteIdentity) -> Commit | None:
+        """Find the commit of a write.
+
+        Args:
+            address: The table.
+            identity: The write.
+
+        Returns:
+            Its commit, or None when it was not made.
+
+        Raises:
+            ConflictError: If the same unit was written from other inputs.
+        """
+        app_id = identity.app_id(address)
+        for commit in self.commits(address):
+            if commit.app_id == app_id:
+                return commit
+            if commit.job == identity.job and commit.unit == identity.unit:
+                raise ConflictError(
+                    str(address),
+                    [
+                        Failure(
+                            f"{identity.job} {identity.unit}",
+                            f"was written from inputs {commit.fingerprint[:12] or '-'},"
+                            f" now they are {identity.fingerprint[:12] or '-'}",
+                        )
+                    ],
+                    "nothing recorded is overwritten: undo the change, or start a new workspace",
+                )
+        return None
+
+    def append(
+        self,
+        frame: DataFrame,
+        address: TableAddress,
+        identity: WriteIdentity,
+        *,
+        notes: Mapping[str, Any] | None = None,
+        expect_rows: int | None = None,
+    ) -> WriteResult:
+        """Append rows exactly once and read back the commit.
+
+        Args:
+            frame: Rows; columns are matched by name.
+            address: The table; it exists.
+            identity: What makes this write the same write.
+            notes: Recorded with the commit.
+            expect_rows: Rows the commit must have.
+
+        Returns:
+            WRITTEN or SKIPPED, with the rows of the commit.
+
+        Raises:
+            ConflictError: If the same unit was written from other inputs.
+            AccountingError: If the commit is absent afterwards or has another number of rows.
+        """
+        done = self.find_commit(address, identity)
+        if done is not None:
+            return WriteResult(Outcome.SKIPPED, done.rows, done.version, done.notes)
+        app_id = identity.app_id(address)
+        said = {
+            "id": app_id,
+            "job": identity.job,
+            "unit": identity.unit,
+            "fingerprint": identity.fingerprint,
+            "notes": dict(notes or {}),
+        }
+        self._commit(frame, address, app_id, json.dumps({"lakeloop": said}, sort_keys=True, default=str))
+        for limit in (4, None):  # another writer may have committed in between
+            for commit in self._read_commits(address, limit):
+                if commit.app_id == app_id:
+                    if expect_rows is not None and commit.rows != expect_rows:
+                        raise AccountingError(
+                            str(address),
+                            [Failure("rows", f"{expect_rows} were to be written, the commit has {commit.rows}")],
+                            "report this: the table and its commit disagree",
+                        )
+                    self.commits(address).append(commit)
+                    return WriteResult(Outcome.WRITTEN, commit.rows, commit.version, commit.notes)
+        raise AccountingError(
+            str(address),
+            [Failure("commit", f"the write {app_id} is absent from the table's history")],
+            "run the step again; if it repeats, the table was changed by something else",
+        )
+
+    def _commit(self, frame: DataFrame, address: TableAddress, app_id: str, metadata: str) -> None:
+        writer = (
+            frame.write.format("delta")
+            .mode("append")
+            .option("txnAppId", app_id)
+            .option("txnVersion", 0)
+            .option("userMetadata", metadata)
+        )
+        if address.in_catalog:
+            writer.saveAsTable(address.sql)
+        else:
+            writer.save(address.path)
+
+    def append_own(
+        self,
+        table: TableSchema,
+        rows: Sequence[Mapping[str, Any]],
+        identity: WriteIdentity,
+        *,
+        notes: Mapping[str, Any] | None = None,
+    ) -> WriteResult:
+        """Append a few rows to one of the lake's own tables.
+
+        Args:
+            table: The table; created where it is missing.
+            rows: Column -> value; a missing column is null.
+            identity: What makes this write the same write.
+            notes: Recorded with the commit.
+
+        Returns:
+            WRITTEN or SKIPPED.
+        """
+        address = self.create_own(table)
+        done = self.find_commit(address, identity)
+        if done is not None:
+            return WriteResult(Outcome.SKIPPED, done.rows, done.version, done.notes)
+        names = table.columns.fieldNames()
+        frame = self.spark.createDataFrame([tuple(row.get(name) for name in names) for row in rows], table.columns)
+        return self.append(frame.coalesce(1), address, identity, notes=notes, expect_rows=len(rows))
+
+
+def _literal(text: str) -> str:
+    r"""Quote a SQL string.
+
+    >>> _literal("the carrier's code")
+    "'the carrier\\\\'s code'"
+    """
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -1,0 +1,176 @@
+"""Metrics of scores against outcomes, and the losses per row whose mean is compared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from lakeloop.config.model import Metric, Task
+from lakeloop.errors import DistributionError
+
+FloatArray = NDArray[np.float64]
+"""Values per row, shape (n_rows,)."""
+
+HIGHER_IS_BETTER = frozenset({Metric.ROC_AUC, Metric.AVERAGE_PRECISION, Metric.R2})
+"""Metrics of which more is better; of the others less is."""
+
+SMALLEST_PROBABILITY = 1e-15
+"""The probability given to what happened is raised to at least this in the log loss."""
+
+CALIBRATION_BINS = 10
+
+_CLASSIFICATION = (
+    Metric.LOG_LOSS,
+    Metric.BRIER,
+    Metric.ROC_AUC,
+    Metric.AVERAGE_PRECISION,
+    Metric.CALIBRATION_ERROR,
+)
+_REGRESSION = (Metric.MEAN_ABSOLUTE_ERROR, Metric.ROOT_MEAN_SQUARED_ERROR, Metric.R2)
+
+
+def _checked(y: ArrayLike, score: ArrayLike, task: Task) -> tuple[FloatArray, FloatArray]:
+    outcomes, scores = np.asarray(y, dtype=np.float64), np.asarray(score, dtype=np.float64)
+    if outcomes.ndim != 1 or outcomes.shape != scores.shape:
+        raise DistributionError("score", f"shape {scores.shape} does not fit y of shape {outcomes.shape}; one per row")
+    for name, values in (("y", outcomes), ("score", scores)):
+        bad = int(np.count_nonzero(~np.isfinite(values)))
+        if bad:
+            raise DistributionError(name, f"{bad} of {values.size} values are missing or infinite")
+    if task is Task.CLASSIFICATION:
+        if not np.isin(outcomes, (0.0, 1.0)).all():
+            raise DistributionError("y", "holds values other than 0 and 1, though the task is classification")
+        if not ((scores >= 0) & (scores <= 1)).all():
+            raise DistributionError("score", "holds values outside [0, 1], though the task is classification")
+    return outcomes, scores
+
+
+def row_losses(metric: Metric, y: ArrayLike, score: ArrayLike) -> FloatArray:
+    """Give the loss of each row; its mean is the metric.
+
+    Args:
+        metric: `log_loss` (nats; the outcome's probability at least 1e-15), `brier`, `mean_absolute_error` (unit of y).
+        y: Outcomes, shape (n_rows,); 0 or 1 (or booleans) but for the absolute error.
+        score: Probabilities of 1, or predictions, shape (n_rows,).
+
+    Returns:
+        Losses, >= 0, shape (n_rows,).
+
+    Raises:
+        DistributionError: If the metric is no mean of losses per row, shapes differ, a value is missing or infinite, or
+            an outcome or probability is out of its range.
+
+    >>> row_losses(Metric.BRIER, [1, 0], [0.75, 0.5]).tolist()
+    [0.0625, 0.25]
+    """
+    if metric is Metric.MEAN_ABSOLUTE_ERROR:
+        outcomes, scores = _checked(y, score, Task.REGRESSION)
+        return np.abs(outcomes - scores)
+    outcomes, scores = _checked(y, score, Task.CLASSIFICATION)
+    if metric is Metric.BRIER:
+        return np.square(outcomes - scores)
+    if metric is Metric.LOG_LOSS:
+        of_outcome = np.where(outcomes == 1, scores, 1.0 - scores)
+        return np.abs(np.log(np.maximum(of_outcome, SMALLEST_PROBABILITY)))
+    raise DistributionError(
+        "metric", f"{metric} is not a mean of losses per row; use log_loss, brier or mean_absolute_error"
+    )
+
+
+def calibration_error(y: ArrayLike, score: ArrayLike, *, bins: int = CALIBRATION_BINS) -> float:
+    """Measure how far mean probabilities lie from observed rates (expected calibration error).
+
+    Rows are cut into bins of equal count by their score; equal scores share the bin of the first of them, so the answer
+    does not depend on the order of rows. The mean over bins, weighted by rows, of |mean score - mean outcome|.
+
+    Args:
+        y: Outcomes, 0 or 1, shape (n_rows,).
+        score: Probabilities of 1, shape (n_rows,).
+        bins: Number of bins.
+
+    Returns:
+        The error, in [0, 1]; NaN without rows.
+
+    Raises:
+        DistributionError: If shapes differ or a value is missing or out of its range.
+
+    Source: Naeini, Cooper, Hauskrecht, "Obtaining Well Calibrated Probabilities Using Bayesian Binning" (AAAI 2015),
+    with bins of equal count in place of equal width.
+
+    >>> calibration_error([0, 0, 1, 1], [0.25, 0.25, 0.25, 0.25])
+    0.25
+    """
+    outcomes, scores = _checked(y, score, Task.CLASSIFICATION)
+    if not scores.size:
+        return float("nan")
+    bin_of_row = np.searchsorted(np.sort(scores), scores, side="left") * bins // scores.size
+    gaps = np.bincount(bin_of_row, weights=scores - outcomes, minlength=bins)
+    return float(np.abs(gaps).sum() / scores.size)
+
+
+def evaluate(task: Task, y: ArrayLike, score: ArrayLike) -> dict[Metric, float]:
+    """Compute every metric of a task.
+
+    What cannot be computed is NaN, never a good value: everything without rows, `roc_auc` and `average_precision` when
+    the outcomes are all equal, `r2` when they do not vary.
+
+    Args:
+        task: Classification or regression.
+        y: Outcomes, shape (n_rows,); 0 or 1 (or booleans) for classification.
+        score: Probabilities of 1, or predictions, shape (n_rows,).
+
+    Returns:
+        Metric -> value. Classification: log_loss (nats), brier, roc_auc, average_precision, calibration_error.
+        Regression: mean_absolute_error and root_mean_squared_error (unit of y), r2.
+
+    Raises:
+        DistributionError: If shapes differ, a value is missing or infinite, or is out of its range.
+
+    >>> values = evaluate(Task.CLASSIFICATION, [0, 1], [0.25, 0.75])
+    >>> values[Metric.ROC_AUC], values[Metric.BRIER]
+    (1.0, 0.0625)
+    """
+    outcomes, scores = _checked(y, score, task)
+    nan = float("nan")
+    if not outcomes.size:
+        return dict.fromkeys(_CLASSIFICATION if task is Task.CLASSIFICATION else _REGRESSION, nan)
+    varies = bool(outcomes.min() < outcomes.max())
+    if task is Task.CLASSIFICATION:
+        return {
+            Metric.LOG_LOSS: float(row_losses(Metric.LOG_LOSS, outcomes, scores).mean()),
+            Metric.BRIER: float(row_losses(Metric.BRIER, outcomes, scores).mean()),
+            Metric.ROC_AUC: float(roc_auc_score(outcomes, scores)) if varies else nan,
+            Metric.AVERAGE_PRECISION: float(average_precision_score(outcomes, scores)) if varies else nan,
+            Metric.CALIBRATION_ERROR: calibration_error(outcomes, scores),
+        }
+    squares = np.square(outcomes - scores)
+    spread = float(np.square(outcomes - outcomes.mean()).sum())
+    return {
+        Metric.MEAN_ABSOLUTE_ERROR: float(row_losses(Metric.MEAN_ABSOLUTE_ERROR, outcomes, scores).mean()),
+        Metric.ROOT_MEAN_SQUARED_ERROR: float(np.sqrt(squares.mean())),
+        Metric.R2: 1.0 - float(squares.sum()) / spread if varies and spread > 0 else nan,
+    }
+
+
+def as_labels(task: Task, label: Any) -> NDArray[Any]:
+    """Turn a label column into what an estimator fits: booleans, or float64.
+
+    Args:
+        task: Kind of label.
+        label: Outcomes, shape (n_rows,), none missing.
+
+    Returns:
+        Booleans for classification, float64 for regression, shape (n_rows,).
+
+    Raises:
+        DistributionError: If a label is missing, infinite, or is not 0, 1 or a boolean in a classification.
+
+    >>> as_labels(Task.CLASSIFICATION, [1.0, 0.0]).tolist()
+    [True, False]
+    """
+    values = np.asarray(label, dtype=np.float64)
+    outcomes, _ = _checked(values, np.zeros(values.shape), task)
+    return outcomes.astype(bool) if task is Task.CLASSIFICATION else outcomes

@@ -1,0 +1,84 @@
+"""The time-ordered split of a training set by whole days."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lakeloop.config.model import Split
+from lakeloop.errors import DistributionError, Failure, NotReadyError
+
+MIN_TRAIN_DAYS = 7
+"""Days with rows that the training part needs at least."""
+
+TRAIN, GAP, VALIDATION, HOLDOUT, UNUSED = "train", "gap", "validation", "holdout", "unused"
+
+
+def _days(length: timedelta) -> np.timedelta64:
+    return np.timedelta64(length // timedelta(days=1), "D")
+
+
+def assign_split(days: NDArray[np.datetime64], split: Split, last_closed_day: date) -> NDArray[np.str_]:
+    """Tell for each row which part of the split it belongs to.
+
+    Counted in calendar days backwards from the last closed day, itself included:
+    holdout | gap | validation | gap | train. Days without rows count like any other.
+
+    Args:
+        days: Closed day of each row, datetime64[D], shape (n_rows,).
+        split: Lengths of the parts.
+        last_closed_day: Last day whose labels are final; the last of the holdout.
+
+    Returns:
+        `train`, `gap`, `validation`, `holdout`, or `unused` before a training stretch of fixed length, shape (n_rows,).
+
+    Raises:
+        DistributionError: If a day is missing or after `last_closed_day`.
+        NotReadyError: If fewer than 7 days with rows are left to train on, or validation or holdout has no rows.
+
+    >>> days = np.arange("2013-01-01", "2013-01-13", dtype="datetime64[D]")
+    >>> one_day_each = Split(validation=timedelta(days=1), holdout=timedelta(days=2), gap=timedelta(days=1))
+    >>> assign_split(days, one_day_each, date(2013, 1, 12))[6:].tolist()
+    ['train', 'gap', 'validation', 'gap', 'holdout', 'holdout']
+    """
+    day_of_row = np.asarray(days, dtype="datetime64[D]")
+    last = np.datetime64(last_closed_day, "D")
+    if np.isnat(day_of_row).any():
+        raise DistributionError("days", f"{int(np.isnat(day_of_row).sum())} of {day_of_row.size} rows have no day")
+    if (day_of_row > last).any():
+        late = int((day_of_row > last).sum())
+        raise DistributionError(
+            "days", f"{late} of {day_of_row.size} rows are of days after the last closed day, {last}"
+        )
+
+    gap = _days(split.gap)
+    before_holdout = last - _days(split.holdout)
+    before_second_gap = before_holdout - gap
+    before_validation = before_second_gap - _days(split.validation)
+    before_first_gap = before_validation - gap
+    before_train = None if isinstance(split.train, str) else before_first_gap - _days(split.train)
+
+    parts = np.full(day_of_row.shape, HOLDOUT, dtype="<U10")
+    parts[day_of_row <= before_holdout] = GAP
+    parts[day_of_row <= before_second_gap] = VALIDATION
+    parts[day_of_row <= before_validation] = GAP
+    parts[day_of_row <= before_first_gap] = TRAIN
+    if before_train is not None:
+        parts[day_of_row <= before_train] = UNUSED
+
+    needed = {TRAIN: MIN_TRAIN_DAYS, VALIDATION: 1, HOLDOUT: 1}
+    found = {part: len(np.unique(day_of_row[parts == part])) for part in needed}
+    failures = [
+        Failure(part, f"{found[part]} closed days with rows, {least} needed")
+        for part, least in needed.items()
+        if found[part] < least
+    ]
+    if failures:
+        total = len(np.unique(day_of_row))
+        remedy = (
+            f"wait for more closed days ({total} have rows, the last is {last}), or declare shorter parts of the split"
+        )
+        raise NotReadyError("the split", failures, remedy)
+    return parts

@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from lakeloop.config.model import Estimator, Preprocess, Step
+from lakeloop.errors import UsageError
+from lakeloop.training.preprocessing import (
+    TRUSTED_TYPES,
+    NullSafeScaler,
+    QuantileBinner,
+    QuantileClipper,
+    SignedLog,
+    build_pipeline,
+    group_columns,
+    make_estimator,
+)
+from tests.training.declarations import COLUMNS, declare_model, make_rows
+
+NAN = np.nan
+EVERY_STEP = [
+    {"columns": ["carrier"], "steps": ["impute_mode", "one_hot"]},
+    {"columns": ["hour_of_day"], "steps": ["impute_median", "bin"]},
+    {"columns": ["weather.*"], "steps": ["clip_outliers", "impute_mean", "scale"]},
+    {"columns": ["*"], "steps": ["log"]},
+]
+
+
+def preprocess(rows: pd.DataFrame, scored: pd.DataFrame | None = None, groups: Any = None) -> pd.DataFrame:
+    """Fit the preprocessing of a model on rows and apply it."""
+    model = declare_model(preprocess=groups) if groups else declare_model()
+    steps = build_pipeline(model, COLUMNS, {}, 0)[:-1]
+    made: pd.DataFrame = steps.fit(rows).transform(rows if scored is None else scored)
+    return made
+
+
+def one_group(*steps: str) -> list[dict[str, Any]]:
+    return [{"columns": ["distance"], "steps": list(steps)}, {"columns": ["*"], "steps": ["pass"]}]
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        (["pass"], [1.0, 1.0, NAN, 4.0]),
+        (["impute_mean"], [1.0, 1.0, 2.0, 4.0]),
+        (["impute_median"], [1.0, 1.0, 1.0, 4.0]),
+        (["impute_mode"], [1.0, 1.0, 1.0, 4.0]),
+        (["clip_outliers"], [1.0, 1.0, NAN, 3.97]),  # the .995 quantile of 1, 1, 4: 1 + .99 * 3
+        (["bin"], [1.0, 1.0, NAN, 5.0]),  # inner edges 1, 1.6, 2.2, 2.8, 3.4; a value on an edge is in the bin above
+        (["log"], [np.log(2), np.log(2), NAN, np.log(5)]),
+        (["scale"], [-1 / np.sqrt(2), -1 / np.sqrt(2), NAN, np.sqrt(2)]),  # mean 2, variance 2
+        (["impute_mean", "pass", "log"], [np.log(2), np.log(2), np.log(3), np.log(5)]),
+    ],
+)
+def test_each_step_worked_by_hand(steps: list[str], expected: list[float]) -> None:
+    rows, _ = make_rows(4)
+    made = preprocess(rows.assign(distance=[1.0, 1.0, NAN, 4.0]), groups=one_group(*steps))
+    np.testing.assert_allclose(made["distance"].astype(float), expected)
+
+
+def test_one_hot_knows_missing_and_treats_the_unseen_as_nothing() -> None:
+    rows, _ = make_rows(4)
+    rows["carrier"] = ["UA", "AA", None, "UA"]
+    scored = rows.assign(carrier=["ZZ", None, "AA", np.nan])
+    made = preprocess(rows, scored)[["carrier_AA", "carrier_UA", "carrier_nan"]]
+    assert made.to_numpy().tolist() == [[0, 0, 0], [0, 0, 1], [1, 0, 0], [0, 0, 1]]
+
+
+def test_one_hot_puts_rare_and_unseen_categories_together() -> None:
+    rows, _ = make_rows(2000)
+    rows["carrier"] = ["UA"] * 1994 + ["AA"] * 4 + ["OO", "HA"]  # at least 4 of 2000 make a category of their own
+    made = preprocess(rows, rows.iloc[[0, 1994, 1998, 1999, 0]].assign(carrier=["UA", "AA", "OO", "HA", "ZZ"]))
+    made = made[["carrier_AA", "carrier_UA", "carrier_infrequent_sklearn"]]
+    assert made.to_numpy().tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 1], [0, 0, 1], [0, 0, 1]]
+
+
+@pytest.mark.parametrize("step", [step for step in Step if step is not Step.ONE_HOT])
+def test_a_column_without_values_keeps_its_width_and_does_not_warn(step: Step) -> None:
+    rows, _ = make_rows(20)
+    groups = [{"columns": ["weather.*"], "steps": [step]}, {"columns": ["*"], "steps": ["pass"]}]
+    made = preprocess(rows, groups=groups)
+    assert sorted(made.columns) == sorted(COLUMNS)
+    filled = step in (Step.IMPUTE_MEAN, Step.IMPUTE_MEDIAN, Step.IMPUTE_MODE)
+    assert made["weather__gust"].isna().tolist() == [not filled] * 20
+
+
+def test_a_category_column_without_values_keeps_its_width() -> None:
+    rows, _ = make_rows(5)
+    made = preprocess(rows.assign(carrier=np.array([None] * 5, dtype=object)), rows, groups=EVERY_STEP)
+    assert sum(name.startswith("carrier") for name in made.columns) == 1
+    made = preprocess(rows.assign(carrier=np.array([None] * 5, dtype=object)), rows)
+    assert [name for name in made.columns if name.startswith("carrier")] == ["carrier_nan"]
+
+
+def test_a_row_alone_is_preprocessed_as_in_its_batch() -> None:
+    rows, _ = make_rows(50)
+    fitted = build_pipeline(declare_model(preprocess=EVERY_STEP), COLUMNS, {}, 0)[:-1].fit(rows)
+    alone = pd.concat([fitted.transform(rows.iloc[[index]]) for index in range(50)])
+    pd.testing.assert_frame_equal(alone, fitted.transform(rows))
+
+
+def test_nothing_is_learned_from_rows_that_are_only_scored() -> None:
+    rows, _ = make_rows(100)
+    scored = rows.iloc[:5]
+    wild = pd.concat([scored, rows.assign(distance=1e9, weather__wind=-1e9)])
+    pd.testing.assert_frame_equal(preprocess(rows, wild).iloc[:5], preprocess(rows, scored))
+
+
+def test_clipper_leaves_a_column_without_training_values_as_it_is() -> None:
+    clipper = QuantileClipper(0.0, 1.0).fit([[1.0, NAN], [3.0, NAN]])
+    np.testing.assert_array_equal(clipper.transform([[0.0, 7.0], [9.0, NAN]]), [[1.0, 7.0], [3.0, NAN]])
+
+
+def test_binner_keeps_missing_and_clamps_beyond_the_training_range() -> None:
+    binner = QuantileBinner(4).fit([[float(value)] for value in range(1, 6)] + [[NAN]])
+    assert binner.edges_[0].tolist() == [2.0, 3.0, 4.0]
+    np.testing.assert_array_equal(
+        binner.transform([[-9.0], [2.0], [2.5], [4.0], [99.0], [NAN]]).ravel(), [0, 1, 1, 3, 3, NAN]
+    )
+
+
+@pytest.mark.parametrize("step", [QuantileClipper(), QuantileBinner(), SignedLog(), NullSafeScaler()])
+def test_own_steps_keep_names_and_leave_their_input_alone(step) -> None:
+    frame = pd.DataFrame({"a": [1.0, 2.0, 50.0], "b": [NAN, NAN, NAN]})
+    before = frame.copy()
+    made = step.set_output(transform="pandas").fit_transform(frame)
+    assert made.columns.tolist() == ["a", "b"]
+    pd.testing.assert_frame_equal(frame, before)
+
+
+def test_the_first_group_that_names_a_column_takes_it() -> None:
+    groups = tuple(
+        Preprocess(columns=columns, steps=(Step.PASS,))
+        for columns in (("weather.gust",), ("weather.*", "carrier"), ("*",))
+    )
+    expected = (("weather__gust",), ("carrier", "weather__wind"), ("distance", "hour_of_day"))
+    assert group_columns(groups, COLUMNS) == expected
+
+
+def test_a_column_without_a_group_is_an_error() -> None:
+    groups = (Preprocess(columns=("carrier",), steps=(Step.ONE_HOT,)),)
+    with pytest.raises(UsageError, match="no group for distance, hour_of_day, weather__wind and 1 more"):
+        group_columns(groups, COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("declared", "message"),
+    [
+        ({"class": "sklearn.linear_model.LogisticRegresion"}, "got sklearn.linear_model.LogisticRegresion; allowed"),
+        ({"class": "no_such_package.Model"}, "got no_such_package.Model; .*install the package"),
+        ({"class": "sklearn.linear_model.Ridge", "params": {"alhpa": 1.0}}, "got alhpa; .*did you mean alpha?"),
+        ({"class": "sklearn.multiclass.OneVsRestClassifier"}, "can be made without arguments"),
+        ({"class": "datetime.date"}, "can be made without arguments"),
+        (
+            {"class": "sklearn.ensemble.HistGradientBoostingClassifier", "params": {"early_stopping": True}},
+            "early_stopping: got True; allowed: false",
+        ),
+    ],
+)
+def test_an_estimator_that_cannot_be_built_is_an_error(declared: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        make_estimator(Estimator.model_validate(declared), {}, 0)
+
+
+def test_the_estimator_gets_seed_params_and_no_random_early_stopping() -> None:
+    declared = Estimator.model_validate(
+        {"class": "sklearn.ensemble.HistGradientBoostingClassifier", "params": {"max_iter": 5, "max_leaf_nodes": 8}}
+    )
+    made = make_estimator(declared, {"max_leaf_nodes": 15}, 42)
+    assert isinstance(made, HistGradientBoostingClassifier)
+    params = made.get_params()
+    names = ("max_iter", "max_leaf_nodes", "random_state", "early_stopping")
+    assert [params[name] for name in names] == [5, 15, 42, False]
+    own = Estimator.model_validate({"class": "sklearn.linear_model.Ridge", "params": {"random_state": 1}})
+    assert make_estimator(own, {}, 42).random_state == 1
+    assert (
+        "random_state"
+        not in make_estimator(
+            Estimator.model_validate({"class": "sklearn.linear_model.LinearRegression"}), {}, 42
+        ).get_params()
+    )
+
+
+def test_fitted_pipelines_survive_skops_with_exactly_the_trusted_types() -> None:
+    rows, late = make_rows(300)
+    scored, _ = make_rows(50, seed=1)
+    groups = [*EVERY_STEP[:3], {"columns": ["*"], "steps": ["impute_median", "log"]}]
+    needed: set[str] = set()
+    for class_, params in (
+        ("sklearn.ensemble.HistGradientBoostingClassifier", {"max_iter": 5}),
+        ("sklearn.ensemble.RandomForestClassifier", {"n_estimators": 5}),
+        ("sklearn.linear_model.LogisticRegression", {"max_iter": 1000}),
+        ("sklearn.calibration.CalibratedClassifierCV", {"cv": 2}),
+    ):
+        model = declare_model(estimator={"class": class_, "params": params}, preprocess=groups)
+        fitted = build_pipeline(model, COLUMNS, {}, 0).fit(rows, late)
+        stored = skops.io.dumps(fitted)
+        needed |= set(skops.io.get_untrusted_types(data=stored))
+        loaded = skops.io.loads(stored, trusted=list(TRUSTED_TYPES))
+        np.testing.assert_array_equal(loaded.predict_proba(scored), fitted.predict_proba(scored))
+    assert needed == set(TRUSTED_TYPES)
+
+
+def test_the_trusted_types_are_sorted_and_unique() -> None:
+    assert list(TRUSTED_TYPES) == sorted(set(TRUSTED_TYPES))

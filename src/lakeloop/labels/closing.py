@@ -75,7 +75,7 @@ def attach_labels(spine: DataFrame, truth: DataFrame, predict: Predict, label: L
     )
     rows = spine.join(judged, list(predict.id), "left").crossJoin(F.broadcast(unknown))
     reason = F.coalesce(
-        F.when(F.col("_has_truth").isNull(), F.col("_unknown_reasons")[0]),
+        F.when(F.col("_has_truth").isNull(), F.get("_unknown_reasons", F.lit(0))),
         *(F.when(F.col(f"_void_{name}"), F.lit(name)) for name in label.void),
         F.when(F.col("_label").isNull(), F.lit("unknown")),
     )

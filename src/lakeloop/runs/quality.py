@@ -87,6 +87,26 @@ def assert_gate_passed(context: Context, source: str) -> None:
         )
 
 
+def read_gate(context: Context) -> bool | None:
+    """Tell whether the gate passed in this turn.
+
+    Args:
+        context: Project, lake and logical now.
+
+    Returns:
+        False when a source failed, True when none did, None when a source was not judged in this turn.
+    """
+    lake = context.lake
+    address = lake.own(schemas.QUALITY)
+    verdicts: list[bool | None] = []
+    for name in context.config.sources:
+        commit = lake.find_commit(address, WriteIdentity(JOB, f"{name} {context.turn}"))
+        if commit is None:
+            return None
+        verdicts.append(commit.notes["passed"])
+    return False not in verdicts
+
+
 def suite_of(source: Source) -> list[Expectation]:
     """Make a suite from a source's declarations.
 
@@ -165,7 +185,9 @@ def _check(context: Context, source: Source) -> SourceQuality:
     suite = suite_of(source)
     if rows is None or count == 0:
         passed = None if source.gate.min_rows == 0 else False
-        failures = () if passed is None else (Failure("min_rows", "no row became available in the turn"),)
+        failures: tuple[Failure, ...] = ()
+        if passed is False:
+            failures = (Failure("min_rows", "no row became available in the turn"),)
         verdict, verdicts = SourceQuality(name, 0, Status.EMPTY_WINDOW, passed, failures), []
     else:
         verdicts = run_suite(rows, name, suite)

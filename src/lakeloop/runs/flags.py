@@ -1,0 +1,159 @@
+"""Flags in their table: raised with evidence, closed by what was done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pyspark.sql import functions as F
+
+from lakeloop import schemas
+from lakeloop.decisions.flags import Flag, FlagEntry, open_flags
+from lakeloop.notifications import announce
+from lakeloop.runs.context import Context, instant_text
+from lakeloop.runs.promotions import PROMOTED
+from lakeloop.statuses import FlagEvent, FlagKind
+from lakeloop.tables import WriteIdentity
+
+JOB = "flags"
+
+
+def raise_flags(context: Context, model: str, flags: Sequence[Flag]) -> int:
+    """Append what a monitoring found, and announce it.
+
+    Args:
+        context: Project, lake and logical now.
+        model: The model.
+        flags: What was found in this turn.
+
+    Returns:
+        How many flags the turn raised.
+    """
+    if flags:
+        rows = [_row(flag, FlagEvent.RAISED, context.as_of, dict(flag.evidence)) for flag in flags]
+        kinds = "+".join(sorted({flag.kind.value for flag in flags}))
+        context.lake.append_own(schemas.FLAGS, rows, WriteIdentity(JOB, f"raised {model} {context.turn} {kinds}"))
+    for flag in flags:
+        announce(
+            context.config.project.notify,
+            context.config.workspace,
+            {
+                "id": flag.flag_id,
+                "about": "flag",
+                "kind": flag.kind.value,
+                "model": flag.model,
+                "model_version": flag.model_version,
+                "subject": flag.subject,
+                "window_end": instant_text(flag.window_end.astimezone(UTC)),
+                "as_of": instant_text(flag.as_of.astimezone(UTC)),
+            },
+        )
+    return len(flags)
+
+
+def _row(flag: Flag, event: FlagEvent, as_of: datetime, evidence: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "flag_id": flag.flag_id,
+        "event": event.value,
+        "kind": flag.kind.value,
+        "model": flag.model,
+        "model_version": flag.model_version,
+        "subject": flag.subject,
+        "window_end": flag.window_end,
+        "evidence": json.dumps(
+            {**evidence, "window_start": flag.window_start.isoformat()}, sort_keys=True, default=str
+        ),
+        "as_of": as_of,
+    }
+
+
+def read_open_flags(context: Context, model: str) -> list[Flag]:
+    """Read the flags of a model that are open at the logical now; a flag is a few rows."""
+    rows = context.lake.read_own(schemas.FLAGS, context.as_of).where(F.col("model") == model)
+    chosen = rows.withColumns({"_end": F.unix_micros("window_end"), "_as_of": F.unix_micros("as_of")})
+    entries = []
+    for row in chosen.collect():  # bounded: events of flags, a few per turn
+        evidence = json.loads(row["evidence"])
+        flag = Flag(
+            FlagKind(row["kind"]),
+            row["model"],
+            row["model_version"],
+            row["subject"],
+            datetime.fromisoformat(evidence["window_start"]),
+            _instant(row["_end"]),
+            _instant(row["_as_of"]),
+            evidence,
+        )
+        entries.append(FlagEntry(flag, FlagEvent(row["event"]), _instant(row["_as_of"])))
+    return open_flags(entries)
+
+
+def _instant(micros: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
+
+
+def close_flags(context: Context, model: str, version: str, outcome: str) -> int:
+    """Close the open flags of a model with the outcome of a training.
+
+    Args:
+        context: Project, lake and logical now.
+        model: The model.
+        version: The version that was judged.
+        outcome: promoted or rejected. A promotion supersedes what was said of other versions; a rejection resolves
+            what asked for a training, because it was done.
+
+    Returns:
+        How many were closed.
+    """
+    rows = []
+    for flag in read_open_flags(context, model):
+        if outcome == PROMOTED and flag.model_version != version:
+            event = FlagEvent.SUPERSEDED
+        elif flag.kind in (FlagKind.BIAS, FlagKind.SKILL):
+            event = FlagEvent.RESOLVED
+        else:
+            continue
+        rows.append(_row(flag, event, context.as_of, {"outcome": outcome, "judged_version": version}))
+    if rows:
+        identity = WriteIdentity(JOB, f"closed {model} {version} {context.turn}")
+        context.lake.append_own(schemas.FLAGS, rows, identity)
+    return len(rows)
+
+
+def close_gate_flags(context: Context, model: str) -> int:
+    """Close the flags of a quality gate that failed in an earlier turn and passed in this one.
+
+    Args:
+        context: Project, lake and logical now.
+        model: The model.
+
+    Returns:
+        How many were closed.
+    """
+    found = [
+        flag for flag in read_open_flags(context, model) if flag.kind is FlagKind.QUALITY if not flag.model_version
+    ]
+    rows = [_row(flag, FlagEvent.RESOLVED, context.as_of, {"gate": "passed"}) for flag in found]
+    if rows:
+        context.lake.append_own(schemas.FLAGS, rows, WriteIdentity(JOB, f"gate passed {model} {context.turn}"))
+    return len(rows)
+
+
+def raise_quality_flag(context: Context, model: str, sources: Sequence[str]) -> int:
+    """Flag a failed quality gate for a model, one flag per source.
+
+    Args:
+        context: Project, lake and logical now.
+        model: The model.
+        sources: Sources whose rows failed.
+
+    Returns:
+        How many flags the turn raised.
+    """
+    flags = [
+        Flag(FlagKind.QUALITY, model, "", source, context.as_of, context.as_of, context.as_of, {"gate": "failed"})
+        for source in sources
+    ]
+    return raise_flags(context, model, flags)

@@ -1,0 +1,337 @@
+"""Monitoring: what the champion scored against its reference, and how it did on closed days; flags with evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import functions as F
+
+from lakeloop import schemas
+from lakeloop.config.columns import matching_columns, model_columns
+from lakeloop.config.model import Model
+from lakeloop.config.tree import Config
+from lakeloop.decisions.flags import Flag, persistent
+from lakeloop.drift.counts import DailyCounts, lay_out_daily
+from lakeloop.drift.performance import Performance, measure_performance
+from lakeloop.drift.reference import Reference
+from lakeloop.drift.targets import RateVerdict, TargetDay, judge_rate
+from lakeloop.drift.verdicts import ColumnVerdict, judge_window
+from lakeloop.errors import Failure, NotReadyError
+from lakeloop.runs.context import Context, instant_text
+from lakeloop.runs.flags import raise_flags, read_open_flags
+from lakeloop.runs.monitor_counts import count_outcomes, count_predictions
+from lakeloop.runs.monitor_rows import drift_row, performance_rows, profile_row, target_row
+from lakeloop.runs.promotions import champion_before, read_promotions
+from lakeloop.runs.train import REFERENCE_FILE, SCORE
+from lakeloop.runs.windows import MonitorWindow, ended_windows
+from lakeloop.statuses import FlagKind, Outcome, Purpose, Role, Status, Verdict
+from lakeloop.tables import WriteIdentity
+
+JOB = "monitor"
+_TARGET_EFFECT = 0.05
+"""Least difference of a label's mean that is called drift: five points of a rate, or 5 % of a number's spread."""
+
+
+@dataclass(frozen=True)
+class WindowFinding:
+    """What was found in one window.
+
+    Attributes:
+        window: The window.
+        columns: A verdict per monitored column, the score included.
+        target: The verdict on the label.
+        performance: How the champion did on the window's closed days.
+        void_rows: Closed rows without a label.
+        counts: Its counts per day and bin.
+    """
+
+    window: MonitorWindow
+    columns: tuple[ColumnVerdict, ...]
+    target: RateVerdict
+    performance: Performance
+    void_rows: int
+    counts: DailyCounts
+
+
+@dataclass(frozen=True)
+class MonitorResult:
+    """What a monitoring did.
+
+    Attributes:
+        model: The model.
+        model_version: The champion it speaks of.
+        windows: Windows evaluated now.
+        drifted: Columns with verdict DRIFT in the last of them.
+        flags: Flags raised.
+        outcome: WRITTEN; SKIPPED when the turn was monitored already; EMPTY when no window has ended.
+        metrics: Realised metrics over all windows evaluated now.
+    """
+
+    model: str
+    model_version: str
+    windows: int
+    drifted: tuple[str, ...]
+    flags: int
+    outcome: Outcome
+    metrics: Mapping[str, float]
+
+
+def monitor(context: Context, name: str) -> MonitorResult:
+    """Evaluate every window of the champion before this turn that has ended and was not evaluated yet.
+
+    Args:
+        context: Project, lake and logical now.
+        name: The model.
+
+    Returns:
+        Counts; the verdicts are rows of the monitoring tables.
+
+    Raises:
+        NotReadyError: If there was no champion before this turn, or nothing was scored.
+    """
+    model, lake = context.config.models[name], context.lake
+    with lake.writing():
+        champion = champion_before(read_promotions(context, name), context.as_of)
+        predictions = lake.address("predictions", name)
+        if champion is None or not lake.exists(predictions):
+            raise NotReadyError(
+                f"model {name}",
+                [Failure("predictions", "there are none: nobody was champion before this turn, or it did not score")],
+                f"run `lakeloop score --as-of {context.turn}` first",
+            )
+        identity = WriteIdentity(JOB, f"{name} {context.turn}", champion.version)
+        tables = [lake.create_own(t) for t in (schemas.PROFILE_METRICS, schemas.DRIFT_METRICS, schemas.PERFORMANCE)]
+        version = context.registry.get_version(name, champion.version)
+        reference = Reference.from_json(context.registry.read_document(version, REFERENCE_FILE))
+        windows = _windows_to_evaluate(context, model, champion.as_of, identity)
+        if not windows:
+            return MonitorResult(name, champion.version, 0, (), 0, Outcome.EMPTY, {})
+        context.progress(f"monitor {name}")
+        done = all(lake.find_commit(address, identity) is not None for address in tables)
+        findings = _evaluate(context, model, champion.version, reference, windows)
+        rows = _Rows.of(context, model, champion.version, reference, findings)
+        notes = {"windows": [instant_text(each.end) for each in windows]}
+        lake.append_own(schemas.PROFILE_METRICS, rows.profiles, identity)
+        lake.append_own(schemas.DRIFT_METRICS, rows.drifts, identity)
+        flags = _find_flags(context, model, champion.version, findings)
+        raised = raise_flags(context, name, flags)
+        lake.append_own(schemas.PERFORMANCE, rows.performances, identity, notes=notes)  # last: it says what was done
+        return MonitorResult(
+            name,
+            champion.version,
+            len(windows),
+            tuple(each.column for each in findings[-1].columns if each.verdict is Verdict.DRIFT),
+            raised,
+            Outcome.SKIPPED if done else Outcome.WRITTEN,
+            _overall(findings),
+        )
+
+
+def roles_of(config: Config, model: Model) -> dict[str, Role]:
+    """Give every model column its role; what is not declared is regime, and contract wins over seasonal."""
+    columns = model_columns(config, model)
+    roles = dict.fromkeys((*columns, SCORE), Role.REGIME)
+    for role in (Role.SEASONAL, Role.REGIME, Role.CONTRACT):
+        roles |= dict.fromkeys(matching_columns(model.monitor.roles.get(role, ()), columns), role)
+    return roles
+
+
+def _windows_to_evaluate(
+    context: Context, model: Model, since: datetime, identity: WriteIdentity
+) -> list[MonitorWindow]:
+    """List the champion's ended windows that no earlier turn evaluated."""
+    commits = context.lake.commits(context.lake.own(schemas.PERFORMANCE))
+    earlier = {
+        end
+        for commit in commits
+        if commit.unit.startswith(f"{model.model} ") and commit.fingerprint == identity.fingerprint
+        if commit.unit != identity.unit
+        for end in commit.notes["windows"]
+    }
+    ended = ended_windows(since, context.as_of, model.monitor.window, model.label.closes.timezone)
+    return [window for window in ended if instant_text(window.end) not in earlier]
+
+
+def _evaluate(
+    context: Context, model: Model, version: str, reference: Reference, windows: Sequence[MonitorWindow]
+) -> list[WindowFinding]:
+    lake, zone = context.lake, model.label.closes.timezone
+    scored = lake.read(lake.address("predictions", model.model), context.as_of, by="as_of").where(
+        (F.col("model_version") == version)
+        & (F.col("purpose") == Purpose.PRODUCTION.value)
+        & (F.col("prediction_ts") >= F.lit(windows[0].start))
+        & (F.col("prediction_ts") < F.lit(windows[-1].end))
+    )
+    counts = count_predictions(scored, reference.bins, zone)
+    target_rate = reference.target_rate
+    outcomes, void = count_outcomes(context, model, scored, target_rate if target_rate is not None else 0.0)
+    roles = roles_of(context.config, model)
+    columns = [each.name for each in reference.bins]
+    seed = context.config.project.seed
+    spread = (reference.target_spread or 0.0) if model.task == "regression" else 1.0
+    findings = []
+    for window in windows:
+        closed, counted = _of_window(outcomes, "block", window), _of_window(counts, "block", window)
+        findings.append(
+            WindowFinding(
+                window,
+                judge_window(reference, counted, columns, roles, model.monitor, seed=seed),
+                judge_rate(
+                    reference.targets,
+                    _target_days(closed),
+                    min_effect=_TARGET_EFFECT * spread,
+                    level=model.monitor.level,
+                    seed=seed,
+                ),
+                measure_performance(closed, model.task, level=model.monitor.level, seed=seed),
+                sum(rows for day, rows in void if isinstance(day, date) and window.holds(day)),
+                lay_out_daily(counted, reference.bins),
+            )
+        )
+    return findings
+
+
+def _of_window(table: pa.Table, column: str, window: MonitorWindow) -> pa.Table:
+    days = table[column]
+    first, last = pa.scalar(window.first_day, pa.date32()), pa.scalar(window.last_day, pa.date32())
+    return table.filter(pc.and_(pc.greater_equal(days, first), pc.less_equal(days, last)))
+
+
+def _target_days(outcomes: pa.Table) -> list[TargetDay]:
+    days: dict[date, tuple[int, float]] = {}
+    for cell in outcomes.select(["block", "label", "rows"]).to_pylist():
+        rows, total = days.get(cell["block"], (0, 0.0))
+        days[cell["block"]] = (rows + cell["rows"], total + cell["rows"] * cell["label"])
+    return [TargetDay(day, rows, total) for day, (rows, total) in sorted(days.items())]
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows of the three monitoring tables."""
+
+    profiles: list[dict[str, Any]]
+    drifts: list[dict[str, Any]]
+    performances: list[dict[str, Any]]
+
+    @classmethod
+    def of(
+        cls, context: Context, model: Model, version: str, reference: Reference, findings: Sequence[WindowFinding]
+    ) -> _Rows:
+        profiles, drifts, performances = [], [], []
+        for finding in findings:
+            same = {
+                "model": model.model,
+                "model_version": version,
+                "window": (finding.window.start, finding.window.end),
+                "granularity": f"{model.monitor.window.days} days",
+                "as_of": context.as_of,
+            }
+            for verdict in finding.columns:
+                profiles.append({**same, **profile_row(verdict, finding.counts)})
+                drifts.append({**same, **drift_row(verdict, is_prediction=verdict.column == SCORE)})
+            drifts.append({**same, **target_row(finding.target)})
+            performances += [
+                {**same, **row} for row in performance_rows(finding.performance, finding.void_rows, reference)
+            ]
+        return cls(profiles, drifts, performances)
+
+
+def _find_flags(context: Context, model: Model, version: str, findings: Sequence[WindowFinding]) -> list[Flag]:
+    """Raise a flag for a subject at the first window end at which its alarm has persisted, unless one is open."""
+    raised = {
+        (flag.kind, flag.subject)
+        for flag in read_open_flags(context, model.model)
+        if flag.model_version == version and flag.as_of < context.as_of
+    }
+    history = _alarm_history(context, model, version)
+    flags: list[Flag] = []
+    for finding in findings:
+        for kind, subject, alarmed, evidence in _alarms(model, finding):
+            past = history.setdefault((kind, subject), [])
+            past.append(alarmed)
+            if not persistent(past, model.monitor.persistence) or (kind, subject) in raised:
+                continue
+            raised.add((kind, subject))
+            flags.append(
+                Flag(
+                    kind,
+                    model.model,
+                    version,
+                    subject,
+                    finding.window.start,
+                    finding.window.end,
+                    context.as_of,
+                    {**evidence, "alarmed_windows": past[-model.monitor.persistence.windows :]},
+                )
+            )
+    return flags
+
+
+_DRIFT_KINDS = {Role.CONTRACT: FlagKind.CONTRACT_DRIFT, Role.REGIME: FlagKind.REGIME_DRIFT}
+
+
+def _alarms(model: Model, finding: WindowFinding) -> list[tuple[FlagKind, str, bool | None, dict[str, Any]]]:
+    """List every subject of a window that can raise a flag: whether it alarmed, None where it could not be judged."""
+    found: list[tuple[FlagKind, str, bool | None, dict[str, Any]]] = []
+    for each in finding.columns:
+        if each.role is Role.SEASONAL:
+            continue
+        if each.role is Role.CONTRACT:  # a broken column is no drift, and must not go unsaid
+            broken = each.status in (Status.ABSENT_COLUMN, Status.ALL_NULL)
+            found.append((FlagKind.QUALITY, each.column, broken, {"status": each.status.value, "rows": each.rows}))
+        kind = FlagKind.PREDICTION_DRIFT if each.column == SCORE else _DRIFT_KINDS[each.role]
+        evidence = {"statistic": each.statistic, "value": each.value, "threshold": each.threshold, "rows": each.rows}
+        found.append((kind, each.column, _alarm(each.verdict), evidence))
+    target = finding.target
+    moved = {"difference": target.difference, "min_effect": target.min_effect, "rows": target.window_rows}
+    found.append((FlagKind.TARGET_DRIFT, "label", _alarm(target.verdict), moved))
+    performance, when = finding.performance, model.decide.when
+    measured = {"metrics": dict(performance.metrics), "rows": performance.rows}
+    if when.bias is not None:
+        found.append((FlagKind.BIAS, "bias", performance.exceeds_bias(when.bias), {**measured, "limit": when.bias}))
+    if when.skill is not None:
+        below = performance.falls_below_skill(when.skill)
+        found.append((FlagKind.SKILL, "skill", below, {**measured, "limit": when.skill}))
+    return found
+
+
+def _alarm(verdict: Verdict) -> bool | None:
+    return None if verdict is Verdict.UNKNOWN else verdict is Verdict.DRIFT
+
+
+def _alarm_history(context: Context, model: Model, version: str) -> dict[tuple[FlagKind, str], list[bool | None]]:
+    """Read what the version's windows said in earlier turns, oldest first; as many windows as persistence looks at."""
+    lake = context.lake
+    rows = lake.read_own(schemas.DRIFT_METRICS, context.as_of).where(
+        (F.col("model") == model.model)
+        & (F.col("model_version") == version)
+        & (F.col("as_of") < F.lit(context.as_of))
+        & (F.col("role") != Role.SEASONAL.value)
+    )
+    chosen = rows.select("column_name", "kind", "role", "verdict", "window.end").orderBy("end")
+    history: dict[tuple[FlagKind, str], list[bool | None]] = {}
+    for row in chosen.collect():  # bounded: windows of one champion x columns
+        kind = {
+            "feature": _DRIFT_KINDS.get(Role(row["role"]), FlagKind.REGIME_DRIFT),
+            "prediction": FlagKind.PREDICTION_DRIFT,
+            "target": FlagKind.TARGET_DRIFT,
+        }[row["kind"]]
+        history.setdefault((kind, row["column_name"]), []).append(_alarm(Verdict(row["verdict"])))
+    return history
+
+
+def _overall(findings: Sequence[WindowFinding]) -> dict[str, float]:
+    """Average the windows' metrics by their rows, for a glance."""
+    total: dict[str, float] = {}
+    weights: dict[str, int] = {}
+    for finding in findings:
+        for metric, value in finding.performance.metrics.items():
+            rows = finding.performance.rows
+            total[metric] = total.get(metric, 0.0) + value * rows
+            weights[metric] = weights.get(metric, 0) + rows
+    return {metric: value / weights[metric] for metric, value in total.items() if weights[metric]}

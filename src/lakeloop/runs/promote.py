@@ -1,0 +1,177 @@
+"""The gate: challenger against baseline and champion on the pinned holdout; one row in the promotions ledger."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pyspark.sql import functions as F
+
+from lakeloop import schemas
+from lakeloop.config.model import Model, Task
+from lakeloop.errors import ConflictError, Failure
+from lakeloop.registry import CHALLENGER, CHAMPION, ModelVersion
+from lakeloop.runs.context import Context, instant_text
+from lakeloop.runs.flags import close_flags
+from lakeloop.runs.promotions import (
+    PROMOTED,
+    REJECTED,
+    Promotion,
+    champion_before,
+    read_promotions,
+    reconcile_alias,
+)
+from lakeloop.runs.training_data import TrainingData
+from lakeloop.runs.training_set import TrainingSet
+from lakeloop.tables import WriteIdentity
+from lakeloop.training.gate import GateReport, HoldoutScores, judge
+from lakeloop.training.search import predict_scores
+from lakeloop.training.split import HOLDOUT, TRAIN
+
+JOB = "gate"
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """How the gate ended.
+
+    Attributes:
+        outcome: promoted or rejected.
+        previous_version: Champion before.
+        reasons: Why it was rejected, or what it showed.
+        metrics: Metrics of challenger, baseline and champion on the holdout.
+    """
+
+    outcome: str
+    previous_version: str | None
+    reasons: tuple[str, ...]
+    metrics: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+
+
+def judge_and_record(
+    context: Context, model: Model, version: ModelVersion, training_set: TrainingSet, data: TrainingData | None
+) -> GateResult | None:
+    """Judge a challenger and write the ledger's row; aliases and flags follow it.
+
+    Args:
+        context: Project, lake and logical now.
+        model: The model's declaration.
+        version: The challenger.
+        training_set: What it was trained on.
+        data: Its rows; None to ask only whether the judgement is recorded already.
+
+    Returns:
+        The judgement; None when it is not recorded and there is no data to make it from.
+
+    Raises:
+        ConflictError: If the ledger already has a row with a later `as_of`.
+    """
+    lake = context.lake
+    identity = WriteIdentity(JOB, f"{model.model} {version.version} {context.turn}")
+    address = lake.create_own(schemas.PROMOTIONS)
+    done = lake.find_commit(address, identity)
+    if done is None:
+        if data is None:
+            return None
+        _refuse_to_rewrite(context, model.model)
+        promotions = read_promotions(context, model.model)
+        champion = champion_before(promotions, context.as_of)
+        report = _judge(context, model, version, data, champion)
+        row = _ledger_row(context, version, training_set, champion, report)
+        notes = {
+            "outcome": row["outcome"],
+            "previous_version": row["previous_version"],
+            "reasons": row["reasons"],
+            "metrics": _metrics(report),
+        }
+        done_notes: Mapping[str, Any] = lake.append_own(schemas.PROMOTIONS, [row], identity, notes=notes).notes
+    else:
+        done_notes = done.notes
+    _follow_ledger(context, model.model, version, done_notes["outcome"])
+    return GateResult(
+        done_notes["outcome"], done_notes["previous_version"], tuple(done_notes["reasons"]), done_notes["metrics"]
+    )
+
+
+def _refuse_to_rewrite(context: Context, name: str) -> None:
+    address = context.lake.own(schemas.PROMOTIONS)
+    later = context.lake.read_uncut(address).where((F.col("model") == name) & (F.col("as_of") > F.lit(context.as_of)))
+    found = later.orderBy("as_of").first()
+    if found is not None:
+        raise ConflictError(
+            f"model {name}",
+            [Failure("ledger", f"version {found['model_version']} was judged as of a later instant")],
+            "train at an as_of after the last one in ops.promotions; the past is not promoted over",
+        )
+
+
+def _judge(
+    context: Context, model: Model, version: ModelVersion, data: TrainingData, champion: Promotion | None
+) -> GateReport:
+    """Score the holdout with the logged artifacts, not with what is in memory, and judge."""
+    holdout, train = data.part(HOLDOUT), data.part(TRAIN)
+    frame, label = data.frame[holdout], data.label[holdout]
+    challenger = predict_scores(model.task, context.registry.load_pipeline(version), frame)
+    constant = np.mean(data.label[train]) if model.task is Task.CLASSIFICATION else np.median(data.label[train])
+    theirs: NDArray[np.float64] | None = None
+    if champion is not None:
+        serving = context.registry.get_version(model.model, champion.version)
+        theirs = predict_scores(model.task, context.registry.load_pipeline(serving), frame)
+        learned = data.prediction_seconds[holdout] <= champion.trained_through.timestamp()
+        theirs = np.where(learned, np.nan, theirs)
+    slices = {
+        name: np.asarray((data.frame if name in data.frame else data.logged)[name][holdout])
+        for name in model.gate.slices
+    }
+    scores = HoldoutScores(label, challenger, np.full(len(label), float(constant)), data.days[holdout], theirs, slices)
+    return judge(model.gate, model.task, scores, champion is not None, seed=context.config.project.seed)
+
+
+def _metrics(report: GateReport) -> dict[str, dict[str, float | None]]:
+    sides = {"challenger": report.challenger, "baseline": report.baseline, "champion": report.champion}
+    return {
+        side: {str(name): (float(value) if np.isfinite(value) else None) for name, value in metrics.items()}
+        for side, metrics in sides.items()
+    }
+
+
+def _ledger_row(
+    context: Context,
+    version: ModelVersion,
+    training_set: TrainingSet,
+    champion: Promotion | None,
+    report: GateReport,
+) -> dict[str, Any]:
+    shown = [f"{check.name} {check.status}: {check.detail}" for check in report.checks]
+    return {
+        "promotion_id": f"{version.model}-{version.version}-{instant_text(context.as_of)}",
+        "model": version.model,
+        "model_version": version.version,
+        "outcome": PROMOTED if report.passed else REJECTED,
+        "previous_version": champion.version if champion is not None else None,
+        "training_set_id": training_set.training_set_id,
+        "run_key": version.run_key,
+        "trained_through": training_set.data_through,
+        "reasons": shown if report.passed else list(report.reasons),
+        "evidence": json.dumps(report.to_dict(), sort_keys=True),
+        "as_of": context.as_of,
+    }
+
+
+def _follow_ledger(context: Context, name: str, version: ModelVersion, outcome: str) -> None:
+    """Let aliases and flags say what the ledger says; safe to repeat."""
+    reconcile_alias(context, name)
+    champion = context.registry.alias(name, CHAMPION)
+    is_champion = champion == version.version
+    context.registry.set_alias(name, CHALLENGER, None if is_champion else version.version)
+    close_flags(context, name, version.version, outcome)
+
+
+def trained_as_of(promotions: list[Promotion]) -> datetime | None:
+    """Tell as of when a challenger was last judged; None when never."""
+    return promotions[-1].as_of if promotions else None

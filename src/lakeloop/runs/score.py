@@ -1,0 +1,123 @@
+"""Predictions of the champion in force before the turn, for every spine row that has none yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lakeloop import schemas
+from lakeloop.config.columns import input_columns, model_columns
+from lakeloop.config.model import Model, Task
+from lakeloop.errors import Failure, NotReadyError
+from lakeloop.features.on_demand import as_model_input
+from lakeloop.point_in_time.spark import STATUS_SUFFIX
+from lakeloop.runs.context import Context, instant_text
+from lakeloop.runs.model_inputs import add_model_inputs, described_columns, gold_inputs, spine_as_of, with_columns
+from lakeloop.runs.promotions import PROMOTED, champion_before, read_promotions, reconcile_alias
+from lakeloop.statuses import Outcome, Purpose
+from lakeloop.tables import WriteIdentity, identity_hash
+
+JOB = "score"
+
+
+@dataclass(frozen=True)
+class ScoreResult:
+    """What a scoring did.
+
+    Attributes:
+        model: The model.
+        model_version: The champion that scored.
+        rows: Rows scored.
+        outcome: WRITTEN, or SKIPPED when the turn was scored already.
+        built_through: Gold table -> instant up to which it was complete, ISO, UTC.
+    """
+
+    model: str
+    model_version: str
+    rows: int
+    outcome: Outcome
+    built_through: dict[str, str]
+
+
+def score(context: Context, name: str) -> ScoreResult:
+    """Score the spine rows that have no prediction yet.
+
+    Rows whose `prediction_ts` is not after the first champion's `trained_through` are left alone: nothing could have
+    answered then. A row that comes late, when the champion has learned from its time, is scored as a backtest.
+
+    Args:
+        context: Project, lake and logical now.
+        name: The model.
+
+    Returns:
+        Counts, and how far the gold tables were built.
+
+    Raises:
+        NotReadyError: If there is no champion before this turn, or a gold table is not built far enough.
+    """
+    model, lake = context.config.models[name], context.lake
+    with lake.writing():
+        reconcile_alias(context, name)
+        promotions = read_promotions(context, name)
+        champion = champion_before(promotions, context.as_of)
+        if champion is None:
+            raise NotReadyError(
+                f"model {name}",
+                [Failure("champion", f"nobody was promoted before {instant_text(context.as_of)}")],
+                "train one at an earlier as_of: `lakeloop train`, or a first `lakeloop run`",
+            )
+        address = lake.address("predictions", name)
+        identity = WriteIdentity(JOB, f"{name} {context.turn}", identity_hash(champion.version))
+        done = lake.find_commit(address, identity)
+        if done is not None:
+            return ScoreResult(name, champion.version, done.rows, Outcome.SKIPPED, dict(done.notes["built_through"]))
+        context.progress(f"score {name}")
+        inputs = gold_inputs(context, model)
+        first = next(each for each in promotions if each.outcome == PROMOTED)
+        spine = spine_as_of(context, model).where(F.col("prediction_ts") > F.lit(first.trained_through))
+        if lake.exists(address):
+            spine = spine.join(lake.read_uncut(address).select("prediction_id"), "prediction_id", "left_anti")
+        joined = add_model_inputs(context, model, spine, inputs)
+        version = context.registry.get_version(name, champion.version)
+        probabilities = model.task is Task.CLASSIFICATION
+        udf = context.registry.scoring_udf(context.spark, version, probabilities=probabilities)
+        answer = udf(F.struct(*(as_model_input(joined, each) for each in input_columns(context.config, model))))
+        purpose = F.when(F.col("prediction_ts") > F.lit(champion.trained_through), Purpose.PRODUCTION.value)
+        scored = joined.withColumns(
+            {
+                "model_name": F.lit(name),
+                "model_version": F.lit(champion.version),
+                "purpose": purpose.otherwise(Purpose.BACKTEST.value),
+                "revision": F.lit(0),
+                "score": answer[1] if probabilities else answer,
+                "as_of": F.lit(context.as_of),
+            }
+        )
+        rows = _in_order(context, model, scored)
+        lake.create(
+            address,
+            with_columns(schemas.PREDICTION_COLUMNS, described_columns(context.config, model, rows)),
+            f"Predictions of {name}: {model.description}",
+            {"time_column": "prediction_ts", "key": "prediction_id, model_version, revision", "owner": model.owner},
+        )
+        built = {each.table: instant_text(each.built_through) for each in inputs}
+        notes = {"model_version": champion.version, "built_through": built}
+        written = lake.append(rows, address, identity, notes=notes)
+        return ScoreResult(name, champion.version, written.rows, written.outcome, built)
+
+
+def _in_order(context: Context, model: Model, scored: DataFrame) -> DataFrame:
+    fixed = [field.name for field in schemas.PREDICTION_COLUMNS]
+    columns = dict.fromkeys(
+        (
+            *fixed,
+            *model.predict.id,
+            *model_columns(context.config, model),
+            *input_columns(context.config, model),
+            *(name for name in scored.columns if name.endswith(STATUS_SUFFIX)),
+            model.label.closes.of,
+        )
+    )
+    return scored.select(*columns)

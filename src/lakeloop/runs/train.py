@@ -1,0 +1,236 @@
+"""Training: candidates in MLflow, the best one registered as challenger, then judged by the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from lakeloop import __version__
+from lakeloop.config.columns import model_columns
+from lakeloop.config.model import Model, Task
+from lakeloop.drift.bins import propose_bins
+from lakeloop.drift.counts import count_bins
+from lakeloop.drift.reference import Reference, build_reference
+from lakeloop.drift.targets import TargetDay
+from lakeloop.registry import DatasetInput, ModelVersion
+from lakeloop.runs.context import Context, instant_text
+from lakeloop.runs.promote import GateResult, judge_and_record
+from lakeloop.runs.training_data import TrainingData, read_training_data
+from lakeloop.runs.training_set import TrainingSet, find_training_set
+from lakeloop.statuses import Outcome
+from lakeloop.tables import identity_hash
+from lakeloop.training.metrics import evaluate
+from lakeloop.training.preprocessing import TRUSTED_TYPES
+from lakeloop.training.search import Candidate, choose_best, fit_candidates, predict_scores
+from lakeloop.training.split import HOLDOUT, TRAIN, VALIDATION
+
+JOB = "train"
+SCORE = "score"
+REFERENCE_FILE = "reference.json"
+_EXAMPLE_ROWS = 5
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training did.
+
+    Attributes:
+        model: The model.
+        model_version: The challenger.
+        training_set_id: What it was trained on.
+        rows: Rows of the training set.
+        candidates: Candidates that were fitted; 0 when the version was there already.
+        outcome: WRITTEN, or SKIPPED when the version was there already.
+        gate: How the gate ended.
+    """
+
+    model: str
+    model_version: str
+    training_set_id: str
+    rows: int
+    candidates: int
+    outcome: Outcome
+    gate: GateResult
+
+
+def train(context: Context, name: str) -> TrainResult:
+    """Train on the set pinned at the logical now, register the best candidate, and let the gate judge it.
+
+    Args:
+        context: Project, lake and logical now.
+        name: The model.
+
+    Returns:
+        The challenger and the gate's judgement; the same call gives the same ones.
+
+    Raises:
+        NotReadyError: If no training set is pinned at the logical now, or it has too few rows.
+        BudgetError: If the training set does not fit the declared memory budget.
+    """
+    model, lake = context.config.models[name], context.lake
+    with lake.writing():
+        training_set = find_training_set(context, name)
+        run_key = identity_hash(
+            JOB,
+            name,
+            training_set.training_set_id,
+            training_set.content_hash,
+            context.config.spec_hash("model", name),
+            context.config.project.seed,
+        )
+        version = context.registry.find_version(name, run_key)
+        done = None if version is None else judge_and_record(context, model, version, training_set, None)
+        if version is not None and done is not None:
+            return _result(training_set, version, 0, Outcome.SKIPPED, done)
+        context.progress(f"train {name}: reading {training_set.rows} rows")
+        data = read_training_data(context, model, training_set)
+        fitted = 0
+        outcome = Outcome.SKIPPED
+        if version is None:
+            version, fitted = _fit_and_register(context, model, data, run_key)
+            outcome = Outcome.WRITTEN
+        context.progress(f"gate {name}")
+        judged = judge_and_record(context, model, version, training_set, data)
+        if judged is None:
+            raise AssertionError("with data there is always a judgement")
+        return _result(training_set, version, fitted, outcome, judged)
+
+
+def _result(
+    training_set: TrainingSet, version: ModelVersion, fitted: int, outcome: Outcome, gate: GateResult
+) -> TrainResult:
+    return TrainResult(
+        training_set.model,
+        version.version,
+        training_set.training_set_id,
+        training_set.rows,
+        fitted,
+        outcome,
+        gate,
+    )
+
+
+def _fit_and_register(context: Context, model: Model, data: TrainingData, run_key: str) -> tuple[ModelVersion, int]:
+    project, training_set = context.config.project, data.training_set
+    address = context.lake.address("training_sets", model.model)
+    dataset = DatasetInput(
+        f"training_sets.{model.model}",
+        address.sql if address.in_catalog else address.path,
+        training_set.delta_version,
+        training_set.content_hash,
+        address.in_catalog,
+    )
+    tags = {
+        "as_of": instant_text(context.as_of),
+        "training_set_id": training_set.training_set_id,
+        "content_hash": training_set.content_hash,
+        "lakeloop_version": __version__,
+        "spec_hash": context.config.spec_hash("model", model.model),
+        "seed": str(project.seed),
+        "trained_through": training_set.data_through.isoformat(),
+    }
+    columns = model_columns(context.config, model)
+    train_rows, validation_rows = data.part(TRAIN), data.part(VALIDATION)
+    with context.registry.training(model.model, run_key, dataset, tags) as training:
+        candidates: list[Candidate] = []
+        found = fit_candidates(
+            model,
+            columns,
+            data.frame[train_rows],
+            data.frame[validation_rows],
+            _series(data, train_rows),
+            _series(data, validation_rows),
+            project.seed,
+        )
+        for candidate in found:
+            training.log_candidate(len(candidates), candidate.params, _named("validation", candidate.metrics))
+            candidates.append(candidate)
+            context.progress(f"train {model.model}: candidate {len(candidates)} fitted")
+        best = choose_best(candidates, model.gate.metric)
+        scores = predict_scores(model.task, best.pipeline, data.frame)
+        holdout = data.part(HOLDOUT)
+        metrics = {
+            **_named("validation", best.metrics),
+            **_named("holdout", evaluate(model.task, data.label[holdout], scores[holdout])),
+        }
+        params = {
+            **best.params,
+            "candidates": len(candidates),
+            "training_set_id": training_set.training_set_id,
+            "rows": training_set.rows,
+            "estimator": model.estimator.class_,
+        }
+        reference = make_reference(context, model, data, scores)
+        training.log_summary(params, metrics, {REFERENCE_FILE: reference.to_json()})
+        example = data.frame.head(_EXAMPLE_ROWS)
+        is_classification = model.task is Task.CLASSIFICATION
+        answer = best.pipeline.predict_proba(example) if is_classification else best.pipeline.predict(example)
+        version = training.log_model(
+            best.pipeline,
+            example,
+            answer,
+            probabilities=is_classification,
+            trusted_types=TRUSTED_TYPES,
+            tags=tags,
+        )
+    return version, len(candidates)
+
+
+def _series(data: TrainingData, rows: NDArray[np.bool_]) -> Any:
+    import pandas as pd
+
+    return pd.Series(data.label[rows])
+
+
+def _named(part: str, metrics: Mapping[Any, float]) -> dict[str, float]:
+    return {f"{part}_{metric}": float(value) for metric, value in metrics.items()}
+
+
+def make_reference(context: Context, model: Model, data: TrainingData, scores: NDArray[np.float64]) -> Reference:
+    """Freeze what scored data will be compared with.
+
+    Args:
+        context: Project, lake and logical now.
+        model: The model's declaration.
+        data: The training set.
+        scores: The chosen pipeline's scores of its rows, shape [n_rows].
+
+    Returns:
+        The reference: bins and counts per day of every model column over the last `monitor.reference` of the set, and
+        of the score over the holdout, which no candidate has seen; labels per day.
+    """
+    columns = model_columns(context.config, model)
+    days = pa.array(data.days.astype("datetime64[D]"))
+    table = pa.table(
+        {
+            "day": days,
+            **{
+                name: pa.Array.from_pandas(data.frame[name] if name in data.frame else data.logged[name])
+                for name in columns
+            },
+        }
+    )
+    first = data.days.max() - np.timedelta64(model.monitor.reference.days - 1, "D")
+    kept = pa.array(data.days >= first)
+    table = table.filter(kept)
+    holdout = pa.table({"day": days, SCORE: pa.array(scores)}).filter(pa.array(data.part(HOLDOUT)))
+    bins = propose_bins(table, columns, model.monitor.bins)
+    score_bins = propose_bins(holdout, [SCORE], model.monitor.bins)
+    counts = pa.concat_tables([count_bins(table, bins, "day"), count_bins(holdout, score_bins, "day")])
+    targets = []
+    for day in np.unique(data.days[data.days >= first]):
+        labels = data.label[data.days == day]
+        targets.append(TargetDay(day.astype("datetime64[D]").item(), len(labels), float(labels.sum())))
+    return build_reference(
+        counts,
+        [*bins, *score_bins],
+        model=model.model,
+        task=model.task,
+        trained_through=data.training_set.data_through,
+        targets=targets,
+    )

@@ -1,0 +1,141 @@
+"""One turn of the loop: what `lakeloop run` does, in the order of the flow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from lakeloop import schemas
+from lakeloop.errors import ConflictError, Failure, QualityGateError
+from lakeloop.runs.context import Context, instant_text
+from lakeloop.runs.decide import DecideResult, decide_action
+from lakeloop.runs.features import FeaturesResult, build_features
+from lakeloop.runs.flags import close_gate_flags, raise_quality_flag
+from lakeloop.runs.ingest import IngestResult, ingest
+from lakeloop.runs.ledger import StepRecord, record_run, timed
+from lakeloop.runs.monitor import MonitorResult, monitor
+from lakeloop.runs.promotions import champion_before, read_promotions
+from lakeloop.runs.quality import QualityResult, check_quality
+from lakeloop.runs.score import ScoreResult, score
+from lakeloop.runs.train import TrainResult, train
+from lakeloop.runs.training_set import TrainingSet, make_training_set
+from lakeloop.statuses import Action
+
+JOB = "run"
+
+
+@dataclass(frozen=True)
+class ModelTurn:
+    """What a turn did for one model.
+
+    Attributes:
+        model: The model.
+        score: None when there was no champion before the turn.
+        monitor: None when there was no champion before the turn.
+        decision: What was decided.
+        training_set: None when the decision was not to retrain.
+        train: None when the decision was not to retrain.
+    """
+
+    model: str
+    score: ScoreResult | None
+    monitor: MonitorResult | None
+    decision: DecideResult
+    training_set: TrainingSet | None
+    train: TrainResult | None
+
+
+@dataclass(frozen=True)
+class TurnResult:
+    """What a turn did.
+
+    Attributes:
+        as_of: Its logical now, ISO, UTC.
+        ingest: What was ingested.
+        quality: What the gate said.
+        features: What was built.
+        models: What was done per model.
+        seconds: Step, and model where there is one -> wall-clock seconds.
+    """
+
+    as_of: str
+    ingest: IngestResult
+    quality: QualityResult
+    features: FeaturesResult
+    models: tuple[ModelTurn, ...]
+    seconds: dict[str, float]
+
+
+def run_turn(context: Context, models: Sequence[str]) -> TurnResult:
+    """Do one turn.
+
+    Args:
+        context: Project, lake and logical now.
+        models: Models to score, monitor, decide about and train.
+
+    Returns:
+        What every step did. A turn that was done already changes nothing.
+
+    Raises:
+        ConflictError: If a later turn was done already.
+        QualityGateError: If the quality gate failed; the turn stops, after the failure was flagged and decided about.
+    """
+    with context.lake.writing():
+        _refuse_earlier_turn(context)
+        records: list[StepRecord] = []
+
+        def step(name: str, call: Callable[[], Any], model: str | None = None) -> Any:
+            return timed(name, model, call, records)
+
+        ingested = step("ingest", lambda: ingest(context))
+        quality = step("quality", lambda: check_quality(context))
+        if not quality.passed:
+            _stop_at_gate(context, models, quality)
+        built = step("features", lambda: build_features(context))
+        turns = tuple(_turn_of(context, model, step) for model in models)
+        record_run(context, JOB, None, records)
+        seconds = {f"{each.step} {each.subject}" if each.subject else each.step: each.seconds for each in records}
+        return TurnResult(context.turn, ingested, quality, built, turns, seconds)
+
+
+def _turn_of(context: Context, model: str, step: Callable[..., Any]) -> ModelTurn:
+    scored = monitored = pinned = trained = None
+    close_gate_flags(context, model)
+    if champion_before(read_promotions(context, model), context.as_of) is not None:
+        scored = step("score", lambda: score(context, model), model)
+        monitored = step("monitor", lambda: monitor(context, model), model)
+    decision = step("decide", lambda: decide_action(context, model), model)
+    if decision.action is Action.RETRAIN:
+        pinned = step("training_set", lambda: make_training_set(context, model), model)
+        trained = step("train", lambda: train(context, model), model)
+    return ModelTurn(model, scored, monitored, decision, pinned, trained)
+
+
+def _stop_at_gate(context: Context, models: Sequence[str], quality: QualityResult) -> None:
+    failed = [each for each in quality.sources if each.passed is False]
+    for model in models:
+        raise_quality_flag(context, model, [each.source for each in failed])
+        decide_action(context, model)
+    raise QualityGateError(
+        ", ".join(f"source {each.source}" for each in failed),
+        [failure for each in failed for failure in each.failures],
+        "look at monitoring.quality and quarantine; mend the feed or the rule; nothing was built on these rows",
+    )
+
+
+def _refuse_earlier_turn(context: Context) -> None:
+    prefix = f"{JOB} * "
+    done: list[datetime] = [
+        datetime.fromisoformat(commit.unit.removeprefix(prefix))
+        for commit in context.lake.commits(context.lake.own(schemas.RUNS))
+        if commit.unit.startswith(prefix)
+    ]
+    last = max(done, default=None)
+    if last is not None and last > context.as_of:
+        raise ConflictError(
+            f"turn {context.turn}",
+            [Failure("order", f"the turn of {instant_text(last)} was done already")],
+            "run turns in order; a backfill of the past is a step of its own",
+        )

@@ -11,6 +11,7 @@ import csv
 import gzip
 import hashlib
 import io
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -203,7 +204,7 @@ def _read_batches(source: Source, path: Path) -> Iterator[Mapping[str, list[str 
             yield columns
     except UnicodeDecodeError as problem:
         raise _RefusedError(f"not UTF-8 text at byte {problem.start} of a block") from problem
-    except (csv.Error, EOFError, gzip.BadGzipFile, OSError) as problem:
+    except (csv.Error, EOFError, OSError, zlib.error) as problem:
         raise _RefusedError(f"unreadable: {problem}") from problem
 
 

@@ -180,9 +180,9 @@ class Lake:
             BusyError: If another job still holds the workspace.
         """
         self.workspace.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.workspace / ".lakeloop.lock", timeout=wait_seconds, is_singleton=True)
+        lock = FileLock(self.workspace / ".lakeloop.lock", is_singleton=True)
         try:
-            lock.acquire()
+            lock.acquire(timeout=wait_seconds)
         except Timeout as held:
             raise BusyError(
                 str(self.workspace),
@@ -325,22 +325,13 @@ class Lake:
         )  # bounded: one row per commit
         commits = []
         for row in sorted(rows, key=lambda each: int(each["version"])):
+            written = int((row["operationMetrics"] or {}).get("numOutputRows", 0))
             try:
                 said = json.loads(row["userMetadata"])["lakeloop"]
+                names = (said["id"], said["job"], said["unit"], said["fingerprint"])
+                commits.append(Commit(int(row["version"]), *names, written, said["notes"]))
             except (ValueError, KeyError, TypeError):
                 continue  # somebody else's commit
-            written = int((row["operationMetrics"] or {}).get("numOutputRows", 0))
-            commits.append(
-                Commit(
-                    int(row["version"]),
-                    said["id"],
-                    said["job"],
-                    said["unit"],
-                    said["fingerprint"],
-                    written,
-                    said["notes"],
-                )
-            )
         return commits
 
     def find_commit(self, address: TableAddress, identity: WriteIdentity) -> Commit | None:
@@ -401,6 +392,7 @@ class Lake:
         """
         done = self.find_commit(address, identity)
         if done is not None:
+            _assert_rows(address, done, expect_rows)
             return WriteResult(Outcome.SKIPPED, done.rows, done.version, done.notes)
         app_id = identity.app_id(address)
         said = {
@@ -414,12 +406,7 @@ class Lake:
         for limit in (4, None):  # another writer may have committed in between
             for commit in self._read_commits(address, limit):
                 if commit.app_id == app_id:
-                    if expect_rows is not None and commit.rows != expect_rows:
-                        raise AccountingError(
-                            str(address),
-                            [Failure("rows", f"{expect_rows} were to be written, the commit has {commit.rows}")],
-                            "report this: the table and its commit disagree",
-                        )
+                    _assert_rows(address, commit, expect_rows)
                     self.commits(address).append(commit)
                     return WriteResult(Outcome.WRITTEN, commit.rows, commit.version, commit.notes)
         raise AccountingError(
@@ -467,6 +454,15 @@ class Lake:
         names = table.columns.fieldNames()
         frame = self.spark.createDataFrame([tuple(row.get(name) for name in names) for row in rows], table.columns)
         return self.append(frame.coalesce(1), address, identity, notes=notes, expect_rows=len(rows))
+
+
+def _assert_rows(address: TableAddress, commit: Commit, expected: int | None) -> None:
+    if expected is not None and commit.rows != expected:
+        raise AccountingError(
+            str(address),
+            [Failure("rows", f"{expected} were to be written, the commit has {commit.rows}")],
+            "report this: the table and its commit disagree",
+        )
 
 
 def _literal(text: str) -> str:

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -157,15 +157,19 @@ def test_paths_are_written_as_people_do() -> None:
 
 
 plain = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text("abcdefgh :-'\"0123456789yno~."),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text("abcdefgh :-'\"0123456789yno~."),
     lambda inside: st.lists(inside, max_size=4) | st.dictionaries(st.text("abcy", min_size=1), inside, max_size=4),
     max_leaves=12,
 )
 
 
 @given(data=st.dictionaries(st.text("abcn", min_size=1), plain, min_size=1, max_size=4))
-def test_what_pyyaml_writes_is_read_back_with_a_place_for_everything(data: dict[str, Any]) -> None:
-    read = parse_yaml(yaml.safe_dump(data, sort_keys=False), "x.yml")
+def test_json_is_yaml_and_is_read_back_with_a_place_for_everything(data: dict[str, Any]) -> None:
+    read = parse_yaml(json.dumps(data, indent=1), "x.yml")
     assert read.issues == ()
     assert read.data == data
     assert all(read.value_at((key,)) == value for key, value in data.items())

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakeloop.drift.bins import ColumnBins, propose_bins
@@ -97,6 +97,7 @@ def test_unsound_bins_cannot_be_made(arguments):
         ColumnBins("x", **arguments)
 
 
+@settings(deadline=None)  # the first call loads libraries
 @given(
     st.lists(st.floats(allow_nan=True, allow_infinity=True) | st.none(), max_size=60),
     st.integers(min_value=2, max_value=8),
@@ -111,6 +112,7 @@ def test_proposed_bins_survive_json_and_count_every_row_once(values, bins):
     assert len(proposed.labels()) == proposed.n_bins
 
 
+@settings(deadline=None)  # the first call loads libraries
 @given(st.lists(st.integers(min_value=-5, max_value=5), min_size=1, max_size=40))
 def test_with_few_distinct_values_no_two_share_a_bin(values):
     bins = propose([*values], bins=11)

@@ -6,7 +6,7 @@ from decimal import Decimal
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakeloop.drift.bins import ColumnBins
@@ -110,6 +110,7 @@ def test_rows_that_cannot_be_counted_are_refused(rows, problem):
         count_bins(rows, [DISTANCE], "day")
 
 
+@settings(deadline=None)  # the first call loads libraries
 @given(
     st.lists(st.tuples(st.sampled_from([APRIL_1, APRIL_2]), st.none() | st.integers(0, 900)), max_size=30),
     st.integers(0, 30),

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cityblock
 from scipy.stats import entropy
@@ -31,6 +31,7 @@ def test_total_variation_by_hand():
     assert total_variation([1.0, 0.0], [0.0, 1.0]) == 1.0
 
 
+@settings(deadline=None)  # the first call loads libraries
 @given(shares, shares)
 def test_psi_is_the_symmetrised_divergence_and_total_variation_half_the_city_block(expected, actual):
     raised = [np.maximum(values, 1e-4) for values in (expected, actual)]
@@ -41,6 +42,7 @@ def test_psi_is_the_symmetrised_divergence_and_total_variation_half_the_city_blo
     assert total_variation(expected, actual) == pytest.approx(cityblock(expected, actual) / 2, abs=1e-12)
 
 
+@settings(deadline=None)  # the first call loads libraries
 @given(shares, shares)
 def test_both_are_symmetric_not_negative_and_zero_on_equal_shares(expected, actual):
     for statistic in (population_stability_index, total_variation):

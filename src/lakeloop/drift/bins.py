@@ -182,7 +182,7 @@ def _number_edges(numbers: npt.NDArray[np.float64], bins: int) -> tuple[float, .
     if distinct.size <= bins:
         middles = distinct[:-1] / 2 + distinct[1:] / 2
         between = np.where(middles < distinct[1:], middles, distinct[:-1])  # neighbouring floats have no middle
-        edges = np.concatenate([[np.nextafter(distinct[0], -np.inf)], between, [distinct[-1]]])
+        edges = np.concatenate([[math.nextafter(distinct[0], -math.inf)], between, [distinct[-1]]])
     else:
         quantiles = np.quantile(numbers, np.linspace(0, 1, bins + 1)[1:-1], method="inverted_cdf")
         edges, repeats = np.unique(quantiles, return_counts=True)

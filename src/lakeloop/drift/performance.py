@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakeloop.config.model import Task
-from lakeloop.drift.intervals import MIN_BLOCKS, Interval, percentile_interval, resample_ratios
+from lakeloop.drift.intervals import MIN_BLOCKS, Interval, resample_ratios, spread_interval
 from lakeloop.errors import DistributionError
 from lakeloop.statuses import Status
 
@@ -147,7 +147,7 @@ def measure_performance(outcomes: pa.Table, task: Task, *, level: float = 0.05, 
         area = roc_auc_from_bins(cells["score_bin"], cells["label"], cells["rows"])
         if area is not None:
             metrics["roc_auc"] = area
-    intervals = _intervals(daily, level, seed) if len(days) >= MIN_BLOCKS else {}
+    intervals = _intervals(daily, metrics, level, seed) if len(days) >= MIN_BLOCKS else {}
     status = Status.OK if len(days) >= MIN_BLOCKS else Status.TOO_FEW_BLOCKS
     return Performance(status, task, len(days), int(rows), metrics, intervals, level, seed)
 
@@ -180,13 +180,15 @@ def roc_auc_from_bins(
     return float((positives * (below + negatives / 2)).sum()) / pairs
 
 
-def _intervals(daily: Mapping[str, npt.NDArray[np.float64]], level: float, seed: int) -> dict[str, Interval]:
+def _intervals(
+    daily: Mapping[str, npt.NDArray[np.float64]], metrics: Mapping[str, float], level: float, seed: int
+) -> dict[str, Interval]:
     blocks = len(daily["rows"])
     biases = resample_ratios(daily["sum_score"] - daily["sum_outcome"], daily["rows"], np.random.default_rng(seed))
-    intervals = {"bias": percentile_interval(biases, blocks, level)}
+    intervals = {"bias": spread_interval(metrics["bias"], biases, blocks, level)}
     if (daily["sum_baseline_loss"] > 0).all():
         losses = resample_ratios(daily["sum_loss"], daily["sum_baseline_loss"], np.random.default_rng(seed))
-        intervals["skill"] = percentile_interval(1 - losses, blocks, level)
+        intervals["skill"] = spread_interval(metrics["skill"], losses, blocks, level)
     return intervals
 
 

@@ -9,7 +9,7 @@ from datetime import date
 import numpy as np
 import numpy.typing as npt
 
-from lakeloop.drift.intervals import MIN_BLOCKS, Interval, percentile_interval, resample_ratios
+from lakeloop.drift.intervals import MIN_BLOCKS, Interval, resample_ratios, spread_interval
 from lakeloop.errors import DistributionError
 from lakeloop.statuses import Status, Verdict
 
@@ -108,7 +108,7 @@ def judge_rate(
     elif difference is not None:
         rng = np.random.default_rng(seed)
         drawn = resample_ratios(*after, rng) - resample_ratios(*before, rng)
-        interval = percentile_interval(drawn, min(n_before, n_after), level)
+        interval = spread_interval(difference, drawn, min(n_before, n_after), level)
         moved = interval.excludes(0.0) and abs(difference) >= min_effect
         verdict = Verdict.DRIFT if moved else Verdict.STABLE
     return RateVerdict(

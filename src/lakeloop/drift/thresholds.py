@@ -9,9 +9,9 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import t as student_t
 
 from lakeloop.drift.bins import BinKind
-from lakeloop.drift.intervals import student_quantile
 from lakeloop.drift.statistics import Shares, stability_indices, total_variations
 
 StatisticName = Literal["psi", "total_variation"]
@@ -147,7 +147,7 @@ def resample_threshold(
     disjoint = n_blocks / stretch_days
     quantile = float(np.quantile(values, 1 - level))
     log_mean, log_deviation = float(logs.mean()), float(logs.std(ddof=1))
-    reach = student_quantile(1 - level, disjoint - 1) * math.sqrt(1 + 1 / disjoint)
+    reach = float(student_t.ppf(1 - level, disjoint - 1)) * math.sqrt(1 + 1 / disjoint)
     bound = math.exp(min(log_mean + reach * log_deviation, math.log(_NEVER)))
     return Threshold(
         value=max(min_effect, quantile, bound),

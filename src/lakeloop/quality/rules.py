@@ -9,7 +9,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from lakeloop.config.source import Allowed, ColumnType, Expression, NotNull, Range, Rule, Source, Unique, rule_name
-from lakeloop.quality.typing import RAW
+from lakeloop.quality.typing import RAW, cast_text
 from lakeloop.schemas import REASON
 from lakeloop.statuses import Severity
 
@@ -81,11 +81,11 @@ def _declared(rule: Rule) -> Iterable[RowRule]:
                 yield RowRule(f"not_null_{name}", name, F.col(name).isNull(), "is missing", rule.severity)
         case Range():
             value = F.col(rule.column).cast("double")
-            broken = F.lit(False)
+            broken = F.isnan(value)  # it compares as greater than every number
             if rule.min is not None:
                 broken = broken | (value < rule.min)
             if rule.max is not None:
-                broken = broken | (value > rule.max) | F.isnan(value)
+                broken = broken | (value > rule.max)
             message = (
                 f"is outside {'-inf' if rule.min is None else rule.min} to {'inf' if rule.max is None else rule.max}"
             )
@@ -171,7 +171,8 @@ def classify_rows(judged: DataFrame, accepted_before: DataFrame | None, source: 
         )
         if accepted_before is not None:
             earlier = f"_earlier_{index}"
-            known = accepted_before.select(*columns, F.struct(*source.columns).alias(earlier))
+            keys = (_typed(source, column).alias(column) for column in columns)
+            known = accepted_before.select(*keys, F.struct(*source.columns).alias(earlier))
             rows = rows.join(known, list(columns), "left")
             rows = rows.withColumn(first, F.coalesce(F.col(earlier), F.col(first))).withColumn(
                 f"_rank_{index}", F.when(F.col(earlier).isNotNull(), F.lit(2)).otherwise(F.col(f"_rank_{index}"))
@@ -195,4 +196,9 @@ def classify_rows(judged: DataFrame, accepted_before: DataFrame | None, source: 
 
 
 def _is_local(source: Source, name: str) -> bool:
-    return source.columns[name].type is ColumnType.LOCAL_TIMESTAMP
+    return name in source.columns and source.columns[name].type is ColumnType.LOCAL_TIMESTAMP
+
+
+def _typed(source: Source, name: str) -> Column:
+    """Give a column of bronze the type it has while rows are judged."""
+    return cast_text(F.col(name), ColumnType.LOCAL_TIMESTAMP) if _is_local(source, name) else F.col(name)

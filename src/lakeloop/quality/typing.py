@@ -24,7 +24,10 @@ SQL_TYPES: dict[ColumnType, str] = {
 RAW = "_raw"
 """Struct of the landed text, kept beside the typed columns until the row is judged."""
 
-_HAS_ZONE = r"(Z|[+-]\d{2}:?\d{2})$"
+# A time without a date would be read as today's, and Spark reads a zone only behind seconds.
+_DATED = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}"
+_ZONE = r"(Z|[+-]\d{2}:?\d{2})$"
+_NO_SECONDS = r"^(.{10}[T ]\d{2}:\d{2})(Z|[+-]\d{2}:?\d{2})$"
 
 
 def cast_text(text: Column, to: ColumnType) -> Column:
@@ -43,12 +46,15 @@ def cast_text(text: Column, to: ColumnType) -> Column:
         case ColumnType.STRING:
             return text
         case ColumnType.TIMESTAMP:
-            return F.when(text.rlike(_HAS_ZONE), text.try_cast("timestamp"))
+            return F.when(text.rlike(_DATED) & text.rlike(_ZONE), _read_instant(text))
         case ColumnType.LOCAL_TIMESTAMP:
-            dated = text.rlike(r"^\d{4}-\d{2}-\d{2}[T ]") & ~text.rlike(_HAS_ZONE)
-            return F.when(dated, F.concat(text, F.lit("Z")).try_cast("timestamp"))
+            return F.when(text.rlike(_DATED) & ~text.rlike(_ZONE), _read_instant(F.concat(text, F.lit("Z"))))
         case _:
             return F.trim(text).try_cast(SQL_TYPES[to])
+
+
+def _read_instant(text: Column) -> Column:
+    return F.regexp_replace(text, _NO_SECONDS, "$1:00$2").try_cast("timestamp")
 
 
 def type_rows(staged: DataFrame, source: Source, ingest_as_of: datetime) -> DataFrame:
@@ -71,9 +77,9 @@ def type_rows(staged: DataFrame, source: Source, ingest_as_of: datetime) -> Data
         *others,
     )
     for name, derived in source.derive.items():
-        rows = rows.withColumn(name, F.expr(derived.as_).cast(SQL_TYPES[derived.type]))
-    rows = rows.withColumn("event_ts", F.expr(source.event_ts).cast("timestamp"))
-    declared_ts = F.expr(source.available_ts).cast("timestamp")
+        rows = rows.withColumn(name, F.expr(derived.as_).try_cast(SQL_TYPES[derived.type]))
+    rows = rows.withColumn("event_ts", F.expr(source.event_ts).try_cast("timestamp"))
+    declared_ts = F.expr(source.available_ts).try_cast("timestamp")
     observed_ts = F.greatest(declared_ts, F.lit(ingest_as_of))
     if source.history is not None:
         trusted = declared_ts <= F.lit(source.history.trusted_until)

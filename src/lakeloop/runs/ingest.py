@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import DataFrame, Row
+from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StringType, StructField, StructType
@@ -31,6 +31,7 @@ from lakeloop.quality.rules import (
 )
 from lakeloop.quality.typing import RAW, type_rows
 from lakeloop.runs.context import Context
+from lakeloop.statuses import Outcome, Severity
 from lakeloop.tables import Lake, TableAddress, WriteIdentity, identity_hash
 
 JOB = "ingest"
@@ -81,25 +82,39 @@ def ingest(context: Context) -> IngestResult:
         DataContractError: If a row breaks a rule of severity fail; nothing of its batch is written.
         AccountingError: If a row is lost.
     """
-    with context.lake.writing():
-        return IngestResult(tuple(_ingest_source(context, source) for source in context.config.sources.values()))
+    lake, sources = context.lake, context.config.sources
+    with lake.writing():
+        seen = _seen_files(lake)
+        found = {name: _admit(context, source, seen.get(name, [])) for name, source in sources.items()}
+        new = [(name, each) for name, files in found.items() for each in files]
+        if new:
+            unit = identity_hash(*((name, each.file, each.content_hash, each.modified_ns) for name, each in new))
+            rows = [_file_row(each, name, context.as_of) for name, each in new]
+            lake.append_own(schemas.INGESTED_FILES, rows, WriteIdentity(JOB, f"files {unit}"))
+        return IngestResult(
+            tuple(_ingest_source(context, each, seen.get(name, []), found[name]) for name, each in sources.items())
+        )
 
 
-def _ingest_source(context: Context, source: Source) -> SourceIngest:
-    context.progress(f"ingest {source.source}")
+def _staging(context: Context, source: Source) -> Path:
+    return context.lake.workspace / "admitted" / source.source
+
+
+def _admit(context: Context, source: Source, seen: Sequence[LandedFile]) -> list[LandedFile]:
+    refused = context.lake.workspace / "refused" / source.source
+    return admit_files(source, context.config.landing_path(source), _staging(context, source), refused, seen)
+
+
+def _ingest_source(
+    context: Context, source: Source, seen: Sequence[LandedFile], found: Sequence[LandedFile]
+) -> SourceIngest:
     lake, name = context.lake, source.source
-    staging, refused = (lake.workspace / kind / name for kind in ("admitted", "refused"))
-    seen = _seen_files(lake, name)
-    found = admit_files(source, context.config.landing_path(source), staging, refused, seen)
-    if found:
-        unit = identity_hash(*((each.file, each.content_hash, each.modified_ns) for each in found))
-        rows = [_file_row(each, name, context.as_of) for each in found]
-        lake.append_own(schemas.INGESTED_FILES, rows, WriteIdentity(JOB, f"files {name} {unit}"))
     admitted = [each for each in (*seen, *found) if each.status is FileStatus.ADMITTED]
     before = _batches(lake, name)
     if admitted and sum(row["files"] for row in before) < len(admitted):
+        context.progress(f"ingest {name}")
         _create_tables(lake, source)
-        _drain(context, source, staging, {each.content_hash: each.raw_rows for each in admitted})
+        _drain(context, source, _staging(context, source), {each.content_hash: each.raw_rows for each in admitted})
     batches = _batches(lake, name)
     _assert_all_files_read(name, admitted, batches)
     new = [row for row in batches if row["batch"] not in {each["batch"] for each in before}]
@@ -112,11 +127,11 @@ def _ingest_source(context: Context, source: Source) -> SourceIngest:
     )
 
 
-def _seen_files(lake: Lake, source: str) -> list[LandedFile]:
+def _seen_files(lake: Lake) -> dict[str, list[LandedFile]]:
     address = lake.create_own(schemas.INGESTED_FILES)
-    rows = lake.read_uncut(address).where(F.col("source") == source).collect()  # bounded: one row per landed file
-    return [
-        LandedFile(
+    seen: dict[str, list[LandedFile]] = {}
+    for row in lake.read_uncut(address).collect():  # bounded: one row per landed file
+        file = LandedFile(
             row["file"],
             row["content_hash"],
             row["size_bytes"],
@@ -125,8 +140,8 @@ def _seen_files(lake: Lake, source: str) -> list[LandedFile]:
             row["reason"],
             row["raw_rows"],
         )
-        for row in rows
-    ]
+        seen.setdefault(row["source"], []).append(file)
+    return seen
 
 
 def _file_row(found: LandedFile, source: str, as_of: datetime) -> dict[str, Any]:
@@ -246,42 +261,64 @@ def _write_batch(
         return
     identity = WriteIdentity(JOB, f"batch {source.source} {identity_hash(*files)}")
     classified = _classify(lake, source, batch, bronze, identity, as_of)
-    counts = classified.groupBy(CLASS).agg(
-        F.count(F.lit(1)).alias("rows"),
-        F.sum(F.when(F.size(WARNINGS) > 0, 1).otherwise(0)).alias("warned"),
-        F.max(F.array_join(BROKEN, ", ")).alias("broken"),
-    )
-    by_class: dict[str, Row] = {row[CLASS]: row for row in counts.collect()}  # bounded: one row per class
-    broken = sorted({row["broken"] for row in by_class.values() if row["broken"]})
-    if broken:
-        raise DataContractError(
-            f"source {source.source}",
-            [Failure(rule, "broken by at least one row of this batch") for rule in broken],
-            "mend the file and let it land again, or lower the rule's severity; nothing of the batch was written",
-        )
-
-    def rows_of(kind: str) -> int:
-        return int(by_class[kind]["rows"]) if kind in by_class else 0
-
-    bronze_columns = bronze_schema(source).fieldNames()
+    if any(rule.severity is Severity.FAIL for rule in source.rules):
+        _refuse_broken(source, classified)
     stamped = classified.withColumns({"_batch_id": F.lit(batch_id).cast("long"), "_ingested_ts": F.current_timestamp()})
     landed = {name: F.col(f"{RAW}.{name}") for name, each in source.columns.items() if each.type == "local_timestamp"}
-    accepted = stamped.where(F.col(CLASS) == ACCEPTED).withColumns(landed).select(*bronze_columns)
-    written = lake.append(accepted, bronze, identity, expect_rows=rows_of(ACCEPTED))
-    rejected = stamped.where(F.col(CLASS) == QUARANTINED).select(
-        *(F.col(f"{RAW}.{name}").alias(name) for name in source.columns),
-        MALFORMED,
-        REASONS,
-        F.lit(as_of).alias("as_of"),
-        *("_batch_id", "_source_file", "_source_row", "_ingested_ts"),
+    # The rows of each class are counted while bronze is written: the batch is judged once.
+    observed = Observation()
+    accepted = (
+        stamped.observe(observed, *_class_counts())
+        .where(F.col(CLASS) == ACCEPTED)
+        .withColumns(landed)
+        .select(*bronze_schema(source).fieldNames())
     )
-    kept = lake.append(rejected, quarantine, identity, expect_rows=rows_of(QUARANTINED))
+    written = lake.append(accepted, bronze, identity)
+    if written.outcome is Outcome.WRITTEN:
+        counts = {name: int(value or 0) for name, value in observed.get.items()}
+    else:  # an earlier attempt wrote bronze and stopped before the accounting
+        counts = _count_again(classified)
+    quarantined = 0
+    if counts[QUARANTINED]:
+        rejected = stamped.where(F.col(CLASS) == QUARANTINED).select(
+            *(F.col(f"{RAW}.{name}").alias(name) for name in source.columns),
+            MALFORMED,
+            REASONS,
+            F.lit(as_of).alias("as_of"),
+            *("_batch_id", "_source_file", "_source_row", "_ingested_ts"),
+        )
+        quarantined = lake.append(rejected, quarantine, identity, expect_rows=counts[QUARANTINED]).rows
     accounting = Accounting(
-        source.source, sum(raw_rows[each] for each in files), written.rows, kept.rows, rows_of(DUPLICATE)
+        source.source, sum(raw_rows[each] for each in files), written.rows, quarantined, counts[DUPLICATE]
     )
     accounting.assert_nothing_lost()
-    warned = int(by_class[ACCEPTED]["warned"]) if ACCEPTED in by_class else 0
-    _record(lake, accounting, len(files), warned, batch_id, as_of, identity)
+    _record(lake, accounting, len(files), counts[WARNED], batch_id, as_of, identity)
+
+
+WARNED = "warned"
+
+
+def _class_counts() -> list[Column]:
+    has_warning = (F.col(CLASS) == ACCEPTED) & (F.size(WARNINGS) > 0)
+    counted = {kind: F.col(CLASS) == kind for kind in (ACCEPTED, QUARANTINED, DUPLICATE)} | {WARNED: has_warning}
+    return [F.sum(F.when(condition, 1).otherwise(0)).alias(name) for name, condition in counted.items()]
+
+
+def _count_again(classified: DataFrame) -> dict[str, int]:
+    row = classified.agg(*_class_counts()).first()
+    return {} if row is None else {name: int(value or 0) for name, value in row.asDict().items()}
+
+
+def _refuse_broken(source: Source, classified: DataFrame) -> None:
+    """Refuse the whole batch when a row broke a rule of severity fail, before anything is written."""
+    broken = classified.select(F.explode(BROKEN).alias("rule")).groupBy("rule").count()
+    found = broken.orderBy("rule").collect()  # bounded: one row per rule
+    if found:
+        raise DataContractError(
+            f"source {source.source}",
+            [Failure(row["rule"], f"broken by {row['count']} rows of this batch") for row in found],
+            "mend the file and let it land again, or lower the rule's severity; nothing of the batch was written",
+        )
 
 
 def _classify(

@@ -18,7 +18,7 @@ from lakeloop.config.tree import Config
 from lakeloop.decisions.flags import Flag, persistent
 from lakeloop.drift.counts import DailyCounts, lay_out_daily
 from lakeloop.drift.performance import Performance, measure_performance
-from lakeloop.drift.reference import Reference
+from lakeloop.drift.reference import SCORE_COLUMN, Reference
 from lakeloop.drift.targets import RateVerdict, TargetDay, judge_rate
 from lakeloop.drift.verdicts import ColumnVerdict, judge_window
 from lakeloop.errors import Failure, NotReadyError
@@ -27,7 +27,7 @@ from lakeloop.runs.flags import raise_flags, read_open_flags
 from lakeloop.runs.monitor_counts import count_outcomes, count_predictions
 from lakeloop.runs.monitor_rows import drift_row, performance_rows, profile_row, target_row
 from lakeloop.runs.promotions import champion_before, read_promotions
-from lakeloop.runs.train import REFERENCE_FILE, SCORE
+from lakeloop.runs.train import PREDICTION_REFERENCE_FILE, REFERENCE_FILE
 from lakeloop.runs.windows import MonitorWindow, ended_windows
 from lakeloop.statuses import FlagKind, Outcome, Purpose, Role, Status, Verdict
 from lakeloop.tables import WriteIdentity
@@ -35,6 +35,14 @@ from lakeloop.tables import WriteIdentity
 JOB = "monitor"
 _TARGET_EFFECT = 0.05
 """Least difference of a label's mean that is called drift: five points of a rate, or 5 % of a number's spread."""
+
+
+@dataclass(frozen=True)
+class _References:
+    """What a champion was accepted on: its features over the training set, its scores over the holdout."""
+
+    features: Reference
+    predictions: Reference
 
 
 @dataclass(frozen=True)
@@ -107,14 +115,19 @@ def monitor(context: Context, name: str) -> MonitorResult:
         identity = WriteIdentity(JOB, f"{name} {context.turn}", champion.version)
         tables = [lake.create_own(t) for t in (schemas.PROFILE_METRICS, schemas.DRIFT_METRICS, schemas.PERFORMANCE)]
         version = context.registry.get_version(name, champion.version)
-        reference = Reference.from_json(context.registry.read_document(version, REFERENCE_FILE))
+        references = _References(
+            *(
+                Reference.from_json(context.registry.read_document(version, name))
+                for name in (REFERENCE_FILE, PREDICTION_REFERENCE_FILE)
+            )
+        )
         windows = _windows_to_evaluate(context, model, champion.as_of, identity)
         if not windows:
             return MonitorResult(name, champion.version, 0, (), 0, Outcome.EMPTY, {})
         context.progress(f"monitor {name}")
         done = all(lake.find_commit(address, identity) is not None for address in tables)
-        findings = _evaluate(context, model, champion.version, reference, windows)
-        rows = _Rows.of(context, model, champion.version, reference, findings)
+        findings = _evaluate(context, model, champion.version, references, windows)
+        rows = _Rows.of(context, model, champion.version, references.features, findings)
         notes = {"windows": [instant_text(each.end) for each in windows]}
         lake.append_own(schemas.PROFILE_METRICS, rows.profiles, identity)
         lake.append_own(schemas.DRIFT_METRICS, rows.drifts, identity)
@@ -135,7 +148,7 @@ def monitor(context: Context, name: str) -> MonitorResult:
 def roles_of(config: Config, model: Model) -> dict[str, Role]:
     """Give every model column its role; what is not declared is regime, and contract wins over seasonal."""
     columns = model_columns(config, model)
-    roles = dict.fromkeys((*columns, SCORE), Role.REGIME)
+    roles = dict.fromkeys((*columns, SCORE_COLUMN), Role.REGIME)
     for role in (Role.SEASONAL, Role.REGIME, Role.CONTRACT):
         roles |= dict.fromkeys(matching_columns(model.monitor.roles.get(role, ()), columns), role)
     return roles
@@ -158,7 +171,7 @@ def _windows_to_evaluate(
 
 
 def _evaluate(
-    context: Context, model: Model, version: str, reference: Reference, windows: Sequence[MonitorWindow]
+    context: Context, model: Model, version: str, references: _References, windows: Sequence[MonitorWindow]
 ) -> list[WindowFinding]:
     lake, zone = context.lake, model.label.closes.timezone
     scored = lake.read(lake.address("predictions", model.model), context.as_of, by="as_of").where(
@@ -167,11 +180,11 @@ def _evaluate(
         & (F.col("prediction_ts") >= F.lit(windows[0].start))
         & (F.col("prediction_ts") < F.lit(windows[-1].end))
     )
-    counts = count_predictions(scored, reference.bins, zone)
+    reference, bins = references.features, (*references.features.bins, *references.predictions.bins)
+    counts = count_predictions(scored, bins, zone)
     target_rate = reference.target_rate
     outcomes, void = count_outcomes(context, model, scored, target_rate if target_rate is not None else 0.0)
     roles = roles_of(context.config, model)
-    columns = [each.name for each in reference.bins]
     seed = context.config.project.seed
     spread = (reference.target_spread or 0.0) if model.task == "regression" else 1.0
     findings = []
@@ -180,7 +193,11 @@ def _evaluate(
         findings.append(
             WindowFinding(
                 window,
-                judge_window(reference, counted, columns, roles, model.monitor, seed=seed),
+                tuple(
+                    verdict
+                    for each in (references.features, references.predictions)
+                    for verdict in _judge(each, counted, roles, model, seed)
+                ),
                 judge_rate(
                     reference.targets,
                     _target_days(closed),
@@ -190,10 +207,18 @@ def _evaluate(
                 ),
                 measure_performance(closed, model.task, level=model.monitor.level, seed=seed),
                 sum(rows for day, rows in void if isinstance(day, date) and window.holds(day)),
-                lay_out_daily(counted, reference.bins),
+                lay_out_daily(counted, bins),
             )
         )
     return findings
+
+
+def _judge(
+    reference: Reference, counted: pa.Table, roles: Mapping[str, Role], model: Model, seed: int
+) -> tuple[ColumnVerdict, ...]:
+    columns = [each.name for each in reference.bins]
+    own = counted.filter(pc.is_in(counted["column"], pa.array(columns, pa.string())))
+    return judge_window(reference, own, columns, roles, model.monitor, seed=seed)
 
 
 def _of_window(table: pa.Table, column: str, window: MonitorWindow) -> pa.Table:
@@ -233,7 +258,7 @@ class _Rows:
             }
             for verdict in finding.columns:
                 profiles.append({**same, **profile_row(verdict, finding.counts)})
-                drifts.append({**same, **drift_row(verdict, is_prediction=verdict.column == SCORE)})
+                drifts.append({**same, **drift_row(verdict, is_prediction=verdict.column == SCORE_COLUMN)})
             drifts.append({**same, **target_row(finding.target)})
             performances += [
                 {**same, **row} for row in performance_rows(finding.performance, finding.void_rows, reference)
@@ -284,7 +309,7 @@ def _alarms(model: Model, finding: WindowFinding) -> list[tuple[FlagKind, str, b
         if each.role is Role.CONTRACT:  # a broken column is no drift, and must not go unsaid
             broken = each.status in (Status.ABSENT_COLUMN, Status.ALL_NULL)
             found.append((FlagKind.QUALITY, each.column, broken, {"status": each.status.value, "rows": each.rows}))
-        kind = FlagKind.PREDICTION_DRIFT if each.column == SCORE else _DRIFT_KINDS[each.role]
+        kind = FlagKind.PREDICTION_DRIFT if each.column == SCORE_COLUMN else _DRIFT_KINDS[each.role]
         evidence = {"statistic": each.statistic, "value": each.value, "threshold": each.threshold, "rows": each.rows}
         found.append((kind, each.column, _alarm(each.verdict), evidence))
     target = finding.target

@@ -15,6 +15,7 @@ from lakeloop import schemas
 from lakeloop.config.source import Allowed, ColumnType, Expression, NotNull, Range, Source, Unique, rule_name
 from lakeloop.errors import Failure, QualityGateError
 from lakeloop.expectations import Expectation, ExpectationVerdict, run_suite
+from lakeloop.quality.typing import cast_text
 from lakeloop.runs.context import Context
 from lakeloop.statuses import Severity, Status
 from lakeloop.tables import Lake, WriteIdentity
@@ -165,7 +166,7 @@ def _rows_to_check(context: Context, source: Source, after: datetime) -> DataFra
     rows = lake.read(lake.address("bronze", source.source), context.as_of, after=after)
     for name, kind in source.all_columns.items():
         if kind is ColumnType.LOCAL_TIMESTAMP:  # rules saw a local reading as the instant a clock in UTC shows it
-            rows = rows.withColumn(name, F.concat(F.col(name), F.lit("Z")).try_cast("timestamp"))
+            rows = rows.withColumn(name, cast_text(F.col(name), kind))
     expressions = [rule for rule in source.rules if isinstance(rule, Expression)]
     return rows.withColumns({_holds(rule): F.coalesce(F.expr(rule.that), F.lit(True)) for rule in expressions})
 

@@ -15,7 +15,7 @@ from lakeloop.config.columns import model_columns
 from lakeloop.config.model import Model, Task
 from lakeloop.drift.bins import propose_bins
 from lakeloop.drift.counts import count_bins
-from lakeloop.drift.reference import Reference, build_reference
+from lakeloop.drift.reference import SCORE_COLUMN, Reference, build_reference
 from lakeloop.drift.targets import TargetDay
 from lakeloop.registry import DatasetInput, ModelVersion
 from lakeloop.runs.context import Context, instant_text
@@ -30,8 +30,7 @@ from lakeloop.training.search import Candidate, choose_best, fit_candidates, pre
 from lakeloop.training.split import HOLDOUT, TRAIN, VALIDATION
 
 JOB = "train"
-SCORE = "score"
-REFERENCE_FILE = "reference.json"
+REFERENCE_FILE, PREDICTION_REFERENCE_FILE = "reference.json", "prediction_reference.json"
 _EXAMPLE_ROWS = 5
 
 
@@ -165,8 +164,11 @@ def _fit_and_register(context: Context, model: Model, data: TrainingData, run_ke
             "rows": training_set.rows,
             "estimator": model.estimator.class_,
         }
-        reference = make_reference(context, model, data, scores)
-        training.log_summary(params, metrics, {REFERENCE_FILE: reference.to_json()})
+        references = {
+            REFERENCE_FILE: make_reference(context, model, data).to_json(),
+            PREDICTION_REFERENCE_FILE: make_prediction_reference(model, data, scores).to_json(),
+        }
+        training.log_summary(params, metrics, references)
         example = data.frame.head(_EXAMPLE_ROWS)
         is_classification = model.task is Task.CLASSIFICATION
         answer = best.pipeline.predict_proba(example) if is_classification else best.pipeline.predict(example)
@@ -191,44 +193,51 @@ def _named(part: str, metrics: Mapping[Any, float]) -> dict[str, float]:
     return {f"{part}_{metric}": float(value) for metric, value in metrics.items()}
 
 
-def make_reference(context: Context, model: Model, data: TrainingData, scores: NDArray[np.float64]) -> Reference:
-    """Freeze what scored data will be compared with.
+def make_reference(context: Context, model: Model, data: TrainingData) -> Reference:
+    """Freeze what the features of scored rows will be compared with.
 
     Args:
         context: Project, lake and logical now.
         model: The model's declaration.
         data: The training set.
+
+    Returns:
+        Bins and counts per day of every model column over the last `monitor.reference` of the set; labels per day.
+    """
+    columns = model_columns(context.config, model)
+    first = data.days.max() - np.timedelta64(model.monitor.reference.days - 1, "D")
+    values = {
+        name: pa.Array.from_pandas(data.frame[name] if name in data.frame else data.logged[name]) for name in columns
+    }
+    return _reference(model, data, pa.table({"day": pa.array(data.days), **values}), data.days >= first)
+
+
+def make_prediction_reference(model: Model, data: TrainingData, scores: NDArray[np.float64]) -> Reference:
+    """Freeze what scores will be compared with.
+
+    Args:
+        model: The model's declaration.
+        data: The training set.
         scores: The chosen pipeline's scores of its rows, shape [n_rows].
 
     Returns:
-        The reference: bins and counts per day of every model column over the last `monitor.reference` of the set, and
-        of the score over the holdout, which no candidate has seen; labels per day.
+        Bins and counts per day of the score over the holdout, which no candidate has seen; its labels per day.
     """
-    columns = model_columns(context.config, model)
-    days = pa.array(data.days.astype("datetime64[D]"))
-    table = pa.table(
-        {
-            "day": days,
-            **{
-                name: pa.Array.from_pandas(data.frame[name] if name in data.frame else data.logged[name])
-                for name in columns
-            },
-        }
-    )
-    first = data.days.max() - np.timedelta64(model.monitor.reference.days - 1, "D")
-    kept = pa.array(data.days >= first)
-    table = table.filter(kept)
-    holdout = pa.table({"day": days, SCORE: pa.array(scores)}).filter(pa.array(data.part(HOLDOUT)))
-    bins = propose_bins(table, columns, model.monitor.bins)
-    score_bins = propose_bins(holdout, [SCORE], model.monitor.bins)
-    counts = pa.concat_tables([count_bins(table, bins, "day"), count_bins(holdout, score_bins, "day")])
-    targets = []
-    for day in np.unique(data.days[data.days >= first]):
-        labels = data.label[data.days == day]
-        targets.append(TargetDay(day.astype("datetime64[D]").item(), len(labels), float(labels.sum())))
+    table = pa.table({"day": pa.array(data.days), SCORE_COLUMN: pa.array(scores)})
+    return _reference(model, data, table, data.part(HOLDOUT))
+
+
+def _reference(model: Model, data: TrainingData, table: pa.Table, rows: NDArray[np.bool_]) -> Reference:
+    table = table.filter(pa.array(rows))
+    bins = propose_bins(table, [name for name in table.column_names if name != "day"], model.monitor.bins)
+    labels, days = data.label[rows], data.days[rows]
+    targets = [
+        TargetDay(day.astype("datetime64[D]").item(), int((days == day).sum()), float(labels[days == day].sum()))
+        for day in np.unique(days)
+    ]
     return build_reference(
-        counts,
-        [*bins, *score_bins],
+        count_bins(table, bins, "day"),
+        bins,
         model=model.model,
         task=model.task,
         trained_through=data.training_set.data_through,

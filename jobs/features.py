@@ -1,0 +1,9 @@
+"""Gate the bronze rows and build the gold tables: `spark-submit jobs/features.py --as-of 2013-05-01`.
+
+Options and exit codes are those of `lakeloop features`; the last line of standard output is one JSON object.
+"""
+
+from lakeloop.cli import run_job
+
+if __name__ == "__main__":
+    run_job("features")

@@ -1,0 +1,9 @@
+"""Do one turn, all steps in order: `spark-submit jobs/run.py --as-of 2013-05-01`.
+
+Options and exit codes are those of `lakeloop run`; the last line of standard output is one JSON object.
+"""
+
+from lakeloop.cli import run_job
+
+if __name__ == "__main__":
+    run_job("run")

@@ -1,0 +1,145 @@
+"""How a verb ends: its result or its error printed, and a stable exit code."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import traceback
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+from lakeloop.errors import LakeloopError
+
+UNEXPECTED, INTERRUPTED = 1, 130
+_MAX_MESSAGE = 300
+
+
+@dataclass(frozen=True)
+class Options:
+    """What every verb is given.
+
+    Attributes:
+        project: Folder that holds `conf/`; None for the current one.
+        env: Environment laid over the base.
+        as_json: Whether the result is one JSON line.
+        verbose: Whether logs, warnings and traces are shown.
+    """
+
+    project: Path | None
+    env: str | None
+    as_json: bool
+    verbose: bool
+
+
+@dataclass
+class Report:
+    """What a verb reports, filled while it works, so that a failure can report what was done before it.
+
+    Attributes:
+        as_of: The logical now, once it was read.
+        result: The step's result; per model, the results so far.
+        text: What a person is shown instead of the result's fields.
+        failures: Errors of single models; the other models were still done.
+    """
+
+    as_of: datetime | None = None
+    result: Any = None
+    text: str | None = None
+    failures: tuple[LakeloopError, ...] = ()
+
+
+class Finished(SystemExit):
+    """An exit whose result or error has been printed."""
+
+
+def finish(verb: str, options: Options, work: Callable[[Report], None]) -> NoReturn:
+    """Do a verb's work, print what it reports, and exit; what it raises becomes a message and an exit code.
+
+    Args:
+        verb: The verb, for the JSON line.
+        options: What the verb was given.
+        work: Does the work and fills the report.
+
+    Raises:
+        Finished: Always, with the exit code.
+    """
+    level = logging.INFO if options.verbose else logging.WARNING
+    logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("py4j").setLevel(logging.WARNING)
+    if not options.verbose:
+        warnings.simplefilter("ignore")
+    report = Report()
+    try:
+        work(report)
+    except LakeloopError as failure:
+        report.failures = (*report.failures, failure)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        _end(verb, options, report, INTERRUPTED, {"type": "KeyboardInterrupt", "message": "interrupted"})
+    except Exception as failure:  # noqa: BLE001 - the boundary: every failure becomes a line and an exit code
+        if options.verbose:
+            traceback.print_exc()
+        message = f"{type(failure).__name__}: {_first_line(failure)}"
+        sys.stderr.write(f"unexpected: {message}{'' if options.verbose else ' (add -v to see where)'}\n")
+        _end(verb, options, report, UNEXPECTED, {"type": type(failure).__name__, "message": message})
+    if not report.failures:
+        _end(verb, options, report, 0, None)
+    for each in report.failures:
+        if options.verbose:
+            traceback.print_exception(each)
+        sys.stderr.write(f"{each}\n")
+    first = report.failures[0]
+    described = {
+        "type": type(first).__name__,
+        "message": "\n".join(str(each) for each in report.failures),
+        "retryable": all(each.retryable for each in report.failures),
+    }
+    _end(verb, options, report, first.exit_code, described)
+
+
+def _end(verb: str, options: Options, report: Report, code: int, error: dict[str, Any] | None) -> NoReturn:
+    from lakeloop.reporting.results import describe_result
+
+    if options.as_json:
+        write_json(verb, report, code, error)
+    elif report.text is not None:
+        sys.stdout.write(f"{report.text}\n")
+    elif report.result is not None:
+        sys.stdout.write(f"{describe_result(report.result)}\n")
+    sys.stdout.flush()
+    raise Finished(code)
+
+
+def write_json(verb: str | None, report: Report, code: int, error: dict[str, Any] | None) -> None:
+    """Print the one JSON line.
+
+    Args:
+        verb: The verb; None when the command line could not be read.
+        report: What was reported.
+        code: The exit code.
+        error: Type and message of the error, and whether a retry can help; None without one.
+    """
+    from lakeloop.reporting.results import as_plain
+
+    line: dict[str, Any] = {
+        "verb": verb,
+        "as_of": as_plain(report.as_of),
+        "outcome": "done" if code == 0 else "failed",
+        "exit_code": code,
+    }
+    if report.result is not None:
+        line["result"] = as_plain(report.result)
+    if error is not None:
+        line["error"] = {"retryable": False, **error}
+    sys.stdout.write(json.dumps(line, allow_nan=False) + "\n")
+
+
+def _first_line(failure: Exception) -> str:
+    """Give a bounded message: a Spark error carries a page of trace."""
+    lines = str(failure).strip().splitlines()
+    return lines[0][:_MAX_MESSAGE] if lines else "without a message"

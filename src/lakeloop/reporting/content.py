@@ -1,0 +1,343 @@
+"""What the report shows, as plain values; instants are aware and shown in UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from lakeloop.reporting.judgements import DriftTable, Promotion
+
+
+class State(StrEnum):
+    """How urgently a model wants a person. Only what was judged can be OK."""
+
+    ACT = "act"
+    WATCH = "watch"
+    OK = "ok"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The three questions of the person on call, answered in sentences.
+
+    Attributes:
+        state: How urgent it is.
+        why: What made it so.
+        drifted: What drifted.
+        hurt: Whether it hurt.
+        done: What was done about it, and why.
+    """
+
+    state: State
+    why: tuple[str, ...]
+    drifted: str
+    hurt: str
+    done: str
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The serving model version.
+
+    Attributes:
+        version: Version in the registry.
+        since: `as_of` of its promotion.
+        previous: Version it replaced; None for the first.
+        trained_through: Greatest availability of what it learned from.
+    """
+
+    version: str
+    since: datetime
+    previous: str | None
+    trained_through: datetime | None
+
+
+@dataclass(frozen=True)
+class Flag:
+    """An open flag.
+
+    Attributes:
+        kind: What it is about.
+        subject: Column, metric or source.
+        version: Model version it speaks of.
+        window_end: End of the window it was raised for.
+        raised: `as_of` at which it was raised.
+        evidence: Why: its numbers in words.
+    """
+
+    kind: str
+    subject: str
+    version: str | None
+    window_end: datetime | None
+    raised: datetime
+    evidence: str
+
+
+@dataclass(frozen=True)
+class WindowPerformance:
+    """Realised performance over one window of closed days, at one evaluation.
+
+    Attributes:
+        as_of: Evaluation it comes from.
+        version: Model version.
+        start: First instant of the window.
+        end: First instant after it.
+        status: OK, or why it could not be judged.
+        loss: Log loss in nats, or mean absolute error in the label's unit; like all figures None unless judged.
+        baseline: The same of the constant reference.
+        auc: Area under the ROC curve; None for a regression.
+        bias: Mean score minus mean outcome.
+        bias_lower: Lower end of its interval.
+        bias_upper: Upper end.
+        rows: Rows with a label.
+        rows_void: Closed rows without a label.
+        closed_days: Closed days.
+    """
+
+    as_of: datetime
+    version: str | None
+    start: datetime
+    end: datetime
+    status: str
+    loss: float | None
+    baseline: float | None
+    auc: float | None
+    bias: float | None
+    bias_lower: float | None
+    bias_upper: float | None
+    rows: int
+    rows_void: int
+    closed_days: int
+
+    @property
+    def skill(self) -> float | None:
+        """Share of the baseline's loss that the model avoids: 1 - loss / baseline."""
+        return skill_of(self.loss, self.baseline)
+
+
+@dataclass(frozen=True)
+class Realised:
+    """Realised performance of a turn: its judged windows that do not overlap, weighted by rows.
+
+    Attributes:
+        loss: As of a window.
+        baseline: As of a window.
+        auc: Mean of the windows' areas, weighted by rows.
+        bias: As of a window.
+        rows: Rows with a label in those windows.
+        judged: Windows that went in.
+        unjudged: Why the others could not be judged, `2 NOT_MATURED`.
+    """
+
+    loss: float | None = None
+    baseline: float | None = None
+    auc: float | None = None
+    bias: float | None = None
+    rows: int = 0
+    judged: int = 0
+    unjudged: tuple[str, ...] = ()
+
+    @property
+    def skill(self) -> float | None:
+        """Share of the baseline's loss that the model avoids: 1 - loss / baseline."""
+        return skill_of(self.loss, self.baseline)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one turn did for a model.
+
+    Attributes:
+        as_of: Its logical now.
+        champion: Version in force before it; None without any.
+        rows_scored: Predictions made for production.
+        rows_backtest: Predictions that stay out of monitoring.
+        realised: Performance judged in it.
+        flags: Kinds of the flags raised, with counts.
+        action: The decision; None when none was made.
+        outcome: What came of a training; None without any.
+        seconds: Wall-clock time of the whole turn, all models; None when it is not recorded.
+    """
+
+    as_of: datetime
+    champion: str | None
+    rows_scored: int
+    rows_backtest: int
+    realised: Realised
+    flags: tuple[str, ...]
+    action: str | None
+    outcome: str | None
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A decision; `fired` are the rules that asked, blocked or concluded, `silent` the others."""
+
+    as_of: datetime
+    action: str
+    fired: tuple[str, ...]
+    silent: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ModelReport:
+    """Everything shown of one model; all sequences newest first, except windows.
+
+    Attributes:
+        model: Its name.
+        description: What it is for.
+        loss_name: Metric that stands for its loss.
+        bias_limit: Bias beyond which the policy retrains; None when it declares none.
+        champion: The serving version; None without any.
+        headline: The answers for the person on call.
+        flags: Open flags.
+        turns: The last turns.
+        windows: Realised performance per window, oldest first.
+        promotions: The last judgements of the gate.
+        features: Drift of the features.
+        outputs: Drift of predictions and target.
+        decisions: The last decisions.
+    """
+
+    model: str
+    description: str
+    loss_name: str
+    bias_limit: float | None
+    champion: Champion | None
+    headline: Headline
+    flags: tuple[Flag, ...] = ()
+    turns: tuple[Turn, ...] = ()
+    windows: tuple[WindowPerformance, ...] = ()
+    promotions: tuple[Promotion, ...] = ()
+    features: DriftTable = field(default_factory=DriftTable)
+    outputs: DriftTable = field(default_factory=DriftTable)
+    decisions: tuple[Decision, ...] = ()
+
+
+@dataclass(frozen=True)
+class SourceHealth:
+    """What arrived from a source, and what the quality gate said last.
+
+    Attributes:
+        source: Its name.
+        last_as_of: Last ingest that brought rows; None when nothing arrived.
+        last_read: Records it read.
+        last_quarantined: Records it put into quarantine.
+        read: Records read in all; equals the sum of the next four.
+        accepted: Rows in bronze.
+        quarantined: Rows in quarantine.
+        duplicates: Exact duplicates.
+        superseded: Rows replaced by a newer one of the same key.
+        files_refused: Landed files that were refused.
+        refusals: Why, the last ones.
+        gate_as_of: When the quality gate judged last; None when it never did.
+        gate_status: Whether it could judge.
+        gate_passed: Its verdict; None when it could not be judged.
+        gate_rows: Rows it looked at.
+        failed_checks: Checks that failed or could not be judged, with severity and counts.
+    """
+
+    source: str
+    last_as_of: datetime | None = None
+    last_read: int = 0
+    last_quarantined: int = 0
+    read: int = 0
+    accepted: int = 0
+    quarantined: int = 0
+    duplicates: int = 0
+    superseded: int = 0
+    files_refused: int = 0
+    refusals: tuple[str, ...] = ()
+    gate_as_of: datetime | None = None
+    gate_status: str | None = None
+    gate_passed: bool | None = None
+    gate_rows: int = 0
+    failed_checks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class StepTime:
+    """Wall-clock seconds of a step per turn (in the order of `StepTimes.turns`); None where it did not run."""
+
+    job: str
+    step: str
+    subject: str | None
+    seconds: tuple[float | None, ...]
+    is_whole: bool = False
+
+
+@dataclass(frozen=True)
+class StepTimes:
+    """Where the time went: the last turns, newest first, and their steps."""
+
+    turns: tuple[datetime, ...] = ()
+    steps: tuple[StepTime, ...] = ()
+
+
+@dataclass(frozen=True)
+class FailedStep:
+    """A step that ended in an error and was not done since."""
+
+    as_of: datetime
+    job: str
+    step: str
+    subject: str | None
+    message: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something is."""
+
+    what: str
+    where: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """The whole page.
+
+    Attributes:
+        project: The project's name.
+        description: What it is for.
+        timezone: Its declared zone.
+        as_of: The logical now of the report.
+        models: One part per model.
+        sources: One row per source.
+        failed_steps: Steps that failed and were not done since.
+        times: Time per step.
+        places: Where tables, models and messages are.
+        idle_models: Models that are declared but have not been run.
+    """
+
+    project: str
+    description: str
+    timezone: str
+    as_of: datetime
+    models: tuple[ModelReport, ...] = ()
+    sources: tuple[SourceHealth, ...] = ()
+    failed_steps: tuple[FailedStep, ...] = ()
+    times: StepTimes = field(default_factory=StepTimes)
+    places: tuple[Place, ...] = ()
+    idle_models: tuple[str, ...] = ()
+
+
+def skill_of(loss: float | None, baseline: float | None) -> float | None:
+    """Measure the share of the baseline's loss that a model avoids.
+
+    Args:
+        loss: Mean loss of the model, >= 0.
+        baseline: Mean loss of the constant reference, same unit.
+
+    Returns:
+        1 - loss / baseline; None when one is missing or the baseline is not above 0.
+
+    >>> skill_of(0.375, 0.5), skill_of(0.375, None)
+    (0.25, None)
+    """
+    if loss is None or baseline is None or not baseline > 0:
+        return None
+    return 1 - loss / baseline

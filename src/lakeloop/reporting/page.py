@@ -1,0 +1,169 @@
+"""The report as one HTML page that needs nothing else: styles and drawing inside, no script, no request."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from lakeloop.reporting.chart import HEIGHT, WIDTH, draw_losses
+from lakeloop.reporting.content import ModelReport, Report
+from lakeloop.reporting.drift import count_drifts
+from lakeloop.reporting.headline import summarise_data
+
+MISSING = "-"
+MAX_TEXT = 600
+"""Characters of one text shown; a longer one is cut and says so."""
+
+_TONES: dict[str, str] = {
+    **dict.fromkeys(("PASS", "OK", "STABLE", "promoted", "ok", "done", "WRITTEN"), "good"),
+    **dict.fromkeys(("FAIL", "DRIFT", "failed", "act"), "bad"),
+    **dict.fromkeys(("WARN", "rejected", "watch", "retrain", "notify"), "warn"),
+    **dict.fromkeys(("RECORDED", "NOT_APPLICABLE", "none", "skipped"), "quiet"),
+}
+
+
+def render_report(report: Report) -> str:
+    """Render the report.
+
+    Args:
+        report: What to show.
+
+    Returns:
+        A complete HTML document, UTF-8; every recorded text is escaped and bounded.
+
+    >>> page = render_report(Report("flights", "", "UTC", datetime(2013, 5, 1, tzinfo=UTC)))
+    >>> "no model is declared" in page
+    True
+    """
+    data_state, data_line = summarise_data(report.sources)
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            report=report,
+            data_state=data_state,
+            data_line=data_line,
+            local=f"{report.as_of.astimezone(ZoneInfo(report.timezone)):%Y-%m-%d %H:%M}",
+            charts={part.model: draw_losses(part.windows, part.promotions) for part in report.models},
+            chart_width=WIDTH,
+            chart_height=HEIGHT,
+            loss_words={part.model: part.loss_name.replace("_", " ") for part in report.models},
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("lakeloop.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "instant": show_instant,
+        "day": show_day,
+        "number": show_number,
+        "signed": show_signed,
+        "share": show_share,
+        "count": show_count,
+        "seconds": show_seconds,
+        "text": show_text,
+        "tone": tone_of,
+        "drifts": count_drifts,
+    }
+    environment.tests["classifier"] = _has_areas
+    return environment
+
+
+def _has_areas(part: ModelReport) -> bool:
+    """Whether an area under the curve has a meaning for the model."""
+    return part.loss_name == "log_loss"
+
+
+def show_instant(instant: datetime | None) -> str:
+    """Show an instant in UTC, to the minute.
+
+    >>> show_instant(datetime(2013, 5, 1, 4, tzinfo=UTC)), show_instant(None)
+    ('2013-05-01 04:00', '-')
+    """
+    return MISSING if instant is None else f"{instant.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+def show_day(instant: datetime | None) -> str:
+    """Show the UTC date of an instant.
+
+    >>> show_day(datetime(2013, 5, 1, 4, tzinfo=UTC))
+    '2013-05-01'
+    """
+    return show_instant(instant)[:10]
+
+
+def show_number(value: float | None, digits: int = 4) -> str:
+    """Show a figure with fixed digits.
+
+    >>> show_number(0.48214), show_number(None)
+    ('0.4821', '-')
+    """
+    return MISSING if value is None else f"{value:.{digits}f}"
+
+
+def show_signed(value: float | None, digits: int = 4) -> str:
+    """Show a difference with its sign.
+
+    >>> show_signed(0.0123, 3), show_signed(-0.5, 1), show_signed(None)
+    ('+0.012', '-0.5', '-')
+    """
+    return MISSING if value is None else f"{value:+.{digits}f}"
+
+
+def show_share(value: float | None) -> str:
+    """Show a share as a percentage.
+
+    >>> show_share(0.125)
+    '12.5%'
+    """
+    return MISSING if value is None else f"{value:.1%}"
+
+
+def show_count(value: int | None) -> str:
+    """Show a count.
+
+    >>> show_count(28330), show_count(None)
+    ('28,330', '-')
+    """
+    return MISSING if value is None else f"{value:,}"
+
+
+def show_seconds(value: float | None) -> str:
+    """Show a duration.
+
+    >>> show_seconds(7.25), show_seconds(123.4), show_seconds(None)
+    ('7.2 s', '2 min 03 s', '-')
+    """
+    if value is None:
+        return MISSING
+    return f"{value:.1f} s" if value < 60 else f"{int(value // 60)} min {int(value % 60):02d} s"
+
+
+def show_text(value: object) -> str:
+    """Show a recorded text, cut where it is very long.
+
+    >>> show_text("x" * 700)[-22:]
+    '... (100 more letters)'
+    """
+    text = MISSING if value is None else str(value)
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]} ... ({len(text) - MAX_TEXT} more letters)"
+
+
+def tone_of(word: object) -> str:
+    """Name the colour of a status word: good, bad, warn, quiet, or unknown for what was not judged.
+
+    >>> tone_of("DRIFT"), tone_of("TOO_FEW_ROWS")
+    ('bad', 'unknown')
+    """
+    return _TONES.get(str(word), "unknown")

@@ -1,0 +1,64 @@
+"""What all tests share: one Spark session for the run, a lake for each test, and how Hypothesis searches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import settings
+
+if TYPE_CHECKING:  # tests without Spark do not wait for its import
+    from pyspark.sql import SparkSession
+
+    from lakeloop.tables import Lake
+
+# A first call loads libraries or plans a query: its duration says nothing about the code.
+settings.register_profile("lakeloop", deadline=None)
+settings.load_profile("lakeloop")
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """The one Spark session of the run, started by the first test that asks for it."""
+    from lakeloop.session import open_session
+
+    home = tmp_path_factory.mktemp("spark")
+    session = open_session(
+        "lakeloop tests",
+        {
+            "spark.master": "local[2]",
+            "spark.driver.memory": "1g",
+            # Frames hold a few rows: more partitions are only more tasks.
+            "spark.sql.shuffle.partitions": 2,
+            "spark.databricks.delta.snapshotPartitions": 2,
+            "spark.sql.session.timeZone": "UTC",
+            "spark.ui.enabled": False,
+            # A short life: the optimising compiler and parallel collectors cost more than they give back.
+            "spark.driver.extraJavaOptions": (
+                f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Dderby.system.home={home / 'derby'}"
+            ),
+            "spark.sql.warehouse.dir": str(home / "warehouse"),
+        },
+    )
+    yield session
+    session.stop()
+
+
+@pytest.fixture
+def lake(spark: SparkSession, tmp_path: Path) -> Lake:
+    """A lake of its own for each test."""
+    from lakeloop.tables import Lake
+
+    return Lake(spark, tmp_path / "workspace", retention=timedelta(days=30))
+
+
+@pytest.fixture(scope="module", params=["UTC", "America/New_York"])
+def zoned(request: pytest.FixtureRequest, spark: SparkSession) -> Iterator[SparkSession]:
+    """The session in two time zones, one after the other; nothing may depend on it."""
+    before = spark.conf.get("spark.sql.session.timeZone")
+    spark.conf.set("spark.sql.session.timeZone", request.param)
+    yield spark
+    spark.conf.set("spark.sql.session.timeZone", str(before))

@@ -1,0 +1,68 @@
+"""Law 1: what becomes available after an instant changes nothing at or before it."""
+
+from __future__ import annotations
+
+import pytest
+
+from lakeloop.runs.context import Context
+from lakeloop.runs.turn import run_turn
+from tests.laws.compare import assert_same_models, assert_same_table, models, rows, tables
+from tests.laws.small_loop import TURNS, land, write_project
+
+pytestmark = pytest.mark.loop
+
+
+@pytest.fixture(scope="module")
+def landed_turn_by_turn(spark, tmp_path_factory):
+    config = write_project(tmp_path_factory.mktemp("turns"))
+    for turn, days in zip(TURNS, (range(24), range(24, 34)), strict=True):
+        land(config, days, name=f"from_{days.start:02}")
+        run_turn(Context(config, turn), ["late"])
+    return config
+
+
+@pytest.fixture(scope="module")
+def landed_all_at_once(spark, tmp_path_factory):
+    """The whole history and a falsified future are there before the first turn."""
+    config = write_project(tmp_path_factory.mktemp("whole"))
+    land(config, range(45), tamper_after=TURNS[-1], name="whole")
+    for turn in TURNS:
+        run_turn(Context(config, turn), ["late"])
+    return config
+
+
+def test_a_workspace_that_holds_the_future_gives_the_same_tables(landed_turn_by_turn, landed_all_at_once):
+    by_landing = {"ops/ingested_files", "ops/ingested_batches"}
+    compared = [table for table in tables(landed_turn_by_turn) if table not in by_landing]
+    assert {table.split("/")[0] for table in compared} == {
+        "bronze", "gold", "monitoring", "ops", "predictions", "quarantine", "training_sets",
+    }  # fmt: skip
+    for table in compared:
+        if not table.startswith("quarantine/"):
+            assert_same_table(landed_turn_by_turn, landed_all_at_once, table, TURNS[-1])
+
+
+def test_a_workspace_that_holds_the_future_gives_the_same_models(landed_turn_by_turn, landed_all_at_once):
+    assert_same_models(landed_turn_by_turn, landed_all_at_once)
+    assert [(name, version) for name, version, _, _ in models(landed_turn_by_turn)] == [("late", "1"), ("late", "2")]
+
+
+def test_no_prediction_comes_from_a_model_that_knew_more(landed_turn_by_turn):
+    trained_through = {
+        row["model_version"]: row["trained_through"] for row in rows(landed_turn_by_turn, "ops/promotions")
+    }
+    production = [row for row in rows(landed_turn_by_turn, "predictions/late") if row["purpose"] == "production"]
+    assert production
+    assert all(row["prediction_ts"] > trained_through[row["model_version"]] for row in production)
+
+
+def test_no_feature_used_was_published_after_the_prediction(landed_turn_by_turn):
+    by_shop: dict[str, list[dict]] = {}
+    for row in rows(landed_turn_by_turn, "gold/shop_last"):
+        by_shop.setdefault(row["shop"], []).append(row)
+    for prediction in rows(landed_turn_by_turn, "predictions/late"):
+        known = [r for r in by_shop[prediction["shop"]] if r["available_ts"] <= prediction["prediction_ts"]]
+        newest = max(known, key=lambda row: row["available_ts"], default=None)
+        fresh = newest is not None and (prediction["prediction_ts"] - newest["event_ts"]).days < 2
+        expected = newest["last_delay_minutes"] if fresh else None
+        assert prediction["shop_last__last_delay_minutes"] == expected

@@ -1,0 +1,102 @@
+"""Law 3: a job that is stopped at any write and run again leaves what one clean run leaves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lakeloop.registry import Registry, Training
+from lakeloop.runs.context import Context
+from lakeloop.runs.turn import run_turn
+from lakeloop.tables import Lake
+from tests.laws.compare import assert_same_models, assert_same_table, tables
+from tests.laws.small_loop import TURNS, land, write_project
+
+pytestmark = pytest.mark.loop
+
+_WRITES = [
+    (Lake, "_commit"),
+    (Lake, "_run_create"),
+    (Training, "log_model"),
+    (Registry, "register"),
+    (Registry, "set_alias"),
+]
+
+
+class Stopped(Exception):
+    """Stands for a process that ends at a write."""
+
+
+class Boundaries:
+    """Stops once before and once after every write, in the order in which a run comes to them."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.stopped_at: list[str] = []
+        self._patch = patch
+        for owner, name in _WRITES:
+            self._wrap(owner, name)
+
+    def _wrap(self, owner: type, name: str) -> None:
+        write = getattr(owner, name)
+
+        def stopping(this, *args, **kwargs):
+            what = f"{owner.__name__}.{name} {self._about(args)}"
+            self._pass(f"before {what}")
+            result = write(this, *args, **kwargs)
+            self._pass(f"after {what}")
+            return result
+
+        self._patch.setattr(owner, name, stopping)
+
+    @staticmethod
+    def _about(args: tuple) -> str:
+        return " ".join(
+            str(each)[:60] for each in args if isinstance(each, str) or type(each).__name__ == "TableAddress"
+        )
+
+    def _pass(self, boundary: str) -> None:
+        if boundary not in self.stopped_at:
+            self.stopped_at.append(boundary)
+            raise Stopped(boundary)
+
+
+def _project(folder: Path):
+    config = write_project(folder)
+    land(config, range(24), name="first")
+    return config
+
+
+def _commits(workspace: Path) -> list[str]:
+    return sorted(path.relative_to(workspace).as_posix() for path in workspace.glob("*/*/_delta_log/*.json"))
+
+
+def test_a_turn_stopped_at_every_write_leaves_what_a_clean_one_leaves(spark, tmp_path, monkeypatch):
+    clean, stopped = _project(tmp_path / "clean"), _project(tmp_path / "stopped")
+    for config in (clean, stopped):
+        run_turn(Context(config, TURNS[0]), ["late"])
+        land(config, range(24, 34), name="second")
+    run_turn(Context(clean, TURNS[1]), ["late"])
+
+    with monkeypatch.context() as patch:
+        boundaries = Boundaries(patch)
+        attempts = 0
+        while True:
+            attempts += 1
+            try:
+                run_turn(Context(stopped, TURNS[1]), ["late"])
+            except Stopped:
+                assert attempts < 200
+            else:
+                break
+    assert attempts == len(boundaries.stopped_at) + 1
+    assert attempts > 40  # two boundaries per write
+    for table in tables(clean):
+        assert_same_table(clean, stopped, table)
+    assert tables(clean) == tables(stopped)
+    assert_same_models(clean, stopped)
+
+    before = _commits(stopped.workspace)
+    run_turn(Context(stopped, TURNS[1]), ["late"])  # a turn that was done changes nothing
+    assert _commits(stopped.workspace) == before
+    assert_same_models(clean, stopped)

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from html.parser import HTMLParser
+
+import pytest
+
+from lakeloop.reporting.assemble import assemble_model, assemble_sources, assemble_times, find_failures
+from lakeloop.reporting.content import FailedStep, Place, Report
+from lakeloop.reporting.page import render_report
+from lakeloop.reporting.recorded import AboutModel, Recorded
+from tests.reporting.recordings import (
+    ABOUT,
+    JUNE,
+    MAY,
+    decision,
+    drift,
+    flag,
+    metric,
+    promotion,
+    run,
+    three_turns,
+    verdict,
+)
+
+VOID = {"meta", "br"}
+SCRIPT = "<script>alert(1)</script>"
+
+
+class Reader(HTMLParser):
+    """Collects the text and checks that every tag is closed where it has to be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.words: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not self.open or self.open[-1] != "style":
+            self.words += data.split()
+
+
+def read(page: str) -> tuple[str, list[str]]:
+    reader = Reader()
+    reader.feed(page)
+    assert reader.open == []
+    return " ".join(reader.words), reader.tags
+
+
+def make_report(recorded: Recorded, about: AboutModel = ABOUT) -> Report:
+    return Report(
+        project="flights",
+        description="Tells which flights will arrive late.",
+        timezone="America/New_York",
+        as_of=JUNE,
+        models=(assemble_model(about, recorded),),
+        sources=assemble_sources(["schedules", "weather", "planes"], recorded),
+        failed_steps=find_failures(recorded),
+        times=assemble_times(recorded),
+        places=(Place("MLflow store", "sqlite:////data/workspace/mlflow.db"),),
+        idle_models=("arrival_delay",),
+    )
+
+
+def test_page_shows_what_was_recorded() -> None:
+    words, tags = read(render_report(make_report(three_turns())))
+    for piece in (
+        "As of 2013-06-01 04:00 UTC (2013-06-01 00:00 in America/New_York)",
+        "version 3 since 2013-06-01 04:00, replacing version 1",
+        "Version 3 was promoted.",
+        "Declared, not run yet: arrival_delay.",
+        "The quality gate passed on 1 of 3 sources. It failed on weather. Not judged last: planes (never).",
+        "2013-06-01 04:00 retrain v3 promoted v1 28,796 12 backtest 0.4550 0.5000 9.0% 0.720 +0.055 4 1 bias 1 min",
+        "beats_baseline PASS -0.06250 0.000 -0.07250 to -0.05250 log_loss of challenger minus baseline",
+        "no_worse_than_champion FAIL: log_loss of challenger minus champion +0.00310",
+        "origin = EWR 4,000 0.5135 0.5175",
+        "origin_delays.mean_is_late_3h regime psi",
+        "DRIFT 0.250 / 0.125",
+        "newest window: reference rate 0.25, window rate 0.1875, interval low -0.09, interval high -0.03",
+        "range_wind_speed_mph (fail) failed: 3 rows",
+        "refused file weather_2013-05.csv: a column is missing: origin",
+        "MLflow store sqlite:////data/workspace/mlflow.db",
+        "value 0.0725, limit 0.05",
+    ):
+        assert piece in words, piece
+    assert "svg" in tags
+
+
+def test_page_needs_nothing_else() -> None:
+    page = render_report(make_report(three_turns()))
+    assert "http" not in page
+    assert not {"script", "link", "img", "iframe", "object"} & set(read(page)[1])
+    assert "url(" not in page
+    assert "@import" not in page
+    assert "prefers-color-scheme: dark" in page
+
+
+def test_an_empty_report_says_so_in_words() -> None:
+    words, tags = read(render_report(make_report(Recorded())))
+    for piece in (
+        "no champion yet",
+        "No turn has been run for this model yet.",
+        "No flag is open.",
+        "No closed window was measured yet.",
+        "No version has been judged by the gate yet.",
+        "No feature has been compared with a reference yet.",
+        "No prediction has been compared with a reference yet.",
+        "Nothing was decided yet.",
+        "The quality gate has not judged anything yet.",
+        "No step is in the run ledger yet.",
+        "never judged",
+    ):
+        assert piece in words, piece
+    assert "svg" not in tags
+    bare, _ = read(render_report(Report("flights", "", "UTC", JUNE)))
+    for piece in ("no model is declared", "No source is declared.", "No place was given."):
+        assert piece in bare, piece
+    idle, _ = read(render_report(Report("flights", "", "UTC", JUNE, idle_models=("late_arrival",))))
+    assert "No model has been run yet: no champion yet. Declared, not run yet: late_arrival." in idle
+
+
+def test_recorded_texts_are_escaped() -> None:
+    about = replace(ABOUT, description=SCRIPT)
+    recorded = Recorded(
+        open_flags=[flag(MAY, subject=SCRIPT, evidence={"said": SCRIPT})],
+        decisions=[decision(MAY, "notify", [SCRIPT, f"{SCRIPT}: not fired: {SCRIPT}"])],
+        promotions=[promotion(MAY, outcome="rejected", reasons=[SCRIPT])],
+        drift=[drift(SCRIPT, MAY, "DRIFT")],
+        runs=[run(MAY, SCRIPT, outcome="failed", result=SCRIPT, subject=SCRIPT)],
+        quality=[verdict("weather", MAY), verdict("weather", MAY, SCRIPT, False)],
+        refused_files=[{"source": "weather", "file": SCRIPT, "reason": SCRIPT, "as_of": MAY}],
+        performance=[metric(MAY, model_version=SCRIPT), metric(JUNE)],
+    )
+    report = make_report(recorded, about)
+    failed = (*report.failed_steps, FailedStep(MAY, SCRIPT, SCRIPT, SCRIPT, SCRIPT))
+    places = (Place(SCRIPT, SCRIPT),)
+    page = render_report(replace(report, project=SCRIPT, description=SCRIPT, failed_steps=failed, places=places))
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") > 20
+    read(page)
+
+
+@pytest.mark.parametrize("loss_name", ["log_loss", "mean_absolute_error"])
+def test_areas_are_shown_for_classifiers_only(loss_name: str) -> None:
+    recorded = Recorded(performance=[metric(MAY, loss_name, baseline=0.5), metric(MAY, "roc_auc", 0.75)])
+    words, _ = read(render_report(make_report(recorded, replace(ABOUT, loss_name=loss_name))))
+    assert ("AUC" in words) is (loss_name == "log_loss")
+    assert ("0.750" in words) is (loss_name == "log_loss")
+    assert f"Realised {loss_name.replace('_', ' ')} per window" in words
+
+
+def test_page_stays_small_whatever_was_recorded() -> None:
+    days = [MAY + timedelta(days=day) for day in range(400)]
+    long = "x" * 20_000
+    recorded = Recorded(
+        decisions=[decision(day, "notify", [long] * 40) for day in days],
+        promotions=[promotion(day, str(number), "rejected", reasons=[long] * 40) for number, day in enumerate(days)],
+        drift=[drift(f"column_{number}", days[week]) for number in range(400) for week in range(4)],
+        performance=[metric(day) for day in days[::7]],
+        open_flags=[flag(day, subject=long) for day in days],
+        runs=[run(day, step) for day in days for step in ("ingest", "train")],
+    )
+    assert len(render_report(make_report(recorded)).encode()) < 3_000_000
+
+
+def test_page_of_the_same_report_is_the_same() -> None:
+    assert render_report(make_report(three_turns())) == render_report(make_report(three_turns()))

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from deltalake import write_deltalake
+from pyspark.sql import SparkSession
+from pyspark.sql.types import ArrayType, DataType, StructType
+
+from lakeloop import schemas
+from lakeloop.config import load_config
+from lakeloop.runs.context import Context
+from lakeloop.runs.report import make_report, read_recorded, write_report
+from lakeloop.schemas import TableSchema
+from tests.config.small_project import write_project
+from tests.reporting.recordings import APRIL, JULY, JUNE, MAY, three_turns
+
+
+@pytest.fixture(scope="module")
+def context(zoned: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Context:
+    """Three turns as the steps record them, and a decision of a fourth that is still to come."""
+    context = open_project(zoned, tmp_path_factory.mktemp("report"))
+    rows = three_turns()
+    flags = [
+        {**row, "flag_id": "f", "event": "raised", "evidence": json.dumps({"window_start": MAY.isoformat()})}
+        for row in rows.raised_flags
+    ]
+    later = {**rows.decisions[-1], "as_of": JULY, "action": "notify"}
+    files = {"content_hash": "h", "size_bytes": 1, "modified_ns": 1, "status": "REFUSED"}
+    write(context, schemas.RUNS, rows.runs, run_id="r")
+    write(context, schemas.INGESTED_BATCHES, rows.batches, batch_id=0, rows_warned=0)
+    write(context, schemas.INGESTED_FILES, rows.refused_files, **files)
+    write(context, schemas.QUALITY, rows.quality, window={"start": MAY, "end": JUNE})
+    write(context, schemas.PERFORMANCE, rows.performance)
+    drifts = [{**row, "evidence": row["evidence"] or "{}"} for row in rows.drift]
+    write(context, schemas.DRIFT_METRICS, drifts, granularity="7 days", drift_type="BASELINE")
+    write(context, schemas.FLAGS, flags)
+    write(context, schemas.DECISIONS, [*rows.decisions, later], decision_id="d", policy="{}", inputs="{}")
+    write(context, schemas.PROMOTIONS, rows.promotions, promotion_id="p", run_key="k")
+    scored = [{"as_of": MAY, "purpose": "production"}] * 2 + [{"as_of": JUNE, "purpose": "backtest"}]
+    columns = StructType([field for field in schemas.PREDICTION_COLUMNS if field.name in ("as_of", "purpose")])
+    write(context, TableSchema("predictions", "late_arrival", "spine row", "as_of", columns), scored)
+    return context
+
+
+def open_project(spark: SparkSession, root: Path) -> Context:
+    context = Context(load_config(write_project(root)), JUNE)
+    context.__dict__["spark"] = spark
+    return context
+
+
+def write(context: Context, table: TableSchema, rows: Sequence[Mapping[str, Any]], **same: Any) -> None:
+    """Write a table with a writer other than Spark, which is what takes the time."""
+    content = [{name: {**row, **same}.get(name) for name in table.columns.fieldNames()} for row in rows]
+    write_deltalake(
+        context.lake.own(table).path, pa.Table.from_pylist(content, schema=pa.schema(list(arrow_type(table.columns))))
+    )
+
+
+def arrow_type(kind: DataType) -> pa.DataType:
+    if isinstance(kind, StructType):
+        return pa.struct([pa.field(each.name, arrow_type(each.dataType), each.nullable) for each in kind.fields])
+    if isinstance(kind, ArrayType):
+        return pa.list_(arrow_type(kind.elementType))
+    plain = {
+        "string": pa.string(),
+        "bigint": pa.int64(),
+        "int": pa.int32(),
+        "double": pa.float64(),
+        "boolean": pa.bool_(),
+    }
+    return pa.timestamp("us", "UTC") if kind.simpleString() == "timestamp" else plain[kind.simpleString()]
+
+
+def test_report_of_a_new_workspace_says_so(spark: SparkSession, tmp_path: Path) -> None:
+    context = open_project(spark, tmp_path)
+    report = make_report(context)
+    assert (report.models, report.idle_models) == ((), ("late_arrival",))
+    assert [source.gate_status for source in report.sources] == [None, None, None]
+    path = write_report(context)
+    assert path == context.config.workspace / "report.html"
+    assert "no champion yet" in path.read_text(encoding="utf-8")
+
+
+def test_report_holds_what_the_tables_hold_and_replaces_the_earlier_one(context: Context) -> None:
+    found, expected = read_recorded(context), three_turns()
+    assert sorted(found.performance, key=str) == sorted(
+        ({**row, "slice_value": None} for row in expected.performance), key=str
+    )
+    assert {row["as_of"] for row in found.decisions} == {APRIL, MAY, JUNE}, "July is not known yet"
+    assert {row["window"]["end"] for row in found.drift} == {
+        row["window"]["end"] for row in expected.drift if row["window"]["end"] > MAY
+    }, "the last four windows"
+    assert {row["kind"] for row in found.drift if row["evidence"] is not None} == {"prediction", "target"}
+    assert sorted((row["as_of"], row["purpose"], row["rows"]) for row in found.predictions) == [
+        (MAY, "production", 2),
+        (JUNE, "backtest", 1),
+    ]
+
+    (part,) = make_report(context).models
+    assert [turn.outcome for turn in part.turns] == ["v3 promoted", "v2 rejected", "v1 promoted"]
+    assert [turn.rows_scored for turn in part.turns] == [0, 2, 0]
+    assert part.champion is not None
+    assert (part.champion.version, part.champion.since) == ("3", JUNE)
+    assert [(flag.kind, flag.raised) for flag in part.flags] == [("bias", JUNE)]
+
+    path = context.config.workspace / "report.html"
+    path.write_text("old", encoding="utf-8")
+    assert write_report(context) == path
+    page = path.read_text(encoding="utf-8")
+    assert "Version 3 was promoted." in page
+    assert [each.name for each in path.parent.glob("*report*")] == ["report.html"]
+    assert [each.name for each in path.parent.glob(".*part")] == []
+
+
+def test_report_of_the_past_knows_only_the_past(context: Context) -> None:
+    early = make_report(context.at(MAY))
+    (part,) = early.models
+    assert part.champion is not None
+    assert (part.champion.version, part.flags, len(part.turns)) == ("1", (), 2)

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lakeloop.errors import NotReadyError
-from lakeloop.landing import MALFORMED, FileStatus, LandedFile, admit_files, staged_schema
+from lakeloop.landing import MALFORMED, FileStatus, LandedFile, admit_files, set_aside, staged_schema
 from tests.factories import declare_source
 
 ADMITTED, REFUSED, REPEATED = FileStatus.ADMITTED, FileStatus.REFUSED, FileStatus.DUPLICATE_CONTENT
@@ -52,7 +52,10 @@ class Port:
         return path
 
     def admit(self, seen: Sequence[LandedFile] = ()) -> list[LandedFile]:
-        return admit_files(SOURCE, self.landing, self.staging, self.refused, seen)
+        """Admit, record and set aside, as an ingest does."""
+        found = admit_files(SOURCE, self.landing, self.staging, seen)
+        set_aside(self.landing, self.refused, [*seen, *found])
+        return found
 
     def staged(self, content: bytes) -> list[dict[str, object]]:
         return pq.read_table(self.staging / f"{hash_of(content)}.parquet").to_pylist()
@@ -246,6 +249,21 @@ def test_admit_files_refuses_the_same_bytes_each_time_they_land(port: Port) -> N
     assert list(port.landing.iterdir()) == []
 
 
+def test_set_aside_moves_what_a_killed_job_left_lying_and_nothing_else(port: Port) -> None:
+    port.land("a.csv", b"")
+    port.land("b.csv", b"origin\n")
+    port.land("c.csv", SOUND)
+    seen = admit_files(SOURCE, port.landing, port.staging, [])
+    assert [each.status for each in seen] == [REFUSED, REFUSED, ADMITTED]
+    assert len(list(port.landing.iterdir())) == 3  # recorded first, moved then
+    port.land("b.csv", SOUND + b"\n")  # another file by now
+
+    assert [(each.file, each.status) for each in port.admit(seen)] == [("b.csv", ADMITTED)]
+
+    assert sorted(path.name for path in port.landing.iterdir()) == ["b.csv", "c.csv"]
+    assert [path.name for path in port.refused.iterdir()] == [f"{hash_of(b'')[:12]}-a.csv"]
+
+
 def test_admit_files_looks_only_at_files_of_the_pattern(port: Port) -> None:
     port.land("notes.txt", SOUND)
     port.land(".hidden.csv", SOUND)
@@ -266,7 +284,7 @@ def test_admit_files_of_an_empty_folder_finds_nothing(port: Port) -> None:
 
 def test_admit_files_needs_the_landing_folder(port: Port) -> None:
     with pytest.raises(NotReadyError, match="source weather: not ready") as raised:
-        admit_files(SOURCE, port.root / "nowhere", port.staging, port.refused, [])
+        admit_files(SOURCE, port.root / "nowhere", port.staging, [])
     assert raised.value.retryable
 
 

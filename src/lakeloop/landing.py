@@ -84,16 +84,15 @@ def staged_schema(source: Source) -> pa.Schema:
     )
 
 
-def admit_files(
-    source: Source, landing: Path, staging: Path, refused: Path, seen: Sequence[LandedFile]
-) -> list[LandedFile]:
+def admit_files(source: Source, landing: Path, staging: Path, seen: Sequence[LandedFile]) -> list[LandedFile]:
     """Admit what landed since the last time; each new file is read once, in bounded memory.
+
+    Nothing is moved here: a refused file is to be recorded first, then moved by `set_aside`.
 
     Args:
         source: The source's declaration.
         landing: Its landing folder.
         staging: Where admitted files are staged.
-        refused: Where refused files are moved.
         seen: Files of earlier calls.
 
     Returns:
@@ -108,7 +107,7 @@ def admit_files(
             [Failure("landing", f"{landing} does not exist")],
             "create the folder and put files in it, or correct landing.path in the source's file",
         )
-    unchanged = {(f.file, f.size_bytes, f.modified_ns) for f in seen if f.status is not FileStatus.REFUSED}
+    unchanged = {(f.file, f.size_bytes, f.modified_ns) for f in seen}
     by_content = {f.content_hash: f.file for f in seen if f.status is FileStatus.ADMITTED}
     found: list[LandedFile] = []
     for path in sorted(landing.glob(source.landing.pattern)):
@@ -136,8 +135,6 @@ def admit_files(
         try:
             rows = _stage(source, path, name, content_hash, staging)
         except _RefusedError as reason:
-            refused.mkdir(parents=True, exist_ok=True)
-            path.replace(refused / f"{content_hash[:12]}-{path.name}")
             found.append(
                 LandedFile(name, content_hash, stat.st_size, stat.st_mtime_ns, FileStatus.REFUSED, str(reason))
             )
@@ -145,6 +142,24 @@ def admit_files(
         by_content[content_hash] = name
         found.append(LandedFile(name, content_hash, stat.st_size, stat.st_mtime_ns, FileStatus.ADMITTED, None, rows))
     return found
+
+
+def set_aside(landing: Path, refused: Path, files: Sequence[LandedFile]) -> None:
+    """Move refused files out of the landing folder, once their refusal is recorded.
+
+    Args:
+        landing: The source's landing folder.
+        refused: Where refused files are moved; the name there begins with the content's hash.
+        files: Files of this and earlier calls of `admit_files`; what a killed job left lying is moved too.
+    """
+    for file in files:
+        path = landing / file.file
+        if file.status is not FileStatus.REFUSED or not path.is_file():
+            continue
+        stat = path.stat()
+        if (stat.st_size, stat.st_mtime_ns) == (file.size_bytes, file.modified_ns):
+            refused.mkdir(parents=True, exist_ok=True)
+            path.replace(refused / f"{file.content_hash[:12]}-{path.name}")
 
 
 def _hash_file(path: Path) -> str:

@@ -239,7 +239,8 @@ def test_a_demo_runs_its_turns_in_order_and_resumes_where_it_stopped(
         stopped.play(root, monkeypatch)
     assert stopped.landed == [(1, 2, 3), (4,), (5,)]
     assert not (root / "workspace" / "left").exists()
-    assert stopped.progress[:2] == [
+    assert stopped.progress[:3] == [
+        "starting Spark",
         "turn 1 of 3, as of 2013-04-01: landing",
         "turn 1 of 3, as of 2013-04-01: score late_arrival",
     ]
@@ -248,7 +249,7 @@ def test_a_demo_runs_its_turns_in_order_and_resumes_where_it_stopped(
     result = resumed.play(root, monkeypatch, resume=True)
     assert (resumed.turns, resumed.landed) == (["2013-06-01"], [(5,)])
     assert resumed.models == {("late_arrival",)}
-    assert resumed.progress[0] == "turn 1 of 3, as of 2013-04-01: done before"
+    assert resumed.progress[1] == "turn 1 of 3, as of 2013-04-01: done before"
     assert result.as_of == datetime(2013, 6, 1, 4, tzinfo=UTC)
     assert [instant_text(turn.as_of) for turn in result.turns] == [f"2013-0{month}-01T04:00:00Z" for month in (4, 5, 6)]
     assert {turn.realised for turn in result.turns} == {Loss(0.4, 0.5)}

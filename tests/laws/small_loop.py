@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from lakeloop.config import Config, load_config
 
-FIRST_DAY = date(2024, 1, 1)
+FIRST = datetime(2024, 1, 1, tzinfo=UTC)
+DAYS = 45
 ORDERS_A_DAY = 24
 TURNS = (datetime(2024, 1, 25, tzinfo=UTC), datetime(2024, 2, 4, tzinfo=UTC))
 
@@ -76,7 +76,7 @@ label:
   void: {lost: delivered_ts is null}
   closes: {each: day, of: due_ts, at: "06:00 next day", timezone: UTC}
 features: [shop_delays.*, shop_last.*]
-on_demand: {hour_of_day: hour(due_ts)}
+on_demand: {hour_of_day: hour(prediction_ts)}
 split: {validation: 3 days, holdout: 5 days, gap: 1 day}
 preprocess:
   - {columns: [shop], steps: [one_hot]}
@@ -106,35 +106,40 @@ def write_project(root: Path) -> Config:
     return load_config(root)
 
 
-def land(config: Config, days: Sequence[int], *, tamper_after: datetime | None = None, name: str = "part") -> None:
-    """Land the orders of some days, counted from the first, in one file per source.
+def land(
+    config: Config,
+    until: datetime,
+    *,
+    after: datetime = datetime(2000, 1, 1, tzinfo=UTC),
+    tamper_after: datetime | None = None,
+) -> None:
+    """Land what became available in a stretch of time, one file per source.
 
     Args:
         config: The project.
-        days: Which days.
-        tamper_after: Orders that become known after this instant get other contents, and some are left out.
-        name: Part of the files' names.
+        until: End of the stretch, included.
+        after: Its start, not included.
+        tamper_after: Rows that become available after this instant get other contents, and some are left out.
     """
     orders, deliveries = ["order,shop,items,due_ts"], ["order,shop,delivered_ts,delay_minutes"]
-    for day in days:
+    for day in range(DAYS):
         for number in range(ORDERS_A_DAY):
             drawn = random.Random(f"{day}-{number}")
-            order = day * 1000 + number
-            due = datetime.combine(FIRST_DAY, datetime.min.time(), UTC) + timedelta(days=day, hours=number, minutes=7)
+            order, due = day * 1000 + number, FIRST + timedelta(days=day, hours=number, minutes=7)
             shop, items = drawn.choice("ABC"), drawn.randint(1, 9)
-            bad_day = (day // 3) % 2
-            delay = drawn.gauss({"A": 0, "B": 6, "C": 12}[shop] + 6 * bad_day + items, 5)
-            if tamper_after is not None and due - timedelta(days=1) > tamper_after:
-                if drawn.random() < 0.3:
-                    continue
-                shop, items = drawn.choice("AB"), items + 1
-            orders.append(f"{order},{shop},{items},{due:%Y-%m-%dT%H:%M:%SZ}")
-            delivered = due + timedelta(minutes=delay)
-            if tamper_after is not None and delivered + timedelta(minutes=10) > tamper_after:
-                delay += 1000
-            if drawn.random() > 0.05:
-                deliveries.append(f"{order},{shop},{delivered:%Y-%m-%dT%H:%M:%SZ},{delay:.3f}")
+            delay = drawn.gauss({"A": 0, "B": 6, "C": 12}[shop] + 6 * ((day // 3) % 2) + items, 5)
+            is_lost = drawn.random() < 0.05
+            known, delivered = due - timedelta(days=1), due + timedelta(minutes=delay)
+            arrived = delivered + timedelta(minutes=10)
+            if tamper_after is not None and arrived > tamper_after:
+                delay, is_lost = delay + 1000, drawn.random() < 0.5
+            if tamper_after is not None and known > tamper_after:
+                shop, items = "A", items + 1
+            if after < known <= until:
+                orders.append(f"{order},{shop},{items},{due:%Y-%m-%dT%H:%M:%SZ}")
+            if after < arrived <= until and not is_lost:
+                deliveries.append(f"{order},{shop},{delivered.isoformat()},{delay:.3f}")
     for source, lines in (("orders", orders), ("deliveries", deliveries)):
         folder = config.workspace / "landing" / source
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{source}_{name}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        (folder / f"until_{until:%Y%m%d}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")

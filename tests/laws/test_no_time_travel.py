@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from lakeloop.runs.context import Context
@@ -15,9 +17,10 @@ pytestmark = pytest.mark.loop
 @pytest.fixture(scope="module")
 def landed_turn_by_turn(spark, tmp_path_factory):
     config = write_project(tmp_path_factory.mktemp("turns"))
-    for turn, days in zip(TURNS, (range(24), range(24, 34)), strict=True):
-        land(config, days, name=f"from_{days.start:02}")
-        run_turn(Context(config, turn), ["late"])
+    land(config, TURNS[0])
+    run_turn(Context(config, TURNS[0]), ["late"])
+    land(config, TURNS[1], after=TURNS[0])
+    run_turn(Context(config, TURNS[1]), ["late"])
     return config
 
 
@@ -25,7 +28,7 @@ def landed_turn_by_turn(spark, tmp_path_factory):
 def landed_all_at_once(spark, tmp_path_factory):
     """The whole history and a falsified future are there before the first turn."""
     config = write_project(tmp_path_factory.mktemp("whole"))
-    land(config, range(45), tamper_after=TURNS[-1], name="whole")
+    land(config, TURNS[-1] + timedelta(days=30), tamper_after=TURNS[-1])
     for turn in TURNS:
         run_turn(Context(config, turn), ["late"])
     return config

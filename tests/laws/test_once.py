@@ -24,7 +24,7 @@ _WRITES = [
 ]
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """Stands for a process that ends at a write."""
 
 
@@ -58,12 +58,12 @@ class Boundaries:
     def _pass(self, boundary: str) -> None:
         if boundary not in self.stopped_at:
             self.stopped_at.append(boundary)
-            raise Stopped(boundary)
+            raise StoppedError(boundary)
 
 
 def _project(folder: Path):
     config = write_project(folder)
-    land(config, range(24), name="first")
+    land(config, TURNS[0])
     return config
 
 
@@ -75,7 +75,7 @@ def test_a_turn_stopped_at_every_write_leaves_what_a_clean_one_leaves(spark, tmp
     clean, stopped = _project(tmp_path / "clean"), _project(tmp_path / "stopped")
     for config in (clean, stopped):
         run_turn(Context(config, TURNS[0]), ["late"])
-        land(config, range(24, 34), name="second")
+        land(config, TURNS[1], after=TURNS[0])
     run_turn(Context(clean, TURNS[1]), ["late"])
 
     with monkeypatch.context() as patch:
@@ -85,7 +85,7 @@ def test_a_turn_stopped_at_every_write_leaves_what_a_clean_one_leaves(spark, tmp
             attempts += 1
             try:
                 run_turn(Context(stopped, TURNS[1]), ["late"])
-            except Stopped:
+            except StoppedError:
                 assert attempts < 200
             else:
                 break

@@ -25,8 +25,9 @@ def test_headline_answers_the_three_questions() -> None:
         "1 could not be judged. Target: drift in 1 of 4 windows. Prediction: stable."
     )
     assert found.hurt == (
-        "Yes: realised log loss 0.4550 over 4,000 labelled rows, against 0.5000 of a constant: 9.0% better. "
-        "Bias +0.0550, beyond the declared limit of 0.05. The judged turn before it was 17.0% better."
+        "Perhaps: realised log loss 0.4550 over 4,000 labelled rows, against 0.5000 of a constant: 9.0% better. "
+        "Bias +0.0550; the declared limit is 0.05. Bias beyond the declared limit in 2 of 4 windows, and no accident "
+        "(its interval excludes 0). The judged turn before it was 17.0% better."
     )
     assert found.done == "Retrain: bias: asks to retrain: open flag on bias. Version 3 was promoted."
 
@@ -58,7 +59,7 @@ def test_a_model_that_beats_the_constant_without_flags_is_ok() -> None:
     assert found.why == ("no open flag, and version 1 beat the constant in the last judged window",)
     assert found.hurt == (
         "No: realised log loss 0.3750 over 1,000 labelled rows, against 0.5000 of a constant: 25.0% better. "
-        "Bias +0.0100, within the declared limit of 0.05."
+        "Bias +0.0100; the declared limit is 0.05."
     )
 
 
@@ -67,6 +68,23 @@ def test_a_model_no_better_than_a_constant_asks_for_a_person() -> None:
     assert (found.state, found.why) == (State.ACT, ("the model is no better than a constant",))
     assert found.hurt.startswith("Yes: ")
     assert "25.0% worse" in found.hurt
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "state", "hurt"),
+    [
+        (0.01, 0.13, State.WATCH, "Perhaps"),
+        (-0.01, 0.15, State.OK, "No"),
+        (None, None, State.OK, "No"),
+    ],
+)
+def test_a_bias_counts_when_its_interval_excludes_0(
+    lower: float | None, upper: float | None, state: State, hurt: str
+) -> None:
+    rows = [metric(MAY), metric(MAY, "bias", 0.07, lower=lower, upper=upper)]
+    found = headline(promotions=[promotion(APRIL)], performance=rows)
+    assert found.state is state
+    assert found.hurt.startswith(f"{hurt}: ")
 
 
 @pytest.mark.parametrize(
@@ -132,6 +150,14 @@ def test_without_a_declared_limit_the_bias_is_only_told() -> None:
 )
 def test_data_is_ok_only_when_it_was_judged(source: SourceHealth, state: State) -> None:
     assert summarise_data([source])[0] is state
+
+
+def test_only_the_last_ingest_counts_as_news() -> None:
+    judged: dict[str, Any] = {"gate_status": "OK", "gate_passed": True, "last_quarantined": 1}
+    old, new = SourceHealth("airports", last_as_of=APRIL, **judged), SourceHealth("weather", last_as_of=MAY, **judged)
+    state, line = summarise_data([old, new])
+    assert state is State.WATCH
+    assert line.endswith("Rows the last ingest put into quarantine: 1.")
 
 
 def test_no_source_is_unknown() -> None:

@@ -120,6 +120,7 @@ def _open_context(options: Options, as_of: str, report: Report, progress: Callab
 
     config = _load_project(options)
     report.as_of = parse_as_of(as_of, config.project.zone)
+    progress("loading Spark")
     from lakeloop.runs.context import Context
 
     return Context(config, report.as_of, progress)

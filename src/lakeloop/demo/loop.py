@@ -101,6 +101,8 @@ def run_demo(
     plan = TURNS[turns]
     moments = [parse_as_of(turn.date, config.project.zone) for turn in plan]
     context = Context(config, moments[-1], progress)
+    progress("starting Spark")
+    _ = context.lake  # opened here, it is shared by all turns
     done = {step.as_of for step in _read_ledger(context) if step.job == RUN} if resume else set()
     for number, (turn, as_of) in enumerate(zip(plan, moments, strict=True), start=1):
         title = f"turn {number} of {len(plan)}, as of {turn.date}"

@@ -43,15 +43,19 @@ def write_headline(
 
     Returns:
         The answers, with the state: ACT when something upstream broke or the model is no better than a constant; WATCH
-        with any other open flag; UNKNOWN without a champion, without a judged window, or without its baseline; else OK.
+        with any other open flag or a bias beyond its limit; UNKNOWN without a champion, without a judged window, or
+        without its baseline; else OK.
     """
     judged = next((window for window in reversed(windows) if window.status == Status.OK), None)
-    state, why = _state(champion, flags, judged)
+    evaluated = [window for window in windows if judged is not None and window.as_of == judged.as_of]
+    off = [window for window in evaluated if _is_off(window, bias_limit)]
+    bias = f"bias beyond the declared limit in {len(off)} of {len(evaluated)} windows" if off else ""
+    state, why = _state(champion, flags, judged, bias)
     return Headline(
         state=state,
         why=why,
         drifted=_drifted(features, outputs),
-        hurt=_hurt(champion, turns, judged, bias_limit, loss_name),
+        hurt=_hurt(champion, turns, bias, bias_limit, loss_name),
         done=_done(decisions, promotions),
     )
 
@@ -74,7 +78,8 @@ def summarise_data(sources: Sequence[SourceHealth]) -> tuple[State, str]:
     passed = sum(source.gate_passed is True for source in sources)
     failed = [source.source for source in sources if source.gate_passed is False]
     unjudged = [f"{s.source} ({s.gate_status or 'never'})" for s in sources if s.gate_passed is None]
-    quarantined = sum(source.last_quarantined for source in sources)
+    last = max((source.last_as_of for source in sources if source.last_as_of is not None), default=None)
+    quarantined = sum(source.last_quarantined for source in sources if source.last_as_of == last)
     refused = sum(source.files_refused for source in sources)
     sentences = [f"The quality gate passed on {passed} of {len(sources)} sources."]
     if failed:
@@ -90,7 +95,7 @@ def summarise_data(sources: Sequence[SourceHealth]) -> tuple[State, str]:
 
 
 def _state(
-    champion: Champion | None, flags: Sequence[Flag], judged: WindowPerformance | None
+    champion: Champion | None, flags: Sequence[Flag], judged: WindowPerformance | None, bias: str
 ) -> tuple[State, tuple[str, ...]]:
     broken = [f"open flag {flag.kind} on {flag.subject}" for flag in flags if flag.kind in _BROKEN]
     if judged is not None and judged.skill is not None and judged.skill <= 0:
@@ -99,6 +104,8 @@ def _state(
         return State.ACT, _first(broken)
     if flags:
         return State.WATCH, _first([f"open flag {flag.kind} on {flag.subject}" for flag in flags])
+    if bias:
+        return State.WATCH, (f"{bias}; no flag is open",)
     if champion is None:
         return State.UNKNOWN, ("no champion yet",)
     if judged is None:
@@ -152,33 +159,35 @@ def _output(row: DriftRow) -> str:
     return f"{name}: {cell.verdict.lower()}."
 
 
-def _hurt(
-    champion: Champion | None,
-    turns: Sequence[Turn],
-    judged: WindowPerformance | None,
-    bias_limit: float | None,
-    loss_name: str,
-) -> str:
+def _is_off(window: WindowPerformance, limit: float | None) -> bool:
+    """Whether a window's bias is beyond the limit and its interval excludes 0: what the monitor takes for an alarm."""
+    if limit is None or window.bias is None or window.bias_lower is None or window.bias_upper is None:
+        return False
+    return abs(window.bias) > limit and not window.bias_lower <= 0 <= window.bias_upper
+
+
+def _hurt(champion: Champion | None, turns: Sequence[Turn], bias: str, bias_limit: float | None, loss_name: str) -> str:
     turn = next((each for each in turns if each.realised.loss is not None), None)
-    if turn is None or judged is None:
+    if turn is None:
         return "Not known: no champion yet." if champion is None else "Not known: no closed window was judged yet."
     found = turn.realised
-    is_off = found.bias is not None and bias_limit is not None and abs(found.bias) > bias_limit
     if found.skill is None:
-        verdict = "Yes" if is_off else "Not known"
+        verdict = "Not known"
+    elif found.skill <= 0:
+        verdict = "Yes"
     else:
-        verdict = "Yes" if is_off or found.skill <= 0 else "No"
+        verdict = "Perhaps" if bias else "No"
     words = loss_name.replace("_", " ")
     sentences = [f"{verdict}: realised {words} {found.loss:.4f} over {found.rows:,} labelled rows,"]
     if found.skill is None:
         sentences.append("without a baseline to hold it against.")
     else:
         sentences.append(f"against {found.baseline:.4f} of a constant: {_compared(found.skill)}.")
-    if found.bias is not None and bias_limit is not None:
-        side = "beyond" if is_off else "within"
-        sentences.append(f"Bias {found.bias:+.4f}, {side} the declared limit of {bias_limit:g}.")
-    elif found.bias is not None:
-        sentences.append(f"Bias {found.bias:+.4f}; no limit is declared.")
+    if found.bias is not None:
+        limit = "no limit is declared" if bias_limit is None else f"the declared limit is {bias_limit:g}"
+        sentences.append(f"Bias {found.bias:+.4f}; {limit}.")
+    if bias:
+        sentences.append(f"{bias.capitalize()}, and no accident (its interval excludes 0).")
     earlier = next((t.realised.skill for t in turns if t.as_of < turn.as_of and t.realised.skill is not None), None)
     if earlier is not None and found.skill is not None:
         sentences.append(f"The judged turn before it was {_compared(earlier)}.")

@@ -16,7 +16,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 from lakeloop import schemas
 from lakeloop.config.source import ColumnType, Source
 from lakeloop.errors import AccountingError, DataContractError, Failure
-from lakeloop.landing import MALFORMED, FileStatus, LandedFile, admit_files, staged_schema
+from lakeloop.landing import MALFORMED, FileStatus, LandedFile, admit_files, set_aside, staged_schema
 from lakeloop.quality.accounting import Accounting
 from lakeloop.quality.rules import (
     ACCEPTED,
@@ -91,6 +91,9 @@ def ingest(context: Context) -> IngestResult:
             unit = identity_hash(*((name, each.file, each.content_hash, each.modified_ns) for name, each in new))
             rows = [_file_row(each, name, context.as_of) for name, each in new]
             lake.append_own(schemas.INGESTED_FILES, rows, WriteIdentity(JOB, f"files {unit}"))
+        for name, source in sources.items():
+            refused = lake.workspace / "refused" / name
+            set_aside(context.config.landing_path(source), refused, [*seen.get(name, []), *found[name]])
         return IngestResult(
             tuple(_ingest_source(context, each, seen.get(name, []), found[name]) for name, each in sources.items())
         )
@@ -101,15 +104,15 @@ def _staging(context: Context, source: Source) -> Path:
 
 
 def _admit(context: Context, source: Source, seen: Sequence[LandedFile]) -> list[LandedFile]:
-    refused = context.lake.workspace / "refused" / source.source
-    return admit_files(source, context.config.landing_path(source), _staging(context, source), refused, seen)
+    return admit_files(source, context.config.landing_path(source), _staging(context, source), seen)
 
 
 def _ingest_source(
     context: Context, source: Source, seen: Sequence[LandedFile], found: Sequence[LandedFile]
 ) -> SourceIngest:
     lake, name = context.lake, source.source
-    admitted = [each for each in (*seen, *found) if each.status is FileStatus.ADMITTED]
+    # A file with a header and nothing else has no rows by which the stream could show that it was read.
+    admitted = [each for each in (*seen, *found) if each.status is FileStatus.ADMITTED and each.raw_rows]
     before = _batches(lake, name)
     if admitted and sum(row["files"] for row in before) < len(admitted):
         context.progress(f"ingest {name}")

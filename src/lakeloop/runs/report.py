@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import reduce
-from operator import or_
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from lakeloop import schemas
 from lakeloop.config.model import Model, Task
+from lakeloop.decisions.flags import Flag, FlagEntry, open_flags
 from lakeloop.reporting.assemble import assemble_model, assemble_sources, assemble_times, find_failures
 from lakeloop.reporting.content import Place, Report
+from lakeloop.reporting.drift import FEATURE
 from lakeloop.reporting.page import render_report
 from lakeloop.reporting.recorded import MAX_TURNS, MAX_WINDOWS, AboutModel, Recorded, Row
 from lakeloop.runs.context import Context
-from lakeloop.runs.flags import read_open_flags
 from lakeloop.schemas import TableSchema
-from lakeloop.statuses import FlagEvent
+from lakeloop.statuses import FlagEvent, FlagKind
 
 FILE = "report.html"
 _COUNTS = ("files", "rows_read", "rows_accepted", "rows_quarantined", "rows_duplicate", "rows_superseded")
@@ -89,26 +88,34 @@ def read_recorded(context: Context) -> Recorded:
     Returns:
         The rows, instants aware in UTC.
     """
-    since = _first_of_last_turns(context)
 
-    def recent(table: TableSchema) -> DataFrame:
-        rows = context.lake.read_own(table, context.as_of)
+    def known(table: TableSchema) -> DataFrame:
+        return context.lake.read_own(table, context.as_of)
+
+    decisions = _rows_of(known(schemas.DECISIONS).drop("policy", "inputs"))
+    promotions = _rows_of(known(schemas.PROMOTIONS))
+    counts = [F.sum(name).alias(name) for name in _COUNTS]
+    batches = _rows_of(known(schemas.INGESTED_BATCHES).groupBy("source", "as_of").agg(*counts))
+    turns = sorted({row["as_of"] for rows in (decisions, promotions, batches) for row in rows}, reverse=True)
+    since = turns[:MAX_TURNS][-1] if turns else None
+
+    def recent(rows: DataFrame) -> DataFrame:
         return rows if since is None else rows.where(F.col("as_of") >= F.lit(since))
 
-    batches = context.lake.read_own(schemas.INGESTED_BATCHES, context.as_of).groupBy("source", "as_of")
-    refused = context.lake.read_own(schemas.INGESTED_FILES, context.as_of).where(F.col("status") == _REFUSED)
+    refused = known(schemas.INGESTED_FILES).where(F.col("status") == _REFUSED)
+    flags = _rows_of(known(schemas.FLAGS))
     return Recorded(
-        runs=_rows_of(recent(schemas.RUNS)),
-        batches=_rows_of(batches.agg(*(F.sum(name).alias(name) for name in _COUNTS))),
+        runs=_rows_of(recent(known(schemas.RUNS))),
+        batches=batches,
         refused_files=_rows_of(refused.orderBy(F.col("as_of").desc(), "file").limit(_MAX_REFUSED_FILES)),
-        quality=_rows_of(recent(schemas.QUALITY)),
-        predictions=_count_predictions(context, since),
-        performance=_rows_of(recent(schemas.PERFORMANCE).where("slice_key is null")),
-        drift=_read_last_windows(context),
-        raised_flags=_rows_of(recent(schemas.FLAGS).where(F.col("event") == FlagEvent.RAISED.value)),
-        open_flags=[row for model in context.config.models for row in _read_open_flags(context, model)],
-        decisions=_rows_of(recent(schemas.DECISIONS).drop("policy", "inputs")),
-        promotions=_rows_of(context.lake.read_own(schemas.PROMOTIONS, context.as_of)),
+        quality=_rows_of(recent(known(schemas.QUALITY))),
+        predictions=[row for model in context.config.models for row in _count_predictions(context, model, recent)],
+        performance=_rows_of(recent(known(schemas.PERFORMANCE)).where("slice_key is null")),
+        drift=_rows_of(_last_windows(known(schemas.DRIFT_METRICS))),
+        raised_flags=[row for row in flags if row["event"] == FlagEvent.RAISED],
+        open_flags=_find_open(flags),
+        decisions=decisions,
+        promotions=promotions,
         since=since,
     )
 
@@ -127,53 +134,41 @@ def _in_utc(value: Any) -> Any:
     return value
 
 
-def _first_of_last_turns(context: Context) -> datetime | None:
-    """Find the first of the last turns; None without any."""
-    tables = (schemas.RUNS, schemas.DECISIONS, schemas.PERFORMANCE, schemas.PROMOTIONS, schemas.QUALITY)
-    instants = [context.lake.read_own(table, context.as_of).select("as_of") for table in tables]
-    union = reduce(DataFrame.unionByName, instants).distinct().orderBy(F.col("as_of").desc()).limit(MAX_TURNS)
-    return min((row["as_of"] for row in _rows_of(union)), default=None)
-
-
-def _count_predictions(context: Context, since: datetime | None) -> list[Row]:
-    found: list[Row] = []
-    for model in context.config.models:
-        address = context.lake.address("predictions", model)
-        if not context.lake.exists(address):
-            continue
-        rows = context.lake.read(address, context.as_of, by="as_of")
-        if since is not None:
-            rows = rows.where(F.col("as_of") >= F.lit(since))
-        counts = rows.groupBy("as_of", "purpose").agg(F.count(F.lit(1)).alias("rows"))
-        found += [{**row, "model": model} for row in _rows_of(counts)]
-    return found
-
-
-def _read_last_windows(context: Context) -> list[Row]:
-    """Read the drift of each model's last windows; the evidence only of the few rows that are not features."""
-    rows = context.lake.read_own(schemas.DRIFT_METRICS, context.as_of).where("slice_key is null")
-    ends = rows.groupBy("model").agg(F.sort_array(F.collect_set("window.end"), asc=False).alias("ends"))
-    firsts = _rows_of(ends.select("model", F.element_at(F.slice("ends", 1, MAX_WINDOWS), -1).alias("first")))
-    if not firsts:
+def _count_predictions(context: Context, model: str, recent: Callable[[DataFrame], DataFrame]) -> list[Row]:
+    address = context.lake.address("predictions", model)
+    if not context.lake.exists(address):
         return []
-    wanted = [(F.col("model") == each["model"]) & (F.col("window.end") >= F.lit(each["first"])) for each in firsts]
-    evidence = F.when(F.col("kind") != "feature", F.col("evidence"))
-    return _rows_of(rows.where(reduce(or_, wanted)).withColumn("evidence", evidence))
+    rows = recent(context.lake.read(address, context.as_of, by="as_of"))
+    counts = rows.groupBy("as_of", "purpose").agg(F.count(F.lit(1)).alias("rows"))
+    return [{**row, "model": model} for row in _rows_of(counts)]
 
 
-def _read_open_flags(context: Context, model: str) -> list[Row]:
-    return [
-        {
-            "kind": flag.kind.value,
-            "model": flag.model,
-            "model_version": flag.model_version,
-            "subject": flag.subject,
-            "window_end": flag.window_end,
-            "as_of": flag.as_of,
-            "evidence": flag.evidence,
-        }
-        for flag in read_open_flags(context, model)
-    ]
+def _last_windows(metrics: DataFrame) -> DataFrame:
+    """Keep each model's last windows over all rows; the evidence only of the few metrics that are not features."""
+    newest_first = Window.partitionBy("model").orderBy(F.col("window.end").desc())
+    ranked = metrics.where("slice_key is null").withColumn("_rank", F.dense_rank().over(newest_first))
+    evidence = F.when(F.col("kind") != FEATURE, F.col("evidence"))
+    return ranked.where(F.col("_rank") <= MAX_WINDOWS).withColumn("evidence", evidence).drop("_rank")
+
+
+def _find_open(rows: Sequence[Row]) -> list[Row]:
+    """Find the rows that raised the flags which are still open."""
+    entries = []
+    raised = {}
+    for row in rows:
+        flag = Flag(
+            FlagKind(row["kind"]),
+            row["model"],
+            row["model_version"],
+            row["subject"],
+            row["window_end"],  # where the window starts is no part of the flag's identity
+            row["window_end"],
+            row["as_of"],
+        )
+        entries.append(FlagEntry(flag, FlagEvent(row["event"]), row["as_of"]))
+        if row["event"] == FlagEvent.RAISED:
+            raised[flag.flag_id] = row
+    return [raised[flag.flag_id] for flag in open_flags(entries)]
 
 
 def _places(context: Context) -> tuple[Place, ...]:

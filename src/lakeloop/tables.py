@@ -469,6 +469,6 @@ def _literal(text: str) -> str:
     r"""Quote a SQL string.
 
     >>> _literal("the carrier's code")
-    "'the carrier\\\\'s code'"
+    "'the carrier\\'s code'"
     """
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -139,8 +139,8 @@ def test_times_are_steps_by_turn_with_the_whole_last() -> None:
     assert times.turns == (MAY, APRIL)
     assert [(step.step, step.subject, step.seconds, step.is_whole) for step in times.steps] == [
         ("ingest", None, (4.0, 2.0), False),
-        ("train", "late_arrival", (None, 3.0), False),
         ("report", None, (0.5, None), False),
+        ("train", "late_arrival", (None, 3.0), False),
         ("all", None, (4.5, 5.0), True),
     ]
     assert assemble_times(Recorded()) == StepTimes()

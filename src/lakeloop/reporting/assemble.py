@@ -254,13 +254,14 @@ def assemble_times(recorded: Recorded) -> StepTimes:
         recorded: What was recorded.
 
     Returns:
-        The last turns, newest first; steps in the order in which they first ran; last, the whole of every turn.
+        The last turns, newest first; steps in the order in which they ran in the newest turn that has them; last, the
+        whole of every turn.
     """
     turns = tuple(sorted({row["as_of"] for row in recorded.runs}, reverse=True)[:MAX_TURNS])
     if not turns:
         return StepTimes()
     sums: dict[tuple[str, str, str | None], dict[datetime, float]] = {}
-    for row in sorted(recorded.runs, key=lambda each: each["started_ts"]):
+    for row in sorted(recorded.runs, key=lambda each: (-each["as_of"].timestamp(), each["started_ts"])):
         of_step = sums.setdefault((row["job"], row["step"], row["subject"]), {})
         of_step[row["as_of"]] = of_step.get(row["as_of"], 0.0) + float(row["seconds"] or 0.0)
     steps = [StepTime(*key, tuple(map(of_step.get, turns))) for key, of_step in sums.items()]

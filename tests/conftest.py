@@ -13,6 +13,8 @@ from hypothesis import settings
 if TYPE_CHECKING:  # tests without Spark do not wait for its import
     from pyspark.sql import SparkSession
 
+    from lakeloop.config import Config
+    from lakeloop.runs.turn import TurnResult
     from lakeloop.tables import Lake
 
 # A first call loads libraries or plans a query: its duration says nothing about the code.
@@ -62,3 +64,11 @@ def zoned(request: pytest.FixtureRequest, spark: SparkSession) -> Iterator[Spark
     spark.conf.set("spark.sql.session.timeZone", request.param)
     yield spark
     spark.conf.set("spark.sql.session.timeZone", str(before))
+
+
+@pytest.fixture(scope="session")
+def flights_loop(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, list[TurnResult]]:
+    """Two turns of the loop on a small slice of the real flights, run once for all tests."""
+    from tests.flights_slice import run_slice
+
+    return run_slice(tmp_path_factory.mktemp("flights"))

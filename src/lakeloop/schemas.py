@@ -79,7 +79,7 @@ WINDOW = column(
     required=True,
 )
 
-BRONZE_VOLATILE = frozenset({"_ingested_ts", "_batch_id", "_source_file"})
+BRONZE_VOLATILE = frozenset({"_ingested_ts", "_batch_id", "_source_file", "_source_row"})
 BRONZE_COLUMNS: tuple[StructField, ...] = (
     column("event_ts", INSTANT, "instant the thing happened, UTC"),
     column("available_ts", INSTANT, "instant the platform could first know it, UTC"),

@@ -92,6 +92,9 @@ def test_log_attributes_continues_what_is_published(spark: SparkSession) -> None
     events = [
         make_event("2013-05-01 10:00", delay=1.0),  # at the last build's end: published by it
         make_event("2013-05-01 11:00", delay=2.0, event_ts=of_day("08:59")),  # older than what is published
+        make_event(
+            "2013-05-01 11:30", delay=2.5, event_ts=of_day("08:59:30")
+        ),  # newer than that, not than the published
         make_event("2013-05-01 12:00", delay=3.0, event_ts=of_day("09:00")),  # as old: a correction
         make_event("2013-05-01 11:00", carrier="AA", delay=4.0, event_ts=of_day("07:00")),  # nothing published yet
     ]

@@ -17,7 +17,8 @@ pytestmark = pytest.mark.loop
 
 _WRITES = [
     (Lake, "_commit"),
-    (Lake, "_run_create"),
+    (Lake, "_create_on_path"),
+    (Lake, "_commit_rows"),
     (Training, "log_model"),
     (Registry, "register"),
     (Registry, "set_alias"),

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
-
-from pyspark.sql import functions as F
 
 from lakeloop import schemas
 from lakeloop.decisions.flags import Flag, FlagEntry, open_flags
@@ -71,10 +69,10 @@ def _row(flag: Flag, event: FlagEvent, as_of: datetime, evidence: dict[str, Any]
 
 def read_open_flags(context: Context, model: str) -> list[Flag]:
     """Read the flags of a model that are open at the logical now; a flag is a few rows."""
-    rows = context.lake.read_own(schemas.FLAGS, context.as_of).where(F.col("model") == model)
-    chosen = rows.withColumns({"_end": F.unix_micros("window_end"), "_as_of": F.unix_micros("as_of")})
     entries = []
-    for row in chosen.collect():  # bounded: events of flags, a few per turn
+    for row in context.lake.own_rows(schemas.FLAGS, context.as_of):
+        if row["model"] != model:
+            continue
         evidence = json.loads(row["evidence"])
         flag = Flag(
             FlagKind(row["kind"]),
@@ -82,16 +80,12 @@ def read_open_flags(context: Context, model: str) -> list[Flag]:
             row["model_version"],
             row["subject"],
             datetime.fromisoformat(evidence["window_start"]),
-            _instant(row["_end"]),
-            _instant(row["_as_of"]),
+            row["window_end"],
+            row["as_of"],
             evidence,
         )
-        entries.append(FlagEntry(flag, FlagEvent(row["event"]), _instant(row["_as_of"])))
+        entries.append(FlagEntry(flag, FlagEvent(row["event"]), row["as_of"]))
     return open_flags(entries)
-
-
-def _instant(micros: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
 
 
 def close_flags(context: Context, model: str, version: str, outcome: str) -> int:

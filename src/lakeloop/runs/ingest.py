@@ -131,9 +131,8 @@ def _ingest_source(
 
 
 def _seen_files(lake: Lake) -> dict[str, list[LandedFile]]:
-    address = lake.create_own(schemas.INGESTED_FILES)
     seen: dict[str, list[LandedFile]] = {}
-    for row in lake.read_uncut(address).collect():  # bounded: one row per landed file
+    for row in lake.own_rows(schemas.INGESTED_FILES, None):
         file = LandedFile(
             row["file"],
             row["content_hash"],

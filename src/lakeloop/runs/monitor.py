@@ -332,15 +332,14 @@ def _alarm(verdict: Verdict) -> bool | None:
 def _alarm_history(context: Context, model: Model, version: str) -> dict[tuple[FlagKind, str], list[bool | None]]:
     """Read what the version's windows said in earlier turns, oldest first; as many windows as persistence looks at."""
     lake = context.lake
-    rows = lake.read_own(schemas.DRIFT_METRICS, context.as_of).where(
-        (F.col("model") == model.model)
-        & (F.col("model_version") == version)
-        & (F.col("as_of") < F.lit(context.as_of))
-        & (F.col("role") != Role.SEASONAL.value)
-    )
-    chosen = rows.select("column_name", "kind", "role", "verdict", "window.end").orderBy("end")
+    rows = [
+        row
+        for row in lake.own_rows(schemas.DRIFT_METRICS, context.as_of)
+        if (row["model"], row["model_version"]) == (model.model, version)
+        if row["as_of"] < context.as_of and row["role"] != Role.SEASONAL.value
+    ]
     history: dict[tuple[FlagKind, str], list[bool | None]] = {}
-    for row in chosen.collect():  # bounded: windows of one champion x columns
+    for row in sorted(rows, key=lambda each: each["window"]["end"]):
         kind = {
             "feature": _DRIFT_KINDS.get(Role(row["role"]), FlagKind.REGIME_DRIFT),
             "prediction": FlagKind.PREDICTION_DRIFT,

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pyspark.sql import functions as F
 
 from lakeloop import schemas
 from lakeloop.config.model import Model, Task
@@ -99,13 +98,15 @@ def judge_and_record(
 
 
 def _refuse_to_rewrite(context: Context, name: str) -> None:
-    address = context.lake.own(schemas.PROMOTIONS)
-    later = context.lake.read_uncut(address).where((F.col("model") == name) & (F.col("as_of") > F.lit(context.as_of)))
-    found = later.orderBy("as_of").first()
-    if found is not None:
+    later = [
+        row["model_version"]
+        for row in context.lake.own_rows(schemas.PROMOTIONS, None)
+        if row["model"] == name and row["as_of"] > context.as_of
+    ]
+    if later:
         raise ConflictError(
             f"model {name}",
-            [Failure("ledger", f"version {found['model_version']} was judged as of a later instant")],
+            [Failure("ledger", f"version {later[0]} was judged as of a later instant")],
             "train at an as_of after the last one in ops.promotions; the past is not promoted over",
         )
 

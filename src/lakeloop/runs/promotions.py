@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from pyspark.sql import functions as F
-
 from lakeloop import schemas
 from lakeloop.registry import CHAMPION
 from lakeloop.runs.context import Context
@@ -37,25 +35,19 @@ class Promotion:
 
 def read_promotions(context: Context, model: str) -> list[Promotion]:
     """Read the ledger of a model up to the logical now, oldest first; a few rows per training."""
-    rows = context.lake.read_own(schemas.PROMOTIONS, context.as_of).where(F.col("model") == model)
-    chosen = rows.select(
-        "model_version",
-        "outcome",
-        F.unix_micros("as_of").alias("as_of"),
-        F.unix_micros("trained_through").alias("trained_through"),
-        "training_set_id",
-    )
     found = [
-        Promotion(model, row[0], row[1], _instant(row[2]), _instant(row[3]), row[4])
-        for row in chosen.collect()  # bounded: one row per training
+        Promotion(
+            model,
+            row["model_version"],
+            row["outcome"],
+            row["as_of"],
+            row["trained_through"],
+            row["training_set_id"],
+        )
+        for row in context.lake.own_rows(schemas.PROMOTIONS, context.as_of)
+        if row["model"] == model
     ]
     return sorted(found, key=lambda each: (each.as_of, int(each.version)))
-
-
-def _instant(micros: int) -> datetime:
-    from datetime import UTC, timedelta
-
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
 
 
 def champion_before(promotions: list[Promotion], instant: datetime) -> Promotion | None:
@@ -70,10 +62,11 @@ def champion_at(promotions: list[Promotion], instant: datetime) -> Promotion | N
 
 def reconcile_alias(context: Context, model: str) -> None:
     """Let the alias `champion` follow the whole ledger; the registry's alias is only a cache of it."""
-    address = context.lake.own(schemas.PROMOTIONS)
-    if not context.lake.exists(address):
-        return
-    promoted = context.lake.read_uncut(address).where((F.col("model") == model) & (F.col("outcome") == PROMOTED))
-    newest = promoted.orderBy(F.col("as_of").desc(), F.col("model_version").cast("int").desc()).first()
-    if newest is not None:
+    promoted = [
+        row
+        for row in context.lake.own_rows(schemas.PROMOTIONS, None)
+        if row["model"] == model and row["outcome"] == PROMOTED
+    ]
+    if promoted:
+        newest = max(promoted, key=lambda row: (row["as_of"], int(row["model_version"])))
         context.registry.set_alias(model, CHAMPION, newest["model_version"])

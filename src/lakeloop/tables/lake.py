@@ -1,4 +1,4 @@
-"""The only module that reads or writes Delta tables, and the one place that cuts time.
+"""The tables of one workspace: created, read cut by time, appended exactly once.
 
 Every append carries an identity. Delta drops a second append of the same identity; the commit that carries it is read
 back, so that a caller learns whether rows were written, were there already, or are missing.
@@ -6,11 +6,8 @@ back, so that a caller learns whether rows were written, were there already, or 
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,118 +20,9 @@ from pyspark.sql.types import StructType
 from lakeloop.errors import AccountingError, BusyError, ConflictError, Failure, NotReadyError
 from lakeloop.schemas import TableSchema
 from lakeloop.statuses import Outcome
-
-
-@dataclass(frozen=True)
-class TableAddress:
-    """Where a table is.
-
-    Attributes:
-        layer: `bronze`, `gold`, `ops`, ...
-        name: Name inside the layer.
-        location: Folder of the workspace, or the name of the catalog.
-        in_catalog: Whether `location` is a catalog.
-    """
-
-    layer: str
-    name: str
-    location: str
-    in_catalog: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.layer}.{self.name}"
-
-    @property
-    def sql(self) -> str:
-        """The table's name in SQL.
-
-        >>> TableAddress("gold", "weather", "/data/ws").sql
-        'delta.`/data/ws/gold/weather`'
-        >>> TableAddress("gold", "weather", "main", in_catalog=True).sql
-        '`main`.`gold`.`weather`'
-        """
-        if self.in_catalog:
-            return f"`{self.location}`.`{self.layer}`.`{self.name}`"
-        return f"delta.`{self.path}`"
-
-    @property
-    def path(self) -> str:
-        """The table's folder; only of a table on a path."""
-        return f"{self.location}/{self.layer}/{self.name}"
-
-
-@dataclass(frozen=True)
-class WriteIdentity:
-    """What makes a write the same write.
-
-    Attributes:
-        job: Job that writes.
-        unit: Unit of work: a turn, a batch, a training set.
-        fingerprint: Hash of what the rows are made from; the same unit with another one is a conflict.
-    """
-
-    job: str
-    unit: str
-    fingerprint: str = ""
-
-    def app_id(self, address: TableAddress) -> str:
-        """Name the write for Delta."""
-        return identity_hash("write", self.job, str(address), self.unit, self.fingerprint)
-
-
-def identity_hash(*parts: object) -> str:
-    """Hash parts into an id.
-
-    Args:
-        parts: Anything JSON can hold; their order counts.
-
-    Returns:
-        The first 32 hex digits of the SHA-256 of their JSON.
-
-    >>> identity_hash("late_arrival", 1) == identity_hash("late_arrival", 1)
-    True
-    """
-    return hashlib.sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()[:32]
-
-
-@dataclass(frozen=True)
-class Commit:
-    """A commit that lakeloop made, read back from the table's history.
-
-    Attributes:
-        version: Delta version.
-        app_id: Identity of the write.
-        job: Job that wrote.
-        unit: Unit of work.
-        fingerprint: Fingerprint of its inputs.
-        rows: Rows written.
-        notes: What the job recorded with the commit.
-    """
-
-    version: int
-    app_id: str
-    job: str
-    unit: str
-    fingerprint: str
-    rows: int
-    notes: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class WriteResult:
-    """How an append ended.
-
-    Attributes:
-        outcome: WRITTEN, or SKIPPED when the same write was there already.
-        rows: Rows of the commit, whichever call made it.
-        version: Its Delta version.
-        notes: What was recorded with the commit.
-    """
-
-    outcome: Outcome
-    rows: int
-    version: int
-    notes: Mapping[str, Any] = field(default_factory=dict)
+from lakeloop.tables import in_process
+from lakeloop.tables.address import TableAddress, WriteIdentity
+from lakeloop.tables.commits import Commit, WriteResult, read_history, write_metadata
 
 
 class Lake:
@@ -225,19 +113,29 @@ class Lake:
             "delta.deletedFileRetentionDuration": f"interval {days} days",
             **{f"lakeloop.{key}": value for key, value in (properties or {}).items()},
         }
+        if address.in_catalog:
+            self._create_in_catalog(address, columns, description, settings)
+        else:
+            self._create_on_path(address, columns, description, settings)
+
+    def _create_on_path(
+        self, address: TableAddress, columns: StructType, description: str, settings: Mapping[str, str]
+    ) -> None:
+        in_process.create_table(address.path, columns, description, settings)
+
+    def _create_in_catalog(
+        self, address: TableAddress, columns: StructType, description: str, settings: Mapping[str, str]
+    ) -> None:
         rendered = ", ".join(f"{_literal(key)} = {_literal(value)}" for key, value in settings.items())
         fields = ", ".join(
             f"`{f.name}` {f.dataType.simpleString()}{'' if f.nullable else ' NOT NULL'}"
             f" COMMENT {_literal((f.metadata or {}).get('comment', ''))}"
             for f in columns.fields
         )
-        self._run_create(
+        self.spark.sql(
             f"CREATE TABLE IF NOT EXISTS {address.sql} ({fields}) USING DELTA "
             f"COMMENT {_literal(description)} TBLPROPERTIES ({rendered})"
         )
-
-    def _run_create(self, statement: str) -> None:
-        self.spark.sql(statement)
 
     def create_own(self, table: TableSchema) -> TableAddress:
         """Create one of the lake's own tables where it is missing."""
@@ -281,6 +179,25 @@ class Lake:
             return self.spark.createDataFrame([], table.columns)
         return self.read(address, as_of, by=table.cut_by)
 
+    def own_rows(self, table: TableSchema, as_of: datetime | None) -> list[dict[str, Any]]:
+        """Read the rows of one of the lake's own small tables: events, decisions, a few per turn.
+
+        Args:
+            table: The table.
+            as_of: Rows after this instant are cut off; None reads all, to find what was done already.
+
+        Returns:
+            Column -> value, instants aware, UTC; none when the table does not exist yet.
+        """
+        address = self.own(table)
+        if not self.exists(address):
+            return []
+        if not address.in_catalog:
+            return in_process.read_rows(address.path, table.cut_by, as_of)
+        frame = self.read_uncut(address) if as_of is None else self.read_own(table, as_of)
+        found: list[dict[str, Any]] = frame.toArrow().to_pylist()  # bounded: events, a few per turn
+        return found
+
     def read_uncut(self, address: TableAddress, *, version: int | None = None) -> DataFrame:
         """Read a table whole: only to find what was done already (files seen, keys accepted, rows scored).
 
@@ -306,6 +223,8 @@ class Lake:
 
     def version(self, address: TableAddress) -> int:
         """Tell the newest Delta version of a table."""
+        if not address.in_catalog:
+            return in_process.read_version(address.path)
         row = self.spark.sql(f"DESCRIBE HISTORY {address.sql} LIMIT 1").select("version").first()
         return int(row[0]) if row is not None else 0
 
@@ -318,21 +237,12 @@ class Lake:
         return self._commits[address]
 
     def _read_commits(self, address: TableAddress, limit: int | None = None) -> list[Commit]:
+        if not address.in_catalog:
+            return in_process.read_commits(address.path, limit)
         bound = "" if limit is None else f" LIMIT {limit}"
         history = self.spark.sql(f"DESCRIBE HISTORY {address.sql}{bound}")
-        rows = (
-            history.where("userMetadata is not null").select("version", "userMetadata", "operationMetrics").collect()
-        )  # bounded: one row per commit
-        commits = []
-        for row in sorted(rows, key=lambda each: int(each["version"])):
-            written = int((row["operationMetrics"] or {}).get("numOutputRows", 0))
-            try:
-                said = json.loads(row["userMetadata"])["lakeloop"]
-                names = (said["id"], said["job"], said["unit"], said["fingerprint"])
-                commits.append(Commit(int(row["version"]), *names, written, said["notes"]))
-            except (ValueError, KeyError, TypeError):
-                continue  # somebody else's commit
-        return commits
+        chosen = history.select("version", "userMetadata", "operationMetrics")
+        return read_history(row.asDict() for row in chosen.collect())  # bounded: one row per commit
 
     def find_commit(self, address: TableAddress, identity: WriteIdentity) -> Commit | None:
         """Find the commit of a write.
@@ -395,14 +305,11 @@ class Lake:
             _assert_rows(address, done, expect_rows)
             return WriteResult(Outcome.SKIPPED, done.rows, done.version, done.notes)
         app_id = identity.app_id(address)
-        said = {
-            "id": app_id,
-            "job": identity.job,
-            "unit": identity.unit,
-            "fingerprint": identity.fingerprint,
-            "notes": dict(notes or {}),
-        }
-        self._commit(frame, address, app_id, json.dumps({"lakeloop": said}, sort_keys=True, default=str))
+        self._commit(frame, address, app_id, write_metadata(app_id, identity, notes))
+        return self._read_back(address, app_id, expect_rows)
+
+    def _read_back(self, address: TableAddress, app_id: str, expect_rows: int | None) -> WriteResult:
+        """Find the commit that was just made and compare its rows."""
         for limit in (4, None):  # another writer may have committed in between
             for commit in self._read_commits(address, limit):
                 if commit.app_id == app_id:
@@ -451,9 +358,20 @@ class Lake:
         done = self.find_commit(address, identity)
         if done is not None:
             return WriteResult(Outcome.SKIPPED, done.rows, done.version, done.notes)
-        names = table.columns.fieldNames()
-        frame = self.spark.createDataFrame([tuple(row.get(name) for name in names) for row in rows], table.columns)
-        return self.append(frame.coalesce(1), address, identity, notes=notes, expect_rows=len(rows))
+        app_id = identity.app_id(address)
+        metadata = write_metadata(app_id, identity, notes)
+        if address.in_catalog:
+            names = table.columns.fieldNames()
+            frame = self.spark.createDataFrame([tuple(row.get(each) for each in names) for row in rows], table.columns)
+            self._commit(frame.coalesce(1), address, app_id, metadata)
+        else:
+            self._commit_rows(address, table.columns, rows, app_id, metadata)
+        return self._read_back(address, app_id, len(rows))
+
+    def _commit_rows(
+        self, address: TableAddress, columns: StructType, rows: Sequence[Mapping[str, Any]], app_id: str, metadata: str
+    ) -> None:
+        in_process.append_rows(address.path, columns, rows, app_id, metadata)
 
 
 def _assert_rows(address: TableAddress, commit: Commit, expected: int | None) -> None:

@@ -1,0 +1,73 @@
+"""A small slice of the real flights, run through the loop: one airport, two carriers, January and February."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+
+from lakeloop.config import Config, load_config, parse_as_of
+from lakeloop.demo.flights import land_flights
+from lakeloop.runs.context import Context
+from lakeloop.runs.turn import TurnResult, run_turn
+
+CONF = Path(__file__).resolve().parents[1] / "conf"
+TURNS = (("2013-02-01", 1), ("2013-03-01", 2))
+
+_OVERRIDES = {
+    "models/late_arrival.yml": """
+split: {train: all past, validation: 4 days, holdout: 10 days, gap: 1 day}
+estimator: {params: {max_iter: 25}, search: {learning_rate: [0.1], max_leaf_nodes: [8]}}
+gate: {min_blocks: 5, resamples: 200}
+monitor: {min_blocks: 21}
+""",
+    "models/arrival_delay.yml": """
+split: {train: all past, validation: 4 days, holdout: 10 days, gap: 1 day}
+estimator: {params: {max_iter: 25}, search: {max_leaf_nodes: [8]}}
+gate: {min_blocks: 5, resamples: 200}
+""",
+}
+
+
+def make_slice_project(root: Path) -> Config:
+    """Write the reference project with the parts of the split shortened to what a month can give."""
+    shutil.copytree(CONF, root / "conf")
+    for name, text in _OVERRIDES.items():
+        path = root / "conf" / "slice" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return load_config(root, "slice")
+
+
+def land_slice(config: Config, month: int) -> None:
+    """Land a month of the slice; the reference lists land whole."""
+    everything = config.root / "everything"
+    land_flights(everything, [month])
+    for path in sorted(everything.rglob("*.csv")):
+        target = config.workspace / "landing" / path.relative_to(everything)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with path.open(encoding="utf-8", newline="") as stream, target.open("w", encoding="utf-8", newline="") as out:
+            rows = csv.DictReader(stream)
+            writer = csv.DictWriter(out, rows.fieldnames or [])
+            writer.writeheader()
+            writer.writerows(row for row in rows if _is_kept(path.parent.name, row))
+    shutil.rmtree(everything)
+
+
+def _is_kept(feed: str, row: dict[str, str]) -> bool:
+    if feed == "weather":
+        return row["origin"] == "JFK"
+    if feed in ("schedules", "departures", "outcomes"):
+        return row["origin"] == "JFK" and row["carrier"] in ("DL", "MQ")
+    return True
+
+
+def run_slice(root: Path) -> tuple[Config, list[TurnResult]]:
+    """Run both turns for the late arrivals, the first one also for the delays."""
+    config = make_slice_project(root)
+    results = []
+    for day, month in TURNS:
+        land_slice(config, month)
+        models = ["late_arrival", "arrival_delay"] if month == 1 else ["late_arrival"]
+        results.append(run_turn(Context(config, parse_as_of(day, config.project.zone)), models))
+    return config, results

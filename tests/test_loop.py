@@ -1,0 +1,152 @@
+"""The whole loop on a small slice of the real flights."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from deltalake import DeltaTable
+
+from lakeloop.decisions.policy import recompute
+from lakeloop.on_demand.calls import apply_calls
+from lakeloop.runs.context import Context
+from lakeloop.runs.report import write_report
+from lakeloop.runs.training_set import find_training_set, hash_content, training_rows
+from lakeloop.statuses import Action, Outcome
+from tests.laws.compare import models, rows
+
+pytestmark = pytest.mark.loop
+
+
+def test_first_turn_only_trains_and_second_scores_and_trains_again(flights_loop):
+    first, second = (result.models[0] for result in flights_loop[1])
+    assert (first.score, first.monitor) == (None, None)
+    assert first.decision.action is Action.RETRAIN
+    assert first.train.model_version == "1"
+    assert first.train.gate.outcome == "promoted"
+    assert second.score.model_version == "1"
+    assert second.score.outcome is Outcome.WRITTEN
+    assert second.monitor.windows == 4
+    assert second.decision.action is Action.RETRAIN
+    assert second.train.model_version == "2"
+
+
+def test_every_row_landed_is_accounted_for(flights_loop):
+    config = flights_loop[0]
+    landed = sum(row["raw_rows"] for row in rows(config, "ops/ingested_files"))
+    batches = rows(config, "ops/ingested_batches")
+    assert landed == sum(row["rows_read"] for row in batches)
+    for row in batches:
+        parts = ("rows_accepted", "rows_quarantined", "rows_duplicate", "rows_superseded")
+        assert row["rows_read"] == sum(row[part] for part in parts)
+
+
+def test_every_flight_of_the_turn_is_scored_once_before_it_leaves(flights_loop):
+    config = flights_loop[0]
+    predictions = rows(config, "predictions/late_arrival")
+    (first,) = [
+        row for row in rows(config, "ops/promotions") if row["model_version"] == "1" and row["model"] == "late_arrival"
+    ]
+    as_of = rows(config, "predictions/late_arrival")[0]["as_of"]
+    flights = [
+        row
+        for row in rows(config, "bronze/schedules")
+        if first["trained_through"] < row["scheduled_departure_ts"] - timedelta(hours=2) <= as_of
+    ]
+    assert len(predictions) == len({row["prediction_id"] for row in predictions}) == len(flights)
+    assert all(0 < row["score"] < 1 for row in predictions)
+    assert all(row["prediction_ts"] == row["scheduled_departure_ts"] - timedelta(hours=2) for row in predictions)
+
+
+def _ledger(config):
+    return [row for row in rows(config, "ops/promotions") if row["model"] == "late_arrival"]
+
+
+def test_on_demand_columns_are_logged_by_the_function_the_model_uses(flights_loop):
+    config = flights_loop[0]
+    model = config.models["late_arrival"]
+    frame = DeltaTable(str(config.workspace / "predictions/late_arrival")).to_pandas()
+    seconds = frame[["scheduled_departure_ts"]].astype("datetime64[ns, UTC]").astype("int64") / 1e9
+    expected = apply_calls(model.on_demand, seconds, model.label.closes.timezone)
+    for name in model.on_demand:
+        assert frame[name].tolist() == expected[name].tolist()
+
+
+def test_features_in_training_sets_and_predictions_are_the_gold_values(flights_loop):
+    config = flights_loop[0]
+    gold: dict[str, list[dict]] = {}
+    for row in rows(config, "gold/carrier_delays"):
+        gold.setdefault(row["carrier"], []).append(row)
+    for table in ("predictions/late_arrival", "training_sets/late_arrival"):
+        for row in rows(config, table)[::50]:
+            known = [each for each in gold[row["carrier"]] if each["available_ts"] <= row["prediction_ts"]]
+            newest = max(known, key=lambda each: each["available_ts"], default=None)
+            assert row["carrier_delays__status"] == ("NO_ROW" if newest is None else "OK")
+            expected = None if newest is None else newest["mean_is_late_1d"]
+            assert row["carrier_delays__mean_is_late_1d"] == expected
+
+
+def test_only_closed_days_train(flights_loop):
+    config = flights_loop[0]
+    for row in rows(config, "training_sets/late_arrival"):
+        assert row["label_available_ts"] <= row["as_of"]
+        assert row["label"] in (0.0, 1.0)
+
+
+def test_the_manifest_holds_the_hash_of_the_rows(flights_loop, spark):
+    config, results = flights_loop
+    context = Context(config, results[-1].models[0].training_set.data_through).at(
+        max(row["as_of"] for row in rows(config, "ops/training_sets"))
+    )
+    pinned = find_training_set(context, "late_arrival")
+    address = context.lake.address("training_sets", "late_arrival")
+    found = training_rows(context, address, pinned.training_set_id, pinned.delta_version)
+    assert hash_content(found) == (pinned.content_hash, pinned.rows)
+    assert hash_content(found.repartition(7, "prediction_id")) == (pinned.content_hash, pinned.rows)
+    assert hash_content(found.limit(pinned.rows - 1))[0] != pinned.content_hash
+
+
+def test_every_decision_can_be_computed_again_from_its_row(flights_loop):
+    decisions = rows(flights_loop[0], "ops/decisions")
+    assert len(decisions) == 3
+    for row in decisions:
+        decision = recompute(row)
+        assert (decision.action.value, tuple(decision.reasons)) == (row["action"], row["reasons"])
+
+
+def test_monitoring_says_of_every_column_what_it_could_judge(flights_loop):
+    config = flights_loop[0]
+    drift = rows(config, "monitoring/drift_metrics")
+    kinds = {row["kind"] for row in drift}
+    assert kinds == {"feature", "prediction", "target"}
+    for row in drift:
+        assert (row["verdict"] == "UNKNOWN") == (row["status"] != "OK")
+        assert json.loads(row["evidence"]) is not None
+    realised = {row["metric"] for row in rows(config, "monitoring/performance")}
+    assert {"log_loss", "roc_auc", "bias", "skill", "brier"} <= realised
+
+
+def test_the_alias_follows_the_ledger(flights_loop):
+    config = flights_loop[0]
+    promoted = [
+        r for r in rows(config, "ops/promotions") if r["outcome"] == "promoted" and r["model"] == "late_arrival"
+    ]
+    champion = max(promoted, key=lambda row: row["as_of"])["model_version"]
+    aliases = {version: named for model, version, _, named in models(config) if model == "late_arrival"}
+    assert "champion" in aliases[champion]
+
+
+def test_a_second_model_reuses_the_gold_tables(flights_loop):
+    trained = flights_loop[1][0].models[1].train
+    assert trained.model == "arrival_delay"
+    assert trained.gate.metrics["challenger"]["mean_absolute_error"] > 0
+
+
+def test_the_report_is_one_page_that_asks_for_nothing(flights_loop, spark):
+    config = flights_loop[0]
+    as_of = max(row["as_of"] for row in rows(config, "ops/decisions"))
+    page = write_report(Context(config, as_of)).read_text(encoding="utf-8")
+    assert "late_arrival" in page
+    assert "http://" not in page
+    assert "https://" not in page

@@ -33,6 +33,7 @@ def frame(spark: SparkSession, columns: str, rows: Iterable[Mapping[str, Any]]) 
     from pyspark.sql.types import StructType
 
     schema = StructType.fromDDL(columns)
+    assert isinstance(schema, StructType)
     names = schema.fieldNames()
     tuples = []
     for row in rows:

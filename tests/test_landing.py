@@ -58,7 +58,8 @@ class Port:
         return found
 
     def staged(self, content: bytes) -> list[dict[str, object]]:
-        return pq.read_table(self.staging / f"{hash_of(content)}.parquet").to_pylist()
+        rows: list[dict[str, object]] = pq.read_table(self.staging / f"{hash_of(content)}.parquet").to_pylist()
+        return rows
 
 
 def hash_of(content: bytes) -> str:
@@ -300,7 +301,7 @@ def test_staged_schema_is_text_and_the_place_of_each_record() -> None:
     ]
 
 
-TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), max_size=6).filter(
+TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=6).filter(
     lambda text: text not in ("", "NA")
 )
 

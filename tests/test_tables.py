@@ -176,6 +176,28 @@ def test_append_of_what_another_process_wrote_meanwhile_adds_nothing(lake: Lake,
     assert lake.read_uncut(table).count() == 1
 
 
+def test_append_own_of_what_another_process_wrote_meanwhile_adds_nothing(tmp_path: Path) -> None:
+    lake, other = unstarted_lake(tmp_path), unstarted_lake(tmp_path)
+    flag = {"flag_id": "a", "event": "raised", "kind": "bias", "model": "m", "subject": "s", "evidence": "{}"}
+    identity = WriteIdentity("monitor", "1")
+    other.create_own(schemas.FLAGS)
+    assert other.commits(other.own(schemas.FLAGS)) == []  # it has looked before
+    lake.append_own(schemas.FLAGS, [flag | {"as_of": TEN}], identity)
+    found = other.append_own(schemas.FLAGS, [flag | {"as_of": TEN}], identity)
+    assert (found.rows, found.version) == (1, 1)
+    assert len(lake.own_rows(schemas.FLAGS, TEN)) == 1
+
+
+def test_writing_looks_again_at_what_other_processes_wrote(lake: Lake, table: TableAddress) -> None:
+    other = reopened(lake)
+    assert other.commits(table) == []  # it has looked before
+    lake.append(make_rows(lake.spark, "UA"), table, IDENTITY)
+    with other.writing():
+        assert other.append(make_rows(lake.spark, "UA"), table, IDENTITY).outcome is Outcome.SKIPPED
+        with pytest.raises(ConflictError), other.writing():
+            other.append(make_rows(lake.spark, "AA"), table, WriteIdentity("features", "turn 1", "spec b"))
+
+
 def test_append_of_no_rows_is_a_commit_too(lake: Lake, table: TableAddress) -> None:
     empty = make_rows(lake.spark)
     assert lake.append(empty, table, IDENTITY, expect_rows=0) == WriteResult(Outcome.WRITTEN, 0, 1)
@@ -321,3 +343,18 @@ def test_the_holder_may_enter_again_however_long_it_would_wait(tmp_path: Path) -
     with lake.writing(wait_seconds=0.1), other_process(tmp_path) as process:
         said, _ = process.communicate(timeout=30)
     assert said.startswith("6 ")  # leaving the inner ones did not let go of it
+
+
+def test_control_rows_are_the_same_whichever_way_they_are_written(lake: Lake) -> None:
+    row = {"flag_id": "a", "event": "raised", "kind": "bias", "model": "m", "subject": "s", "evidence": "{}"}
+    row |= {"window_end": TEN, "as_of": TEN}
+    in_process = lake.append_own(schemas.FLAGS, [row], WriteIdentity("flags", "in process"))
+    address = lake.own(schemas.FLAGS)
+    names = schemas.FLAGS.columns.fieldNames()
+    frame = lake.spark.createDataFrame([tuple(row.get(name) for name in names)], schemas.FLAGS.columns)
+    by_spark = lake.append(frame, address, WriteIdentity("flags", "by spark"))
+    assert (in_process.outcome, in_process.rows) == (by_spark.outcome, by_spark.rows)
+    first, second = lake.own_rows(schemas.FLAGS, None)
+    assert first == second
+    assert rows_of(lake.read_own(schemas.FLAGS, TEN)) == [first, second]
+    assert [commit.unit for commit in reopened(lake).commits(address)] == ["in process", "by spark"]

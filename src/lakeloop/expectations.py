@@ -56,7 +56,8 @@ def _context() -> Any:
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     import great_expectations as gx
 
-    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    for name in ("great_expectations", "great_expectations.data_context.types.base"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
     return context
@@ -74,18 +75,22 @@ def run_suite(rows: DataFrame, name: str, expectations: Sequence[Expectation]) -
         A verdict per expectation, in order. A failed one was run again to count the rows that broke it.
     """
     results = _validate(rows, name, expectations, "BOOLEAN_ONLY")
+    problems = [_problem(result) for result in results]
+    failed = [
+        expectation
+        for expectation, result, problem in zip(expectations, results, problems, strict=True)
+        if problem is None and not result.success
+    ]
+    counted = iter(_validate(rows, name, failed, "BASIC") if failed else [])
     verdicts = []
-    for expectation, result in zip(expectations, results, strict=True):
-        problem = _problem(result)
+    for expectation, result, problem in zip(expectations, results, problems, strict=True):
         if problem is not None:
             verdicts.append(ExpectationVerdict(expectation, None, problem=problem))
         elif result.success:
             verdicts.append(ExpectationVerdict(expectation, passed=True))
         else:
-            counted = _validate(rows, name, [expectation], "BASIC")[0].result
-            verdicts.append(
-                ExpectationVerdict(expectation, passed=False, unexpected_rows=counted.get("unexpected_count"))
-            )
+            count = next(counted).result.get("unexpected_count")
+            verdicts.append(ExpectationVerdict(expectation, passed=False, unexpected_rows=count))
     return verdicts
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pyspark.sql import SparkSession
@@ -62,6 +63,8 @@ def open_session(app: str, settings: Mapping[str, str | int | bool]) -> SparkSes
     if len(installed_jars(spark_home())) < 2:
         wanted["spark.jars.packages"] = package_coordinates()
         wanted["spark.jars.excludes"] = ",".join(EXCLUDES)
+    quiet = f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties').as_uri()}"
+    wanted["spark.driver.extraJavaOptions"] = f"{quiet} {wanted.get('spark.driver.extraJavaOptions', '')}".strip()
     submitted = _submitted_settings()
     builder: Any = SparkSession.builder.appName(app)
     if "spark.master" not in submitted:
@@ -78,8 +81,6 @@ def open_session(app: str, settings: Mapping[str, str | int | bool]) -> SparkSes
         raise EnvironmentProblemError(
             "Spark", [Failure("session", first)], "check `java -version` (17 or newer) and the settings in project.yml"
         ) from failure
-    if "spark.log.level" not in submitted and not submitted:
-        session.sparkContext.setLogLevel("ERROR")
     return session
 
 

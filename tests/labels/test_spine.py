@@ -7,7 +7,7 @@ from chispa import assert_df_equality
 from pyspark.sql import SparkSession
 
 from lakeloop.labels.spine import make_spine, prediction_id
-from tests.factories import SCHEDULE_COLUMNS, declare_predict, frame, instant, make_schedule, rows_of
+from tests.factories import SCHEDULE_COLUMNS, Row, declare_predict, frame, instant, make_schedule, rows_of
 
 NOON = instant("2013-05-01 12:00")
 
@@ -17,7 +17,7 @@ def hash_of(text: str) -> str:
 
 
 def test_prediction_id_tells_null_from_text_and_one_column_from_the_next(spark: SparkSession) -> None:
-    rows = [
+    rows: list[Row] = [
         {"a": None, "b": "x"},
         {"a": "null", "b": "x"},
         {"a": "", "b": "x"},
@@ -51,7 +51,7 @@ def test_make_spine_gives_id_instant_known_and_wanted_columns(spark: SparkSessio
     found = make_spine(rows, predict, extra=["departure_ts", "distance", "prediction_ts"]).drop("prediction_id")
 
     ten = instant("2013-05-01 10:00")
-    expected = [
+    expected: list[Row] = [
         {"prediction_ts": ten, "flight": 1, "distance": 700, "departure_ts": NOON},
         {"prediction_ts": ten, "flight": None, "distance": None, "departure_ts": NOON},
     ]

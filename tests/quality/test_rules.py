@@ -174,7 +174,10 @@ def classify(
 
 
 NINE, TEN, ELEVEN = (f"2013-05-01T{hour}:00:00Z" for hour in ("09", "10", "11"))
-ACCEPT, REPEAT, CONFLICT = (ACCEPTED, []), (DUPLICATE, []), (QUARANTINED, ["unique_key"])
+Judgement = tuple[str, list[str]]  # class, broken rules
+ACCEPT: Judgement = (ACCEPTED, [])
+REPEAT: Judgement = (DUPLICATE, [])
+CONFLICT: Judgement = (QUARANTINED, ["unique_key"])
 
 
 def test_classify_rows_within_a_batch(spark: SparkSession) -> None:

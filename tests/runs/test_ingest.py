@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from lakeloop.config.loading import load_config
 from lakeloop.errors import DataContractError
 from lakeloop.runs.context import Context
 from lakeloop.runs.ingest import IngestResult, SourceIngest, ingest
-from lakeloop.tables import Lake, TableAddress
+from lakeloop.tables import Lake, TableAddress, WriteIdentity, WriteResult
 from tests.factories import SOURCE, Row, frame, instant, land, make_reading, rows_of
 
 JUNE, JULY = instant("2014-06-01 00:00"), instant("2014-07-01 00:00")
@@ -211,13 +211,23 @@ class DyingLake(Lake):
 
     dies_at = ""
 
-    def append(self, rows: DataFrame, address: TableAddress, *rest: Any, **options: Any) -> Any:
-        if self.dies_at == f"before {address}":
-            raise KilledError(self.dies_at)
-        result = super().append(rows, address, *rest, **options)
-        if self.dies_at == f"after {address}":
-            raise KilledError(self.dies_at)
+    def append(self, frame: DataFrame, address: TableAddress, identity: WriteIdentity, **options: Any) -> WriteResult:
+        self._die(f"before {address}")
+        result = super().append(frame, address, identity, **options)
+        self._die(f"after {address}")
         return result
+
+    def append_own(
+        self, table: schemas.TableSchema, rows: Sequence[Mapping[str, Any]], identity: WriteIdentity, **options: Any
+    ) -> WriteResult:
+        self._die(f"before {self.own(table)}")
+        result = super().append_own(table, rows, identity, **options)
+        self._die(f"after {self.own(table)}")
+        return result
+
+    def _die(self, at: str) -> None:
+        if at == self.dies_at:
+            raise KilledError(at)
 
 
 VOLATILE = {

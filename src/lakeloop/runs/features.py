@@ -18,6 +18,7 @@ from lakeloop.features.attributes import log_attributes
 from lakeloop.features.windows import aggregate_windows, floor_tick_of, longest_window
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.quality import assert_gate_passed
+from lakeloop.runs.side_by_side import do_side_by_side
 from lakeloop.statuses import Outcome
 from lakeloop.tables import Commit, Lake, TableAddress, WriteIdentity
 
@@ -77,7 +78,9 @@ def build_features(context: Context) -> FeaturesResult:
     with context.lake.writing():
         for source in sorted({table.from_ for table in context.config.feature_tables.values()}):
             assert_gate_passed(context, source)
-        return FeaturesResult(tuple(_build(context, table) for table in context.config.feature_tables.values()))
+        context.lake.create_own(schemas.FEATURE_BUILDS)
+        tables = context.config.feature_tables.values()
+        return FeaturesResult(do_side_by_side(lambda table: _build(context, table), tables))
 
 
 def gold_schema(table: FeatureTable, rows: DataFrame) -> StructType:

@@ -31,6 +31,7 @@ from lakeloop.quality.rules import (
 )
 from lakeloop.quality.typing import RAW, type_rows
 from lakeloop.runs.context import Context
+from lakeloop.runs.side_by_side import do_side_by_side
 from lakeloop.statuses import Outcome, Severity
 from lakeloop.tables import Lake, TableAddress, WriteIdentity, identity_hash
 
@@ -94,9 +95,12 @@ def ingest(context: Context) -> IngestResult:
         for name, source in sources.items():
             refused = lake.workspace / "refused" / name
             set_aside(context.config.landing_path(source), refused, [*seen.get(name, []), *found[name]])
-        return IngestResult(
-            tuple(_ingest_source(context, each, seen.get(name, []), found[name]) for name, each in sources.items())
-        )
+        lake.create_own(schemas.INGESTED_BATCHES)
+
+        def drain(source: Source) -> SourceIngest:
+            return _ingest_source(context, source, seen.get(source.source, []), found[source.source])
+
+        return IngestResult(do_side_by_side(drain, sources.values()))
 
 
 def _staging(context: Context, source: Source) -> Path:

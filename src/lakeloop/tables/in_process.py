@@ -49,7 +49,7 @@ def read_version(path: str) -> int:
 
 
 def append_rows(path: str, columns: StructType, rows: Sequence[Mapping[str, Any]], app_id: str, metadata: str) -> None:
-    """Append rows that are born in this process.
+    """Append rows that are born in this process; nothing is done where the table knows the write, as in Spark.
 
     Args:
         path: The table's folder.
@@ -58,6 +58,8 @@ def append_rows(path: str, columns: StructType, rows: Sequence[Mapping[str, Any]
         app_id: Identity of the write.
         metadata: What the commit says of itself.
     """
+    if DeltaTable(path).transaction_version(app_id) is not None:
+        return
     schema = to_arrow_schema(columns, timezone="UTC")
     plain = [{name: _as_arrow(row.get(name), columns[name].dataType) for name in columns.fieldNames()} for row in rows]
     table = pa.Table.from_pylist(plain, schema=schema)

@@ -77,6 +77,8 @@ class Lake:
                 [Failure("lock", f"another job has held it for {wait_seconds:g} seconds")],
                 "wait for the other job, or end it; the lock goes with its process",
             ) from held
+        if lock.lock_counter == 1:  # other processes may have written since this one last held the workspace
+            self._commits.clear()
         try:
             yield
         finally:
@@ -231,7 +233,7 @@ class Lake:
     # --- writing -----------------------------------------------------------------------------------------------------
 
     def commits(self, address: TableAddress) -> list[Commit]:
-        """List the commits lakeloop made to a table, oldest first; read once per process and kept up to date."""
+        """List the commits lakeloop made to a table, oldest first; read once while the workspace is held."""
         if address not in self._commits:
             self._commits[address] = self._read_commits(address) if self.exists(address) else []
         return self._commits[address]

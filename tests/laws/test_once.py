@@ -92,7 +92,7 @@ def test_a_turn_stopped_at_every_write_leaves_what_a_clean_one_leaves(spark, tmp
                 assert attempts < 200
             else:
                 break
-    assert attempts == len(boundaries.stopped_at) + 1
+    assert attempts <= len(boundaries.stopped_at) + 1  # two pieces side by side may stop in one attempt
     assert attempts > 20  # a write of every step
     for table in tables(clean):
         assert_same_table(clean, stopped, table)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -16,13 +14,12 @@ from lakeloop.config.feature_table import FeatureTable
 from lakeloop.errors import ConflictError, Failure
 from lakeloop.features.attributes import log_attributes
 from lakeloop.features.windows import aggregate_windows, floor_tick_of, longest_window
+from lakeloop.runs.build_state import JOB, read_build_state
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.quality import assert_gate_passed
 from lakeloop.runs.side_by_side import do_side_by_side
 from lakeloop.statuses import Outcome
-from lakeloop.tables import Commit, Lake, TableAddress, WriteIdentity
-
-JOB = "features"
+from lakeloop.tables import TableAddress, WriteIdentity
 
 
 @dataclass(frozen=True)
@@ -47,19 +44,6 @@ class FeaturesResult:
     """What a build of all gold tables did."""
 
     tables: tuple[FeatureBuild, ...]
-
-
-@dataclass(frozen=True)
-class BuildState:
-    """How far a gold table is built, read from its own commits.
-
-    Attributes:
-        built_through: Instant up to which it is complete.
-        spec_hash: Hash of the declaration it was built by.
-    """
-
-    built_through: datetime
-    spec_hash: str
 
 
 def build_features(context: Context) -> FeaturesResult:
@@ -112,23 +96,6 @@ def gold_schema(table: FeatureTable, rows: DataFrame) -> StructType:
     return StructType(
         [schemas.column(f.name, f.dataType, meanings[f.name], required=f.name in required) for f in rows.schema.fields]
     )
-
-
-def read_build_state(lake: Lake, address: TableAddress) -> BuildState | None:
-    """Tell how far a gold table is built; None when it was never built.
-
-    Args:
-        lake: The tables.
-        address: The gold table.
-
-    Returns:
-        The state after its last build.
-    """
-    builds: list[Commit] = [commit for commit in lake.commits(address) if commit.job == JOB]
-    if not builds:
-        return None
-    notes: Mapping[str, Any] = builds[-1].notes
-    return BuildState(datetime.fromisoformat(notes["built_through"]), notes["spec_hash"])
 
 
 def _build(context: Context, table: FeatureTable) -> FeatureBuild:

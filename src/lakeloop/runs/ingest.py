@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from lakeloop import schemas
 from lakeloop.config.source import ColumnType, Source
-from lakeloop.errors import AccountingError, DataContractError, Failure
+from lakeloop.errors import AccountingError, ConflictError, DataContractError, Failure
+from lakeloop.features.windows import floor_tick_of
 from lakeloop.landing import MALFORMED, FileStatus, LandedFile, admit_files, set_aside, staged_schema
 from lakeloop.quality.accounting import Accounting
 from lakeloop.quality.rules import (
@@ -30,7 +31,8 @@ from lakeloop.quality.rules import (
     judge_rows,
 )
 from lakeloop.quality.typing import RAW, type_rows
-from lakeloop.runs.context import Context
+from lakeloop.runs.build_state import read_build_state
+from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.side_by_side import do_side_by_side
 from lakeloop.statuses import Outcome, Severity
 from lakeloop.tables import Lake, TableAddress, WriteIdentity, identity_hash
@@ -82,12 +84,14 @@ def ingest(context: Context) -> IngestResult:
     Raises:
         DataContractError: If a row breaks a rule of severity fail; nothing of its batch is written.
         AccountingError: If a row is lost.
+        ConflictError: If new rows would become available at an instant up to which gold is built already.
     """
     lake, sources = context.lake, context.config.sources
     with lake.writing():
         seen = _seen_files(lake)
         found = {name: _admit(context, source, seen.get(name, [])) for name, source in sources.items()}
         new = [(name, each) for name, files in found.items() for each in files]
+        _refuse_built_instant(context, {name for name, each in new if each.status is FileStatus.ADMITTED})
         if new:
             unit = identity_hash(*((name, each.file, each.content_hash, each.modified_ns) for name, each in new))
             rows = [_file_row(each, name, context.as_of) for name, each in new]
@@ -101,6 +105,28 @@ def ingest(context: Context) -> IngestResult:
             return _ingest_source(context, source, seen.get(source.source, []), found[source.source])
 
         return IngestResult(do_side_by_side(drain, sources.values()))
+
+
+def _refuse_built_instant(context: Context, names: set[str]) -> None:
+    """Refuse rows that would become available at an instant up to which gold is built: they could never enter it."""
+    failures = []
+    for table in context.config.feature_tables.values():
+        history = context.config.sources[table.from_].history
+        if table.from_ not in names or (history is not None and history.trusted_until >= context.as_of):
+            continue
+        state = read_build_state(context.lake, context.lake.address("gold", table.feature_table))
+        if state is not None and state.built_through >= floor_tick_of(
+            context.as_of, table.every or timedelta.resolution
+        ):
+            failures.append(
+                Failure(f"gold.{table.feature_table}", f"built through {instant_text(state.built_through)}")
+            )
+    if failures:
+        raise ConflictError(
+            f"ingest as of {context.turn}",
+            failures,
+            "new files have landed since: ingest them as of a later instant, at which the platform could know them",
+        )
 
 
 def _staging(context: Context, source: Source) -> Path:
@@ -124,13 +150,13 @@ def _ingest_source(
         _drain(context, source, _staging(context, source), {each.content_hash: each.raw_rows for each in admitted})
     batches = _batches(lake, name)
     _assert_all_files_read(name, admitted, batches)
-    new = [row for row in batches if row["batch"] not in {each["batch"] for each in before}]
+    keys = ("rows_read", "rows_accepted", "rows_quarantined", "rows_duplicate")
     return SourceIngest(
         name,
         sum(each.status is FileStatus.ADMITTED for each in found),
         tuple(f"{each.file}: {each.reason}" for each in found if each.status is FileStatus.REFUSED),
         sum(each.status is FileStatus.DUPLICATE_CONTENT for each in found),
-        *(sum(row[key] for row in new) for key in ("rows_read", "rows_accepted", "rows_quarantined", "rows_duplicate")),
+        *(sum(row[key] for row in batches) - sum(row[key] for row in before) for key in keys),
     )
 
 
@@ -165,10 +191,8 @@ def _file_row(found: LandedFile, source: str, as_of: datetime) -> dict[str, Any]
 
 
 def _batches(lake: Lake, source: str) -> list[dict[str, Any]]:
-    """Read the accounting from the commits that carry it."""
-    prefix = f"batch {source} "
-    commits = lake.commits(lake.own(schemas.INGESTED_BATCHES))
-    return [{"batch": each.unit, **each.notes} for each in commits if each.unit.startswith(prefix)]
+    """Read the accounting of a source, one row per batch."""
+    return [row for row in lake.own_rows(schemas.INGESTED_BATCHES, None) if row["source"] == source]
 
 
 def _assert_all_files_read(source: str, admitted: Sequence[LandedFile], batches: Sequence[dict[str, Any]]) -> None:
@@ -323,7 +347,8 @@ def _refuse_broken(source: Source, classified: DataFrame) -> None:
         raise DataContractError(
             f"source {source.source}",
             [Failure(row["rule"], f"broken by {row['count']} rows of this batch") for row in found],
-            "mend the file and let it land again, or lower the rule's severity; nothing of the batch was written",
+            "nothing of the batch was written: lower the rule's severity to quarantine and run again, which sets the rows"
+            " that break it aside and lets the rest go on",
         )
 
 

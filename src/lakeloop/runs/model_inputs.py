@@ -19,8 +19,8 @@ from lakeloop.features.on_demand import add_on_demand
 from lakeloop.features.windows import floor_tick_of
 from lakeloop.labels.spine import make_spine
 from lakeloop.point_in_time.spark import STATUS_SUFFIX, Lookup, join_as_of
+from lakeloop.runs.build_state import read_build_state
 from lakeloop.runs.context import Context, instant_text
-from lakeloop.runs.features import read_build_state
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
@@ -20,6 +21,7 @@ from lakeloop.statuses import Outcome, Purpose
 from lakeloop.tables import WriteIdentity, identity_hash
 
 JOB = "score"
+_ROWS_A_TASK = 50_000
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ def score(context: Context, name: str) -> ScoreResult:
 
     Raises:
         NotReadyError: If there is no champion before this turn, or a gold table is not built far enough.
+        AccountingError: If a spine row was lost or doubled on its way.
     """
     model, lake = context.config.models[name], context.lake
     with lake.writing():
@@ -79,7 +82,10 @@ def score(context: Context, name: str) -> ScoreResult:
         spine = spine_as_of(context, model).where(F.col("prediction_ts") > F.lit(first.trained_through))
         if lake.exists(address):
             spine = spine.join(lake.read_uncut(address).select("prediction_id"), "prediction_id", "left_anti")
-        joined = add_model_inputs(context, model, spine, inputs)
+        rows_to_score = spine.count()
+        # Every task loads the model: a small batch gets few tasks.
+        tasks = max(1, math.ceil(rows_to_score / _ROWS_A_TASK))
+        joined = add_model_inputs(context, model, spine, inputs).repartition(tasks, "prediction_id")
         version = context.registry.get_version(name, champion.version)
         probabilities = model.task is Task.CLASSIFICATION
         udf = context.registry.scoring_udf(context.spark, version, probabilities=probabilities)
@@ -104,7 +110,7 @@ def score(context: Context, name: str) -> ScoreResult:
         )
         built = {each.table: instant_text(each.built_through) for each in inputs}
         notes = {"model_version": champion.version, "built_through": built}
-        written = lake.append(rows, address, identity, notes=notes)
+        written = lake.append(rows, address, identity, notes=notes, expect_rows=rows_to_score)
         return ScoreResult(name, champion.version, written.rows, written.outcome, built)
 
 

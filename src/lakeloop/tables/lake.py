@@ -6,6 +6,7 @@ back, so that a caller learns whether rows were written, were there already, or 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -43,6 +44,7 @@ class Lake:
         self._retention = retention
         self._catalog = catalog
         self._commits: dict[TableAddress, list[Commit]] = {}
+        self._reading = threading.Lock()
 
     def address(self, layer: str, name: str) -> TableAddress:
         """Name a table of this workspace."""
@@ -234,9 +236,10 @@ class Lake:
 
     def commits(self, address: TableAddress) -> list[Commit]:
         """List the commits lakeloop made to a table, oldest first; read once while the workspace is held."""
-        if address not in self._commits:
-            self._commits[address] = self._read_commits(address) if self.exists(address) else []
-        return self._commits[address]
+        with self._reading:  # pieces of a step may ask at the same time
+            if address not in self._commits:
+                self._commits[address] = self._read_commits(address) if self.exists(address) else []
+            return self._commits[address]
 
     def _read_commits(self, address: TableAddress, limit: int | None = None) -> list[Commit]:
         if not address.in_catalog:

@@ -48,6 +48,15 @@ WRONG = [
     ),
     Wrong(
         MODEL,
+        "id: [carrier, flight, departure_ts]",
+        "id: [carrier, departure_ts]",
+        "predict.id",
+        "carrier, departure_ts",
+        "all of the key of source schedules: carrier, flight, departure_ts",
+        "add flight",
+    ),
+    Wrong(
+        MODEL,
         "departure_ts - interval",
         "departur_ts - interval",
         "predict.at",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 
 import pytest
 
+from lakeloop.errors import ConflictError
 from lakeloop.runs.context import Context
+from lakeloop.runs.ingest import ingest
 from lakeloop.runs.turn import run_turn
 from tests.laws.compare import assert_same_models, assert_same_table, models, rows, tables
 from tests.laws.small_loop import TURNS, land, write_project
@@ -69,3 +72,16 @@ def test_no_feature_used_was_published_after_the_prediction(landed_turn_by_turn)
         fresh = newest is not None and (prediction["prediction_ts"] - newest["event_ts"]).days < 2
         expected = newest["last_delay_minutes"] if fresh else None
         assert prediction["shop_last__last_delay_minutes"] == expected
+
+
+def test_rows_that_gold_could_never_take_are_refused(landed_turn_by_turn):
+    """Observed now, at an instant up to which gold is built: they would be available and never be built on."""
+    observed = {
+        name: source.model_copy(update={"history": None}) for name, source in landed_turn_by_turn.sources.items()
+    }
+    config = dataclasses.replace(landed_turn_by_turn, sources=observed)
+    land(config, TURNS[1] + timedelta(days=1), after=TURNS[1])
+    before = rows(config, "ops/ingested_files")
+    with pytest.raises(ConflictError, match="a later instant"):
+        ingest(Context(config, TURNS[1]))
+    assert rows(config, "ops/ingested_files") == before

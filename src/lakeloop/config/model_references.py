@@ -99,6 +99,7 @@ def _spine_issues(document: LocatedYaml, model: Model, spine: Source) -> Iterato
     yield from column_issues(document, at_items(("predict", "known"), model.predict.known), columns, of)
     known = [*columns, *TIME_COLUMNS]
     yield from expression_issues(document, ("predict", "at"), model.predict.at, known, of)
+    yield from _key_issues(document, model, spine)
     if PREDICTION_TS in columns:
         allowed = f"a source without a column of this name: lakeloop itself writes {PREDICTION_TS}"
         yield document.issue(("predict", "from"), f"{of} with {PREDICTION_TS}", allowed, "rename its column")
@@ -113,11 +114,22 @@ def _spine_issues(document: LocatedYaml, model: Model, spine: Source) -> Iterato
         yield document.issue(path, f"{closing}, a column of type {kind}", allowed, remedy)
 
 
+def _key_issues(document: LocatedYaml, model: Model, source: Source) -> Iterator[ConfigIssue]:
+    """An id that leaves out a part of a source's key would name several of its rows."""
+    absent = [name for name in source.key if name not in model.predict.id]
+    if absent:
+        allowed = f"all of the key of source {source.source}: {listed(source.key)}"
+        remedy = f"add {listed(absent)}, or make the key of source {source.source} smaller"
+        yield document.issue(("predict", "id"), f"{listed(model.predict.id)}", allowed, remedy)
+
+
 def _label_issues(document: LocatedYaml, model: Model, truth: Source, spine: Source | None) -> Iterator[ConfigIssue]:
     of = f"source {truth.source}"
     columns = truth.all_columns
     known = [*columns, *TIME_COLUMNS]
     yield from expression_issues(document, ("label", "as"), model.label.as_, known, of)
+    if spine is None or set(truth.key) != set(spine.key):
+        yield from _key_issues(document, model, truth)
     for reason, condition in model.label.void.items():
         yield from expression_issues(document, ("label", "void", reason), condition, known, of)
     for index, name in enumerate(model.predict.id):

@@ -115,9 +115,8 @@ def _refuse_built_instant(context: Context, names: set[str]) -> None:
         if table.from_ not in names or (history is not None and history.trusted_until >= context.as_of):
             continue
         state = read_build_state(context.lake, context.lake.address("gold", table.feature_table))
-        if state is not None and state.built_through >= floor_tick_of(
-            context.as_of, table.every or timedelta.resolution
-        ):
+        needed = floor_tick_of(context.as_of, table.every or timedelta.resolution)
+        if state is not None and state.built_through >= needed:
             failures.append(
                 Failure(f"gold.{table.feature_table}", f"built through {instant_text(state.built_through)}")
             )
@@ -347,8 +346,8 @@ def _refuse_broken(source: Source, classified: DataFrame) -> None:
         raise DataContractError(
             f"source {source.source}",
             [Failure(row["rule"], f"broken by {row['count']} rows of this batch") for row in found],
-            "nothing of the batch was written: lower the rule's severity to quarantine and run again, which sets the rows"
-            " that break it aside and lets the rest go on",
+            "nothing of the batch was written: lower the rule's severity to quarantine and run again, which sets the"
+            " rows that break it aside and lets the rest go on",
         )
 
 

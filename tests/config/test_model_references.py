@@ -54,6 +54,7 @@ WRONG = [
         "carrier, departure_ts",
         "all of the key of source schedules: carrier, flight, departure_ts",
         "add flight",
+        issues=2,  # the gate slices by the flight too
     ),
     Wrong(
         MODEL,

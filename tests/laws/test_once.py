@@ -64,22 +64,15 @@ class Boundaries:
             raise StoppedError(boundary)
 
 
-def _project(folder: Path):
-    config = write_project(folder)
-    land(config, TURNS[0])
-    return config
-
-
 def _commits(workspace: Path) -> list[str]:
     return sorted(path.relative_to(workspace).as_posix() for path in workspace.glob("*/*/_delta_log/*.json"))
 
 
-def test_a_turn_stopped_at_every_write_leaves_what_a_clean_one_leaves(spark, tmp_path, monkeypatch):
-    clean, stopped = _project(tmp_path / "clean"), _project(tmp_path / "stopped")
-    for config in (clean, stopped):
-        run_turn(Context(config, TURNS[0]), ["late"])
-        land(config, TURNS[1], after=TURNS[0])
-    run_turn(Context(clean, TURNS[1]), ["late"])
+def test_a_turn_stopped_at_every_write_leaves_what_a_clean_one_leaves(landed_turn_by_turn, tmp_path, monkeypatch):
+    clean, stopped = landed_turn_by_turn, write_project(tmp_path)
+    land(stopped, TURNS[0])
+    run_turn(Context(stopped, TURNS[0]), ["late"])
+    land(stopped, TURNS[1], after=TURNS[0])
 
     with monkeypatch.context() as patch:
         boundaries = Boundaries(patch)

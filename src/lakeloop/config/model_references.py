@@ -117,7 +117,7 @@ def _spine_issues(document: LocatedYaml, model: Model, spine: Source) -> Iterato
 def _key_issues(document: LocatedYaml, model: Model, source: Source) -> Iterator[ConfigIssue]:
     """An id that leaves out a part of a source's key would name several of its rows."""
     absent = [name for name in source.key if name not in model.predict.id]
-    if absent:
+    if absent and all(name in source.all_columns for name in source.key):  # a wrong key is told in its own file
         allowed = f"all of the key of source {source.source}: {listed(source.key)}"
         remedy = f"add {listed(absent)}, or make the key of source {source.source} smaller"
         yield document.issue(("predict", "id"), f"{listed(model.predict.id)}", allowed, remedy)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lakeloop import schemas
-from lakeloop.decisions.flags import Flag, FlagEntry, open_flags
+from lakeloop.decisions.flags import Flag, FlagEntry, find_superseded, open_flags
 from lakeloop.notifications import announce
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.promotions import PROMOTED
@@ -102,8 +102,10 @@ def close_flags(context: Context, model: str, version: str, outcome: str) -> int
         How many were closed.
     """
     rows = []
-    for flag in read_open_flags(context, model):
-        if outcome == PROMOTED and flag.model_version != version:
+    flags = read_open_flags(context, model)
+    superseded = find_superseded(flags, model, version) if outcome == PROMOTED else []
+    for flag in flags:
+        if flag in superseded:
             event = FlagEvent.SUPERSEDED
         elif flag.kind in (FlagKind.BIAS, FlagKind.SKILL):
             event = FlagEvent.RESOLVED

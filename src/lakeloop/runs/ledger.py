@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from lakeloop import schemas
+from lakeloop.reporting.results import as_plain
 from lakeloop.runs.context import Context
 from lakeloop.tables import WriteIdentity, identity_hash
 
@@ -36,12 +37,6 @@ class StepRecord:
     result: Any
     started_ts: datetime
     seconds: float
-
-
-def as_plain(result: Any) -> Any:
-    """Give a step's result as plain values for JSON."""
-    content = asdict(result) if is_dataclass(result) and not isinstance(result, type) else result
-    return json.loads(json.dumps(content, default=str))
 
 
 def timed(step: str, subject: str | None, call: Callable[[], Result], records: list[StepRecord]) -> Result:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -171,8 +170,3 @@ def _follow_ledger(context: Context, name: str, version: ModelVersion, outcome: 
     is_champion = champion == version.version
     context.registry.set_alias(name, CHALLENGER, None if is_champion else version.version)
     close_flags(context, name, version.version, outcome)
-
-
-def trained_as_of(promotions: list[Promotion]) -> datetime | None:
-    """Tell as of when a challenger was last judged; None when never."""
-    return promotions[-1].as_of if promotions else None

@@ -67,8 +67,6 @@ def open_session(app: str, settings: Mapping[str, str | int | bool]) -> SparkSes
     wanted["spark.driver.extraJavaOptions"] = f"{quiet} {wanted.get('spark.driver.extraJavaOptions', '')}".strip()
     submitted = _submitted_settings()
     builder: Any = SparkSession.builder.appName(app)
-    if not submitted:
-        wanted["spark.python.daemon.module"] = "lakeloop.python_daemon"
     if "spark.master" not in submitted:
         builder = builder.master(wanted.pop("spark.master", "local[*]"))
     for key, value in wanted.items():

@@ -160,7 +160,7 @@ def test_time_is_added_up_per_step_and_per_turn() -> None:
     assert (time_steps([]), time_turns([])) == ((), {})
 
 
-def demo_of(*steps: LedgerStep, windows: tuple[RealisedLoss, ...] = (), folder: str = "/work") -> DemoResult:
+def demo_of(*steps: LedgerStep, windows: tuple[RealisedLoss, ...] = (), folder: str = "/data") -> DemoResult:
     return DemoResult(
         as_of=MAY,
         turns=summarise_turns(steps, windows, LOSSES),
@@ -189,9 +189,9 @@ def test_the_times_are_those_of_the_ledger_and_the_places_come_last() -> None:
     assert ["all", "steps", "7", "51.0"] in [line.split() for line in lines]
     assert ["this", "call,", "start", "to", "end", "60.2"] in [line.split() for line in lines]
     assert lines[-3:] == [
-        "report  /work/report.html",
-        "tables  /work",
-        "MLflow  sqlite:////work/mlflow.db",
+        "report  /data/report.html",
+        "tables  /data",
+        "MLflow  sqlite:////data/mlflow.db",
     ]
 
 

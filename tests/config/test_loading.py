@@ -45,8 +45,6 @@ def test_a_valid_project_is_read_whole(tmp_path: Path) -> None:
 
 
 def test_the_project_of_this_repository_is_valid() -> None:
-    if not (REPOSITORY / "conf/base/project.yml").exists():
-        pytest.skip("the repository has no project")
     config = load_config(REPOSITORY)
     assert config.project.project
     assert config.sources

@@ -12,7 +12,7 @@ from lakeloop.decisions.policy import recompute
 from lakeloop.on_demand.calls import apply_calls
 from lakeloop.runs.context import Context
 from lakeloop.runs.report import write_report
-from lakeloop.runs.training_set import find_training_set, hash_content, training_rows
+from lakeloop.runs.training_set import find_training_set, read_content, training_rows
 from lakeloop.statuses import Action, Outcome
 from tests.laws.compare import models, rows
 
@@ -102,9 +102,14 @@ def test_the_manifest_holds_the_hash_of_the_rows(flights_loop, spark):
     pinned = find_training_set(context, "late_arrival")
     address = context.lake.address("training_sets", "late_arrival")
     found = training_rows(context, address, pinned.training_set_id, pinned.delta_version)
-    assert hash_content(found) == (pinned.content_hash, pinned.rows)
-    assert hash_content(found.repartition(7, "prediction_id")) == (pinned.content_hash, pinned.rows)
-    assert hash_content(found.limit(pinned.rows - 1))[0] != pinned.content_hash
+    content = read_content(found)
+    assert (content.digest, content.rows, content.data_through) == (
+        pinned.content_hash,
+        pinned.rows,
+        pinned.data_through,
+    )
+    assert read_content(found.repartition(7, "prediction_id")) == content
+    assert read_content(found.limit(pinned.rows - 1)).digest != content.digest
 
 
 def test_every_decision_can_be_computed_again_from_its_row(flights_loop):

@@ -73,8 +73,8 @@ def test_one_hot_knows_missing_and_treats_the_unseen_as_nothing() -> None:
 
 def test_one_hot_puts_rare_and_unseen_categories_together() -> None:
     rows, _ = make_rows(2000)
-    rows["carrier"] = ["UA"] * 1994 + ["AA"] * 4 + ["OO", "HA"]  # at least 4 of 2000 make a category of their own
-    made = preprocess(rows, rows.iloc[[0, 1994, 1998, 1999, 0]].assign(carrier=["UA", "AA", "OO", "HA", "ZZ"]))
+    rows["carrier"] = ["UA"] * 1970 + ["AA"] * 20 + ["OO", "HA"] * 5  # at least 20 of 2000 make a category of their own
+    made = preprocess(rows, rows.iloc[[0, 1970, 1998, 1999, 0]].assign(carrier=["UA", "AA", "OO", "HA", "ZZ"]))
     made = made[["carrier_AA", "carrier_UA", "carrier_infrequent_sklearn"]]
     assert made.to_numpy().tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 1], [0, 0, 1], [0, 0, 1]]
 

@@ -10,6 +10,7 @@ from sklearn.svm import LinearSVC
 
 from lakeloop.config.model import Estimator, Metric, Task
 from lakeloop.errors import DistributionError, NotReadyError, UsageError
+from lakeloop.training.preprocessing import build_pipeline
 from lakeloop.training.search import Candidate, candidates, choose_best, fit_candidates, predict_scores
 from tests.training.declarations import COLUMNS, declare_model, make_rows
 
@@ -59,6 +60,15 @@ def test_candidates_are_fitted_one_at_a_time_with_metrics_on_the_validation_rows
     scores = predict_scores(Task.CLASSIFICATION, first.pipeline, validation)
     assert first.metrics[Metric.BRIER] == pytest.approx(np.mean((scores - y_validation) ** 2))
     assert [candidate.params for candidate in fitted] == [{"max_depth": 4}]
+
+
+def test_shared_preprocessing_gives_what_each_pipeline_gives_fitted_alone() -> None:
+    model = declare_model(estimator=FOREST)
+    (rows, label), (others, _) = make_rows(300), make_rows(100, seed=1)
+    for candidate in fit(model):
+        alone = build_pipeline(model, COLUMNS, candidate.params, 0).fit(rows, label)
+        expected = predict_scores(Task.CLASSIFICATION, alone, others)
+        assert predict_scores(Task.CLASSIFICATION, candidate.pipeline, others).tolist() == expected.tolist()
 
 
 def test_same_rows_and_seed_give_the_same_metrics_and_another_seed_others() -> None:

@@ -151,11 +151,11 @@ def _fit_and_register(context: Context, model: Model, data: TrainingData, run_ke
             candidates.append(candidate)
             context.progress(f"train {model.model}: candidate {len(candidates)} fitted")
         best = choose_best(candidates, model.gate.metric)
-        scores = predict_scores(model.task, best.pipeline, data.frame)
         holdout = data.part(HOLDOUT)
+        scores = predict_scores(model.task, best.pipeline, data.frame[holdout])
         metrics = {
             **_named("validation", best.metrics),
-            **_named("holdout", evaluate(model.task, data.label[holdout], scores[holdout])),
+            **_named("holdout", evaluate(model.task, data.label[holdout], scores)),
         }
         params = {
             **best.params,
@@ -209,7 +209,8 @@ def make_reference(context: Context, model: Model, data: TrainingData) -> Refere
     values = {
         name: pa.Array.from_pandas(data.frame[name] if name in data.frame else data.logged[name]) for name in columns
     }
-    return _reference(model, data, pa.table({"day": pa.array(data.days), **values}), data.days >= first)
+    rows = data.days >= first
+    return _reference(model, data, pa.table({"day": pa.array(data.days), **values}).filter(pa.array(rows)), rows)
 
 
 def make_prediction_reference(model: Model, data: TrainingData, scores: NDArray[np.float64]) -> Reference:
@@ -218,17 +219,16 @@ def make_prediction_reference(model: Model, data: TrainingData, scores: NDArray[
     Args:
         model: The model's declaration.
         data: The training set.
-        scores: The chosen pipeline's scores of its rows, shape [n_rows].
+        scores: The chosen pipeline's scores of the holdout rows, in their order.
 
     Returns:
         Bins and counts per day of the score over the holdout, which no candidate has seen; its labels per day.
     """
-    table = pa.table({"day": pa.array(data.days), SCORE_COLUMN: pa.array(scores)})
-    return _reference(model, data, table, data.part(HOLDOUT))
+    holdout = data.part(HOLDOUT)
+    return _reference(model, data, pa.table({"day": data.days[holdout], SCORE_COLUMN: scores}), holdout)
 
 
 def _reference(model: Model, data: TrainingData, table: pa.Table, rows: NDArray[np.bool_]) -> Reference:
-    table = table.filter(pa.array(rows))
     bins = propose_bins(table, [name for name in table.column_names if name != "day"], model.monitor.bins)
     labels, days = data.label[rows], data.days[rows]
     targets = [

@@ -206,22 +206,40 @@ def training_rows(context: Context, address: TableAddress, set_id: str, version:
     return rows.where(F.col("training_set_id") == set_id)
 
 
-def hash_content(rows: DataFrame) -> tuple[str, int]:
-    """Hash rows, whatever their order, without moving them.
+@dataclass(frozen=True)
+class Content:
+    """What a training set holds, from one pass over its rows.
+
+    Attributes:
+        digest: 32 hex digits, whatever the order of the rows: two sums of 64-bit hashes of whole rows, with
+            different salts.
+        rows: Rows.
+        data_through: Greatest `label_available_ts`; 1970 when there is none.
+    """
+
+    digest: str
+    rows: int
+    data_through: datetime
+
+
+def read_content(rows: DataFrame) -> Content:
+    """Hash and count the rows of a training set without moving them.
 
     Args:
         rows: Rows of a training set.
 
     Returns:
-        32 hex digits: two sums of 64-bit hashes of whole rows, with different salts; and the number of rows.
+        What it holds.
     """
     columns = sorted(rows.columns)
     sums = [F.sum(F.xxhash64(F.lit(salt), *columns).cast("decimal(38,0)")).alias(f"sum_{salt}") for salt in (1, 2)]
-    found = rows.agg(F.count(F.lit(1)).alias("rows"), *sums).first()
+    newest = F.unix_micros(F.max("label_available_ts")).alias("newest")
+    found = rows.agg(F.count(F.lit(1)).alias("rows"), newest, *sums).first()
     if found is None:  # an aggregation without keys always has a row
         raise AccountingError("training set", [Failure("hash", "no answer")], "run the step again")
-    digits = "".join(f"{int(found[f'sum_{salt}'] or 0) % 2**64:016x}" for salt in (1, 2))
-    return digits, int(found["rows"])
+    digest = "".join(f"{int(found[f'sum_{salt}'] or 0) % 2**64:016x}" for salt in (1, 2))
+    data_through = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(found["newest"] or 0))
+    return Content(digest, int(found["rows"]), data_through)
 
 
 def _record(
@@ -232,16 +250,13 @@ def _record(
     if lake.find_commit(lake.own(schemas.TRAINING_SETS), identity) is not None:
         return find_training_set(context, model.model)
     rows = training_rows(context, address, set_id, written.version)
-    content_hash, count = hash_content(rows)
-    if count != written.rows:
+    content = read_content(rows)
+    if content.rows != written.rows:
         raise AccountingError(
             str(address),
-            [Failure("rows", f"{written.rows} committed, {count} read back")],
+            [Failure("rows", f"{written.rows} committed, {content.rows} read back")],
             "report this: the table and its commit disagree",
         )
-    newest = rows.agg(F.unix_micros(F.max("label_available_ts"))).first()
-    micros = int(newest[0]) if newest is not None and newest[0] is not None else 0
-    data_through = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
     row = {
         "training_set_id": set_id,
         "model": model.model,
@@ -249,9 +264,9 @@ def _record(
         "inputs": json.dumps(written.notes["inputs"], sort_keys=True),
         "windows": json.dumps(written.notes["windows"], sort_keys=True),
         "seed": context.config.project.seed,
-        "rows": count,
-        "content_hash": content_hash,
-        "data_through": data_through,
+        "rows": content.rows,
+        "content_hash": content.digest,
+        "data_through": content.data_through,
         "delta_version": written.version,
         "as_of": context.as_of,
     }
@@ -259,10 +274,18 @@ def _record(
         "training_set_id": set_id,
         "model": model.model,
         "as_of": context.turn,
-        "rows": count,
-        "content_hash": content_hash,
-        "data_through": data_through.isoformat(),
+        "rows": content.rows,
+        "content_hash": content.digest,
+        "data_through": content.data_through.isoformat(),
         "delta_version": written.version,
     }
     lake.append_own(schemas.TRAINING_SETS, [row], identity, notes=notes)
-    return TrainingSet(set_id, model.model, count, content_hash, data_through, written.version, written.outcome)
+    return TrainingSet(
+        set_id,
+        model.model,
+        content.rows,
+        content.digest,
+        content.data_through,
+        written.version,
+        written.outcome,
+    )

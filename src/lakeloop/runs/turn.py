@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -43,8 +43,8 @@ class ModelTurn:
     score: ScoreResult | None
     monitor: MonitorResult | None
     decision: DecideResult
-    training_set: TrainingSet | None
-    train: TrainResult | None
+    training_set: TrainingSet | None = None
+    train: TrainResult | None = None
 
 
 @dataclass(frozen=True)
@@ -94,23 +94,33 @@ def run_turn(context: Context, models: Sequence[str]) -> TurnResult:
         if not quality.passed:
             _stop_at_gate(context, models, quality)
         built = step("features", lambda: build_features(context))
-        turns = tuple(_turn_of(context, model, step) for model in models)
+        turns = _turns_of(context, models, step)
         record_run(context, JOB, None, records)
         seconds = {f"{each.step} {each.subject}" if each.subject else each.step: each.seconds for each in records}
         return TurnResult(context.turn, ingested, quality, built, turns, seconds)
 
 
-def _turn_of(context: Context, model: str, step: Callable[..., Any]) -> ModelTurn:
-    scored = monitored = pinned = trained = None
+def _turns_of(context: Context, models: Sequence[str], step: Callable[..., Any]) -> tuple[ModelTurn, ...]:
+    """Answer for every model before any is trained: predictions are due, training is not."""
+    decided = [_score_and_decide(context, model, step) for model in models]
+    return tuple(_retrain(context, each, step) for each in decided)
+
+
+def _score_and_decide(context: Context, model: str, step: Callable[..., Any]) -> ModelTurn:
+    scored = monitored = None
     close_gate_flags(context, model)
     if champion_before(read_promotions(context, model), context.as_of) is not None:
         scored = step("score", lambda: score(context, model), model)
         monitored = step("monitor", lambda: monitor(context, model), model)
-    decision = step("decide", lambda: decide_action(context, model), model)
-    if decision.action is Action.RETRAIN:
-        pinned = step("training_set", lambda: make_training_set(context, model), model)
-        trained = step("train", lambda: train(context, model), model)
-    return ModelTurn(model, scored, monitored, decision, pinned, trained)
+    return ModelTurn(model, scored, monitored, step("decide", lambda: decide_action(context, model), model))
+
+
+def _retrain(context: Context, turn: ModelTurn, step: Callable[..., Any]) -> ModelTurn:
+    if turn.decision.action is not Action.RETRAIN:
+        return turn
+    pinned = step("training_set", lambda: make_training_set(context, turn.model), turn.model)
+    trained = step("train", lambda: train(context, turn.model), turn.model)
+    return replace(turn, training_set=pinned, train=trained)
 
 
 def _stop_at_gate(context: Context, models: Sequence[str], quality: QualityResult) -> None:

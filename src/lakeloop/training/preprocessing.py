@@ -27,7 +27,7 @@ CLIP_QUANTILES = (0.005, 0.995)
 BINS = 10
 """Bins that `bin` makes, as far as the values are distinct."""
 
-MIN_CATEGORY_FRACTION = 0.002
+MIN_CATEGORY_FRACTION = 0.01
 """Share of the training rows below which `one_hot` puts a category among the infrequent ones."""
 
 TRUSTED_TYPES: tuple[str, ...] = (

@@ -31,7 +31,7 @@ class Candidate:
         params: The parameters that were searched over.
         pipeline: The fitted pipeline.
         metrics: Metrics on the validation rows; NaN where one cannot be computed.
-        fit_seconds: Wall time of the fit.
+        fit_seconds: Wall time of the estimator's fit.
     """
 
     params: Mapping[str, Parameter]
@@ -68,13 +68,13 @@ def candidates(estimator: Estimator) -> tuple[dict[str, Parameter], ...]:
     )
 
 
-def predict_scores(task: Task, pipeline: Pipeline, frame: pd.DataFrame) -> NDArray[np.float64]:
+def predict_scores(task: Task, pipeline: Any, frame: pd.DataFrame) -> NDArray[np.float64]:
     """Score rows.
 
     Args:
         task: Kind of label.
-        pipeline: A fitted pipeline.
-        frame: Rows with the columns that the pipeline reads.
+        pipeline: A fitted pipeline or estimator.
+        frame: Rows with the columns that it reads.
 
     Returns:
         The probability of True (0 where the model has never seen True), or the prediction, shape (n_rows,).
@@ -109,7 +109,8 @@ def fit_candidates(
 ) -> Iterator[Candidate]:
     """Fit every candidate of a model's search, one at a time.
 
-    The same rows in the same order with the same seed give the same metrics.
+    Candidates differ in their estimator only, so the steps before it are fitted once and shared: on the training part
+    alone. The same rows in the same order with the same seed give the same metrics.
 
     Args:
         model: The model's declaration.
@@ -137,13 +138,16 @@ def fit_candidates(
         failures.append(Failure("train", f"all {y_train.size} labels are {bool(y_train[0])}"))
     if failures:
         raise NotReadyError(model.model, failures, "train on more closed days, or check the label's expression")
-    for params in candidates(model.estimator):
-        pipeline = build_pipeline(model, columns, params, seed)
+    pipelines = [(params, build_pipeline(model, columns, params, seed)) for params in candidates(model.estimator)]
+    prepare = pipelines[0][1][:-1]
+    prepared, prepared_validation = prepare.fit_transform(train), prepare.transform(validation)
+    for params, pipeline in pipelines:
+        name, estimator = pipeline.steps[-1]
         started = time.perf_counter()
-        pipeline.fit(train, y_train)
+        estimator.fit(prepared, y_train)
         fit_seconds = time.perf_counter() - started
-        metrics = evaluate(model.task, y_validation, predict_scores(model.task, pipeline, validation))
-        yield Candidate(params, pipeline, metrics, fit_seconds)
+        metrics = evaluate(model.task, y_validation, predict_scores(model.task, estimator, prepared_validation))
+        yield Candidate(params, Pipeline([*prepare.steps, (name, estimator)]), metrics, fit_seconds)
 
 
 def choose_best(fitted: Iterable[Candidate], metric: Metric) -> Candidate:

@@ -57,6 +57,8 @@ def open_session(app: str, settings: Mapping[str, str | int | bool]) -> SparkSes
     if active is not None:
         return active
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # workers would take python3 from the PATH
+    # glibc keeps up to eight pools of freed memory per core; Spark's threads touch them all.
+    os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     if "SPARK_REMOTE" in os.environ:
         return SparkSession.builder.appName(app).getOrCreate()
     wanted = {**_LOCAL, **{key: _text(value) for key, value in settings.items()}, **_DELTA}

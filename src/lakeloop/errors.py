@@ -6,9 +6,15 @@ to one stable exit code of the command line and knows whether the same call can 
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
+
+MAX_MISTAKES = 50
+"""Mistakes of the configuration shown in one message: they are mended in one go."""
+
+_WIDTH = 80
 
 MAX_SHOWN = 10
 """Details shown in one message; further ones are counted."""
@@ -48,8 +54,19 @@ class ConfigIssue:
 
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"
-        head = f"{place}: {self.where}"
-        return f"{head}\n    got:     {self.got}\n    allowed: {self.allowed}\n    remedy:  {self.remedy}"
+        told = (("got", self.got), ("allowed", self.allowed), ("remedy", self.remedy))
+        return "\n".join([f"{place}: {self.where}", *(_hanging(f"    {name + ':':<9}", text) for name, text in told)])
+
+
+def _hanging(label: str, text: str) -> str:
+    return textwrap.fill(
+        text,
+        _WIDTH,
+        initial_indent=label,
+        subsequent_indent=" " * len(label),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 class ConfigError(LakeloopError):
@@ -72,9 +89,9 @@ class ConfigError(LakeloopError):
     def __str__(self) -> str:
         count = len(self.issues)
         lines = [f"{count} mistake{'s' if count != 1 else ''} in the project's configuration"]
-        lines += [str(issue) for issue in self.issues[:MAX_SHOWN]]
-        if count > MAX_SHOWN:
-            lines.append(f"... and {count - MAX_SHOWN} more")
+        lines += [str(issue) for issue in self.issues[:MAX_MISTAKES]]
+        if count > MAX_MISTAKES:
+            lines.append(f"... and {count - MAX_MISTAKES} more")
         return "\n".join(lines)
 
 
@@ -184,6 +201,14 @@ class EnvironmentProblemError(_ListedError):
 
     exit_code: ClassVar[int] = 7
     headline: ClassVar[str] = "the environment is not ready"
+
+
+class LostProcessError(_ListedError):
+    """A process that a step needs (Java, a worker of Spark) ended on its own. A retry may help."""
+
+    exit_code: ClassVar[int] = 7
+    retryable: ClassVar[bool] = True
+    headline: ClassVar[str] = "a process was lost"
 
 
 class BudgetError(_ListedError):

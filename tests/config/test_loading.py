@@ -53,7 +53,7 @@ def test_the_project_of_this_repository_is_valid() -> None:
 def test_an_environment_is_laid_over_the_base(tmp_path: Path) -> None:
     over = {
         "conf/dev/project.yml": "workspace: /data/dev\nnotify: {file: null, command: [notify, send]}\n",
-        "conf/dev/models/late_arrival.yml": "model: late_arrival\nsplit: {holdout: 7 days}\ngate: {slices: []}\n",
+        "conf/dev/models/late_arrival.yml": "model: late_arrival\nsplit: {holdout: 21 days}\ngate: {slices: []}\n",
         "conf/dev/sources/weather.yml": "# nothing to change yet\n",
     }
     root = write_project(tmp_path, over)
@@ -63,7 +63,7 @@ def test_an_environment_is_laid_over_the_base(tmp_path: Path) -> None:
     assert dev.project.notify.command == ("notify", "send")
     assert dev.project.retention == base.project.retention  # what the environment does not name stays
     model = dev.models["late_arrival"]
-    assert (model.split.holdout, model.split.validation) == (timedelta(days=7), timedelta(days=14))
+    assert (model.split.holdout, model.split.validation) == (timedelta(days=21), timedelta(days=14))
     assert model.gate.slices == ()  # a list is replaced whole
     assert base.models["late_arrival"].gate.slices == ("origin", "flight")
     assert dev.files == base.files
@@ -75,7 +75,7 @@ def test_an_environment_is_laid_over_the_base(tmp_path: Path) -> None:
     ("file", "text", "line", "where", "got", "allowed", "remedy"),
     [
         ("project.yml", "\nseed: -1\n", 2, "seed", "-1", "greater than", "change"),
-        ("models/late_arrival.yml", "split:\n  gap: 7 hours", 2, "split.gap", "'7 hours'", "whole days", "change"),
+        ("models/late_arrival.yml", "split:\n  gap: 7 hours", 2, "split.gap", "'7 hours'", "whole days", "that form"),
         ("models/late_arrival.yml", "gate: {slices: [x]}", 1, "gate.slices[0]", "'x'", "known, id", "declare"),
         ("models/late_arrival.yml", "model: later", 1, "model", "'later'", "'late_arrival', as in conf/base", "rename"),
         ("project.yml", "project: other", 1, "project", "'other'", "'flights'", "cannot rename"),

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from lakeloop import schemas
+from lakeloop.config.model_references import WRITTEN
 from tests.config.wrong_project import MODEL, Wrong, assert_refused
 
 WRONG = [
@@ -232,7 +234,22 @@ WRONG = [
         "known, id or model columns: carrier",
         "not declared known",
     ),
+    Wrong(
+        MODEL,
+        "hour_of_day: hour(departure_ts)",
+        "hour_of_day: hour(departure_ts)\n  score: hour(departure_ts)",
+        "on_demand.score",
+        "the column 'score'",
+        "names other than those that lakeloop writes: as_of, block",
+        "rename it",
+        on="score: hour",
+    ),
 ]
+
+
+def test_the_names_that_lakeloop_writes_are_those_of_its_tables() -> None:
+    tables = {field.name for field in (*schemas.PREDICTION_COLUMNS, *schemas.TRAINING_COLUMNS)}
+    assert {name for name in tables if not name.startswith("_")} == WRITTEN - {"block"}
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=str)

@@ -49,6 +49,7 @@ def assert_refused(root: Path, wrong: Wrong) -> None:
     assert issue is not None, str(raised.value)
     assert issue.file == wrong.file
     assert issue.line == line_of(changes, wrong.file, wrong.on or wrong.new.strip())
+    assert all((issue.got, issue.allowed, issue.remedy)), str(issue)
     assert wrong.got in issue.got
     assert wrong.allowed in issue.allowed
     assert wrong.remedy in issue.remedy

@@ -10,6 +10,7 @@ from lakeloop.errors import UsageError
 
 _BARE_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _ALLOWED = "a date, as in 2013-05-01, or an instant with its offset, as in 2013-05-01T06:00:00Z"
+_EARLIEST, _LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
 def parse_as_of(text: str, zone: ZoneInfo) -> datetime:
@@ -34,10 +35,18 @@ def parse_as_of(text: str, zone: ZoneInfo) -> datetime:
     text = text.strip()
     try:
         if _BARE_DATE.fullmatch(text):
-            return datetime.combine(date.fromisoformat(text), time(), tzinfo=zone).astimezone(UTC)
+            return _within(datetime.combine(date.fromisoformat(text), time(), tzinfo=zone).astimezone(UTC), text)
         instant = datetime.fromisoformat(text)
         if instant.utcoffset() is not None:
-            return instant.astimezone(UTC)
+            return _within(instant.astimezone(UTC), text)
     except (ValueError, OverflowError):
         raise UsageError("--as-of", repr(text), _ALLOWED, "write it in one of these two forms") from None
     raise UsageError("--as-of", f"{text!r}, without an offset", _ALLOWED, f"add the offset: {text}Z is UTC")
+
+
+def _within(instant: datetime, text: str) -> datetime:
+    """Refuse what lies so far outside that windows and splits around it leave the calendar."""
+    if _EARLIEST <= instant < _LATEST:
+        return instant
+    allowed = f"{_ALLOWED}, from {_EARLIEST.year} to {_LATEST.year - 1}"
+    raise UsageError("--as-of", repr(text), allowed, "correct the year")

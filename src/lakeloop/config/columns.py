@@ -46,6 +46,14 @@ def expand_feature(pattern: str, feature_tables: Mapping[str, FeatureTable]) -> 
 
     Returns:
         Features in the table's order; empty where the table or the feature does not exist.
+
+    >>> from pathlib import Path
+    >>> from lakeloop.config.loading import load_config
+    >>> tables = load_config(Path()).feature_tables
+    >>> [found.column for found in expand_feature("carrier_delays.mean_is_*", tables)]
+    ['carrier_delays__mean_is_late_3h', 'carrier_delays__mean_is_late_1d']
+    >>> expand_feature("carrier_delay.*", tables)
+    ()
     """
     table, _, wanted = pattern.partition(".")
     names = feature_tables[table].feature_names if table in feature_tables else ()
@@ -64,6 +72,14 @@ def resolve_features(config: Config, model: Model) -> tuple[FeatureRef, ...]:
 
     Raises:
         ConfigError: If the model names a feature that does not exist, which `load_config` would have refused.
+
+    >>> from pathlib import Path
+    >>> from lakeloop.config.loading import load_config
+    >>> config = load_config(Path())
+    >>> features = ("weather.wind_*", "weather.wind_speed_mph")
+    >>> model = config.models["late_arrival"].model_copy(update={"features": features})
+    >>> [found.feature for found in resolve_features(config, model)]
+    ['wind_speed_mph', 'wind_gust_mph']
     """
     found: list[FeatureRef] = []
     for pattern in model.features:
@@ -89,6 +105,13 @@ def model_columns(config: Config, model: Model) -> tuple[str, ...]:
 
     Raises:
         ConfigError: If the model names a feature that does not exist.
+
+    >>> from pathlib import Path
+    >>> from lakeloop.config.loading import load_config
+    >>> config = load_config(Path())
+    >>> model = config.models["late_arrival"].model_copy(update={"features": ("weather.visibility_miles",)})
+    >>> model_columns(config, model)[3:]
+    ('distance', 'scheduled_minutes', 'hour_of_day', 'weekday', 'weather__visibility_miles')
     """
     features = (feature.column for feature in resolve_features(config, model))
     return _once([*model.predict.known, *model.on_demand, *features])
@@ -107,6 +130,13 @@ def input_columns(config: Config, model: Model) -> tuple[str, ...]:
     Raises:
         ConfigError: If the model names a feature that does not exist.
         ValueError: If an on-demand call cannot be parsed, which `load_config` would have refused.
+
+    >>> from pathlib import Path
+    >>> from lakeloop.config.loading import load_config
+    >>> config = load_config(Path())
+    >>> model = config.models["late_arrival"].model_copy(update={"features": ("weather.visibility_miles",)})
+    >>> model.on_demand["hour_of_day"], input_columns(config, model)[-2:]
+    ('hour(scheduled_departure_ts)', ('scheduled_departure_ts', 'weather__visibility_miles'))
     """
     arguments = [column for call in model.on_demand.values() for column in parse_call(call).columns]
     features = (feature.column for feature in resolve_features(config, model))

@@ -9,6 +9,9 @@ _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 _SHORT = {"second": "s", "minute": "min", "hour": "h", "day": "d", "week": "w"}
 _PATTERN = re.compile(r"^\s*(\d+)\s+(second|minute|hour|day|week)s?\s*$")
 
+UNITS = tuple(name for unit in _UNITS for name in (unit, f"{unit}s"))
+"""Units as they may be written."""
+
 ALLOWED = "a whole number and a unit: seconds, minutes, hours, days or weeks, as in '3 hours'"
 
 
@@ -48,8 +51,27 @@ def short_name(duration: timedelta) -> str:
     >>> [short_name(timedelta(hours=3)), short_name(timedelta(hours=24)), short_name(timedelta(minutes=90))]
     ['3h', '1d', '90min']
     """
+    count, unit = _in_largest_unit(duration)
+    return f"{count}{_SHORT[unit]}"
+
+
+def write_duration(duration: timedelta) -> str:
+    """Write a duration as it is declared: a number of the largest unit that divides it.
+
+    Args:
+        duration: A positive duration of whole seconds.
+
+    Returns:
+        What `parse_duration` reads; a whole number of weeks is written in days.
+
+    >>> [write_duration(timedelta(hours=3)), write_duration(timedelta(hours=24)), write_duration(timedelta(weeks=1))]
+    ['3 hours', '1 day', '7 days']
+    """
+    count, unit = _in_largest_unit(duration)
+    return f"{count} {unit}{'' if count == 1 else 's'}"
+
+
+def _in_largest_unit(duration: timedelta) -> tuple[int, str]:
     seconds = int(duration.total_seconds())
-    for unit in ("day", "hour", "minute"):
-        if seconds % _UNITS[unit] == 0:
-            return f"{seconds // _UNITS[unit]}{_SHORT[unit]}"
-    return f"{seconds}s"
+    unit = next(unit for unit in ("day", "hour", "minute", "second") if seconds % _UNITS[unit] == 0)
+    return seconds // _UNITS[unit], unit

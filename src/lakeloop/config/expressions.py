@@ -13,7 +13,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from lakeloop.config.located_yaml import KeyPath, LocatedYaml, shown
+from lakeloop.config.located_yaml import KeyPath, LocatedYaml
 from lakeloop.config.mistakes import listed, rename_remedy
 from lakeloop.errors import ConfigIssue
 
@@ -86,12 +86,21 @@ def expression_issues(
 
     Yields:
         Its mistakes.
+
+    >>> from lakeloop.config.located_yaml import parse_yaml
+    >>> document = parse_yaml("event_ts: arival_ts", "sources/outcomes.yml")
+    >>> for issue in expression_issues(document, ("event_ts",), "arival_ts", ["arrival_ts"], "source outcomes"):
+    ...     print(issue)
+    sources/outcomes.yml:1: event_ts
+        got:     the column 'arival_ts'
+        allowed: columns of source outcomes: arrival_ts
+        remedy:  did you mean 'arrival_ts'?
     """
     try:
         named = expression_columns(text)
     except ValueError as error:
         problem, _, remedy = str(error).partition("; ")
-        yield document.issue(path, f"{shown(text)}: {problem}", ALLOWED, remedy)
+        yield document.issue(path, f"{document.shown_at(path)}: {problem}", ALLOWED, remedy)
         return
     yield from column_issues(document, {path: [name.lower() for name in named]}, columns, of)
 
@@ -109,6 +118,12 @@ def column_issues(
 
     Yields:
         A mistake per column that does not exist.
+
+    >>> from lakeloop.config.located_yaml import parse_yaml
+    >>> document = parse_yaml("key: [carrier, flihgt]", "sources/outcomes.yml")
+    >>> named = at_items(("key",), document.data["key"])
+    >>> [(each.where, each.remedy) for each in column_issues(document, named, ["carrier", "flight"], "source outcomes")]
+    [('key[1]', "did you mean 'flight'?")]
     """
     for path, names in named.items():
         for name in names:

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from enum import StrEnum
-from typing import Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
+from lakeloop.aggregates import AGGREGATES
 from lakeloop.config.durations import short_name
-from lakeloop.config.section import Duration, Name, Section
+from lakeloop.config.section import Duration, Name, Section, Text
 
-
-class Statistic(StrEnum):
-    """Aggregates of a windowed feature."""
-
-    COUNT = "count"
-    SUM = "sum"
-    MEAN = "mean"
-    MIN = "min"
-    MAX = "max"
-    STDDEV = "stddev"
+if TYPE_CHECKING:
+    AggregateName = str
+else:
+    AggregateName = Literal[tuple(AGGREGATES)]
 
 
 class Aggregate(Section):
@@ -28,19 +22,26 @@ class Aggregate(Section):
 
     Attributes:
         of: Column of the source; a boolean counts as 0 and 1.
-        as_: Statistics, over the values that are not null.
+        as_: Names of aggregates, over the values that are not null.
         over: Window lengths, whole multiples of the tick.
     """
 
-    of: str
-    as_: tuple[Statistic, ...] = Field(alias="as", min_length=1)
+    of: Text
+    as_: tuple[AggregateName, ...] = Field(alias="as", min_length=1)
     over: tuple[Duration, ...] = Field(min_length=1)
 
-    def feature_name(self, statistic: Statistic, window: timedelta) -> str:
+    def feature_name(self, statistic: str, window: timedelta) -> str:
         """Name a feature: statistic, measure, window.
 
+        Args:
+            statistic: Name of an aggregate.
+            window: Length of the window.
+
+        Returns:
+            The name of its column.
+
         >>> late = Aggregate.model_validate({"of": "is_late", "as": ["mean"], "over": ["3 hours"]})
-        >>> late.feature_name(Statistic.MEAN, timedelta(hours=3))
+        >>> late.feature_name("mean", timedelta(hours=3))
         'mean_is_late_3h'
         """
         return f"{statistic}_{self.of}_{short_name(window)}"
@@ -95,15 +96,19 @@ class FeatureTable(Section):
             raise ValueError("an attribute table has no tick: remove every")
         if self.aggregate and self.ttl is not None:
             raise ValueError("ttl does not apply to a windowed table: remove it")
-        for aggregate in self.aggregate:
-            for window in aggregate.over:
+        earlier: dict[str, int] = {}
+        for index, aggregate in enumerate(self.aggregate):
+            for position, window in enumerate(aggregate.over):
                 if self.every is not None and window % self.every:
-                    raise ValueError(
-                        f"window {short_name(window)} is not a multiple of every: {short_name(self.every)}"
-                    )
-        names = self.feature_names
-        if len(set(names)) != len(names):
-            raise ValueError("two aggregates name the same feature")
+                    tick = short_name(self.every)
+                    problem = f"window {short_name(window)} is not a multiple of every: {tick}"
+                    raise ValueError(f"aggregate[{index}].over[{position}]: {problem}; write whole multiples of {tick}")
+                for statistic in aggregate.as_:
+                    name = aggregate.feature_name(statistic, window)
+                    if name in earlier:
+                        problem = f"it makes the feature {name} of aggregate[{earlier[name]}] again"
+                        raise ValueError(f"aggregate[{index}].over[{position}]: {problem}")
+                    earlier[name] = index
         return self
 
     @property

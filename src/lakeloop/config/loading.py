@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import ValidationError
 
+from lakeloop.config.estimators import estimator_issues
 from lakeloop.config.feature_table import FeatureTable
-from lakeloop.config.located_yaml import LocatedYaml, parse_yaml, shown
+from lakeloop.config.files import BASE, KIND_OF_FOLDER, read_folder
+from lakeloop.config.located_yaml import LocatedYaml, dotted
+from lakeloop.config.mending import mend
 from lakeloop.config.mistakes import listed, rename_remedy, section_issues
 from lakeloop.config.model import Model
+from lakeloop.config.overrides import override_issues
 from lakeloop.config.project import Project
 from lakeloop.config.references import reference_issues
 from lakeloop.config.section import Section
 from lakeloop.config.source import Source
+from lakeloop.config.traps import trap_issues
 from lakeloop.config.tree import Config
+from lakeloop.config.variables import hide_values, references
 from lakeloop.errors import ConfigError, ConfigIssue, UsageError
 
-BASE = "base"
-"""Folder of `conf/` that every environment starts from."""
-
-_PROJECT_FILE = "project.yml"
-_KIND_OF_FOLDER = {"sources": "source", "features": "feature_table", "models": "model"}
 _SECTIONS: dict[str, type[Section]] = {
     "project": Project,
     "source": Source,
     "feature_table": FeatureTable,
     "model": Model,
 }
+_MAX_ROUNDS = 10
 _S = TypeVar("_S", bound=Section)
 
 
@@ -42,6 +45,7 @@ class _Reading:
     documents: dict[str, LocatedYaml] = field(default_factory=dict)  # "source:outcomes" -> its file
     objects: dict[str, Section] = field(default_factory=dict)  # the same keys, without the broken ones
     broken: set[str] = field(default_factory=set)
+    unfit: set[str] = field(default_factory=set)  # models whose estimator's declaration is wrong
     issues: list[ConfigIssue] = field(default_factory=list)
 
     def of_kind(self, kind: str, section: type[_S]) -> dict[str, _S]:
@@ -49,12 +53,20 @@ class _Reading:
         return {name: value for name, value in sorted(found.items()) if isinstance(value, section)}
 
 
-def load_config(root: Path, env: str | None = None) -> Config:
+def load_config(
+    root: Path,
+    env: str | None = None,
+    *,
+    variables: Mapping[str, str] | None = None,
+    import_estimators: bool = False,
+) -> Config:
     """Read and check a project's files.
 
     Args:
         root: Folder that holds `conf/`.
         env: Environment: `conf/<env>/` is laid over `conf/base/`, file by file. None reads the base alone.
+        variables: Environment variables for `${NAME}`; those of the process by default.
+        import_estimators: Whether to import the estimators' classes and check their parameters.
 
     Returns:
         The configuration; every name and every column in it exists.
@@ -62,12 +74,24 @@ def load_config(root: Path, env: str | None = None) -> Config:
     Raises:
         UsageError: If there is no such environment.
         ConfigError: With all mistakes of all files.
+
+    >>> config = load_config(Path())  # in a checkout of lakeloop: its flights project
+    >>> sorted(config.models), config.sources["weather"].key
+    (['arrival_delay', 'late_arrival'], ('origin', 'observed_ts'))
+    >>> load_config(Path(), env="production")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    lakeloop.errors.UsageError: --env: got 'production'; allowed: ...; remedy: make the folder conf/production, ...
     """
     root = root.resolve()
     _check_env(root, env)
+    known = os.environ if variables is None else variables
     reading = _Reading()
-    base = _read_folder(root, BASE, reading)
-    over = _read_folder(root, env, reading) if env is not None else {}
+    base, issues = read_folder(root, BASE, known)
+    reading.issues += issues
+    over: dict[str, LocatedYaml] = {}
+    if env is not None:
+        over, issues = read_folder(root, env, known)
+        reading.issues += issues
     for relative, override in over.items():
         if relative not in base:
             remedy = rename_remedy(relative, base, "remove the file, or add it to conf/base")
@@ -85,11 +109,50 @@ def load_config(root: Path, env: str | None = None) -> Config:
         feature_tables=reading.of_kind("feature_table", FeatureTable),
         models=reading.of_kind("model", Model),
         files={key: document.file for key, document in sorted(reading.documents.items())},
+        written={key: each.variables for key, each in sorted(reading.documents.items()) if each.variables},
     )
     reading.issues += reference_issues(config, reading.documents, frozenset(reading.broken))
+    if import_estimators:
+        for name in [each for each in config.models if each not in reading.unfit]:
+            reading.issues += estimator_issues(reading.documents[f"model:{name}"], config.models[name])
     if reading.issues:
-        raise ConfigError(sorted(set(reading.issues), key=lambda issue: (issue.file, issue.line or 0, issue.where)))
+        values = references(each.values for each in (*base.values(), *over.values()))
+        raise ConfigError(_in_order(reading.issues, values))
     return config
+
+
+def read_document(config: Config, key: str) -> LocatedYaml:
+    """Read the file of an object again, for the place of something that was found wrong only now.
+
+    Args:
+        config: The project.
+        key: Kind and name, `source:outcomes`.
+
+    Returns:
+        The file, with that of the environment laid over it.
+
+    >>> document = read_document(load_config(Path()), "source:weather")
+    >>> document.file, document.places[("key",)].key_line > 1
+    ('conf/base/sources/weather.yml', True)
+    """
+    relative = PurePosixPath(config.files[key]).relative_to("conf", BASE).as_posix()
+    document = read_folder(config.root, BASE, os.environ)[0][relative]
+    over = None if config.env is None else read_folder(config.root, config.env, os.environ)[0].get(relative)
+    return document if over is None or over.data is None else document.overridden_by(over)
+
+
+def _in_order(issues: list[ConfigIssue], values: Mapping[str, str]) -> list[ConfigIssue]:
+    """Put every mistake once, by file and line, without the values of variables."""
+    found = {
+        ConfigIssue(
+            each.file,
+            each.line,
+            each.where,
+            *(hide_values(text, values) for text in (each.got, each.allowed, each.remedy)),
+        )
+        for each in issues
+    }
+    return sorted(found, key=lambda each: (each.file, each.line or 0, each.where, each.got))
 
 
 def _check_env(root: Path, env: str | None) -> None:
@@ -102,102 +165,70 @@ def _check_env(root: Path, env: str | None) -> None:
         raise UsageError("--env", repr(env), listed(names), remedy)
 
 
-def _read_folder(root: Path, layer: str, reading: _Reading) -> dict[str, LocatedYaml]:
-    """Read `conf/<layer>`: path below it -> file; what does not belong there is a mistake, never passed over."""
-    folder = root / "conf" / layer
-    if not folder.is_dir():
-        problem = ConfigIssue(f"conf/{layer}", None, "the folder", "nothing", "a folder", "run `lakeloop init`")
-        reading.issues.append(problem)
-        return {}
-    found: dict[str, LocatedYaml] = {}
-    for path in sorted(folder.rglob("*")):
-        relative = path.relative_to(folder).as_posix()
-        if path.suffix.lower() not in (".yml", ".yaml") or path.name.startswith(".") or path.is_dir():
-            continue
-        file = f"conf/{layer}/{relative}"
-        misplaced = _misplaced(relative)
-        if misplaced is not None:
-            allowed = f"{_PROJECT_FILE}, {', '.join(f'{name}/<name>.yml' for name in _KIND_OF_FOLDER)}"
-            reading.issues.append(ConfigIssue(file, None, "the file", relative, allowed, misplaced))
-            continue
-        document = _read_file(path, file)
-        found[relative] = document
-        reading.issues += document.issues
-    if layer == BASE and _PROJECT_FILE not in found:
-        problem = ConfigIssue(f"conf/{BASE}/{_PROJECT_FILE}", None, "the file", "nothing", "a file", "add it")
-        reading.issues.append(problem)
-    return found
-
-
-def _misplaced(relative: str) -> str | None:
-    """Say how to mend the place or name of a file; None where it is right."""
-    path = PurePosixPath(relative)
-    if path.suffix != ".yml":
-        return f"rename it to {path.with_suffix('.yml').name}"
-    if relative == _PROJECT_FILE or (len(path.parts) == 2 and path.parts[0] in _KIND_OF_FOLDER):
-        return None
-    if len(path.parts) == 1:
-        return rename_remedy(relative, [_PROJECT_FILE], "move it into the folder of its kind")
-    return rename_remedy(path.parts[0], _KIND_OF_FOLDER, "move it into the folder of its kind")
-
-
-def _read_file(path: Path, file: str) -> LocatedYaml:
-    try:
-        content = path.read_bytes()
-        return parse_yaml(content.decode("utf-8-sig"), file)
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        problem = ConfigIssue(file, line, "the file", "bytes that are not UTF-8", "UTF-8 text", "save it as UTF-8")
-    except OSError as error:
-        got = error.strerror or "an error"
-        problem = ConfigIssue(file, None, "the file", got, "a readable file", "check its permissions")
-    return LocatedYaml(file, None, {}, (problem,))
-
-
 def _read_object(relative: str, document: LocatedYaml, override: LocatedYaml | None, reading: _Reading) -> None:
     """Validate one file with its override; note it under its kind and name."""
     path = PurePosixPath(relative)
-    kind = "project" if len(path.parts) == 1 else _KIND_OF_FOLDER[path.parts[0]]
+    kind = "project" if len(path.parts) == 1 else KIND_OF_FOLDER[path.parts[0]]
     if document.issues and document.data is None:
         reading.broken.add(f"{kind}:{path.stem}")
         return
     mistakes: list[ConfigIssue] = []
-    if document.data is None:
-        keys = f"a file that begins with `{kind}: <name>`"
-        mistakes.append(document.issue((), "a file without content", keys, "fill it, or remove the file"))
     merged = document
-    if override is not None and not override.issues:
-        mistakes += _override_issues(kind, document, override)
+    if override is not None and (override.data is not None or not override.issues):
+        mistakes += override_issues(kind, document, override)
         if not mistakes and override.data is not None:
             merged = document.overridden_by(override)
     name = document.data.get(kind) if isinstance(document.data, dict) else None
     key = f"{kind}:{name if isinstance(name, str) else path.stem}"
     earlier = reading.documents.get(key)
-    if earlier is not None:
-        got, remedy = f"{name!r} a second time", f"rename one: {earlier.file} has this name too"
-        mistakes.append(document.issue((kind,), got, f"each {kind} name once", remedy))
-    elif document.data is not None:
-        reading.documents[key] = merged
-    if not mistakes:
-        try:
-            reading.objects[key] = _SECTIONS[kind].model_validate(merged.data)
-        except ValidationError as error:
-            reported = {(issue.file, issue.where) for issue in merged.issues}
-            found = section_issues(merged, error, _SECTIONS[kind])
-            mistakes += [issue for issue in found if (issue.file, issue.where) not in reported]
-    if mistakes or (earlier is None and key not in reading.objects):
+    if document.data is None:
+        keys = f"a file that begins with `{kind}: <name>`"
+        mistakes.append(document.issue((), "a file without content", keys, "fill it, or remove the file"))
         reading.broken.add(key)
+    else:
+        found, checked, touched = _validate(kind, merged)
+        mistakes += found
+        if earlier is not None:
+            got = f"{document.shown_at((kind,))} a second time"
+            remedy = f"rename one: {earlier.file} has this name too"
+            mistakes.append(document.issue((kind,), got, f"each {kind} name once", remedy))
+        else:
+            reading.documents[key] = merged
+            if checked is None:
+                reading.broken.add(key)
+            else:
+                reading.objects[key] = checked
+        if "estimator" in touched:
+            reading.unfit.add(key.partition(":")[2])
     reading.issues += mistakes
 
 
-def _override_issues(kind: str, document: LocatedYaml, override: LocatedYaml) -> Iterator[ConfigIssue]:
-    if override.data is None:
-        return
-    if not isinstance(override.data, Mapping):
-        allowed = "a section with the keys to change"
-        yield override.issue((), shown(override.data), allowed, "write `key: value` pairs")
-        return
-    base: Mapping[str, Any] = document.data if isinstance(document.data, Mapping) else {}
-    if kind in override.data and override.data[kind] != base.get(kind):
-        got, allowed = shown(override.data[kind]), f"{base.get(kind)!r}, as in {document.file}"
-        yield override.issue((kind,), got, allowed, f"remove the key {kind}: an environment cannot rename")
+def _validate(kind: str, document: LocatedYaml) -> tuple[list[ConfigIssue], Section | None, frozenset[str]]:
+    """Read a file as its section; what is wrong is told and left out, so that the rest is judged in the same go.
+
+    Returns:
+        The mistakes; the section, None where too much is wrong; the top-level keys of which something was left out.
+    """
+    section = _SECTIONS[kind]
+    mistakes: list[ConfigIssue] = [*trap_issues(kind, document)]
+    reported = {issue.where for issue in (*document.issues, *mistakes)}
+    data, touched = document.data, frozenset[str]()
+    for _ in range(_MAX_ROUNDS):
+        try:
+            return mistakes, section.model_validate(data), touched
+        except ValidationError as error:
+            told = [each for each in section_issues(document, error, section) if not _follows(each.where, reported)]
+            mistakes += told
+            reported |= {issue.where for issue in told}
+            mended = mend(kind, data, error, section)
+            if mended is None:
+                break
+            data, touched = mended[0], touched | mended[1]
+    return mistakes, None, touched
+
+
+def _follows(where: str, reported: set[str]) -> bool:
+    """Whether something at this place, or in the section that stands here, is told already."""
+    if where == dotted(()):
+        return bool(reported)
+    return any(each == where or each.startswith((f"{where}.", f"{where}[")) for each in reported)

@@ -12,12 +12,18 @@ from zoneinfo import available_timezones
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from lakeloop.config.durations import UNITS
 from lakeloop.config.located_yaml import KeyPath, LocatedYaml, shown
 from lakeloop.config.section import Section
 from lakeloop.errors import ConfigIssue
 
 _NAME_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
 _MAX_LISTED = 24
+_MEMBER = re.compile(r"<\w+\.\w+: ('[^']*')>")
+_DURATION = re.compile(r"\s*(\d+)\s*([a-zA-Z]+)\s*")
+_SUBJECT = re.compile(r"[a-z_][\w.]*(?:\[\d+\][\w.]*)*")
+_PREFIX = re.compile(r"^[a-z_][\w.]*(?:\[\d+\][\w.]*)*: ")
+_PART = re.compile(r"([a-z_]\w*)|\[(\d+)\]")
 _QUOTED = re.compile(r"'([^']*)'")
 _ALLOWED = {
     "bool_type": "true or false",
@@ -40,15 +46,30 @@ _REMEDY = {
 def closest(word: str, options: Iterable[str]) -> str | None:
     """Find what somebody probably meant.
 
+    Args:
+        word: What was written.
+        options: What would have been accepted.
+
+    Returns:
+        The closest option, one that differs in upper and lower case first; None where none is close.
+
     >>> closest("agregate", ["aggregate", "attributes"])
     'aggregate'
     """
-    found = get_close_matches(word, list(options), n=1)
+    names = list(options)
+    same = [name for name in names if name.casefold() == word.casefold() and name != word]
+    found = same or get_close_matches(word, names, n=1)
     return found[0] if found else None
 
 
 def listed(options: Iterable[str]) -> str:
     """Write options for a message, bounded.
+
+    Args:
+        options: What would have been accepted.
+
+    Returns:
+        The first ones and the number of the rest; words for none where there is none.
 
     >>> listed(["a", "b"])
     'a, b'
@@ -61,15 +82,25 @@ def listed(options: Iterable[str]) -> str:
 def rename_remedy(word: str, options: Iterable[str], otherwise: str) -> str:
     """Suggest the closest option, or something else where none is close.
 
+    Args:
+        word: What was written.
+        options: What would have been accepted.
+        otherwise: Remedy where nothing is close.
+
+    Returns:
+        The remedy.
+
     >>> rename_remedy("weahter", ["weather"], "declare it")
     "did you mean 'weather'?"
+    >>> rename_remedy("tides", ["weather"], "declare it")
+    'declare it'
     """
     close = closest(word, options)
     return f"did you mean {close!r}?" if close else otherwise
 
 
 def section_issues(document: LocatedYaml, error: ValidationError, section: type[Section]) -> list[ConfigIssue]:
-    """Translate the errors of one file.
+    r"""Translate the errors of one file.
 
     Args:
         document: The file.
@@ -78,10 +109,25 @@ def section_issues(document: LocatedYaml, error: ValidationError, section: type[
 
     Returns:
         One mistake per place; where several kinds of value would do, they are joined by "or".
+
+    >>> from lakeloop.config.located_yaml import parse_yaml
+    >>> from lakeloop.config.project import Project
+    >>> document = parse_yaml("project: shops\nretention: 400 dys", "project.yml")
+    >>> try:
+    ...     Project.model_validate(document.data)
+    ... except ValidationError as error:
+    ...     print(section_issues(document, error, Project)[0])
+    project.yml:2: retention
+        got:     '400 dys'
+        allowed: a whole number and a unit: seconds, minutes, hours, days or weeks,
+                 as in '3 hours'
+        remedy:  did you mean '400 days'?
     """
     found: dict[tuple[KeyPath, bool], ConfigIssue] = {}
     for detail in error.errors(include_url=False):
-        path, at_key = _path_of(document.data, detail)
+        path, at_key = path_of(document.data, detail)
+        if detail["type"] == "too_short" and len(document.value_at(path)) >= detail["ctx"]["min_length"]:
+            continue  # there are enough: what is wrong with each is told at its own place
         issue = _translate(document, detail, path, at_key, section)
         earlier = found.get((path, at_key))
         if earlier is not None:
@@ -94,8 +140,24 @@ def section_issues(document: LocatedYaml, error: ValidationError, section: type[
     return list(found.values())
 
 
-def _path_of(data: Any, detail: ErrorDetails) -> tuple[KeyPath, bool]:
-    """Follow a location through the data; what is not there is a union's tag, a missing key, or the mark of a key."""
+def path_of(data: Any, detail: ErrorDetails) -> tuple[KeyPath, bool]:
+    """Follow a location through the data; what is not there is a union's tag, a missing key, or the mark of a key.
+
+    Args:
+        data: What was read.
+        detail: An error in it. A message may begin with a path from there on: `over[1]: ...`.
+
+    Returns:
+        The path of what is wrong, and whether the key itself is the matter.
+
+    >>> from lakeloop.config.feature_table import Aggregate
+    >>> data = {"of": "is_late", "as": ["mean"], "over": ["1 day", "2 dys"]}
+    >>> try:
+    ...     Aggregate.model_validate(data)
+    ... except ValidationError as error:
+    ...     path_of(data, error.errors()[0])
+    (('over', 1), False)
+    """
     path: KeyPath = ()
     at_key = False
     for index, part in enumerate(detail["loc"]):
@@ -111,9 +173,12 @@ def _path_of(data: Any, detail: ErrorDetails) -> tuple[KeyPath, bool]:
     if detail["type"] in ("union_tag_invalid", "union_tag_not_found"):
         path = (*path, "rule")
     elif detail["type"] == "value_error" and isinstance(data, dict):
-        subject = re.split(r"\W", detail["msg"].removeprefix("Value error, "), maxsplit=1)[0]
-        if subject in data:
-            path = (*path, subject)
+        subject = _SUBJECT.match(detail["msg"].removeprefix("Value error, "))
+        for name, index in _PART.findall(subject[0]) if subject is not None else ():
+            part = int(index) if index else name
+            if part not in (data if isinstance(data, dict) else range(len(data)) if isinstance(data, list) else ()):
+                break
+            path, data = (*path, part), data[part]
     return path, at_key
 
 
@@ -122,13 +187,13 @@ def _translate(
 ) -> ConfigIssue:
     kind, context = detail["type"], detail.get("ctx", {})
     value = path[-1] if at_key else document.value_at(path)
-    got = shown(value, path)
+    got = shown(value) if at_key else document.shown_at(path)
     message = detail["msg"].removeprefix("Value error, ")
     allowed = _ALLOWED.get(kind, message.removeprefix("Input should be ").removeprefix("a valid "))
     remedy = _REMEDY.get(kind, "change the value")
     match kind:
         case "extra_forbidden":
-            keys = _keys_allowed(section, document.data, path[:-1])
+            keys = keys_allowed(section, document.data, path[:-1])
             split = value is None and not re.fullmatch(r"\w+", str(path[-1]))
             otherwise = "put the value before it in quotes: inside { } a comma ends it" if split else "remove the key"
             remedy = rename_remedy(str(path[-1]), keys, otherwise)
@@ -138,9 +203,9 @@ def _translate(
         case "union_tag_invalid":
             options = _QUOTED.findall(str(context["expected_tags"]))
             tag = str(context["tag"])
-            return document.issue(path, repr(tag), listed(options), rename_remedy(tag, options, "write one of these"))
+            return document.issue(path, got, listed(options), rename_remedy(tag, options, "write one of these"))
         case "enum" | "literal_error":
-            allowed = str(context["expected"])
+            allowed = _MEMBER.sub(r"\1", str(context["expected"]))
             remedy = rename_remedy(str(value), _QUOTED.findall(allowed), "write one of these")
         case "string_pattern_mismatch" if context.get("pattern") == _NAME_PATTERN:
             allowed = "lower case letters, digits and underscores, beginning with a letter, at most 63"
@@ -148,15 +213,22 @@ def _translate(
         case "string_pattern_mismatch":
             allowed, remedy = "an import path with dots, as in package.module.Class", "write the full import path"
         case "model_type":
-            allowed = f"a section with keys out of {listed(_keys_allowed(section, document.data, path))}"
+            allowed = f"a section with keys out of {listed(keys_allowed(section, document.data, path))}"
         case "too_short":
             allowed, remedy = f"at least {context['min_length']} of them", "add one"
         case "value_error":
-            problem, _, advice = message.partition("; write ")
+            problem, _, advice = _PREFIX.sub("", message).partition("; write ")
+            if advice and _PREFIX.match(message):
+                got = f"{got}: {problem}"
             allowed = advice or problem
             remedy = "write it in that form" if advice else "change what contradicts it"
+            slip = _DURATION.fullmatch(str(value)) if "is not a duration" in problem else None
+            unit = closest(slip[2], UNITS) if slip is not None else None
+            if slip is not None and unit is not None and (slip[2] not in UNITS or " " not in str(value).strip()):
+                remedy = f"did you mean '{slip[1]} {unit.removesuffix('s')}{'' if slip[1] == '1' else 's'}'?"
             if "time zone" in problem:
-                remedy = rename_remedy(str(value), available_timezones(), "write an IANA name")
+                near = get_close_matches(str(value), available_timezones(), n=1, cutoff=0.75)  # EDT is not WET
+                remedy = f"did you mean {near[0]!r}?" if near else "write the IANA name of a place, or UTC"
         case _ if kind.endswith("_parsing") or kind == "int_from_float":
             allowed = {"int": "a whole number", "float": "a number", "bool": "true or false"}.get(
                 kind.split("_")[0], allowed
@@ -164,8 +236,21 @@ def _translate(
     return document.issue(path, got, allowed, remedy, at_key=at_key)
 
 
-def _keys_allowed(section: type[Section], data: Any, path: KeyPath) -> tuple[str, ...]:
-    """List the keys of the section that stands at a path."""
+def keys_allowed(section: type[Section], data: Any, path: KeyPath) -> tuple[str, ...]:
+    """List the keys of the section that stands at a path.
+
+    Args:
+        section: The model of the whole file.
+        data: Content of the file.
+        path: Path of a section in it.
+
+    Returns:
+        Keys as they are written, in alphabetical order.
+
+    >>> from lakeloop.config.feature_table import FeatureTable
+    >>> keys_allowed(FeatureTable, {"aggregate": [{"of": "is_late"}]}, ("aggregate", 0))
+    ('as', 'of', 'over')
+    """
     annotation: Any = section
     for part in path:
         annotation = _inside(annotation, data, part)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from datetime import time, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from lakeloop.config.project import Timezone
-from lakeloop.config.section import Duration, Name, Section
+from lakeloop.config.section import Bounded, Duration, Name, Number, Section, Text, Whole
+from lakeloop.distances import DISTANCES
 from lakeloop.statuses import Role
 
 
@@ -33,7 +34,7 @@ class Predict(Section):
 
     from_: Name = Field(alias="from")
     id: tuple[Name, ...] = Field(min_length=1)
-    at: str
+    at: Text
     known: tuple[Name, ...] = ()
 
 
@@ -89,7 +90,7 @@ class Label(Section):
 
     from_: Name = Field(alias="from")
     as_: str = Field(alias="as", min_length=1)
-    void: dict[Name, str] = Field(default_factory=dict)
+    void: dict[Name, Text] = Field(default_factory=dict)
     closes: Closes
 
 
@@ -113,7 +114,7 @@ class Split(Section):
         for name in ("train", "validation", "holdout", "gap"):
             value = getattr(self, name)
             if isinstance(value, timedelta) and value % timedelta(days=1):
-                raise ValueError(f"{name} must be whole days")
+                raise ValueError(f"{name}: not whole days; write whole days, as in '7 days'")
         return self
 
 
@@ -142,6 +143,9 @@ class Preprocess(Section):
     columns: tuple[str, ...] = Field(min_length=1)
     steps: tuple[Step, ...] = Field(min_length=1)
 
+
+MAX_CANDIDATES = 4
+"""Most combinations of a search: each is a whole fit in every turn that trains."""
 
 Parameter = bool | int | float | str | None
 
@@ -173,11 +177,17 @@ class Metric(StrEnum):
     R2 = "r2"
 
 
-class Bounds(Section):
-    """Absolute thresholds of a metric, both included."""
+COMPARED = (Metric.LOG_LOSS, Metric.BRIER, Metric.MEAN_ABSOLUTE_ERROR)
+"""Metrics that are means of losses per row, which a gate can compare."""
 
-    min: float | None = None
-    max: float | None = None
+
+class Bounds(Bounded):
+    """Absolute thresholds of a metric, both included.
+
+    Attributes:
+        min: Least value that passes.
+        max: Greatest value that passes.
+    """
 
 
 class Gate(Section):
@@ -198,17 +208,17 @@ class Gate(Section):
 
     metric: Literal[Metric.LOG_LOSS, Metric.BRIER, Metric.MEAN_ABSOLUTE_ERROR]
     against: tuple[Literal["baseline", "champion"], ...] = ("baseline", "champion")
-    non_inferior_by: float = Field(gt=0)
+    non_inferior_by: Number = Field(gt=0)
     absolute: dict[Metric, Bounds] = Field(default_factory=dict)
-    too_good: dict[Metric, float] = Field(default_factory=dict)
+    too_good: dict[Metric, Number] = Field(default_factory=dict)
     block: Literal["day"] = "day"
-    min_blocks: int = Field(default=10, ge=2)
-    confidence: float = Field(default=0.95, gt=0.5, lt=1)
-    resamples: int = Field(default=1000, ge=100)
+    min_blocks: Whole = Field(default=10, ge=2)
+    confidence: Number = Field(default=0.95, gt=0.5, lt=1)
+    resamples: Whole = Field(default=1000, ge=100)
     slices: tuple[str, ...] = ()
 
 
-_PERSISTENCE = re.compile(r"^(\d+) of (\d+)$")
+_PERSISTENCE = re.compile(r"^(\d{1,6}) of (\d{1,6})$", re.ASCII)
 
 
 class Persistence(Section):
@@ -227,14 +237,24 @@ class Persistence(Section):
 def _parse_persistence(value: Any) -> Any:
     if isinstance(value, str):
         match = _PERSISTENCE.match(value)
-        if match is None:
+        if match is None or not int(match[1]):
             raise ValueError(f"{value!r} is not a persistence rule; write '2 of 3'")
+        if int(match[1]) > int(match[2]):
+            raise ValueError(f"{value} can never happen")
         return Persistence(hits=int(match[1]), windows=int(match[2]))
     return value
 
 
-def _default_min_effect() -> dict[Literal["psi", "total_variation"], float]:
-    return {"psi": 0.1, "total_variation": 0.05}
+if TYPE_CHECKING:
+    DistanceName = str
+else:
+    DistanceName = Literal[tuple(DISTANCES)]
+
+_DEFAULT_STATISTIC: dict[Literal["number", "category"], str] = {"number": "psi", "category": "total_variation"}
+
+
+def _with_default_statistic(value: Any) -> Any:
+    return {**_DEFAULT_STATISTIC, **value} if isinstance(value, dict) else value
 
 
 class Monitor(Section):
@@ -245,8 +265,8 @@ class Monitor(Section):
         persistence: How many of the last windows must agree.
         roles: Role -> model columns or patterns; the rest are `regime`.
         level: Chance of any false alarm per window, over the whole family of columns.
-        min_effect: Statistic below which a difference is never called drift: population stability index for numbers,
-            total variation for categories.
+        statistic: Kind of column -> the distance it is judged by.
+        min_effect: Distance -> value below which a difference is never called drift; each has its own default.
         min_rows: Rows below which a window is not judged.
         min_blocks: Days of reference below which it is INSUFFICIENT_REFERENCE.
         reference: Longest stretch of days the reference covers.
@@ -256,18 +276,28 @@ class Monitor(Section):
     window: Duration = timedelta(days=7)
     persistence: Annotated[Persistence, BeforeValidator(_parse_persistence)] = Persistence(hits=2, windows=3)
     roles: dict[Role, tuple[str, ...]] = Field(default_factory=dict)
-    level: float = Field(default=0.05, gt=0, lt=1)
-    min_effect: dict[Literal["psi", "total_variation"], float] = Field(default_factory=_default_min_effect)
-    min_rows: int = Field(default=200, ge=1)
-    min_blocks: int = Field(default=28, ge=2)
+    level: Number = Field(default=0.05, gt=0, lt=1)
+    statistic: Annotated[
+        dict[Literal["number", "category"], DistanceName], BeforeValidator(_with_default_statistic)
+    ] = Field(default_factory=lambda: dict(_DEFAULT_STATISTIC))
+    min_effect: dict[DistanceName, Annotated[Number, Field(ge=0)]] = Field(default_factory=dict)
+    min_rows: Whole = Field(default=200, ge=1)
+    min_blocks: Whole = Field(default=28, ge=2)
     reference: Duration = timedelta(days=90)
-    bins: int = Field(default=10, ge=2, le=100)
+    bins: Whole = Field(default=10, ge=2, le=100)
 
     @model_validator(mode="after")
     def _whole_days(self) -> Self:
         for name in ("window", "reference"):
             if getattr(self, name) % timedelta(days=1):
-                raise ValueError(f"{name} must be whole days")
+                raise ValueError(f"{name}: not whole days; write whole days, as in '7 days'")
+        if self.reference < self.window:
+            raise ValueError("reference: shorter than window; write at least one window")
+        if self.min_blocks > self.reference.days:
+            most = self.reference.days
+            raise ValueError(
+                f"min_blocks: {self.min_blocks} days are never reached; write at most {most}, as the reference has"
+            )
         return self
 
 
@@ -280,8 +310,8 @@ class When(Section):
         contract_drift: `any` notifies and blocks retraining when a contract feature drifts.
     """
 
-    bias: float | None = Field(default=None, gt=0)
-    skill: float | None = None
+    bias: Number | None = Field(default=None, gt=0)
+    skill: Number | None = None
     contract_drift: Literal["any", "ignore"] = "any"
 
 
@@ -298,7 +328,7 @@ class Decide(Section):
     schedule: Duration | None = None
     when: When = When()
     cooldown: Duration = timedelta(days=7)
-    min_closed_days: int = Field(default=7, ge=1)
+    min_closed_days: Whole = Field(default=7, ge=1)
 
 
 class Model(Section):
@@ -341,5 +371,19 @@ class Model(Section):
         regression = {Metric.MEAN_ABSOLUTE_ERROR, Metric.ROOT_MEAN_SQUARED_ERROR, Metric.R2}
         for metric in {self.gate.metric, *self.gate.absolute, *self.gate.too_good}:
             if (metric in regression) != (self.task is Task.REGRESSION):
-                raise ValueError(f"metric {metric} does not fit the task {self.task}")
+                fit = [m for m in Metric if (m in regression) == (self.task is Task.REGRESSION)]
+                where = f"gate.absolute.{metric}" if metric in self.gate.absolute else f"gate.too_good.{metric}"
+                if metric is self.gate.metric:
+                    where, fit = "gate.metric", [m for m in fit if m in COMPARED]
+                allowed = ", ".join(fit)
+                raise ValueError(f"{where}: metric {metric} does not fit the task {self.task}; write one of {allowed}")
+        return self
+
+    @model_validator(mode="after")
+    def _holdout_is_long_enough(self) -> Self:
+        if self.gate.min_blocks > self.split.holdout.days:
+            days = self.split.holdout.days
+            raise ValueError(
+                f"gate.min_blocks: so many days are never reached; write at most {days}, as the holdout has"
+            )
         return self

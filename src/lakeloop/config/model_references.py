@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lakeloop.config.columns import FeatureRef, expand_feature, matching_columns
 from lakeloop.config.expressions import at_items, column_issues, expression_issues
-from lakeloop.config.located_yaml import KeyPath, LocatedYaml, shown
+from lakeloop.config.located_yaml import KeyPath, LocatedYaml
 from lakeloop.config.mistakes import closest, listed, rename_remedy
 from lakeloop.config.model import Model
+from lakeloop.config.model_sense import (
+    argument_issues,
+    bound_issues,
+    label_type_issues,
+    preprocess_issues,
+    role_issues,
+    schedule_issues,
+    search_issues,
+)
 from lakeloop.config.named_source import find_source
 from lakeloop.config.source import TIME_COLUMNS, ColumnType, Source
 from lakeloop.config.tree import Config
@@ -18,6 +27,14 @@ from lakeloop.on_demand.calls import parse_call
 
 PREDICTION_TS = "prediction_ts"
 """Column of the spine that holds the instant of the prediction."""
+
+WRITTEN = frozenset(
+    {
+        *(PREDICTION_TS, "prediction_id", "model_name", "model_version", "purpose", "revision", "score", "as_of"),
+        *("training_set_id", "label", "label_status", "label_available_ts", "block_date", "block"),
+    }
+)
+"""Columns that lakeloop itself writes beside those of a model, or makes while it monitors them."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +81,15 @@ def model_issues(document: LocatedYaml, model: Model, config: Config, broken: fr
 
     Yields:
         The mistakes.
+
+    >>> from pathlib import Path
+    >>> from lakeloop.config.loading import load_config
+    >>> from lakeloop.config.located_yaml import parse_yaml
+    >>> text = Path("conf/base/models/late_arrival.yml").read_text().replace("route_delays.*", "route_delay.*")
+    >>> document = parse_yaml(text, "late_arrival.yml")
+    >>> model = Model.model_validate(document.data)
+    >>> [(each.where, each.remedy) for each in model_issues(document, model, load_config(Path()), frozenset())]
+    [('features[3]', "did you mean 'route_delays'?")]
     """
     spine, issues = find_source(document, ("predict", "from"), model.predict.from_, config, broken)
     yield from issues
@@ -73,6 +99,11 @@ def model_issues(document: LocatedYaml, model: Model, config: Config, broken: fr
         yield from _spine_issues(document, model, spine)
     if truth is not None:
         yield from _label_issues(document, model, truth, spine)
+        yield from label_type_issues(document, model, truth)
+    yield from search_issues(document, model)
+    yield from bound_issues(document, model)
+    yield from schedule_issues(document, model)
+    yield from role_issues(document, model)
 
     features: dict[FeatureRef, None] = {}
     unjudged: set[str] = set()
@@ -88,8 +119,10 @@ def model_issues(document: LocatedYaml, model: Model, config: Config, broken: fr
         elif spine is not None:
             yield from _entity_issues(document, ("features", index), config, table, spine)
     scope = _Scope(document, model, spine, tuple(features), frozenset(unjudged))
-    yield from _on_demand_issues(scope)
+    types = _column_types(scope, config)
+    yield from _on_demand_issues(scope, types)
     yield from _pattern_issues(scope)
+    yield from preprocess_issues(document, model, scope.model_columns, types)
 
 
 def _spine_issues(document: LocatedYaml, model: Model, spine: Source) -> Iterator[ConfigIssue]:
@@ -100,11 +133,16 @@ def _spine_issues(document: LocatedYaml, model: Model, spine: Source) -> Iterato
     known = [*columns, *TIME_COLUMNS]
     yield from expression_issues(document, ("predict", "at"), model.predict.at, known, of)
     yield from _key_issues(document, model, spine)
+    named = at_items(("predict", "id"), model.predict.id) | at_items(("predict", "known"), model.predict.known)
+    for path, (name,) in named.items():
+        if name in WRITTEN and name != PREDICTION_TS:
+            allowed = f"names other than those that lakeloop writes: {listed(sorted(WRITTEN))}"
+            yield document.issue(path, f"the column {name!r}", allowed, f"derive it in {of} under another name")
     if PREDICTION_TS in columns:
         allowed = f"a source without a column of this name: lakeloop itself writes {PREDICTION_TS}"
         yield document.issue(("predict", "from"), f"{of} with {PREDICTION_TS}", allowed, "rename its column")
     closing = model.label.closes.of
-    path: KeyPath = ("label", "closes", "of")
+    path = ("label", "closes", "of")
     yield from column_issues(document, {path: [closing]}, columns, of)
     kind = columns.get(closing)
     if kind is not None and kind is not ColumnType.TIMESTAMP:
@@ -189,12 +227,30 @@ def _entity_issues(
             yield document.issue(path, got, "one type in both", "declare it alike in both sources")
 
 
-def _on_demand_issues(scope: _Scope) -> Iterator[ConfigIssue]:
+def _column_types(scope: _Scope, config: Config) -> dict[str, ColumnType]:
+    """Find the types of the columns of the spine and of the model, where the configuration knows them."""
+    types = dict(scope.spine.all_columns) if scope.spine is not None else {}
+    types |= {PREDICTION_TS: ColumnType.TIMESTAMP} | dict.fromkeys(scope.model.on_demand, ColumnType.DOUBLE)
+    for feature in scope.features:
+        table = config.feature_tables[feature.table]
+        source = config.sources.get(table.from_)
+        attribute = table.attributes.get(feature.feature)
+        if attribute is None:
+            types[feature.column] = ColumnType.DOUBLE
+        elif source is not None and attribute.as_ in source.all_columns:
+            types[feature.column] = source.all_columns[attribute.as_]
+    return types
+
+
+def _on_demand_issues(scope: _Scope, types: Mapping[str, ColumnType]) -> Iterator[ConfigIssue]:
     predict = scope.model.predict
     features = [feature.column for feature in scope.features]
     readable = list(dict.fromkeys([*predict.known, *predict.id, PREDICTION_TS, *features]))
     for name, text in scope.model.on_demand.items():
         path: KeyPath = ("on_demand", name)
+        if name in WRITTEN and name not in readable:
+            allowed = f"names other than those that lakeloop writes: {listed(sorted(WRITTEN))}"
+            yield scope.document.issue(path, f"the column {name!r}", allowed, "rename it", at_key=True)
         if name in readable:
             allowed = "a name that no known, id or feature column has"
             yield scope.document.issue(path, f"the column {name!r} a second time", allowed, "rename it", at_key=True)
@@ -203,12 +259,19 @@ def _on_demand_issues(scope: _Scope) -> Iterator[ConfigIssue]:
         except ValueError as error:
             problem, _, allowed = str(error).partition("; allowed: ")
             allowed, _, hint = allowed.partition("; ")
-            got = f"{shown(text)}: {problem}"
+            got = f"{scope.document.shown_at(path)}: {problem}"
             allowed = allowed or "function(argument, ...) of an on-demand function"
             yield scope.document.issue(path, got, allowed, hint or "write a call of this form")
             continue
+        absent = [column for column in call.columns if column not in readable]
+        yield from argument_issues(scope.document, path, call, types, absent)
         for column in call.columns:
-            if column not in readable and not scope.is_unjudged(column):
+            if column in scope.model.on_demand and column not in readable:
+                got = f"the on-demand column {column!r}" + (", which stands on itself" if column == name else "")
+                allowed = f"known columns, id columns, {PREDICTION_TS} and features: {listed(readable)}"
+                remedy = "name what it is made of: on-demand columns do not read one another"
+                yield scope.document.issue(path, got, allowed, remedy)
+            elif column not in readable and not scope.is_unjudged(column):
                 allowed = f"known columns, id columns, {PREDICTION_TS} and features: {listed(readable)}"
                 remedy = scope.remedy(column, readable)
                 yield scope.document.issue(path, f"the column {column!r}", allowed, remedy)

@@ -23,6 +23,15 @@ def find_source(
 
     Returns:
         The source and no mistake; None and no mistake where its own file is broken; None and a mistake otherwise.
+
+    >>> from pathlib import Path
+    >>> from lakeloop.config.loading import load_config
+    >>> from lakeloop.config.located_yaml import parse_yaml
+    >>> config, document = load_config(Path()), parse_yaml("from: wether", "features/weather.yml")
+    >>> find_source(document, ("from",), "wether", config, frozenset())[1][0].remedy
+    "did you mean 'weather'?"
+    >>> find_source(document, ("from",), "wether", config, frozenset({"source:wether"}))
+    (None, ())
     """
     if name in config.sources or f"source:{name}" in broken:
         return config.sources.get(name), ()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+import math
+import re
+from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from lakeloop.config.section import Duration, Name, Section
+from lakeloop.config.section import Duration, Name, Section, Text, Whole
 
 
 def _known_timezone(name: str) -> str:
@@ -19,6 +21,24 @@ def _known_timezone(name: str) -> str:
 Timezone = Annotated[str, AfterValidator(_known_timezone)]
 
 
+_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
+_STORE = re.compile(r"^(?:databricks(?:-uc)?$|(?!file:)[a-z][a-z0-9+.-]*://)")
+
+
+def _tracking_address(uri: str) -> str:
+    unknown = [each for each in _PLACEHOLDER.findall(uri) if each != "{workspace}"]
+    if unknown:
+        raise ValueError(f"{unknown[0]} is no placeholder; write {{workspace}}, the only one")
+    if not _STORE.match(uri):
+        raise ValueError("it is no address of a tracking store; write sqlite:///{workspace}/mlflow.db or https://host")
+    return uri
+
+
+def _as_setting(value: Any) -> Any:
+    """Spark's settings are text; a fraction is one, too."""
+    return repr(value) if isinstance(value, float) and math.isfinite(value) else value
+
+
 class Notify(Section):
     """Where flags and decisions are announced; exactly one channel.
 
@@ -27,8 +47,8 @@ class Notify(Section):
         command: A command that gets the message as JSON on its standard input.
     """
 
-    file: str | None = None
-    command: tuple[str, ...] | None = None
+    file: Text | None = None
+    command: tuple[Text, ...] | None = Field(default=None, min_length=1)
 
     @model_validator(mode="after")
     def _one_channel(self) -> Self:
@@ -49,7 +69,7 @@ class Project(Section):
         tracking_uri: MLflow tracking address; `{workspace}` is replaced.
         retention: How long versions of tables stay readable; training sets can be rebuilt from inputs that long.
         memory_budget_mib: Most MiB that a training read may bring to the driver.
-        seed: Seed of everything random.
+        seed: Seed of everything random: 0 to 4,294,967,295, as NumPy takes it.
         notify: Where flags and decisions are announced.
         spark: Session settings, used where the session has none of its own.
     """
@@ -57,14 +77,14 @@ class Project(Section):
     project: Name
     description: str = ""
     timezone: Timezone = "UTC"
-    workspace: str = "workspace"
+    workspace: Text = "workspace"
     catalog: Name | None = None
-    tracking_uri: str = "sqlite:///{workspace}/mlflow.db"
+    tracking_uri: Annotated[Text, AfterValidator(_tracking_address)] = "sqlite:///{workspace}/mlflow.db"
     retention: Duration
-    memory_budget_mib: int = Field(default=1024, gt=0)
-    seed: int = Field(default=0, ge=0)
+    memory_budget_mib: Whole = Field(default=1024, gt=0)
+    seed: Whole = Field(default=0, ge=0, lt=2**32)
     notify: Notify = Notify(file="notifications.jsonl")
-    spark: dict[str, str | int | bool] = Field(default_factory=dict)
+    spark: dict[str, Annotated[str | int | bool, BeforeValidator(_as_setting)]] = Field(default_factory=dict)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
+from lakeloop.config.derivations import derivation_issues
 from lakeloop.config.expressions import at_items, column_issues, expression_issues
 from lakeloop.config.feature_table import FeatureTable
 from lakeloop.config.located_yaml import KeyPath, LocatedYaml
 from lakeloop.config.model_references import model_issues
+from lakeloop.config.model_sense import NUMBERS
 from lakeloop.config.named_source import find_source
-from lakeloop.config.source import TIME_COLUMNS, Allowed, ColumnType, Expression, NotNull, Range, Rule, Source, Unique
+from lakeloop.config.rules import Rule
+from lakeloop.config.source import (
+    TIME_COLUMNS,
+    ColumnType,
+    Source,
+)
 from lakeloop.config.tree import Config
 from lakeloop.errors import ConfigIssue
 
-_NUMBERS = frozenset({ColumnType.INTEGER, ColumnType.LONG, ColumnType.DOUBLE})
-_MEASURES = _NUMBERS | {ColumnType.BOOLEAN}
+_WRITTEN: Mapping[ColumnType, str] = {
+    ColumnType.INTEGER: r"0|-?[1-9]\d*",
+    ColumnType.LONG: r"0|-?[1-9]\d*",
+    ColumnType.BOOLEAN: "true|false",
+    ColumnType.DATE: r"\d{4}-\d\d-\d\d",
+}
+_MEASURES = NUMBERS | {ColumnType.BOOLEAN}
 
 
 def reference_issues(
@@ -29,8 +42,27 @@ def reference_issues(
 
     Yields:
         The mistakes.
+
+    >>> from pathlib import Path
+    >>> from lakeloop.config.loading import load_config
+    >>> from lakeloop.config.located_yaml import parse_yaml
+    >>> config = load_config(Path())
+    >>> documents = {key: parse_yaml(Path(file).read_text(), file) for key, file in config.files.items()}
+    >>> list(reference_issues(config, documents, frozenset()))
+    []
+    >>> del config.sources["planes"]
+    >>> [(each.where, each.got) for each in reference_issues(config, documents, frozenset())]
+    [('from', "the source 'planes'")]
     """
+    landings: dict[tuple[str, str], str] = {}
     for name, source in config.sources.items():
+        place = (str(config.landing_path(source)), source.landing.pattern)
+        other = landings.setdefault(place, name)
+        if other != name:
+            document = documents[f"source:{name}"]
+            got = f"{document.shown_at(('landing', 'path'))}, where source {other} lands too"
+            allowed = "a folder, or a pattern of names, of its own"
+            yield document.issue(("landing", "path"), got, allowed, "give each source files of its own")
         yield from _source_issues(documents[f"source:{name}"], source)
     for name, table in config.feature_tables.items():
         yield from _feature_table_issues(documents[f"feature_table:{name}"], table, config, broken)
@@ -51,31 +83,35 @@ def _source_issues(document: LocatedYaml, source: Source) -> Iterator[ConfigIssu
             got, allowed = f"the column {name!r} a second time", "a name that no landed column has"
             yield document.issue(("derive", name), got, allowed, "rename the derived column", at_key=True)
     yield from column_issues(document, at_items(("key",), source.key), columns, of)
-    above = list(source.columns)
-    for name, derived in source.derive.items():
-        yield from expression_issues(document, ("derive", name, "as"), derived.as_, above, f"{of} above it")
-        above.append(name)
-    yield from expression_issues(document, ("event_ts",), source.event_ts, columns, of)
-    known = [*columns, "event_ts"]
-    yield from expression_issues(document, ("available_ts",), source.available_ts, known, of)
+    yield from derivation_issues(document, source)
+    told: set[tuple[str, str]] = set()
     for index, rule in enumerate(source.rules):
+        identity = (rule.label, "" if rule.has_name else str(rule.severity))
+        if identity in told:
+            remedy = "rename it" if rule.has_name else "remove one of the two"
+            yield document.issue(("rules", index), f"the rule {identity[0]} a second time", "each rule once", remedy)
+        told.add(identity)
         yield from _rule_issues(document, ("rules", index), rule, source)
 
 
 def _rule_issues(document: LocatedYaml, path: KeyPath, rule: Rule, source: Source) -> Iterator[ConfigIssue]:
     of = f"source {source.source}"
     columns = [*source.all_columns, *TIME_COLUMNS]
-    match rule:
-        case NotNull() | Unique():
-            yield from column_issues(document, at_items((*path, "columns"), rule.columns), columns, of)
-        case Range() | Allowed():
-            yield from column_issues(document, {(*path, "column"): [rule.column]}, columns, of)
-            kind = source.all_columns.get(rule.column)
-            if isinstance(rule, Range) and (kind or ColumnType.DOUBLE) not in _NUMBERS:
-                got = f"{rule.column}, a column of type {kind}"
-                yield document.issue((*path, "column"), got, "a column of numbers", "use a rule: expression")
-        case Expression():
-            yield from expression_issues(document, (*path, "that"), rule.that, columns, of)
+    for place, names in rule.columns_named().items():
+        yield from column_issues(document, {(*path, *place): names}, columns, of)
+        for name in names:
+            kind = source.all_columns.get(name)
+            if rule.only_numbers and (kind or ColumnType.DOUBLE) not in NUMBERS:
+                got = f"{name}, a column of type {kind}"
+                yield document.issue((*path, *place), got, "a column of numbers", "use a rule: expression")
+    for place, (name, text) in rule.texts_compared().items():
+        kind = source.all_columns.get(name)
+        if kind is not None and kind in _WRITTEN and not re.fullmatch(_WRITTEN[kind], text):
+            got = f"{document.shown_at((*path, *place))}, which no {kind} is written as"
+            remedy = "write it as Spark does, or remove it"
+            yield document.issue((*path, *place), got, f"texts of {kind} values", remedy)
+    for place, text in rule.expressions().items():
+        yield from expression_issues(document, (*path, *place), text, columns, of)
 
 
 def _feature_table_issues(

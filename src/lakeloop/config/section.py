@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from lakeloop.config.durations import parse_duration
 
@@ -26,5 +26,44 @@ def _as_duration(value: Any) -> timedelta:
 Duration = Annotated[timedelta, BeforeValidator(_as_duration)]
 """A positive duration, written `3 hours`."""
 
+
+def _not_a_switch(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("true and false are no numbers; write a number")  # noqa: TRY004 - pydantic turns it into a mistake
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_not_a_switch)]
+"""A whole number; true and false are none."""
+
+Number = Annotated[float, BeforeValidator(_not_a_switch)]
+"""A finite number; true and false are none."""
+
+Text = Annotated[str, Field(min_length=1)]
+"""Text that is not empty."""
+
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 """A name that is safe as a table, column and model name: lower case letters, digits and underscores."""
+
+
+class Bounded(Section):
+    """A section with bounds of a number, both included.
+
+    Attributes:
+        min: Least value that passes.
+        max: Greatest value that passes.
+
+    >>> Bounded(min=0.5).model_dump()
+    {'min': 0.5, 'max': None}
+    """
+
+    min: Number | None = None
+    max: Number | None = None
+
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError("declare min, max or both")
+        if self.min is not None and self.max is not None and not self.min <= self.max:
+            raise ValueError(f"min {self.min} is above max {self.max}")
+        return self

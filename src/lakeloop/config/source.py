@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
-from lakeloop.config.section import Name, Section
-from lakeloop.statuses import Severity
+from lakeloop.config.rules import Rule
+from lakeloop.config.section import Name, Section, Text, Whole
 
 TIME_COLUMNS = ("event_ts", "available_ts")
 """Columns that every bronze row has beside those its source declares."""
@@ -71,9 +71,9 @@ class Landing(Section):
         null_values: Texts that stand for a missing value.
     """
 
-    path: str
+    path: Text
     format: Literal["csv"] = "csv"
-    pattern: str = "*.csv"
+    pattern: Text = "*.csv"
     null_values: tuple[str, ...] = ("", "NA")
 
 
@@ -99,76 +99,6 @@ class History(Section):
     trusted_until: Instant
 
 
-class NotNull(Section):
-    """The columns have a value."""
-
-    rule: Literal["not_null"]
-    columns: tuple[str, ...] = Field(min_length=1)
-    severity: Severity = Severity.QUARANTINE
-
-
-class Unique(Section):
-    """No two rows agree in all these columns. The source's key is unique without being declared so."""
-
-    rule: Literal["unique"]
-    columns: tuple[str, ...] = Field(min_length=1)
-    severity: Literal[Severity.QUARANTINE] = Severity.QUARANTINE
-
-
-class Range(Section):
-    """The column lies between two bounds, both included; a missing value passes (declare `not_null` for it)."""
-
-    rule: Literal["range"]
-    column: str
-    min: float | None = None
-    max: float | None = None
-    severity: Severity = Severity.QUARANTINE
-
-    @model_validator(mode="after")
-    def _bounds_in_order(self) -> Self:
-        if self.min is None and self.max is None:
-            raise ValueError("declare min, max or both")
-        if self.min is not None and self.max is not None and not self.min <= self.max:
-            raise ValueError(f"min {self.min} is above max {self.max}")
-        return self
-
-
-class Allowed(Section):
-    """The column has one of the listed values; a missing value passes."""
-
-    rule: Literal["allowed"]
-    column: str
-    values: tuple[str, ...] = Field(min_length=1)
-    severity: Severity = Severity.QUARANTINE
-
-
-class Expression(Section):
-    """A Spark SQL condition over the row holds; a condition that is null passes."""
-
-    rule: Literal["expression"]
-    name: Name
-    that: str = Field(min_length=1)
-    severity: Severity = Severity.QUARANTINE
-
-
-Rule = Annotated[NotNull | Unique | Range | Allowed | Expression, Field(discriminator="rule")]
-
-
-def rule_name(rule: Rule) -> str:
-    """Name a rule for reasons and reports.
-
-    >>> rule_name(Range(rule="range", column="distance", min=0))
-    'range_distance'
-    """
-    match rule:
-        case NotNull() | Unique():
-            return f"{rule.rule}_{'_'.join(rule.columns)}"
-        case Range() | Allowed():
-            return f"{rule.rule}_{rule.column}"
-        case Expression():
-            return rule.name
-
-
 class QualityGate(Section):
     """What a turn's bronze rows must be like as a whole.
 
@@ -176,7 +106,7 @@ class QualityGate(Section):
         min_rows: Least number of rows that became available in the turn; 0 for a feed that may be silent.
     """
 
-    min_rows: int = Field(default=1, ge=0)
+    min_rows: Whole = Field(default=1, ge=0)
 
 
 class Source(Section):
@@ -204,8 +134,8 @@ class Source(Section):
     columns: dict[Name, Column] = Field(min_length=1)
     derive: dict[Name, DerivedColumn] = Field(default_factory=dict)
     key: tuple[str, ...] = Field(min_length=1)
-    event_ts: str
-    available_ts: str
+    event_ts: Text
+    available_ts: Text
     history: History | None = None
     rules: tuple[Rule, ...] = ()
     gate: QualityGate = QualityGate()

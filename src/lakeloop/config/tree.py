@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from lakeloop.config.addresses import without_password
 from lakeloop.config.feature_table import FeatureTable
+from lakeloop.config.located_yaml import KeyPath
 from lakeloop.config.model import Model
 from lakeloop.config.project import Project
 from lakeloop.config.section import Section
 from lakeloop.config.source import Source
+
+_PLACES: dict[str, tuple[KeyPath, ...]] = {
+    "project": (("workspace",), ("tracking_uri",), ("notify",), ("spark",)),
+    "source": (("landing", "path"),),
+}
+"""Keys that say where something is and may hold a secret; a variable in them is no part of what is declared."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +36,17 @@ class Config:
         feature_tables: Name -> feature table, in order of names.
         models: Name -> model, in order of names.
         files: Kind and name, `source:outcomes`, -> file relative to the root.
+        written: Kind and name -> path of each value that is written with an environment variable -> as it is written.
+
+    >>> from dataclasses import replace
+    >>> from lakeloop.config.loading import load_config
+    >>> config = load_config(Path())
+    >>> config.landing_path(config.sources["weather"]).relative_to(config.root).as_posix()
+    'workspace/landing/weather'
+    >>> weather = config.sources["weather"].model_copy(update={"key": ("origin",)})
+    >>> changed = replace(config, sources={"weather": weather})
+    >>> changed.spec_hash("source", "weather") == config.spec_hash("source", "weather")
+    False
     """
 
     root: Path
@@ -35,6 +56,7 @@ class Config:
     feature_tables: dict[str, FeatureTable]
     models: dict[str, Model]
     files: dict[str, str]
+    written: dict[str, dict[KeyPath, str]] = field(default_factory=dict)
 
     @property
     def workspace(self) -> Path:
@@ -46,6 +68,21 @@ class Config:
         """MLflow tracking address with the workspace filled in."""
         return self.project.tracking_uri.replace("{workspace}", str(self.workspace))
 
+    @property
+    def shown_tracking_uri(self) -> str:
+        """MLflow tracking address as it may be shown: variables as they are written, no user and no password."""
+        written = self._written("project", self.project.project).get(("tracking_uri",), self.project.tracking_uri)
+        return without_password(written.replace("{workspace}", str(self.workspace)))
+
+    @property
+    def shown_notify(self) -> str:
+        """The declared channel of notifications as it may be shown: variables as they are written."""
+        notify, written = self.project.notify, self._written("project", self.project.project)
+        if notify.command is not None:
+            parts = [written.get(("notify", "command", i), part) for i, part in enumerate(notify.command)]
+            return " ".join(parts)
+        return written.get(("notify", "file"), str(self.workspace / (notify.file or "")))
+
     def landing_path(self, source: Source) -> Path:
         """Find where a source's files arrive.
 
@@ -55,10 +92,14 @@ class Config:
         Returns:
             The absolute folder.
         """
-        return self.workspace / source.landing.path
+        return Path(os.path.normpath(self.workspace / source.landing.path))  # `..` may come before there is a workspace
 
     def spec_hash(self, kind: str, name: str) -> str:
         """Fingerprint one object's declaration, with every default filled in.
+
+        Environment variables count by their values, because these change what is made. In keys that only say where
+        something is (`landing.path`, `tracking_uri`, ...) they count as they are written: the same declaration has
+        one hash everywhere, and no secret is hashed.
 
         Args:
             kind: `project`, `source`, `feature_table` or `model`.
@@ -77,5 +118,17 @@ class Config:
             "model": dict(self.models),
         }
         content = kinds[kind][name].model_dump(mode="json", by_alias=True)
+        for path, written in self._written(kind, name).items():
+            if any(path[: len(each)] == each for each in _PLACES.get(kind, ())):
+                _put(content, path, written)
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def _written(self, kind: str, name: str) -> dict[KeyPath, str]:
+        return self.written.get(f"{kind}:{name}", {})
+
+
+def _put(content: Any, path: KeyPath, text: str) -> None:
+    for part in path[:-1]:
+        content = content[part]
+    content[path[-1]] = text

@@ -1,0 +1,255 @@
+"""Checks what a model says for sense: values that exist and are well formed, but do nothing or can never work."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from lakeloop.config.columns import matching_columns
+from lakeloop.config.durations import short_name
+from lakeloop.config.located_yaml import KeyPath, LocatedYaml
+from lakeloop.config.mistakes import listed
+from lakeloop.config.model import MAX_CANDIDATES, Metric, Model, Step, Task
+from lakeloop.config.source import ColumnType, Source
+from lakeloop.errors import ConfigIssue
+from lakeloop.on_demand.calls import Call
+
+NUMBERS = frozenset({ColumnType.INTEGER, ColumnType.LONG, ColumnType.DOUBLE})
+
+_INSTANTS = frozenset({ColumnType.TIMESTAMP})
+_TAKES: Mapping[str, frozenset[ColumnType]] = {
+    "hour": _INSTANTS,
+    "weekday": _INSTANTS,
+    "minutes_between": _INSTANTS,
+    "ratio": NUMBERS | {ColumnType.BOOLEAN},
+    "difference": NUMBERS | {ColumnType.BOOLEAN} | _INSTANTS,
+    "cyclic": NUMBERS,
+}
+_RANGE: Mapping[Metric, tuple[float, float]] = {
+    Metric.LOG_LOSS: (0, math.inf),
+    Metric.MEAN_ABSOLUTE_ERROR: (0, math.inf),
+    Metric.ROOT_MEAN_SQUARED_ERROR: (0, math.inf),
+    Metric.R2: (-math.inf, 1),
+}  # the others lie between 0 and 1
+_OF_NUMBERS = frozenset(Step) - {Step.ONE_HOT, Step.PASS, Step.IMPUTE_MODE}
+
+
+def search_issues(document: LocatedYaml, model: Model) -> Iterator[ConfigIssue]:
+    """Check the search over parameters: each has values, none is fixed too, and there are few candidates.
+
+    Args:
+        document: The model's file.
+        model: The model.
+
+    Yields:
+        Parameters without values, parameters that are fixed as well, too many combinations.
+
+    >>> from pathlib import Path
+    >>> from lakeloop.config.located_yaml import parse_yaml
+    >>> text = Path("conf/base/models/late_arrival.yml").read_text()
+    >>> document = parse_yaml(text.replace("learning_rate: [0.1, 0.15]", "max_iter: []"), "late_arrival.yml")
+    >>> [issue.got for issue in search_issues(document, Model.model_validate(document.data))]
+    ['no values', "the parameter 'max_iter' in params and in search"]
+    """
+    search = model.estimator.search
+    for name, values in search.items():
+        path: KeyPath = ("estimator", "search", name)
+        if not values:
+            yield document.issue(path, "no values", "at least one value", "add values, or remove the parameter")
+        if name in model.estimator.params:
+            got = f"the parameter {name!r} in params and in search"
+            yield document.issue(path, got, "each parameter once", "remove one of them", at_key=True)
+    count = math.prod(len(values) for values in search.values())
+    if count > MAX_CANDIDATES:
+        got = f"{count} combinations"
+        yield document.issue(
+            ("estimator", "search"), got, f"at most {MAX_CANDIDATES}", "try fewer; each is a whole fit"
+        )
+
+
+def bound_issues(document: LocatedYaml, model: Model) -> Iterator[ConfigIssue]:
+    """Check that absolute bounds lie where the metric can be.
+
+    Args:
+        document: The model's file.
+        model: The model.
+
+    Yields:
+        Metrics whose bounds no model can meet.
+
+    >>> from pathlib import Path
+    >>> from lakeloop.config.located_yaml import parse_yaml
+    >>> text = Path("conf/base/models/late_arrival.yml").read_text()
+    >>> document = parse_yaml(text.replace("roc_auc: {min: 0.6}", "roc_auc: {min: 60}"), "late_arrival.yml")
+    >>> [(each.got, each.allowed) for each in bound_issues(document, Model.model_validate(document.data))]
+    [('bounds of roc_auc that no model can meet', 'bounds between 0 and 1')]
+    """
+    for metric, bounds in model.gate.absolute.items():
+        lowest, highest = _RANGE.get(metric, (0, 1))
+        if (bounds.min is not None and bounds.min > highest) or (bounds.max is not None and bounds.max < lowest):
+            path: KeyPath = ("gate", "absolute", str(metric))
+            got = f"bounds of {metric} that no model can meet"
+            yield document.issue(path, got, f"bounds between {lowest:g} and {highest:g}", "correct the bound")
+
+
+def schedule_issues(document: LocatedYaml, model: Model) -> Iterator[ConfigIssue]:
+    """Check that the schedule is not held up by the cooldown each time.
+
+    Args:
+        document: The model's file.
+        model: The model.
+
+    Yields:
+        A schedule that is shorter than the cooldown.
+
+    >>> from pathlib import Path
+    >>> from lakeloop.config.located_yaml import parse_yaml
+    >>> text = Path("conf/base/models/late_arrival.yml").read_text()
+    >>> document = parse_yaml(text.replace("schedule: 28 days", "schedule: 3 days"), "late_arrival.yml")
+    >>> [(each.got, each.allowed) for each in schedule_issues(document, Model.model_validate(document.data))]
+    [('3d, shorter than the cooldown of 7d', 'at least 7d')]
+    """
+    schedule, cooldown = model.decide.schedule, model.decide.cooldown
+    if schedule is not None and schedule < cooldown:
+        got = f"{short_name(schedule)}, shorter than the cooldown of {short_name(cooldown)}"
+        remedy = "lengthen the schedule, or declare a shorter cooldown"
+        yield document.issue(("decide", "schedule"), got, f"at least {short_name(cooldown)}", remedy)
+
+
+def label_type_issues(document: LocatedYaml, model: Model, truth: Source) -> Iterator[ConfigIssue]:
+    """Check the type of a label that is a column; that of an expression is Spark's to know.
+
+    Args:
+        document: The model's file.
+        model: The model.
+        truth: Source of its label.
+
+    Yields:
+        A label of a type that the task cannot learn.
+
+    >>> from pathlib import Path
+    >>> from lakeloop.config.loading import load_config
+    >>> from lakeloop.config.located_yaml import parse_yaml
+    >>> text = Path("conf/base/models/late_arrival.yml").read_text()
+    >>> document = parse_yaml(text.replace("as: arrival_delay_minutes >= 15", "as: carrier"), "late_arrival.yml")
+    >>> truth = load_config(Path()).sources["outcomes"]
+    >>> [issue.allowed for issue in label_type_issues(document, Model.model_validate(document.data), truth)]
+    ['a boolean, or a number that is 0 or 1, for the task classification']
+    """
+    kind = truth.all_columns.get(model.label.as_)
+    allowed = NUMBERS if model.task is Task.REGRESSION else NUMBERS | {ColumnType.BOOLEAN}
+    if kind is not None and kind not in allowed:
+        got = f"{model.label.as_}, a column of type {kind}"
+        said = "a number" if model.task is Task.REGRESSION else "a boolean, or a number that is 0 or 1"
+        remedy = "write an expression of that kind, or correct the task"
+        yield document.issue(("label", "as"), got, f"{said}, for the task {model.task}", remedy)
+
+
+def role_issues(document: LocatedYaml, model: Model) -> Iterator[ConfigIssue]:
+    """Check that no column has two roles.
+
+    Args:
+        document: The model's file.
+        model: The model.
+
+    Yields:
+        Columns and patterns that two roles name.
+
+    >>> from pathlib import Path
+    >>> from lakeloop.config.located_yaml import parse_yaml
+    >>> text = Path("conf/base/models/late_arrival.yml").read_text()
+    >>> document = parse_yaml(text.replace('seasonal: ["weather.*"]', "seasonal: [weekday]"), "late_arrival.yml")
+    >>> [issue.got for issue in role_issues(document, Model.model_validate(document.data))]
+    ["'weekday', which is contract already"]
+    """
+    first: dict[str, str] = {}
+    for role, patterns in model.monitor.roles.items():
+        for index, pattern in enumerate(patterns):
+            if first.setdefault(pattern, str(role)) != str(role):
+                path: KeyPath = ("monitor", "roles", str(role), index)
+                got = f"{pattern!r}, which is {first[pattern]} already"
+                yield document.issue(path, got, "one role for a column", "remove it from one of the two")
+
+
+def preprocess_issues(
+    document: LocatedYaml, model: Model, columns: Sequence[str], types: Mapping[str, ColumnType]
+) -> Iterator[ConfigIssue]:
+    """Check that each group gets columns, and steps that its columns can go through.
+
+    Args:
+        document: The model's file.
+        model: The model.
+        columns: Model columns.
+        types: Types of those columns whose type is known.
+
+    Yields:
+        Groups whose columns earlier groups took; text that meets a step for numbers, or reaches the estimator.
+
+    >>> from pathlib import Path
+    >>> from lakeloop.config.located_yaml import parse_yaml
+    >>> text = Path("conf/base/models/late_arrival.yml").read_text()
+    >>> document = parse_yaml(text.replace("dest], steps: [one_hot]", "dest], steps: [log]"), "late_arrival.yml")
+    >>> model = Model.model_validate({**document.data, "preprocess": document.data["preprocess"][:1]})
+    >>> text_columns = dict.fromkeys(("carrier", "origin", "dest"), ColumnType.STRING)
+    >>> [(each.where, each.got) for each in preprocess_issues(document, model, [*text_columns], text_columns)]
+    [('preprocess[0].steps[0]', 'log for carrier, origin, dest, which are text')]
+    """
+    if not all(matching_columns([pattern], columns) for group in model.preprocess for pattern in group.columns):
+        return  # told already; what the pattern was to take would be reported on top
+    left = list(columns)
+    for index, group in enumerate(model.preprocess):
+        named = matching_columns(group.columns, columns)
+        taken = [column for column in named if column in left]
+        left = [column for column in left if column not in taken]
+        if named and not taken and "*" not in group.columns:
+            got = f"{listed(named)}, which earlier groups took"
+            remedy = "move this group up, or remove it"
+            yield document.issue(("preprocess", index, "columns"), got, "columns that no group above names", remedy)
+        texts = [column for column in taken if types.get(column) is ColumnType.STRING]
+        if not texts:
+            continue
+        path: KeyPath = ("preprocess", index, "steps")
+        before = group.steps[: group.steps.index(Step.ONE_HOT)] if Step.ONE_HOT in group.steps else group.steps
+        wrong = [position for position, step in enumerate(before) if step in _OF_NUMBERS]
+        if wrong:
+            got = f"{before[wrong[0]]} for {listed(texts)}, which are text"
+            allowed = f"{Step.IMPUTE_MODE}, {Step.ONE_HOT} and what follows it"
+            yield document.issue((*path, wrong[0]), got, allowed, "give columns of text a group of their own")
+        elif Step.ONE_HOT not in group.steps and model.estimator.class_.startswith("sklearn."):
+            got = f"{listed(texts)}, which are text, without {Step.ONE_HOT}"
+            yield document.issue(path, got, "numbers: scikit-learn takes no text", f"add a group with {Step.ONE_HOT}")
+
+
+def argument_issues(
+    document: LocatedYaml, path: KeyPath, call: Call, types: Mapping[str, ColumnType], skip: Collection[str]
+) -> Iterator[ConfigIssue]:
+    """Check that an on-demand function can read its columns, where their types are known.
+
+    Args:
+        document: The model's file.
+        path: Where the call stands.
+        call: The call.
+        types: Types of the columns whose type is known.
+        skip: Columns that are told already.
+
+    Yields:
+        A mistake per column that the function cannot read.
+
+    >>> from lakeloop.config.located_yaml import parse_yaml
+    >>> from lakeloop.on_demand.calls import parse_call
+    >>> document = parse_yaml("on_demand: {hour_of_day: hour(carrier)}", "models/late.yml")
+    >>> call, types = parse_call("hour(carrier)"), {"carrier": ColumnType.STRING}
+    >>> for issue in argument_issues(document, ("on_demand", "hour_of_day"), call, types, ()):
+    ...     print(issue)
+    models/late.yml:1: on_demand.hour_of_day
+        got:     hour of carrier, a column of type string
+        allowed: columns of type timestamp
+        remedy:  name another column, or derive one in the source
+    """
+    takes = _TAKES.get(call.function)
+    for column in call.columns:
+        kind = types.get(column)
+        if takes is not None and kind is not None and kind not in takes and column not in skip:
+            got = f"{call.function} of {column}, a column of type {kind}"
+            allowed = f"columns of type {', '.join(sorted(takes))}"
+            yield document.issue(path, got, allowed, "name another column, or derive one in the source")

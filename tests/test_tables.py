@@ -47,6 +47,14 @@ def table(lake: Lake) -> TableAddress:
     return address
 
 
+def test_a_creation_that_was_stopped_before_its_first_version_is_done_again(lake: Lake) -> None:
+    address = lake.address("gold", "weather")
+    (lake.workspace / "gold" / "weather" / "_delta_log").mkdir(parents=True)
+    assert (lake.exists(address), lake.damage(address, None)) == (False, None)
+    lake.create(address, COLUMNS, "A carrier's wind.", {})
+    assert lake.exists(address)
+
+
 def reopened(lake: Lake) -> Lake:
     """The same workspace as another process sees it."""
     return Lake(lake.spark, lake.workspace, retention=timedelta(days=30))

@@ -6,13 +6,11 @@ again gives the version that is there. Aliases are a cache of the promotions led
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,9 @@ import numpy as np
 import pandas as pd
 from pyspark.sql import Column, SparkSession
 
-from lakeloop.errors import ConflictError, EnvironmentProblemError, Failure, NotReadyError
+from lakeloop.errors import ConflictError, Failure
+from lakeloop.model_versions import DatasetInput, ModelVersion, hash_model_files, lost_version
+from lakeloop.tracking_store import local_database, prepare_store, unreachable
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
@@ -44,44 +44,6 @@ _ARTIFACTS = "lakeloop"
 _REQUIREMENTS = ("mlflow", "scikit-learn", "skops", "numpy", "pandas", "lakeloop")
 
 
-@dataclass(frozen=True)
-class ModelVersion:
-    """A version in the registry.
-
-    Attributes:
-        model: Registered name.
-        version: Its number, as text.
-        run_id: Run that logged it.
-        run_key: Hash of what it is made from.
-        tags: Everything recorded with it.
-    """
-
-    model: str
-    version: str
-    run_id: str
-    run_key: str
-    tags: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class DatasetInput:
-    """The training set a run used.
-
-    Attributes:
-        name: Name shown in MLflow.
-        path: Table, by path or by name in a catalog.
-        delta_version: Its Delta version.
-        digest: Content hash.
-        in_catalog: Whether `path` is a name in a catalog.
-    """
-
-    name: str
-    path: str
-    delta_version: int
-    digest: str
-    in_catalog: bool = False
-
-
 class Training:
     """An open training run with its candidates.
 
@@ -90,6 +52,13 @@ class Training:
         model: Registered name.
         run_key: Hash of what the version is made from.
         run_id: The open MLflow run.
+
+    >>> client = mlflow.MlflowClient(context.config.tracking_uri)
+    >>> logged = client.get_run(client.get_model_version("late", "1").run_id)
+    >>> logged.info.run_name, logged.info.status
+    ('train 2024-01-25T00:00:00Z', 'FINISHED')
+    >>> logged.data.params["candidates"], logged.inputs.dataset_inputs[0].dataset.name
+    ('2', 'training_sets.late')
     """
 
     def __init__(self, registry: Registry, model: str, run_key: str, run_id: str) -> None:
@@ -154,7 +123,7 @@ class Training:
             pyfunc_predict_fn="predict_proba" if probabilities else "predict",
             pip_requirements=[f"{name}=={installed_version(name)}" for name in _REQUIREMENTS],
         )
-        return self._registry.register(self._model, self._run_key, self.run_id, info, tags)
+        return self._registry._register(self._model, self._run_key, self.run_id, info, tags)
 
 
 class Registry:
@@ -164,23 +133,42 @@ class Registry:
         tracking_uri: Tracking address; also of the registry.
         project: Name of the project, the first part of experiment names.
         artifact_root: Folder for artifacts, where the tracking store is a local database.
+
+    Raises:
+        EnvironmentProblemError: If there is no tracking store at the address.
+
+    >>> from lakeloop.schemas import PROMOTIONS
+    >>> recorded = context.lake.own_rows(PROMOTIONS, context.as_of)
+    >>> run_keys = {row["model_version"]: row["run_key"] for row in recorded}
+    >>> context.registry.alias("late", CHAMPION)
+    '2'
+    >>> found = context.registry.find_version("late", run_keys["2"])
+    >>> found.version, found == context.registry.get_version("late", "2", run_keys["2"])
+    ('2', True)
+    >>> context.registry.set_alias("late", CHAMPION, "2")  # it does so already
+    False
     """
 
     def __init__(self, tracking_uri: str, project: str, artifact_root: Path | None = None) -> None:
-        if tracking_uri.startswith("sqlite:///"):
-            Path(tracking_uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-        self._project, self._artifact_root = project, artifact_root
+        prepare_store(tracking_uri, artifact_root)
+        self._project = project
+        database = local_database(tracking_uri)
+        self._artifact_root = artifact_root if database is not None else None
+        self._tracking_uri = tracking_uri
         try:
-            mlflow.set_tracking_uri(tracking_uri)
-            mlflow.set_registry_uri(tracking_uri)
-            self._client = mlflow.MlflowClient(tracking_uri, tracking_uri)
-            self._client.search_experiments(max_results=1)
+            if database is not None:
+                _make_store(database)
+            with _answer_quickly():
+                self._put_in_force()
+                self._client = mlflow.MlflowClient(tracking_uri, tracking_uri)
+                self._client.search_experiments(max_results=1)
         except Exception as failure:
-            raise EnvironmentProblemError(
-                "MLflow",
-                [Failure(tracking_uri, str(failure).splitlines()[0] if str(failure) else type(failure).__name__)],
-                "correct tracking_uri in project.yml, or start the tracking server",
-            ) from failure
+            raise unreachable(tracking_uri, str(failure) or type(failure).__name__) from failure
+
+    def _put_in_force(self) -> None:
+        """Let MLflow's own functions speak to this store: its address is one per process, registries may be several."""
+        mlflow.set_tracking_uri(self._tracking_uri)
+        mlflow.set_registry_uri(self._tracking_uri)
 
     def _experiment(self, model: str) -> str:
         name = f"{self._project}/{model}"
@@ -191,25 +179,45 @@ class Registry:
         return str(self._client.create_experiment(name, artifact_location=location))
 
     def find_version(self, model: str, run_key: str) -> ModelVersion | None:
-        """Find the version made from exactly these things; None when there is none."""
+        """Find the version made from exactly these things.
+
+        Args:
+            model: Registered name.
+            run_key: Hash of what the version is made from.
+
+        Returns:
+            The version, the first of several; None when there is none.
+        """
         found = self._client.search_model_versions(f"name = '{model}' and tags.`{_RUN_KEY}` = '{run_key}'")
         versions = sorted((_version(each) for each in found), key=lambda each: int(each.version))
         return versions[0] if versions else None
 
-    def get_version(self, model: str, version: str) -> ModelVersion:
-        """Give a version.
+    def finish_run(self, version: ModelVersion) -> None:
+        """End the run of a version whose process was stopped between registering it and ending the run."""
+        if self._client.get_run(version.run_id).info.status != "FINISHED":
+            self._client.set_terminated(version.run_id, "FINISHED")
+
+    def get_version(self, model: str, version: str, run_key: str) -> ModelVersion:
+        """Give a version the promotions ledger names.
+
+        Args:
+            model: Registered name.
+            version: Its number.
+            run_key: Hash of what it is made from, as the ledger has it.
 
         Raises:
-            NotReadyError: If the registry does not have it.
+            ConflictError: If the registry does not have it, or has another one under its number.
+            EnvironmentProblemError: If the tracking store does not answer.
         """
         try:
-            return _version(self._client.get_model_version(model, version))
+            found = _version(self._client.get_model_version(model, version))
         except MlflowException as missing:
-            raise NotReadyError(
-                f"model {model}",
-                [Failure(f"version {version}", "is not in the registry")],
-                "restore it, or let `lakeloop train` make a new version",
-            ) from missing
+            if missing.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise unreachable(self._tracking_uri, str(missing)) from missing
+            raise lost_version(model, version, "ops.promotions names it, the registry does not have it") from missing
+        if found.run_key != run_key:
+            raise lost_version(model, version, "the registry has another one under this number")
+        return found
 
     @contextmanager
     def training(self, model: str, run_key: str, dataset: DatasetInput, tags: Mapping[str, str]) -> Iterator[Training]:
@@ -224,6 +232,7 @@ class Registry:
         Yields:
             The open training.
         """
+        self._put_in_force()
         experiment = self._experiment(model)
         for run in self._client.search_runs([experiment], f"tags.`{_RUN_KEY}` = '{run_key}'"):
             self._client.delete_run(run.info.run_id)
@@ -241,17 +250,22 @@ class Registry:
             mlflow.log_input(logged, context="training")
             yield Training(self, model, run_key, run.info.run_id)
 
-    def register(self, model: str, run_key: str, run_id: str, info: Any, tags: Mapping[str, str]) -> ModelVersion:
+    def _register(self, model: str, run_key: str, run_id: str, info: Any, tags: Mapping[str, str]) -> ModelVersion:
         """Register a logged model; name, run key and checksum come with the version in one write."""
         if not any(each.name == model for each in self._client.search_registered_models(f"name = '{model}'")):
             self._client.create_registered_model(model)
-        content = _hash_folder(Path(mlflow.artifacts.download_artifacts(info.model_uri)))
+        content = hash_model_files(Path(mlflow.artifacts.download_artifacts(info.model_uri)))
         everything = {_RUN_KEY: run_key, _CONTENT_HASH: content, **tags}
         made = self._client.create_model_version(model, info.model_uri, run_id, tags=everything, model_id=info.model_id)
         return _version(made)
 
     def set_alias(self, model: str, alias: str, version: str | None) -> bool:
         """Let an alias name a version, or nobody.
+
+        Args:
+            model: Registered name.
+            alias: `champion` or `challenger`.
+            version: Number of the version; None takes the alias away.
 
         Returns:
             Whether it was changed.
@@ -266,15 +280,32 @@ class Registry:
         return True
 
     def alias(self, model: str, alias: str) -> str | None:
-        """Tell which version an alias names."""
+        """Tell which version an alias names.
+
+        Args:
+            model: Registered name.
+            alias: `champion` or `challenger`.
+
+        Returns:
+            The number of the version, as text; None when it names nobody.
+        """
         try:
             return str(self._client.get_model_version_by_alias(model, alias).version)
         except MlflowException:
             return None
 
     def read_document(self, version: ModelVersion, name: str) -> Any:
-        """Read a JSON document logged with a version's run."""
-        return json.loads(mlflow.artifacts.load_text(f"runs:/{version.run_id}/{_ARTIFACTS}/{name}"))
+        """Read a JSON document logged with a version's run.
+
+        Raises:
+            ConflictError: If the run or the document is gone.
+        """
+        self._put_in_force()
+        try:
+            return json.loads(mlflow.artifacts.load_text(f"runs:/{version.run_id}/{_ARTIFACTS}/{name}"))
+        except (MlflowException, OSError, ValueError) as gone:
+            found = f"{name} of run {version.run_id} cannot be read"
+            raise lost_version(version.model, version.version, found) from gone
 
     def load_pipeline(self, version: ModelVersion) -> Any:
         """Load the pipeline of a version after checking its recorded checksum.
@@ -303,14 +334,47 @@ class Registry:
 
     def _verified(self, version: ModelVersion) -> Path:
         """Give the local folder of a version's files; skops trusts what the files say, so they are checked first."""
-        folder = Path(mlflow.artifacts.download_artifacts(f"models:/{version.model}/{version.version}"))
-        if _hash_folder(folder) != version.tags.get(_CONTENT_HASH):
+        self._put_in_force()
+        try:
+            folder = Path(mlflow.artifacts.download_artifacts(f"models:/{version.model}/{version.version}"))
+        except (MlflowException, OSError) as gone:
+            raise lost_version(version.model, version.version, "its files are gone") from gone
+        if hash_model_files(folder) != version.tags.get(_CONTENT_HASH):
             raise ConflictError(
                 f"model {version.model} version {version.version}",
                 [Failure("checksum", "its files are not those that were registered")],
                 "restore the files, or train a new version",
             )
         return folder
+
+
+@contextmanager
+def _answer_quickly() -> Iterator[None]:
+    """Ask once and briefly: MLflow would try a wrong address for minutes. What a person has set holds."""
+    asked = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "15"}
+    mine = {name: value for name, value in asked.items() if name not in os.environ}
+    os.environ.update(mine)
+    try:
+        yield
+    finally:
+        for name in mine:
+            del os.environ[name]
+
+
+def _make_store(path: Path) -> None:
+    """Make the database of a local tracking store where it is missing, and put it in its place when it is whole.
+
+    Its tables are made by many migrations: a process that is stopped among them would leave a store that never opens.
+    """
+    if path.exists():
+        return
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.unlink(missing_ok=True)
+    SqlAlchemyStore(f"sqlite:///{part}", path.with_name("mlartifacts").as_uri()).engine.dispose()
+    part.replace(path)
 
 
 def _finite(metrics: Mapping[str, float]) -> dict[str, float]:
@@ -320,13 +384,3 @@ def _finite(metrics: Mapping[str, float]) -> dict[str, float]:
 def _version(found: Any) -> ModelVersion:
     tags = dict(found.tags)
     return ModelVersion(found.name, str(found.version), str(found.run_id), tags.get(_RUN_KEY, ""), tags)
-
-
-def _hash_folder(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(each for each in folder.rglob("*") if each.is_file()):
-        if path.name == "registered_model_meta":  # written by MLflow on download
-            continue
-        digest.update(path.relative_to(folder).as_posix().encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()

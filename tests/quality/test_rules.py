@@ -7,20 +7,9 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from lakeloop.config.source import Source
-from lakeloop.quality.rules import (
-    ACCEPTED,
-    BROKEN,
-    CLASS,
-    DUPLICATE,
-    QUARANTINED,
-    REASONS,
-    WARNINGS,
-    classify_rows,
-    judge_rows,
-    row_rules,
-    unique_keys,
-)
+from lakeloop.quality.rules import BROKEN, REASONS, WARNINGS, judge_rows, row_rules
 from lakeloop.quality.typing import type_rows
+from lakeloop.quality.uniqueness import ACCEPTED, CLASS, DUPLICATE, QUARANTINED, classify_rows, unique_keys
 from tests.factories import Row, declare_source, frame, instant, make_reading, rows_of, stage
 
 INGEST = instant("2013-06-01 00:00")

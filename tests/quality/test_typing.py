@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from lakeloop.config.source import ColumnType
-from lakeloop.quality.typing import RAW, cast_text, type_rows
+from lakeloop.quality.typing import RAW, UNCOMPUTED, cast_text, type_rows
 from tests.factories import declare_source, frame, instant, make_reading, rows_of, stage
 
 STRING, INTEGER, LONG, DOUBLE = ColumnType.STRING, ColumnType.INTEGER, ColumnType.LONG, ColumnType.DOUBLE
@@ -35,12 +35,30 @@ CASTS: list[tuple[ColumnType, str | None, Any]] = [
     (DOUBLE, " 1e3", 1000.0),
     (DOUBLE, "1,5", None),
     (DOUBLE, "Infinity", float("inf")),
+    (DOUBLE, "-inf", float("-inf")),
+    (DOUBLE, "1e400", None),  # no number of this type; never infinity
+    (DOUBLE, "1.5d", None),
+    (DOUBLE, "0x1p3", None),
+    (DOUBLE, ".5", 0.5),
+    (DOUBLE, "-1.e3", -1000.0),
     (BOOLEAN, "true", True),
     (BOOLEAN, "FALSE", False),
+    (BOOLEAN, "T", True),
+    (BOOLEAN, "yes", True),
+    (BOOLEAN, "0", False),
+    (BOOLEAN, "on", None),
     (BOOLEAN, "maybe", None),
     (DATE, "2013-05-01", date(2013, 5, 1)),
     (DATE, "2013-02-29", None),
     (DATE, "01.05.2013", None),
+    (DATE, "2013", None),  # which day?
+    (DATE, "2013-5-1", None),
+    (DATE, "2013-05-01 00:00:00", date(2013, 5, 1)),  # a day as pandas writes it
+    (DATE, "2013-05-01 06:00:00", None),  # the hour would be lost
+    (DATE, "0001-01-01", date(1, 1, 1)),
+    (DATE, "9999-12-31", date(9999, 12, 31)),
+    (DATE, "0000-12-31", None),
+    (DATE, "10000-01-01", None),
     (TIMESTAMP, "2013-05-01T10:00:00Z", TEN),
     (TIMESTAMP, "2013-05-01 10:00:00Z", TEN),
     (TIMESTAMP, "2013-05-01T06:00:00-04:00", TEN),
@@ -54,6 +72,11 @@ CASTS: list[tuple[ColumnType, str | None, Any]] = [
     (TIMESTAMP, "10:00:00Z", None),
     (TIMESTAMP, "2013-05-01T25:00:00Z", None),
     (TIMESTAMP, "yesterday Z", None),
+    (TIMESTAMP, "0001-01-03T00:00:00Z", instant("0001-01-03 00:00")),
+    (TIMESTAMP, "9999-12-31T23:59:59.999999Z", instant("9999-12-31 23:59:59.999999")),
+    (TIMESTAMP, "9999-12-31T23:00:00-05:00", None),  # in UTC that is the year 10000
+    (TIMESTAMP, "0001-01-01T00:00:00+05:00", None),  # and that the year 0
+    (TIMESTAMP, "2013-02-30T00:00:00Z", None),
     (LOCAL, "2013-05-01 10:00:00", TEN),  # the instant at which a clock in UTC shows it
     (LOCAL, "2013-05-01T10:00", TEN),
     (LOCAL, "2013-05-01 10:00:00.5", instant("2013-05-01 10:00:00.5")),
@@ -101,7 +124,7 @@ def test_type_rows_types_derives_and_keeps_the_text(zoned: SparkSession) -> None
     columns = (
         f"{RAW} struct<origin: string, observed_ts: string, wind_mph: string>, origin string, observed_ts timestamp,"
         " wind_mph double, _malformed string, _source_file string, _content_hash string, _source_row bigint,"
-        " wind_ms double, is_calm boolean, event_ts timestamp, available_ts timestamp"
+        " wind_ms double, is_calm boolean, event_ts timestamp, available_ts timestamp, _uncomputed array<string>"
     )
     place = {"_source_file": "a.csv", "_content_hash": "hash"}
     expected = [
@@ -116,8 +139,9 @@ def test_type_rows_types_derives_and_keeps_the_text(zoned: SparkSession) -> None
             "is_calm": False,
             "event_ts": TEN,
             "available_ts": instant("2013-05-01 11:00"),
+            "_uncomputed": [],
         },
-        {RAW: (None, "ten", "strong"), **place, "_source_row": 2},
+        {RAW: (None, "ten", "strong"), **place, "_source_row": 2, "_uncomputed": []},
     ]
     assert_df_equality(found, frame(zoned, columns, expected), ignore_nullable=True, ignore_row_order=True)
 
@@ -157,3 +181,4 @@ def test_type_rows_gives_null_where_a_derived_value_can_not_be_cast(spark: Spark
     records = [make_reading(origin="122013-05-01"), make_reading(origin="EWR")]
     found = rows_of(type_rows(stage(spark, source, records), source, INGEST), "origin")
     assert [(row["number"], row["event_ts"]) for row in found] == [(12, TEN), (None, None)]
+    assert [row[UNCOMPUTED] for row in found] == [[], ["number", "event_ts"]]

@@ -13,9 +13,9 @@ from pyspark.sql import DataFrame, SparkSession
 
 from lakeloop import schemas
 from lakeloop.config.loading import load_config
-from lakeloop.errors import DataContractError
+from lakeloop.landing import FileStatus
 from lakeloop.runs.context import Context
-from lakeloop.runs.ingest import IngestResult, SourceIngest, ingest
+from lakeloop.runs.ingest import FileNote, IngestResult, SourceIngest, ingest
 from lakeloop.tables import Lake, TableAddress, WriteIdentity, WriteResult
 from tests.factories import SOURCE, Row, frame, instant, land, make_reading, rows_of
 
@@ -111,10 +111,10 @@ def table_of(story: Story, name: str, version: int | None = None) -> DataFrame:
 
 
 def test_ingest_reports_what_it_did(story: Story) -> None:
-    refused = ("b.csv: columns missing: wind_mph",)
-    assert story.first.sources == (SourceIngest("weather", 2, refused, 0, 8, 3, 4, 1),)
-    assert story.again.sources == (SourceIngest("weather", 0, (), 0, 0, 0, 0, 0),)
-    assert story.second.sources == (SourceIngest("weather", 1, (), 0, 3, 1, 1, 1),)
+    refused = FileNote("weather", "b.csv", FileStatus.REFUSED, "columns missing: wind_mph")
+    assert story.first == IngestResult((SourceIngest("weather", 2, 1, 0, 0, 8, 3, 4, 1),), (refused,))
+    assert story.again == IngestResult((SourceIngest("weather", 0, 0, 0, 0, 0, 0, 0, 0),))
+    assert story.second == IngestResult((SourceIngest("weather", 1, 0, 0, 0, 3, 1, 1, 1),))
 
 
 def test_ingest_a_second_time_changes_nothing(story: Story) -> None:
@@ -259,15 +259,3 @@ def test_ingest_killed_at_every_point_in_turn_leaves_what_clean_runs_leave(
         found = context.lake.read_uncut(context.lake.address(*name.split("."))).drop(*VOLATILE[name])
         clean = table_of(story, name).drop(*VOLATILE[name])
         assert_df_equality(found, clean, ignore_row_order=True)
-
-
-def test_ingest_writes_nothing_of_a_batch_with_a_row_that_breaks_a_rule_of_severity_fail(
-    spark: SparkSession, tmp_path: Path
-) -> None:
-    context = open_context(tmp_path, rules=[{"rule": "range", "column": "wind_mph", "min": 0, "severity": "fail"}])
-    land(landing_of(context), "a.csv", [make_reading(), make_reading(origin="JFK", wind_mph="-1")])
-    with pytest.raises(DataContractError, match="source weather: the data broke its contract") as raised:
-        ingest(context)
-    assert [failure.name for failure in raised.value.failures] == ["range_wind_mph"]
-    for name in ("bronze.weather", "quarantine.weather", "ops.ingested_batches"):
-        assert context.lake.read_uncut(context.lake.address(*name.split("."))).count() == 0

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from pyspark.sql.types import ArrayType, DataType, StructType
 
 from lakeloop import schemas
 from lakeloop.config import load_config
-from lakeloop.reporting.recorded import MAX_WINDOWS
+from lakeloop.reporting.recorded import MAX_STRIP_WINDOWS
 from lakeloop.runs.context import Context
 from lakeloop.runs.report import make_report, read_recorded, write_report
 from lakeloop.schemas import TableSchema
@@ -51,6 +51,12 @@ def context(elsewhere: SparkSession, tmp_path_factory: pytest.TempPathFactory) -
     write(context, schemas.FLAGS, flags)
     write(context, schemas.DECISIONS, [*rows.decisions, later], decision_id="d", policy="{}", inputs="{}")
     write(context, schemas.PROMOTIONS, rows.promotions, promotion_id="p", run_key="k")
+    rejected = [
+        {"_reasons": [{"rule": row["rule"], "column": row["column"], "message": "m"}], "as_of": row["as_of"]}
+        for row in rows.reasons
+    ]
+    columns = StructType([field for field in schemas.QUARANTINE_COLUMNS if field.name in ("_reasons", "as_of")])
+    write(context, TableSchema("quarantine", "weather", "rejected row", "as_of", columns), rejected)
     scored = [{"as_of": MAY, "purpose": "production"}] * 2 + [{"as_of": JUNE, "purpose": "backtest"}]
     columns = StructType([field for field in schemas.PREDICTION_COLUMNS if field.name in ("as_of", "purpose")])
     write(context, TableSchema("predictions", "late_arrival", "spine row", "as_of", columns), scored)
@@ -85,6 +91,11 @@ def arrow_type(kind: DataType) -> pa.DataType:
     return pa.timestamp("us", "UTC") if kind.simpleString() == "timestamp" else plain[kind.simpleString()]
 
 
+def in_order(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Sort rows by their content, whatever the order of their columns."""
+    return sorted(rows, key=lambda row: str(sorted(row.items())))
+
+
 def test_report_of_a_new_workspace_says_so(spark: SparkSession, tmp_path: Path) -> None:
     context = open_project(spark, tmp_path)
     report = make_report(context)
@@ -97,14 +108,14 @@ def test_report_of_a_new_workspace_says_so(spark: SparkSession, tmp_path: Path) 
 
 def test_what_is_read_is_what_the_tables_hold(context: Context) -> None:
     found, expected = read_recorded(context), three_turns()
-    assert sorted(found.performance, key=str) == sorted(
-        ({**row, "slice_value": None} for row in expected.performance), key=str
-    )
+    assert in_order(found.performance) == in_order({"slice_value": None, **row} for row in expected.performance)
+    assert in_order(found.drift_counts) == in_order(expected.drift_counts)
+    assert in_order(found.reasons) == in_order(expected.reasons)
     assert {row["as_of"] for row in found.decisions} == {APRIL, MAY, JUNE}, "July is not known yet"
     assert found.since == APRIL
     assert (
         sorted({row["window"]["end"] for row in found.drift})
-        == sorted({row["window"]["end"] for row in expected.drift})[-MAX_WINDOWS:]
+        == sorted({row["window"]["end"] for row in expected.drift})[-MAX_STRIP_WINDOWS:]
     )
     assert {row["kind"] for row in found.drift if row["evidence"] is not None} == {"prediction", "target"}
     assert sorted((row["as_of"], row["purpose"], row["rows"]) for row in found.predictions) == [

@@ -32,14 +32,24 @@ def called(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         "decide_action",
         lambda model: SimpleNamespace(action=Action.RETRAIN if model == "late" else Action.NONE),
     )
-    for name in ("_refuse_earlier_turn", "close_gate_flags", "read_promotions", "record_run"):
+    checks = ("assert_expressions", "assert_intact", "refuse_earlier", "reconcile_alias")
+    for name in (*checks, "close_gate_flags", "read_promotions", "record_run"):
         monkeypatch.setattr(turn, name, lambda *_: None)
     monkeypatch.setattr(turn, "champion_before", lambda *_: "somebody")
     return calls
 
 
 def test_every_model_answers_before_any_is_trained(called: list[str]) -> None:
-    context: Any = SimpleNamespace(lake=SimpleNamespace(writing=nullcontext), as_of=None, turn="2013-05-01T04:00:00Z")
+    told: list[str] = []
+    finished: list[tuple[str, str | None]] = []
+    context: Any = SimpleNamespace(
+        lake=SimpleNamespace(writing=nullcontext),
+        registry=None,
+        as_of=None,
+        turn="2013-05-01T04:00:00Z",
+        progress=told.append,
+        finished=lambda done: finished.append((done.step, done.subject)),
+    )
     result = turn.run_turn(context, ["late", "delay"])
     assert called == [
         "ingest",
@@ -50,3 +60,13 @@ def test_every_model_answers_before_any_is_trained(called: list[str]) -> None:
         *("make_training_set late", "train late"),
     ]
     assert [each.model for each in result.models] == ["late", "delay"]
+    assert finished == [
+        ("ingest", None),
+        ("quality", None),
+        ("features", None),
+        *(("score", "late"), ("monitor", "late"), ("decide", "late")),
+        *(("score", "delay"), ("monitor", "delay"), ("decide", "delay")),
+        *(("training_set", "late"), ("train", "late")),
+    ]
+    assert told[:4] == ["ingest", "quality", "features", "score late"]
+    assert told[-2:] == ["training set late", "train late"]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import SparkSession
 
 from lakeloop.config.tree import Config
+from lakeloop.runs.progress import StepDone
 from lakeloop.session import open_session
 from lakeloop.tables import Lake
 
@@ -22,6 +23,10 @@ def _silent(_: str) -> None:
     return
 
 
+def _unnoticed(_: StepDone) -> None:
+    return
+
+
 @dataclass
 class Context:
     """The surroundings of a step; session and registry are opened when first used.
@@ -30,11 +35,17 @@ class Context:
         config: The project.
         as_of: The logical now, an aware instant in UTC.
         progress: Told what is being done, in a few words.
+        finished: Told what every finished step did.
+
+    >>> from datetime import timedelta
+    >>> context.turn, context.at(context.as_of - timedelta(days=10)).turn
+    ('2024-02-04T00:00:00Z', '2024-01-25T00:00:00Z')
     """
 
     config: Config
     as_of: datetime
     progress: Callable[[str], None] = field(default=_silent)
+    finished: Callable[[StepDone], None] = field(default=_unnoticed)
 
     @cached_property
     def spark(self) -> SparkSession:
@@ -45,7 +56,9 @@ class Context:
     def lake(self) -> Lake:
         """The tables."""
         project = self.config.project
-        return Lake(self.spark, self.config.workspace, retention=project.retention, catalog=project.catalog)
+        return Lake(
+            self.spark, self.config.workspace, retention=project.retention, catalog=project.catalog, tell=self.progress
+        )
 
     @cached_property
     def registry(self) -> Registry:
@@ -60,8 +73,15 @@ class Context:
         return instant_text(self.as_of)
 
     def at(self, as_of: datetime) -> Context:
-        """Give the same surroundings at another logical now, sharing session, lake and registry."""
-        other = Context(self.config, as_of, self.progress)
+        """Give the same surroundings at another logical now, sharing session, lake and registry.
+
+        Args:
+            as_of: The other logical now, aware, UTC.
+
+        Returns:
+            The other surroundings; these stay as they are.
+        """
+        other = Context(self.config, as_of, self.progress, self.finished)
         for name in ("spark", "lake", "registry"):
             if name in self.__dict__:
                 other.__dict__[name] = self.__dict__[name]
@@ -70,6 +90,12 @@ class Context:
 
 def instant_text(instant: datetime) -> str:
     """Write an instant the way ids and results do: ISO, UTC, `Z`.
+
+    Args:
+        instant: Aware, in UTC.
+
+    Returns:
+        The text; fractions of a second only where there are some.
 
     >>> from datetime import UTC
     >>> instant_text(datetime(2013, 5, 1, 4, tzinfo=UTC))

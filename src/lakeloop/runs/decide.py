@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from pyspark.sql import functions as F
 
@@ -40,6 +42,11 @@ class DecideResult:
     reasons: tuple[str, ...]
     outcome: Outcome
 
+    @property
+    def summary(self) -> str:
+        """The action."""
+        return self.action.value
+
 
 def decide_action(context: Context, name: str) -> DecideResult:
     """Decide what to do about a model, from what is recorded before this turn's training.
@@ -50,26 +57,32 @@ def decide_action(context: Context, name: str) -> DecideResult:
 
     Returns:
         The decision; the same call gives the same one.
+
+    >>> decision = decide_action(context, "late")
+    >>> decision.action.value, decision.outcome.value, decision.reasons[1]
+    ('retrain', 'SKIPPED', 'schedule: asks to retrain: the last training is 10d old, due after 7d')
     """
     model, lake = context.config.models[name], context.lake
     with lake.writing():
         address = lake.create_own(schemas.DECISIONS)
         identity = WriteIdentity(JOB, f"{name} {context.turn}")
+        decision_id, outcome = identity_hash(JOB, name, context.turn), Outcome.SKIPPED
         done = lake.find_commit(address, identity)
-        if done is not None:
-            return DecideResult(name, Action(done.notes["action"]), tuple(done.notes["reasons"]), Outcome.SKIPPED)
-        context.progress(f"decide {name}")
-        decided = to_row(model.decide, _gather(context, model))
-        row = {**decided, "decision_id": identity_hash(JOB, name, context.turn), "model": name}
-        notes = {"action": row["action"], "reasons": row["reasons"]}
-        lake.append_own(schemas.DECISIONS, [row], identity, notes=notes)
-        if row["action"] != Action.NONE.value:
+        if done is None:
+            context.progress(f"decide {name}")
+            row = {**to_row(model.decide, _gather(context, model)), "decision_id": decision_id, "model": name}
+            said: Mapping[str, Any] = {"action": row["action"], "reasons": row["reasons"]}
+            lake.append_own(schemas.DECISIONS, [row], identity, notes=said)
+            outcome = Outcome.WRITTEN
+        else:
+            said = {key: done.notes[key] for key in ("action", "reasons")}
+        if said["action"] != Action.NONE.value:  # an earlier attempt may have stopped before it; said once per id
             announce(
                 context.config.project.notify,
                 context.config.workspace,
-                {"id": row["decision_id"], "about": "decision", "model": name, "as_of": context.turn, **notes},
+                {"id": decision_id, "about": "decision", "model": name, "as_of": context.turn, **said},
             )
-        return DecideResult(name, Action(row["action"]), tuple(row["reasons"]), Outcome.WRITTEN)
+        return DecideResult(name, Action(said["action"]), tuple(said["reasons"]), outcome)
 
 
 def _gather(context: Context, model: Model) -> DecisionInputs:
@@ -103,6 +116,12 @@ def _gather(context: Context, model: Model) -> DecisionInputs:
 
 def days_needed(split: Split) -> int:
     """Count the closed days without which a training set can't be split.
+
+    Args:
+        split: The declared split.
+
+    Returns:
+        Days: validation, holdout, the gaps before them, and the least there is to be for training.
 
     >>> days_needed(Split(validation=timedelta(days=14), holdout=timedelta(days=28), gap=timedelta(days=1)))
     51

@@ -10,13 +10,14 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from lakeloop import schemas
+from lakeloop.config.durations import write_duration
 from lakeloop.config.feature_table import FeatureTable
-from lakeloop.errors import ConflictError, Failure
 from lakeloop.features.attributes import log_attributes
 from lakeloop.features.windows import aggregate_windows, floor_tick_of, longest_window
-from lakeloop.runs.build_state import JOB, read_build_state
+from lakeloop.runs.build_state import JOB, assert_same_table, read_build_state
 from lakeloop.runs.context import Context, instant_text
-from lakeloop.runs.quality import assert_gate_passed
+from lakeloop.runs.progress import count_of
+from lakeloop.runs.quality import assert_gate_passed, check_quality
 from lakeloop.runs.side_by_side import do_side_by_side
 from lakeloop.statuses import Outcome
 from lakeloop.tables import TableAddress, WriteIdentity
@@ -45,6 +46,14 @@ class FeaturesResult:
 
     tables: tuple[FeatureBuild, ...]
 
+    @property
+    def summary(self) -> str:
+        """Rows written and the tables they went to."""
+        written = [each for each in self.tables if each.outcome is Outcome.WRITTEN]
+        if not written:
+            return f"{count_of(len(self.tables), 'table')} already built"
+        return f"{count_of(sum(each.rows for each in written), 'row')} into {count_of(len(written), 'table')}"
+
 
 def build_features(context: Context) -> FeaturesResult:
     """Bring every gold table up to the logical now.
@@ -56,18 +65,22 @@ def build_features(context: Context) -> FeaturesResult:
         Rows and `built_through` per table.
 
     Raises:
-        QualityGateError: If the quality gate failed for this turn, or has not judged it.
+        QualityGateError: If a source that a table is made from failed the quality gate of this turn.
         ConflictError: If a table's declaration was changed after rows were published.
+
+    >>> [(each.feature_table, each.rows, each.outcome.value) for each in build_features(context).tables]
+    [('shop_delays', 0, 'SKIPPED'), ('shop_last', 0, 'SKIPPED')]
     """
     with context.lake.writing():
-        for source in sorted({table.from_ for table in context.config.feature_tables.values()}):
-            assert_gate_passed(context, source)
+        quality = check_quality(context)  # every source, also one that no table is made from: a decision asks for all
+        used = {table.from_ for table in context.config.feature_tables.values()}
+        assert_gate_passed([each for each in quality.sources if each.source in used])
         context.lake.create_own(schemas.FEATURE_BUILDS)
         tables = context.config.feature_tables.values()
         return FeaturesResult(do_side_by_side(lambda table: _build(context, table), tables))
 
 
-def gold_schema(table: FeatureTable, rows: DataFrame) -> StructType:
+def _gold_schema(table: FeatureTable, rows: DataFrame) -> StructType:
     """Give the columns of a gold table with their meaning.
 
     Args:
@@ -82,9 +95,9 @@ def gold_schema(table: FeatureTable, rows: DataFrame) -> StructType:
         "available_ts": "instant from which the state was known, UTC",
         **{name: f"key: {name}" for name in table.entity},
         **{
-            aggregate.feature_name(statistic, window): f"{statistic} of {aggregate.of} over the trailing {window}"
+            aggregate.feature_name(word, window): f"{word} of {aggregate.of} over the trailing {write_duration(window)}"
             for aggregate in table.aggregate
-            for statistic in aggregate.as_
+            for word in aggregate.as_
             for window in aggregate.over
         },
         **{
@@ -104,12 +117,8 @@ def _build(context: Context, table: FeatureTable) -> FeatureBuild:
     address = lake.address("gold", name)
     spec_hash = context.config.spec_hash("feature_table", name)
     state = read_build_state(lake, address)
-    if state is not None and state.spec_hash != spec_hash:
-        raise ConflictError(
-            str(address),
-            [Failure("declaration", f"it was built as {state.spec_hash}, the file now says {spec_hash}")],
-            "published rows are never changed: give the new declaration a new feature_table name, or undo the change",
-        )
+    if state is not None:
+        assert_same_table(context, name, state)
     through = as_of if table.every is None else floor_tick_of(as_of, table.every)
     if state is not None and state.built_through >= through:
         _record(context, table, state.built_through)
@@ -118,7 +127,7 @@ def _build(context: Context, table: FeatureTable) -> FeatureBuild:
     rows = _new_rows(context, table, address, since, through)
     lake.create(
         address,
-        gold_schema(table, rows),
+        _gold_schema(table, rows),
         table.description,
         {
             "entity": ", ".join(table.entity),

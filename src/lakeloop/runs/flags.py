@@ -28,6 +28,12 @@ def raise_flags(context: Context, model: str, flags: Sequence[Flag]) -> int:
 
     Returns:
         How many flags the turn raised.
+
+    >>> found = Flag(FlagKind.BIAS, "late", "1", "bias", *[context.as_of] * 3, {"bias": 0.3})
+    >>> raise_flags(fresh, "late", [found]), raise_flags(fresh, "late", [found])  # written once
+    (1, 1)
+    >>> [(flag.kind.value, flag.evidence["bias"]) for flag in read_open_flags(fresh, "late")]
+    [('bias', 0.3)]
     """
     if flags:
         rows = [_row(flag, FlagEvent.RAISED, context.as_of, dict(flag.evidence)) for flag in flags]
@@ -68,7 +74,18 @@ def _row(flag: Flag, event: FlagEvent, as_of: datetime, evidence: dict[str, Any]
 
 
 def read_open_flags(context: Context, model: str) -> list[Flag]:
-    """Read the flags of a model that are open at the logical now; a flag is a few rows."""
+    """Read the flags of a model that are open at the logical now; a flag is a few rows.
+
+    Args:
+        context: Project, lake and logical now.
+        model: The model.
+
+    Returns:
+        Flags that were raised and neither superseded nor resolved.
+
+    >>> read_open_flags(context, "late")  # the one of this turn was superseded by its promotion
+    []
+    """
     entries = []
     for row in context.lake.own_rows(schemas.FLAGS, context.as_of):
         if row["model"] != model:
@@ -100,6 +117,15 @@ def close_flags(context: Context, model: str, version: str, outcome: str) -> int
 
     Returns:
         How many were closed.
+
+    >>> bias = Flag(FlagKind.BIAS, "late", "1", "bias", *[context.as_of] * 3)
+    >>> drift = Flag(FlagKind.REGIME_DRIFT, "late", "1", "items", *[context.as_of] * 3)
+    >>> raise_flags(fresh, "late", [bias, drift])
+    2
+    >>> close_flags(fresh, "late", "2", "rejected")  # what asked for the training is resolved by it
+    1
+    >>> [flag.subject for flag in read_open_flags(fresh, "late")]
+    ['items']
     """
     rows = []
     flags = read_open_flags(context, model)
@@ -127,6 +153,11 @@ def close_gate_flags(context: Context, model: str) -> int:
 
     Returns:
         How many were closed.
+
+    >>> raise_quality_flag(fresh, "late", ["orders"])
+    1
+    >>> close_gate_flags(fresh, "late"), close_gate_flags(fresh, "late")
+    (1, 0)
     """
     found = [
         flag for flag in read_open_flags(context, model) if flag.kind is FlagKind.QUALITY if not flag.model_version
@@ -147,6 +178,11 @@ def raise_quality_flag(context: Context, model: str, sources: Sequence[str]) -> 
 
     Returns:
         How many flags the turn raised.
+
+    >>> raise_quality_flag(fresh, "late", ["orders"])
+    1
+    >>> [(flag.kind.value, flag.subject) for flag in read_open_flags(fresh, "late")]
+    [('quality', 'orders')]
     """
     flags = [
         Flag(FlagKind.QUALITY, model, "", source, context.as_of, context.as_of, context.as_of, {"gate": "failed"})

@@ -12,6 +12,11 @@ from typing import Any, TypeVar
 from lakeloop import schemas
 from lakeloop.reporting.results import as_plain
 from lakeloop.runs.context import Context
+from lakeloop.runs.expressions import assert_expressions
+from lakeloop.runs.integrity import HEADS, assert_intact, note_heads, read_heads
+from lakeloop.runs.order import refuse_earlier
+from lakeloop.runs.progress import StepDone
+from lakeloop.statuses import Outcome
 from lakeloop.tables import WriteIdentity, identity_hash
 
 JOB = "ledger"
@@ -39,10 +44,13 @@ class StepRecord:
     seconds: float
 
 
-def timed(step: str, subject: str | None, call: Callable[[], Result], records: list[StepRecord]) -> Result:
+def timed(
+    context: Context, step: str, subject: str | None, call: Callable[[], Result], records: list[StepRecord]
+) -> Result:
     """Call a step and note its time and result.
 
     Args:
+        context: Told that the step begins, and what it did.
         step: Its verb.
         subject: Model it is for.
         call: The step.
@@ -50,10 +58,20 @@ def timed(step: str, subject: str | None, call: Callable[[], Result], records: l
 
     Returns:
         The step's result.
+
+    >>> records = []
+    >>> timed(context, "training_set", "late", lambda: 333, records)
+    333
+    >>> records[0].step, records[0].subject, records[0].result
+    ('training_set', 'late', 333)
     """
     started_ts, started = datetime.now(UTC), time.perf_counter()
+    name = step.replace("_", " ")
+    context.progress(f"{name} {subject}" if subject else name)
     result = call()
-    records.append(StepRecord(step, subject, as_plain(result), started_ts, time.perf_counter() - started))
+    seconds = time.perf_counter() - started
+    records.append(StepRecord(step, subject, as_plain(result), started_ts, seconds))
+    context.finished(StepDone(step, subject, str(getattr(result, "summary", "")), seconds))
     return result
 
 
@@ -65,6 +83,11 @@ def record_run(context: Context, job: str, subject: str | None, records: list[St
         job: Verb that was called.
         subject: Model it was called for; None for all.
         records: Its steps.
+
+    >>> record_run(context, "run", None, [])  # this turn is recorded already
+    >>> rows = context.lake.own_rows(schemas.RUNS, context.as_of)
+    >>> sorted(row["step"] for row in rows if row["as_of"] == context.as_of)
+    ['decide', 'features', 'ingest', 'monitor', 'quality', 'score', 'train', 'training_set']
     """
     started = min((each.started_ts for each in records), default=None)
     rows = [
@@ -81,8 +104,12 @@ def record_run(context: Context, job: str, subject: str | None, records: list[St
         }
         for each in records
     ]
-    identity = WriteIdentity(JOB, f"{job} {subject or '*'} {context.turn}")
-    context.lake.append_own(schemas.RUNS, rows, identity)
+    identity, heads = WriteIdentity(JOB, f"{job} {subject or '*'} {context.turn}"), note_heads(context)
+    written = context.lake.append_own(schemas.RUNS, rows, identity, notes=heads)
+    noted = {HEADS: {name: [head.version, head.app_id] for name, head in read_heads(context).items()}}
+    if written.outcome is Outcome.SKIPPED and not heads[HEADS].items() <= noted[HEADS].items():
+        again = WriteIdentity(JOB, f"heads {identity_hash(heads)} {context.turn}")
+        context.lake.append_own(schemas.RUNS, [], again, notes=heads)
 
 
 def run_step(context: Context, verb: str, function: Callable[..., Result], model: str | None = None) -> Result:
@@ -96,9 +123,28 @@ def run_step(context: Context, verb: str, function: Callable[..., Result], model
 
     Returns:
         The step's result.
+
+    Raises:
+        ConflictError: If a table was changed by something else, or a later logical now has used the step's results.
+        LakeloopError: What the step raises.
+
+    >>> from datetime import timedelta
+    >>> from lakeloop.errors import ConflictError
+    >>> try:
+    ...     run_step(context.at(context.as_of - timedelta(days=5)), "score", print, "late")
+    ... except ConflictError as error:
+    ...     print(error)
+    score as of 2024-01-30T00:00:00Z: conflicts with what is recorded
+      - order: `run` was done as of 2024-02-04T00:00:00Z
+      remedy: go forward: name 2024-02-04T00:00:00Z or a later --as-of; what is recorded of the past is not changed
     """
     records: list[StepRecord] = []
-    result = timed(verb, model, lambda: function(context) if model is None else function(context, model), records)
     with context.lake.writing():
+        assert_expressions(context)
+        assert_intact(context)
+        refuse_earlier(context, verb, model)
+        result = timed(
+            context, verb, model, lambda: function(context) if model is None else function(context, model), records
+        )
         record_run(context, verb, model, records)
     return result

@@ -19,7 +19,7 @@ from lakeloop.features.on_demand import add_on_demand
 from lakeloop.features.windows import floor_tick_of
 from lakeloop.labels.spine import make_spine
 from lakeloop.point_in_time.spark import STATUS_SUFFIX, Lookup, join_as_of
-from lakeloop.runs.build_state import read_build_state
+from lakeloop.runs.build_state import assert_same_table, read_build_state
 from lakeloop.runs.context import Context, instant_text
 
 
@@ -54,12 +54,20 @@ def gold_inputs(context: Context, model: Model) -> tuple[GoldInput, ...]:
 
     Raises:
         NotReadyError: If a table is not built, or not up to the tick of the logical now (STALE).
+        ConflictError: If a table's declaration was changed after rows were published.
+
+    >>> from datetime import timedelta
+    >>> model = context.config.models["late"]
+    >>> [(each.table, instant_text(each.built_through)) for each in gold_inputs(context, model)]
+    [('shop_delays', '2024-02-04T00:00:00Z'), ('shop_last', '2024-02-04T00:00:00Z')]
+    >>> try:
+    ...     gold_inputs(context.at(context.as_of + timedelta(hours=1)), model)
+    ... except NotReadyError as error:
+    ...     print(error.failures[0])
+    gold.shop_delays: STALE: built through 2024-02-04T00:00:00Z, needed 2024-02-04T01:00:00Z
     """
-    wanted: dict[str, list[str]] = {}
-    for feature in resolve_features(context.config, model):
-        wanted.setdefault(feature.table, []).append(feature.feature)
     inputs, failures = [], []
-    for name, features in wanted.items():
+    for name, features in features_by_table(context.config, model).items():
         table = context.config.feature_tables[name]
         address = context.lake.address("gold", name)
         state = read_build_state(context.lake, address)
@@ -68,6 +76,7 @@ def gold_inputs(context: Context, model: Model) -> tuple[GoldInput, ...]:
             through = "never" if state is None else f"through {instant_text(state.built_through)}"
             failures.append(Failure(f"gold.{name}", f"STALE: built {through}, needed {instant_text(needed)}"))
             continue
+        assert_same_table(context, name, state)
         version = max(commit.version for commit in context.lake.commits(address))
         inputs.append(GoldInput(name, tuple(features), state.built_through, version, state.spec_hash))
     if failures:
@@ -77,19 +86,42 @@ def gold_inputs(context: Context, model: Model) -> tuple[GoldInput, ...]:
     return tuple(inputs)
 
 
-def spine_as_of(context: Context, model: Model) -> DataFrame:
+def features_by_table(config: Config, model: Model) -> dict[str, list[str]]:
+    """Give the features a model uses of each gold table, in the order in which it names them.
+
+    Args:
+        config: The project.
+        model: The model's declaration.
+
+    Returns:
+        Gold table -> names of its features, without the table's.
+
+    >>> features_by_table(context.config, context.config.models["late"])["shop_last"]
+    ['last_delay_minutes']
+    """
+    found: dict[str, list[str]] = {}
+    for feature in resolve_features(config, model):
+        found.setdefault(feature.table, []).append(feature.feature)
+    return found
+
+
+def spine_as_of(context: Context, model: Model, *, version: int | None = None) -> DataFrame:
     """Make the spine of a model from what was known at the logical now.
 
     Args:
         context: Project, lake and logical now.
         model: The model's declaration.
+        version: Delta version of the bronze table to read; the newest without it.
 
     Returns:
         `prediction_id`, `prediction_ts`, id and known columns, entity keys, arguments of on-demand calls, and the
         column that says when a label closes; rows with `prediction_ts` up to the logical now.
+
+    >>> spine_as_of(context, context.config.models["late"]).columns
+    ['prediction_id', 'prediction_ts', 'order', 'shop', 'items', 'due_ts']
     """
     config, predict = context.config, model.predict
-    rows = context.lake.read(context.lake.address("bronze", predict.from_), context.as_of)
+    rows = context.lake.read(context.lake.address("bronze", predict.from_), context.as_of, version=version)
     keys = [key for feature in resolve_features(config, model) for key in config.feature_tables[feature.table].entity]
     landed = [name for name in input_columns(config, model) if name in rows.columns]
     spine = make_spine(rows, predict, [*keys, *landed, model.label.closes.of])
@@ -107,6 +139,12 @@ def add_model_inputs(context: Context, model: Model, spine: DataFrame, inputs: t
 
     Returns:
         The spine's rows and columns with feature columns, `<table>__status` and on-demand columns.
+
+    >>> model = context.config.models["late"]
+    >>> spine = spine_as_of(context, model)
+    >>> rows = add_model_inputs(context, model, spine, gold_inputs(context, model))
+    >>> [name for name in rows.columns if name not in spine.columns][-4:]
+    ['shop_delays__status', 'shop_last__last_delay_minutes', 'shop_last__status', 'hour_of_day']
     """
     lookups = []
     for each in inputs:
@@ -130,6 +168,12 @@ def described_columns(config: Config, model: Model, frame: DataFrame) -> list[St
 
     Returns:
         A field per column of the frame, with its meaning.
+
+    >>> frame = spark.createDataFrame([], "shop string, hour_of_day int, shop_last__last_delay_minutes double")
+    >>> for field in described_columns(context.config, context.config.models["late"], frame)[1:]:
+    ...     print(field.metadata["comment"])
+    hour(prediction_ts), computed at prediction_ts
+    last_delay_minutes of gold.shop_last as known at prediction_ts
     """
     source = config.sources[model.predict.from_]
     meanings: Mapping[str, str] = {
@@ -152,6 +196,18 @@ def described_columns(config: Config, model: Model, frame: DataFrame) -> list[St
 
 
 def with_columns(fixed: tuple[StructField, ...], more: list[StructField]) -> StructType:
-    """Put the columns every such table has before those of the project; none twice."""
+    """Put the columns every such table has before those of the project; none twice.
+
+    Args:
+        fixed: Columns of every table of the kind.
+        more: Those of the project.
+
+    Returns:
+        All columns, in this order.
+
+    >>> key, shop = schemas.column("order", schemas.LONG, "key"), schemas.column("shop", schemas.TEXT, "who sold it")
+    >>> with_columns((key,), [key, shop]).fieldNames()
+    ['order', 'shop']
+    """
     names = {field.name for field in fixed}
     return StructType([*fixed, *(field for field in more if field.name not in names)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from math import isfinite
 from typing import Any
 
 import pyarrow as pa
@@ -13,9 +14,10 @@ from pyspark.sql import functions as F
 
 from lakeloop import schemas
 from lakeloop.config.columns import matching_columns, model_columns
-from lakeloop.config.model import Model
+from lakeloop.config.model import Model, Task
 from lakeloop.config.tree import Config
 from lakeloop.decisions.flags import Flag, persistent
+from lakeloop.drift.calibration import CalibrationBin, calibrate
 from lakeloop.drift.counts import DailyCounts, lay_out_daily
 from lakeloop.drift.performance import Performance, measure_performance
 from lakeloop.drift.reference import SCORE_COLUMN, Reference
@@ -24,8 +26,9 @@ from lakeloop.drift.verdicts import ColumnVerdict, judge_window
 from lakeloop.errors import Failure, NotReadyError
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.flags import raise_flags, read_open_flags
-from lakeloop.runs.monitor_counts import count_outcomes, count_predictions
-from lakeloop.runs.monitor_rows import drift_row, performance_rows, profile_row, target_row
+from lakeloop.runs.monitor_counts import SCORE_BINS, count_outcomes, count_predictions
+from lakeloop.runs.monitor_rows import calibration_rows, drift_row, performance_rows, profile_row, target_row
+from lakeloop.runs.progress import count_of
 from lakeloop.runs.promotions import champion_before, read_promotions
 from lakeloop.runs.train import PREDICTION_REFERENCE_FILE, REFERENCE_FILE
 from lakeloop.runs.windows import MonitorWindow, ended_windows
@@ -54,6 +57,7 @@ class WindowFinding:
         columns: A verdict per monitored column, the score included.
         target: The verdict on the label.
         performance: How the champion did on the window's closed days.
+        calibration: The same per stretch of the score; empty for a regression.
         void_rows: Closed rows without a label.
         counts: Its counts per day and bin.
     """
@@ -62,6 +66,7 @@ class WindowFinding:
     columns: tuple[ColumnVerdict, ...]
     target: RateVerdict
     performance: Performance
+    calibration: tuple[CalibrationBin, ...]
     void_rows: int
     counts: DailyCounts
 
@@ -88,6 +93,15 @@ class MonitorResult:
     outcome: Outcome
     metrics: Mapping[str, float]
 
+    @property
+    def summary(self) -> str:
+        """Windows evaluated, columns that drifted, flags raised."""
+        if self.outcome is not Outcome.WRITTEN:
+            return "no window has ended" if self.outcome is Outcome.EMPTY else "already monitored"
+        drifted = f"drift in {', '.join(self.drifted)}" if self.drifted else "no drift"
+        flags = f", {count_of(self.flags, 'flag')} raised" if self.flags else ""
+        return f"{count_of(self.windows, 'window')}, {drifted}{flags}"
+
 
 def monitor(context: Context, name: str) -> MonitorResult:
     """Evaluate every window of the champion before this turn that has ended and was not evaluated yet.
@@ -101,6 +115,11 @@ def monitor(context: Context, name: str) -> MonitorResult:
 
     Raises:
         NotReadyError: If there was no champion before this turn, or nothing was scored.
+
+    >>> from datetime import timedelta
+    >>> a_day_after_the_promotion = Context(context.config, context.as_of - timedelta(days=9))
+    >>> monitor(a_day_after_the_promotion, "late").summary
+    'no window has ended'
     """
     model, lake = context.config.models[name], context.lake
     with lake.writing():
@@ -113,8 +132,10 @@ def monitor(context: Context, name: str) -> MonitorResult:
                 f"run `lakeloop score --as-of {context.turn}` first",
             )
         identity = WriteIdentity(JOB, f"{name} {context.turn}", champion.version)
-        tables = [lake.create_own(t) for t in (schemas.PROFILE_METRICS, schemas.DRIFT_METRICS, schemas.PERFORMANCE)]
-        version = context.registry.get_version(name, champion.version)
+        for table in (schemas.PROFILE_METRICS, schemas.DRIFT_METRICS):
+            lake.create_own(table)
+        performance = lake.create_own(schemas.PERFORMANCE)
+        version = context.registry.get_version(name, champion.version, champion.run_key)
         references = _References(
             *(
                 Reference.from_json(context.registry.read_document(version, name))
@@ -124,28 +145,26 @@ def monitor(context: Context, name: str) -> MonitorResult:
         windows = _windows_to_evaluate(context, model, champion.as_of, identity)
         if not windows:
             return MonitorResult(name, champion.version, 0, (), 0, Outcome.EMPTY, {})
-        context.progress(f"monitor {name}")
-        done = all(lake.find_commit(address, identity) is not None for address in tables)
-        findings = _evaluate(context, model, champion.version, references, windows)
-        rows = _Rows.of(context, model, champion.version, references.features, findings)
-        notes = {"windows": [instant_text(each.end) for each in windows]}
-        lake.append_own(schemas.PROFILE_METRICS, rows.profiles, identity)
-        lake.append_own(schemas.DRIFT_METRICS, rows.drifts, identity)
-        flags = _find_flags(context, model, champion.version, findings)
-        raised = raise_flags(context, name, flags)
-        lake.append_own(schemas.PERFORMANCE, rows.performances, identity, notes=notes)  # last: it says what was done
-        return MonitorResult(
-            name,
-            champion.version,
-            len(windows),
-            tuple(each.column for each in findings[-1].columns if each.verdict is Verdict.DRIFT),
-            raised,
-            Outcome.SKIPPED if done else Outcome.WRITTEN,
-            _overall(findings),
-        )
+        outcome, done = Outcome.SKIPPED, lake.find_commit(performance, identity)  # it is written last
+        notes = done.notes if done is not None else {}
+        if done is None:
+            context.progress(f"monitor {name}")
+            findings = _evaluate(context, model, champion.version, references, windows)
+            rows = _Rows.of(context, model, champion.version, references.features, findings)
+            lake.append_own(schemas.PROFILE_METRICS, rows.profiles, identity)
+            lake.append_own(schemas.DRIFT_METRICS, rows.drifts, identity)
+            notes = {
+                "windows": [instant_text(each.end) for each in windows],
+                "drifted": [each.column for each in findings[-1].columns if each.verdict is Verdict.DRIFT],
+                "flags": raise_flags(context, name, _find_flags(context, model, champion.version, findings)),
+                "metrics": _overall(findings),
+            }
+            outcome = lake.append_own(schemas.PERFORMANCE, rows.performances, identity, notes=notes).outcome
+        drifted, flags, metrics = tuple(notes["drifted"]), notes["flags"], notes["metrics"]
+        return MonitorResult(name, champion.version, len(notes["windows"]), drifted, flags, outcome, metrics)
 
 
-def roles_of(config: Config, model: Model) -> dict[str, Role]:
+def _roles_of(config: Config, model: Model) -> dict[str, Role]:
     """Give every model column its role; what is not declared is regime, and contract wins over seasonal."""
     columns = model_columns(config, model)
     roles = dict.fromkeys((*columns, SCORE_COLUMN), Role.REGIME)
@@ -184,7 +203,7 @@ def _evaluate(
     counts = count_predictions(scored, bins, zone)
     target_rate = reference.target_rate
     outcomes, void = count_outcomes(context, model, scored, target_rate if target_rate is not None else 0.0)
-    roles = roles_of(context.config, model)
+    roles = _roles_of(context.config, model)
     seed = context.config.project.seed
     spread = (reference.target_spread or 0.0) if model.task == "regression" else 1.0
     findings = []
@@ -206,6 +225,7 @@ def _evaluate(
                     seed=seed,
                 ),
                 measure_performance(closed, model.task, level=model.monitor.level, seed=seed),
+                calibrate(closed, SCORE_BINS) if model.task is Task.CLASSIFICATION else (),
                 sum(rows for day, rows in void if isinstance(day, date) and window.holds(day)),
                 lay_out_daily(counted, bins),
             )
@@ -263,6 +283,7 @@ class _Rows:
             performances += [
                 {**same, **row} for row in performance_rows(finding.performance, finding.void_rows, reference)
             ]
+            performances += [{**same, **row} for row in calibration_rows(finding.performance, finding.calibration)]
         return cls(profiles, drifts, performances)
 
 
@@ -276,7 +297,7 @@ def _find_flags(context: Context, model: Model, version: str, findings: Sequence
     history = _alarm_history(context, model, version)
     flags: list[Flag] = []
     for finding in findings:
-        for kind, subject, alarmed, evidence in _alarms(model, finding):
+        for kind, subject, alarmed, evidence in find_alarms(model, finding):
             past = history.setdefault((kind, subject), [])
             past.append(alarmed)
             if not persistent(past, model.monitor.persistence) or (kind, subject) in raised:
@@ -300,8 +321,24 @@ def _find_flags(context: Context, model: Model, version: str, findings: Sequence
 _DRIFT_KINDS = {Role.CONTRACT: FlagKind.CONTRACT_DRIFT, Role.REGIME: FlagKind.REGIME_DRIFT}
 
 
-def _alarms(model: Model, finding: WindowFinding) -> list[tuple[FlagKind, str, bool | None, dict[str, Any]]]:
-    """List every subject of a window that can raise a flag: whether it alarmed, None where it could not be judged."""
+def find_alarms(model: Model, finding: WindowFinding) -> list[tuple[FlagKind, str, bool | None, dict[str, Any]]]:
+    """List every subject of a window that can raise a flag.
+
+    Args:
+        model: The model's declaration.
+        finding: What was found in the window.
+
+    Returns:
+        Kind, subject, whether it alarmed (None where it could not be judged), and the evidence.
+
+    >>> unjudged = (Status.ABSENT_COLUMN, Verdict.UNKNOWN, 72, None)
+    >>> items = ColumnVerdict("items", "number", Role.CONTRACT, "psi", None, None, 0.1, *unjudged)
+    >>> label = RateVerdict(Status.NOT_MATURED, Verdict.UNKNOWN, 0.6, None, None, None, 0.05, 0.05, 20, 0, 0, 7)
+    >>> waiting = Performance(Status.NOT_MATURED, Task.CLASSIFICATION, 0, 0, {}, {}, 0.05, 7)
+    >>> finding = WindowFinding(None, (items,), label, waiting, (), 0, None)
+    >>> [(kind.value, alarmed) for kind, _, alarmed, _ in find_alarms(context.config.models["late"], finding)]
+    [('quality', True), ('contract_drift', None), ('target_drift', None), ('bias', None)]
+    """
     found: list[tuple[FlagKind, str, bool | None, dict[str, Any]]] = []
     for each in finding.columns:
         if each.role is Role.SEASONAL:
@@ -358,4 +395,5 @@ def _overall(findings: Sequence[WindowFinding]) -> dict[str, float]:
             rows = finding.performance.rows
             total[metric] = total.get(metric, 0.0) + value * rows
             weights[metric] = weights.get(metric, 0) + rows
-    return {metric: value / weights[metric] for metric, value in total.items() if weights[metric]}
+    means = {metric: value / weights[metric] for metric, value in total.items() if weights[metric]}
+    return {metric: value for metric, value in means.items() if isfinite(value)}

@@ -31,6 +31,14 @@ def count_predictions(predictions: DataFrame, bins: Sequence[ColumnBins], timezo
 
     Returns:
         Rows of `COUNTS_SCHEMA`, one per non-empty cell: days x columns x bins at most, whatever the number of rows.
+
+    >>> scored = spark.createDataFrame(
+    ...     [("2024-02-01 09:00", "A"), ("2024-02-01 23:30", "B")], "prediction_ts string, shop string"
+    ... ).withColumn("prediction_ts", F.col("prediction_ts").cast("timestamp"))
+    >>> shops = [ColumnBins("shop", "category", categories=("A", "B"))]
+    >>> cells = count_predictions(scored, shops, "Europe/Berlin").sort_by("bin").to_pylist()
+    >>> [(str(cell["block"]), cell["bin"], cell["rows"]) for cell in cells]
+    [('2024-02-01', 0, 1), ('2024-02-02', 1, 1)]
     """
     present = [each for each in bins if each.name in predictions.columns]
     rows = predictions.select(
@@ -60,6 +68,11 @@ def count_outcomes(
 
     Returns:
         Rows of `OUTCOMES_SCHEMA` (local days of `prediction_ts`), and void rows per day.
+
+    >>> predictions = context.lake.read_uncut(context.lake.address("predictions", "late"))
+    >>> cells, void = count_outcomes(context, context.config.models["late"], predictions, target_rate=0.6)
+    >>> sum(cells["rows"].to_pylist()), sum(rows for _, rows in void)
+    (209, 11)
     """
     label = model.label
     truth = context.lake.read(context.lake.address("bronze", label.from_), context.as_of)

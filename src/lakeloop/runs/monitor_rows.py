@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from lakeloop.distances import DISTANCES
+from lakeloop.drift.calibration import CalibrationBin
 from lakeloop.drift.counts import DailyCounts
 from lakeloop.drift.performance import Performance
 from lakeloop.drift.reference import Reference
 from lakeloop.drift.targets import RateVerdict
 from lakeloop.drift.verdicts import ColumnVerdict
+from lakeloop.schemas import SCORE_SLICE
 from lakeloop.statuses import Role, Status
 
 
@@ -23,11 +27,21 @@ def profile_row(verdict: ColumnVerdict, laid: DailyCounts) -> dict[str, Any]:
 
     Returns:
         Columns of `monitoring.profile_metrics`.
+
+    >>> from datetime import date
+    >>> import numpy as np
+    >>> from lakeloop.statuses import Verdict
+    >>> judged = (Status.OK, Verdict.DRIFT, 10, 0.1)
+    >>> verdict = ColumnVerdict("items", "number", Role.CONTRACT, "psi", 0.31, 0.2, 0.1, *judged)
+    >>> day = DailyCounts((date(2024, 2, 1),), {"items": np.array([[6, 3, 1]])}, {"items": np.array([36.0])})
+    >>> row = profile_row(verdict, day)
+    >>> row["count"], row["percent_null"], row["avg"], row["bins"]
+    (10, 10.0, 4.0, [6, 3, 1])
     """
     daily, totals = laid.rows.get(verdict.column), laid.totals.get(verdict.column)
     counts = [] if daily is None else [int(each) for each in daily.sum(axis=0)]
     nulls = counts[-1] if counts else 0
-    has_mean = verdict.statistic == "psi" and totals is not None and sum(counts) > nulls
+    has_mean = verdict.kind == "number" and totals is not None and sum(counts) > nulls
     return {
         "column_name": verdict.column,
         "count": verdict.rows,
@@ -48,6 +62,13 @@ def drift_row(verdict: ColumnVerdict, *, is_prediction: bool) -> dict[str, Any]:
 
     Returns:
         Columns of `monitoring.drift_metrics`.
+
+    >>> from lakeloop.statuses import Verdict
+    >>> judged = (Status.OK, Verdict.DRIFT, 10, 0.1)
+    >>> verdict = ColumnVerdict("items", "number", Role.CONTRACT, "psi", 0.31, 0.2, 0.1, *judged)
+    >>> row = drift_row(verdict, is_prediction=False)
+    >>> row["kind"], row["test"], row["statistic"], row["threshold"], row["verdict"]
+    ('feature', 'psi', 0.31, 0.2, 'DRIFT')
     """
     return {
         "drift_type": "BASELINE",
@@ -57,8 +78,11 @@ def drift_row(verdict: ColumnVerdict, *, is_prediction: bool) -> dict[str, Any]:
         "test": verdict.statistic,
         "statistic": verdict.value,
         "threshold": verdict.threshold,
-        "population_stability_index": verdict.value if verdict.statistic == "psi" else None,
-        "tv_distance": verdict.value if verdict.statistic == "total_variation" else None,
+        **{
+            distance.table_column: verdict.value if distance.name == verdict.statistic else None
+            for distance in DISTANCES.values()
+            if distance.table_column is not None
+        },
         "count": verdict.rows,
         "status": verdict.status.value,
         "verdict": verdict.verdict.value,
@@ -74,6 +98,13 @@ def target_row(verdict: RateVerdict) -> dict[str, Any]:
 
     Returns:
         Columns of `monitoring.drift_metrics`.
+
+    >>> from lakeloop.statuses import Verdict
+    >>> nothing = (Status.EMPTY_WINDOW, Verdict.UNKNOWN)
+    >>> verdict = RateVerdict(*nothing, 0.24, None, None, None, 0.05, 0.05, 20, 0, 0, 7)
+    >>> row = target_row(verdict)
+    >>> row["kind"], row["column_name"], row["statistic"], row["verdict"]
+    ('target', 'label', None, 'UNKNOWN')
     """
     evidence = {key: value for key, value in asdict(verdict).items() if key not in ("status", "verdict")}
     return {
@@ -101,6 +132,13 @@ def performance_rows(performance: Performance, void_rows: int, reference: Refere
 
     Returns:
         Columns of `monitoring.performance`, one row per metric; one row of metric `none` when nothing was measured.
+
+    >>> from datetime import UTC, datetime
+    >>> from lakeloop.config.model import Task
+    >>> reference = Reference("late", Task.CLASSIFICATION, datetime(2024, 1, 25, tzinfo=UTC), (), (), {}, {})
+    >>> waiting = Performance(Status.NOT_MATURED, Task.CLASSIFICATION, 0, 0, {}, {}, 0.05, 7)
+    >>> performance_rows(waiting, 0, reference)
+    [{'rows': 0, 'rows_void': 0, 'closed_days': 0, 'status': 'NOT_MATURED', 'metric': 'none'}]
     """
     same = {
         "rows": performance.rows,
@@ -134,3 +172,35 @@ def performance_rows(performance: Performance, void_rows: int, reference: Refere
             }
         )
     return rows
+
+
+def calibration_rows(performance: Performance, bins: Iterable[CalibrationBin]) -> list[dict[str, Any]]:
+    """Give the realised calibration of a window: predicted and realised share per stretch of the score.
+
+    Args:
+        performance: What was measured over the whole window.
+        bins: What was measured per stretch.
+
+    Returns:
+        Columns of `monitoring.performance`, two rows per stretch, as slices of the score.
+
+    >>> from lakeloop.config.model import Task
+    >>> stretch = CalibrationBin(lower=0.2, upper=0.3, rows=40, days=3, mean_score=0.21, mean_outcome=0.25)
+    >>> measured = Performance(Status.OK, Task.CLASSIFICATION, 3, 40, {}, {}, 0.05, 7)
+    >>> [(row["slice_value"], row["metric"], row["value"]) for row in calibration_rows(measured, [stretch])]
+    [('0.2 to 0.3', 'mean_outcome', 0.25), ('0.2 to 0.3', 'mean_score', 0.21)]
+    """
+    return [
+        {
+            "slice_key": SCORE_SLICE,
+            "slice_value": each.name,
+            "metric": metric,
+            "value": value,
+            "rows": each.rows,
+            "rows_void": 0,
+            "closed_days": each.days,
+            "status": performance.status.value,
+        }
+        for each in bins
+        for metric, value in (("mean_outcome", each.mean_outcome), ("mean_score", each.mean_score))
+    ]

@@ -14,6 +14,7 @@ from lakeloop.config.feature_table import FeatureTable
 from lakeloop.config.model import Model, Split
 from lakeloop.config.source import Source
 from lakeloop.config.tree import Config
+from lakeloop.runs.progress import count_of
 
 STEPS: tuple[tuple[str, str], ...] = (
     ("ingest", "landed files -> bronze.*, quarantine.*"),
@@ -111,7 +112,7 @@ class Plan:
         timezone: IANA zone in which a bare date of `--as-of` is read.
         workspace: Absolute folder of everything the project writes.
         tables: Where the tables are: a folder, or a catalog.
-        tracking_uri: MLflow tracking address.
+        tracking_uri: MLflow tracking address, without what may be secret in it.
         sources: The feeds.
         feature_tables: The gold tables.
         models: The models.
@@ -138,6 +139,12 @@ def make_plan(config: Config) -> Plan:
 
     Returns:
         Sources, gold tables and models in the order of their names, and the steps in theirs.
+
+    >>> plan = make_plan(context.config)
+    >>> plan.steps
+    ('ingest', 'quality gate', 'features', 'score', 'monitor', 'decide', 'training-set', 'train')
+    >>> plan.models[0].columns[:3], plan.models[0].split
+    (('shop', 'items', 'hour_of_day'), 'train all past | gap 1d | validation 3d | gap 1d | holdout 5d')
     """
     project = config.project
     uses = {
@@ -151,7 +158,7 @@ def make_plan(config: Config) -> Plan:
         timezone=project.timezone,
         workspace=str(config.workspace),
         tables=f"{config.workspace}/<layer>/<name>" if catalog is None else f"{catalog}.<layer>.<name>",
-        tracking_uri=config.tracking_uri,
+        tracking_uri=config.shown_tracking_uri,
         sources=tuple(_plan_source(config, source) for source in config.sources.values()),
         feature_tables=tuple(
             _plan_table(table, tuple(model for model, used in uses.items() if name in used))
@@ -171,6 +178,12 @@ def describe_plan(plan: Plan, *, width: int = 80) -> str:
 
     Returns:
         Lines of plain text.
+
+    >>> for line in describe_plan(make_plan(context.config)).splitlines()[-3:]:
+    ...     print(line.strip())
+    6. decide        schedule, flags, cooldown -> ops.decisions
+    7. training-set  when the decision says so -> training_sets.*
+    8. train         candidates, gate -> MLflow, ops.promotions
     """
     return "\n".join(line.rstrip() for line in _lines(plan, width))
 
@@ -234,8 +247,8 @@ def _lines(plan: Plan, width: int) -> Iterator[str]:
     yield from ("", "sources (bronze.<name>)")
     longest = max((len(source.source) for source in plan.sources), default=0)
     for source in plan.sources:
-        rules = f"{source.rules} rule{'' if source.rules == 1 else 's'}"
-        yield from _entry(source.source, longest, f"key {', '.join(source.key)}; {rules}", width)
+        facts = f"key {', '.join(source.key)}; {count_of(source.rules, 'rule')}"
+        yield from _entry(source.source, longest, facts, width)
     yield from ("", "feature tables (gold.<name>)")
     for table in plan.feature_tables:
         tick = f"every {table.every}" if table.every is not None else "when an attribute changes"
@@ -243,7 +256,7 @@ def _lines(plan: Plan, width: int) -> Iterator[str]:
         yield table.feature_table
         facts = f"{table.kind}, {tick}, per {', '.join(table.entity)}, from {table.source}; {used}"
         yield from _wrapped(facts, width)
-        yield from _wrapped(f"{len(table.features)} features: {', '.join(table.features)}", width)
+        yield from _wrapped(f"{count_of(len(table.features), 'feature')}: {', '.join(table.features)}", width)
     yield from ("", "models (predictions.<name>)")
     for model in plan.models:
         yield model.model

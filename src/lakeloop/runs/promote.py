@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from lakeloop import schemas
 from lakeloop.config.model import Model, Task
 from lakeloop.errors import ConflictError, Failure
-from lakeloop.registry import CHALLENGER, CHAMPION, ModelVersion
+from lakeloop.model_versions import ModelVersion
+from lakeloop.registry import CHALLENGER
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.flags import close_flags
 from lakeloop.runs.promotions import (
@@ -68,6 +69,14 @@ def judge_and_record(
 
     Raises:
         ConflictError: If the ledger already has a row with a later `as_of`.
+
+    >>> from lakeloop.runs.training_set import find_training_set
+    >>> newest = read_promotions(context, "late")[-1]
+    >>> version = context.registry.get_version("late", newest.version, newest.run_key)
+    >>> model, pinned = context.config.models["late"], find_training_set(context, "late")
+    >>> judged = judge_and_record(context, model, version, pinned, data=None)  # it is recorded already
+    >>> judged.outcome, judged.previous_version, judged.reasons[0].partition(":")[0]
+    ('promoted', '1', 'beats_baseline PASS')
     """
     lake = context.lake
     identity = WriteIdentity(JOB, f"{model.model} {version.version} {context.turn}")
@@ -96,12 +105,16 @@ def judge_and_record(
     )
 
 
-def _refuse_to_rewrite(context: Context, name: str) -> None:
-    later = [
+def _judged_later(context: Context, name: str) -> list[str]:
+    return [
         row["model_version"]
         for row in context.lake.own_rows(schemas.PROMOTIONS, None)
         if row["model"] == name and row["as_of"] > context.as_of
     ]
+
+
+def _refuse_to_rewrite(context: Context, name: str) -> None:
+    later = _judged_later(context, name)
     if later:
         raise ConflictError(
             f"model {name}",
@@ -120,7 +133,7 @@ def _judge(
     constant = np.mean(data.label[train]) if model.task is Task.CLASSIFICATION else np.median(data.label[train])
     theirs: NDArray[np.float64] | None = None
     if champion is not None:
-        serving = context.registry.get_version(model.model, champion.version)
+        serving = context.registry.get_version(model.model, champion.version, champion.run_key)
         theirs = predict_scores(model.task, context.registry.load_pipeline(serving), frame)
         learned = data.prediction_seconds[holdout] <= champion.trained_through.timestamp()
         theirs = np.where(learned, np.nan, theirs)
@@ -166,7 +179,6 @@ def _ledger_row(
 def _follow_ledger(context: Context, name: str, version: ModelVersion, outcome: str) -> None:
     """Let aliases and flags say what the ledger says; safe to repeat."""
     reconcile_alias(context, name)
-    champion = context.registry.alias(name, CHAMPION)
-    is_champion = champion == version.version
-    context.registry.set_alias(name, CHALLENGER, None if is_champion else version.version)
+    if not _judged_later(context, name):  # a training repeated at an earlier instant challenges nobody
+        context.registry.set_alias(name, CHALLENGER, None if outcome == PROMOTED else version.version)
     close_flags(context, name, version.version, outcome)

@@ -23,6 +23,7 @@ class Promotion:
         as_of: Logical now of the judgement.
         trained_through: Greatest `available_ts` that touched the version.
         training_set_id: The training set.
+        run_key: Hash of what the version is made from.
     """
 
     model: str
@@ -31,10 +32,22 @@ class Promotion:
     as_of: datetime
     trained_through: datetime
     training_set_id: str
+    run_key: str
 
 
 def read_promotions(context: Context, model: str) -> list[Promotion]:
-    """Read the ledger of a model up to the logical now, oldest first; a few rows per training."""
+    """Read the ledger of a model up to the logical now, oldest first; a few rows per training.
+
+    Args:
+        context: Project, lake and logical now.
+        model: The model.
+
+    Returns:
+        One entry per judgement; instants aware, UTC.
+
+    >>> [(each.version, each.outcome, each.as_of.date().isoformat()) for each in read_promotions(context, "late")]
+    [('1', 'promoted', '2024-01-25'), ('2', 'promoted', '2024-02-04')]
+    """
     found = [
         Promotion(
             model,
@@ -43,6 +56,7 @@ def read_promotions(context: Context, model: str) -> list[Promotion]:
             row["as_of"],
             row["trained_through"],
             row["training_set_id"],
+            row["run_key"],
         )
         for row in context.lake.own_rows(schemas.PROMOTIONS, context.as_of)
         if row["model"] == model
@@ -51,17 +65,41 @@ def read_promotions(context: Context, model: str) -> list[Promotion]:
 
 
 def champion_before(promotions: list[Promotion], instant: datetime) -> Promotion | None:
-    """Tell who was champion before an instant: what was promoted at the instant itself does not count."""
+    """Tell who was champion before an instant: what was promoted at the instant itself does not count.
+
+    Args:
+        promotions: The ledger of one model, oldest first.
+        instant: The instant, aware.
+
+    Returns:
+        The newest promotion before it; None when there was none.
+
+    >>> from datetime import UTC
+    >>> monday, tuesday = (datetime(2024, 1, day, tzinfo=UTC) for day in (1, 2))
+    >>> ledger = [
+    ...     Promotion("late", "1", PROMOTED, monday, monday, "set-1", "key-1"),
+    ...     Promotion("late", "2", REJECTED, tuesday, tuesday, "set-2", "key-2"),
+    ... ]
+    >>> champion_before(ledger, monday) is None, champion_before(ledger, tuesday).version
+    (True, '1')
+    """
     return next((each for each in reversed(promotions) if each.outcome == PROMOTED and each.as_of < instant), None)
 
 
-def champion_at(promotions: list[Promotion], instant: datetime) -> Promotion | None:
-    """Tell who is champion at an instant, what was promoted at it included."""
-    return next((each for each in reversed(promotions) if each.outcome == PROMOTED and each.as_of <= instant), None)
-
-
 def reconcile_alias(context: Context, model: str) -> None:
-    """Let the alias `champion` follow the whole ledger; the registry's alias is only a cache of it."""
+    """Let the alias `champion` follow the whole ledger; the registry's alias is only a cache of it.
+
+    Args:
+        context: Project, lake and logical now.
+        model: The model.
+
+    Raises:
+        ConflictError: If the registry does not hold the version the ledger names.
+
+    >>> reconcile_alias(context, "late")
+    >>> context.registry.alias("late", CHAMPION)
+    '2'
+    """
     promoted = [
         row
         for row in context.lake.own_rows(schemas.PROMOTIONS, None)
@@ -69,4 +107,5 @@ def reconcile_alias(context: Context, model: str) -> None:
     ]
     if promoted:
         newest = max(promoted, key=lambda row: (row["as_of"], int(row["model_version"])))
+        context.registry.get_version(model, newest["model_version"], newest["run_key"])
         context.registry.set_alias(model, CHAMPION, newest["model_version"])

@@ -12,11 +12,15 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakeloop import schemas
-from lakeloop.config.source import Allowed, ColumnType, Expression, NotNull, Range, Source, Unique, rule_name
+from lakeloop.config.rules.not_null import NotNull
+from lakeloop.config.rules.unique import expected_unique
+from lakeloop.config.source import TIME_COLUMNS, ColumnType, Source
 from lakeloop.errors import Failure, QualityGateError
 from lakeloop.expectations import Expectation, ExpectationVerdict, run_suite
+from lakeloop.quality.rules import holds
 from lakeloop.quality.typing import cast_text
 from lakeloop.runs.context import Context
+from lakeloop.runs.progress import count_of
 from lakeloop.statuses import Severity, Status
 from lakeloop.tables import Lake, WriteIdentity
 
@@ -55,6 +59,13 @@ class QualityResult:
         """Whether no source failed."""
         return all(each.passed is not False for each in self.sources)
 
+    @property
+    def summary(self) -> str:
+        """Rows that were judged, and the sources that failed."""
+        failed = [each.source for each in self.sources if each.passed is False]
+        judged = f"{count_of(sum(each.rows for each in self.sources), 'row')} judged"
+        return f"{judged}, failed: {', '.join(failed)}" if failed else f"{judged}, passed"
+
 
 def check_quality(context: Context) -> QualityResult:
     """Put what became available in the turn through the gate, source by source.
@@ -64,26 +75,42 @@ def check_quality(context: Context) -> QualityResult:
 
     Returns:
         A verdict per source; also written to `monitoring.quality`, whatever it is.
+
+    >>> [(each.source, each.rows, each.passed) for each in check_quality(context).sources]
+    [('deliveries', 229, True), ('orders', 240, True)]
     """
     with context.lake.writing():
         return QualityResult(tuple(_check(context, source) for source in context.config.sources.values()))
 
 
-def assert_gate_passed(context: Context, source: str) -> None:
-    """Refuse to build on rows that did not pass the gate; rows it has not seen yet are put through it.
+def assert_gate_passed(verdicts: Sequence[SourceQuality]) -> None:
+    r"""Refuse to build on rows that did not pass the gate.
 
     Args:
-        context: Project, lake and logical now.
-        source: The source.
+        verdicts: What the gate said of each source that is built on.
 
     Raises:
-        QualityGateError: If the gate failed.
+        QualityGateError: If a source failed; with the failures of all that did.
+
+    >>> assert_gate_passed(check_quality(context).sources)  # all passed
+    >>> silent = [SourceQuality(name, 0, Status.EMPTY_WINDOW, False, (Failure("min_rows", "no row became available"),))
+    ...           for name in ("deliveries", "orders")]
+    >>> try:
+    ...     assert_gate_passed(silent)
+    ... except QualityGateError as error:
+    ...     print(*error.failures, sep="\n")
+    deliveries.min_rows: no row became available
+    orders.min_rows: no row became available
     """
-    verdict = _check(context, context.config.sources[source])
-    if verdict.passed is False:
+    failed = [each for each in verdicts if each.passed is False]
+    if failed:
         raise QualityGateError(
-            f"source {source}",
-            verdict.failures,
+            ", ".join(f"source {each.source}" for each in failed),
+            [
+                Failure(failure.name if len(failed) == 1 else f"{each.source}.{failure.name}", failure.detail)
+                for each in failed
+                for failure in each.failures
+            ],
             "look at monitoring.quality and quarantine; mend the feed or the rule; nothing was built on these rows",
         )
 
@@ -95,7 +122,12 @@ def read_gate(context: Context) -> bool | None:
         context: Project, lake and logical now.
 
     Returns:
-        False when a source failed, True when none did, None when a source was not judged in this turn.
+        False when a source failed; True when one passed and none failed; None when a source was not put through the
+        gate in this turn, or when none had rows to judge.
+
+    >>> from datetime import timedelta
+    >>> read_gate(context), read_gate(context.at(context.as_of + timedelta(days=1)))
+    (True, None)
     """
     lake = context.lake
     address = lake.own(schemas.QUALITY)
@@ -105,7 +137,9 @@ def read_gate(context: Context) -> bool | None:
         if commit is None:
             return None
         verdicts.append(commit.notes["passed"])
-    return False not in verdicts
+    if False in verdicts:
+        return False
+    return True if True in verdicts else None
 
 
 def suite_of(source: Source) -> list[Expectation]:
@@ -117,48 +151,25 @@ def suite_of(source: Source) -> list[Expectation]:
     Returns:
         Expectations: least rows, key and times present, key unique, and every declared rule. What was quarantined is
         not in bronze any more, so a rule of severity quarantine that fails here is a breach of contract.
+
+    >>> [each.check for each in suite_of(context.config.sources["orders"])]
+    ['min_rows', 'not_null_order', 'not_null_event_ts', 'not_null_available_ts', 'unique_key', 'range_items']
     """
-    null, unique = "ExpectColumnValuesToNotBeNull", "ExpectCompoundColumnsToBeUnique"
     fail = Severity.FAIL
-    expectations = [
-        Expectation("min_rows", "ExpectTableRowCountToBeBetween", {"min_value": source.gate.min_rows}, fail),
-        *(
-            Expectation(f"not_null_{name}", null, {"column": name}, fail)
-            for name in dict.fromkeys((*source.key, "event_ts", "available_ts"))
-        ),
-        _unique("unique_key", source.key, unique),
-    ]
+    least = {"min_value": source.gate.min_rows}
+    expectations = [Expectation("min_rows", "ExpectTableRowCountToBeBetween", least, fail)]
+    present = NotNull(rule="not_null", columns=tuple(dict.fromkeys((*source.key, *TIME_COLUMNS))))
+    implied = [*present.expected(), expected_unique("unique_key", source.key)]
+    expectations += [Expectation(each.check, each.type, dict(each.arguments), fail) for each in implied]
+    told = {each.check for each in implied}
     for rule in source.rules:
         severity = Severity.WARN if rule.severity is Severity.WARN else fail
-        match rule:
-            case NotNull():
-                expectations += [
-                    Expectation(f"not_null_{name}", null, {"column": name}, severity)
-                    for name in rule.columns
-                    if name not in source.key
-                ]
-            case Unique():
-                expectations.append(_unique(rule_name(rule), rule.columns, unique))
-            case Range():
-                bounds = {"column": rule.column, "min_value": rule.min, "max_value": rule.max}
-                expectations.append(Expectation(rule_name(rule), "ExpectColumnValuesToBeBetween", bounds, severity))
-            case Allowed():
-                allowed = {"column": rule.column, "value_set": list(rule.values)}
-                expectations.append(Expectation(rule_name(rule), "ExpectColumnValuesToBeInSet", allowed, severity))
-            case Expression():
-                holds = {"column": _holds(rule), "value_set": [True]}
-                expectations.append(Expectation(rule.name, "ExpectColumnValuesToBeInSet", holds, severity))
+        expectations += [
+            Expectation(each.check, each.type, dict(each.arguments), severity)
+            for each in rule.expected()
+            if each.check not in told
+        ]
     return expectations
-
-
-def _unique(check: str, columns: Sequence[str], compound: str) -> Expectation:
-    if len(columns) == 1:
-        return Expectation(check, "ExpectColumnValuesToBeUnique", {"column": columns[0]}, Severity.FAIL)
-    return Expectation(check, compound, {"column_list": list(columns)}, Severity.FAIL)
-
-
-def _holds(rule: Expression) -> str:
-    return f"holds_{rule.name}"
 
 
 def _rows_to_check(context: Context, source: Source, after: datetime) -> DataFrame:
@@ -167,8 +178,8 @@ def _rows_to_check(context: Context, source: Source, after: datetime) -> DataFra
     for name, kind in source.all_columns.items():
         if kind is ColumnType.LOCAL_TIMESTAMP:  # rules saw a local reading as the instant a clock in UTC shows it
             rows = rows.withColumn(name, cast_text(F.col(name), kind))
-    expressions = [rule for rule in source.rules if isinstance(rule, Expression)]
-    return rows.withColumns({_holds(rule): F.coalesce(F.expr(rule.that), F.lit(True)) for rule in expressions})
+    computed = {name: holds(each) for rule in source.rules for name, each in rule.computed().items()}
+    return rows.withColumns(computed)
 
 
 def _check(context: Context, source: Source) -> SourceQuality:

@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from lakeloop import schemas
@@ -19,15 +18,17 @@ from lakeloop.reporting.assemble import assemble_model, assemble_sources, assemb
 from lakeloop.reporting.content import Place, Report
 from lakeloop.reporting.drift import FEATURE
 from lakeloop.reporting.page import render_report
-from lakeloop.reporting.recorded import MAX_TURNS, MAX_WINDOWS, AboutModel, Recorded, Row
+from lakeloop.reporting.quality import assemble_quality
+from lakeloop.reporting.recorded import MAX_STRIP_WINDOWS, MAX_TURNS, AboutModel, Recorded, Row
 from lakeloop.runs.context import Context
 from lakeloop.schemas import TableSchema
-from lakeloop.statuses import FlagEvent, FlagKind
+from lakeloop.statuses import FlagEvent, FlagKind, Verdict
 
 FILE = "report.html"
 _COUNTS = ("files", "rows_read", "rows_accepted", "rows_quarantined", "rows_duplicate", "rows_superseded")
 _REFUSED = "REFUSED"
 _MAX_REFUSED_FILES = 1000
+_WHOLE_OR_SCORE = f"slice_key is null or slice_key = '{schemas.SCORE_SLICE}'"
 
 
 def write_report(context: Context) -> Path:
@@ -38,6 +39,10 @@ def write_report(context: Context) -> Path:
 
     Returns:
         `<workspace>/report.html`; an earlier one is replaced in one step.
+
+    >>> page = write_report(fresh)
+    >>> page.name, "<html" in page.read_text(encoding="utf-8")
+    ('report.html', True)
     """
     context.progress("report")
     page = render_report(make_report(context))
@@ -57,6 +62,10 @@ def make_report(context: Context) -> Report:
 
     Returns:
         The report; a table that does not exist yet is an empty part of it.
+
+    >>> report = make_report(fresh)
+    >>> report.project, report.models, report.idle_models  # no turn was done there
+    ('shops', (), ('late',))
     """
     config, recorded = context.config, read_recorded(context)
     models = tuple(assemble_model(_about(model), recorded) for model in config.models.values())
@@ -71,12 +80,13 @@ def make_report(context: Context) -> Report:
         times=assemble_times(recorded),
         places=_places(context),
         idle_models=tuple(model.model for model in models if not model.turns),
+        quality=assemble_quality(config.sources, recorded),
     )
 
 
 def _about(model: Model) -> AboutModel:
     loss = "log_loss" if model.task is Task.CLASSIFICATION else "mean_absolute_error"
-    return AboutModel(model.model, model.description, loss, model.decide.when.bias)
+    return AboutModel(model.model, model.description, loss, model.decide.when.bias, model.label.as_)
 
 
 def read_recorded(context: Context) -> Recorded:
@@ -87,12 +97,16 @@ def read_recorded(context: Context) -> Recorded:
 
     Returns:
         The rows, instants aware in UTC.
+
+    >>> recorded = read_recorded(fresh)
+    >>> recorded.decisions, recorded.since
+    ([], None)
     """
 
     def known(table: TableSchema) -> DataFrame:
         return context.lake.read_own(table, context.as_of)
 
-    decisions = _rows_of(known(schemas.DECISIONS).drop("policy", "inputs"))
+    decisions = _rows_of(known(schemas.DECISIONS))
     promotions = _rows_of(known(schemas.PROMOTIONS))
     counts = [F.sum(name).alias(name) for name in _COUNTS]
     batches = _rows_of(known(schemas.INGESTED_BATCHES).groupBy("source", "as_of").agg(*counts))
@@ -109,8 +123,10 @@ def read_recorded(context: Context) -> Recorded:
         batches=batches,
         refused_files=_rows_of(refused.orderBy(F.col("as_of").desc(), "file").limit(_MAX_REFUSED_FILES)),
         quality=_rows_of(recent(known(schemas.QUALITY))),
+        reasons=_count_reasons(context, batches, recent),
         predictions=[row for model in context.config.models for row in _count_predictions(context, model, recent)],
-        performance=_rows_of(recent(known(schemas.PERFORMANCE)).where("slice_key is null")),
+        performance=_rows_of(recent(known(schemas.PERFORMANCE)).where(_WHOLE_OR_SCORE)),
+        drift_counts=_rows_of(_count_drifts(recent(known(schemas.DRIFT_METRICS)))),
         drift=_rows_of(_last_windows(known(schemas.DRIFT_METRICS))),
         raised_flags=[row for row in flags if row["event"] == FlagEvent.RAISED],
         open_flags=_find_open(flags),
@@ -143,12 +159,43 @@ def _count_predictions(context: Context, model: str, recent: Callable[[DataFrame
     return [{**row, "model": model} for row in _rows_of(counts)]
 
 
+def _count_reasons(context: Context, batches: Sequence[Row], recent: Callable[[DataFrame], DataFrame]) -> list[Row]:
+    """Count quarantined rows by source, turn and broken rule; only sources that have some are read."""
+    found = None
+    for source in sorted({row["source"] for row in batches if row["rows_quarantined"]}):
+        address = context.lake.address("quarantine", source)
+        if not context.lake.exists(address):
+            continue
+        rows = recent(context.lake.read(address, context.as_of, by="as_of"))
+        broken = rows.select(F.lit(source).alias("source"), "as_of", F.explode("_reasons").alias("reason"))
+        found = broken if found is None else found.unionByName(broken)
+    if found is None:
+        return []
+    keys = ("source", "as_of", "reason.rule", "reason.column")
+    return _rows_of(found.groupBy(*keys).agg(F.count(F.lit(1)).alias("rows")))  # bounded: rules x turns
+
+
+def _count_drifts(metrics: DataFrame) -> DataFrame:
+    """Count, per model and turn, the features that were compared, drifted and could not be judged."""
+
+    def columns(verdict: Verdict | None) -> Column:
+        name = F.col("column_name")
+        return F.countDistinct(name if verdict is None else F.when(F.col("verdict") == verdict.value, name))
+
+    features = metrics.where(F.col("slice_key").isNull() & (F.col("kind") == FEATURE))
+    return features.groupBy("model", "as_of").agg(
+        columns(None).alias("columns"),
+        columns(Verdict.DRIFT).alias("drifted"),
+        columns(Verdict.UNKNOWN).alias("unjudged"),
+    )
+
+
 def _last_windows(metrics: DataFrame) -> DataFrame:
     """Keep each model's last windows over all rows; the evidence only of the few metrics that are not features."""
     newest_first = Window.partitionBy("model").orderBy(F.col("window.end").desc())
     ranked = metrics.where("slice_key is null").withColumn("_rank", F.dense_rank().over(newest_first))
     evidence = F.when(F.col("kind") != FEATURE, F.col("evidence"))
-    return ranked.where(F.col("_rank") <= MAX_WINDOWS).withColumn("evidence", evidence).drop("_rank")
+    return ranked.where(F.col("_rank") <= MAX_STRIP_WINDOWS).withColumn("evidence", evidence).drop("_rank")
 
 
 def _find_open(rows: Sequence[Row]) -> list[Row]:
@@ -175,9 +222,8 @@ def _places(context: Context) -> tuple[Place, ...]:
     config = context.config
     project, workspace = config.project, config.workspace
     tables = f"{project.catalog}.<layer>.<name>" if project.catalog else f"{workspace}/<layer>/<name>"
-    tracking = without_password(config.tracking_uri)
+    tracking = config.shown_tracking_uri
     own = sorted(f"{table.layer}.{table.name}" for table in schemas.OWN_TABLES)
-    notified = str(workspace / project.notify.file) if project.notify.file else _joined(project.notify.command or ())
     return (
         Place("tables", tables),
         Place("bronze.*, quarantine.*", _joined(config.sources)),
@@ -187,28 +233,10 @@ def _places(context: Context) -> tuple[Place, ...]:
         Place("landed files", str(workspace / "landing")),
         Place("MLflow store", tracking),
         Place("to look into it", f"mlflow ui --backend-store-uri {tracking}"),
-        Place("notifications", notified),
+        Place("notifications", config.shown_notify),
         Place("this page", str(workspace / FILE)),
     )
 
 
 def _joined(names: Sequence[str] | Mapping[str, Any]) -> str:
     return ", ".join(names) or "none declared"
-
-
-def without_password(uri: str) -> str:
-    """Hide what stands before the host of an address, which may be a name and a password.
-
-    Args:
-        uri: Address of a tracking store.
-
-    Returns:
-        The address as it may be shown.
-
-    >>> without_password("postgresql://me:secret@db/mlflow"), without_password("sqlite:////data/ws/mlflow.db")
-    ('postgresql://***@db/mlflow', 'sqlite:////data/ws/mlflow.db')
-    """
-    parts = urlsplit(uri)
-    if "@" not in parts.netloc:
-        return uri
-    return urlunsplit(parts._replace(netloc=f"***@{parts.netloc.rpartition('@')[2]}"))

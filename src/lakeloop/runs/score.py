@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import datetime
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakeloop import schemas
@@ -15,7 +16,9 @@ from lakeloop.errors import Failure, NotReadyError
 from lakeloop.features.on_demand import as_model_input
 from lakeloop.point_in_time.spark import STATUS_SUFFIX
 from lakeloop.runs.context import Context, instant_text
+from lakeloop.runs.declared import MODEL_REMEDY, SERVING_TAG, assert_same_columns, assert_same_model
 from lakeloop.runs.model_inputs import add_model_inputs, described_columns, gold_inputs, spine_as_of, with_columns
+from lakeloop.runs.progress import count_of
 from lakeloop.runs.promotions import PROMOTED, champion_before, read_promotions, reconcile_alias
 from lakeloop.statuses import Outcome, Purpose
 from lakeloop.tables import WriteIdentity, identity_hash
@@ -42,6 +45,12 @@ class ScoreResult:
     outcome: Outcome
     built_through: dict[str, str]
 
+    @property
+    def summary(self) -> str:
+        """Rows scored, and by which version."""
+        already = "already " if self.outcome is Outcome.SKIPPED else ""
+        return f"{count_of(self.rows, 'row')} {already}scored by version {self.model_version}"
+
 
 def score(context: Context, name: str) -> ScoreResult:
     """Score the spine rows that have no prediction yet.
@@ -58,7 +67,11 @@ def score(context: Context, name: str) -> ScoreResult:
 
     Raises:
         NotReadyError: If there is no champion before this turn, or a gold table is not built far enough.
+        ConflictError: If the registry lacks the champion, or the model's declaration is not what it was trained by.
         AccountingError: If a spine row was lost or doubled on its way.
+
+    >>> score(context, "late").summary
+    '246 rows already scored by version 1'
     """
     model, lake = context.config.models[name], context.lake
     with lake.writing():
@@ -76,6 +89,8 @@ def score(context: Context, name: str) -> ScoreResult:
         done = lake.find_commit(address, identity)
         if done is not None:
             return ScoreResult(name, champion.version, done.rows, Outcome.SKIPPED, dict(done.notes["built_through"]))
+        version = context.registry.get_version(name, champion.version, champion.run_key)
+        assert_same_model(context.config, model, version.tags.get(SERVING_TAG))
         context.progress(f"score {name}")
         inputs = gold_inputs(context, model)
         first = next(each for each in promotions if each.outcome == PROMOTED)
@@ -86,25 +101,25 @@ def score(context: Context, name: str) -> ScoreResult:
         # Every task loads the model: a small batch gets few tasks.
         tasks = max(1, math.ceil(rows_to_score / _ROWS_A_TASK))
         joined = add_model_inputs(context, model, spine, inputs).repartition(tasks, "prediction_id")
-        version = context.registry.get_version(name, champion.version)
         probabilities = model.task is Task.CLASSIFICATION
         udf = context.registry.scoring_udf(context.spark, version, probabilities=probabilities)
         answer = udf(F.struct(*(as_model_input(joined, each) for each in input_columns(context.config, model))))
-        purpose = F.when(F.col("prediction_ts") > F.lit(champion.trained_through), Purpose.PRODUCTION.value)
         scored = joined.withColumns(
             {
                 "model_name": F.lit(name),
                 "model_version": F.lit(champion.version),
-                "purpose": purpose.otherwise(Purpose.BACKTEST.value),
+                "purpose": purpose_of(champion.trained_through),
                 "revision": F.lit(0),
                 "score": answer[1] if probabilities else answer,
                 "as_of": F.lit(context.as_of),
             }
         )
         rows = _in_order(context, model, scored)
+        columns = with_columns(schemas.PREDICTION_COLUMNS, described_columns(context.config, model, rows))
+        assert_same_columns(lake, address, columns, MODEL_REMEDY)
         lake.create(
             address,
-            with_columns(schemas.PREDICTION_COLUMNS, described_columns(context.config, model, rows)),
+            columns,
             f"Predictions of {name}: {model.description}",
             {"time_column": "prediction_ts", "key": "prediction_id, model_version, revision", "owner": model.owner},
         )
@@ -112,6 +127,25 @@ def score(context: Context, name: str) -> ScoreResult:
         notes = {"model_version": champion.version, "built_through": built}
         written = lake.append(rows, address, identity, notes=notes, expect_rows=rows_to_score)
         return ScoreResult(name, champion.version, written.rows, written.outcome, built)
+
+
+def purpose_of(trained_through: datetime) -> Column:
+    """Tell a prediction from a backtest: what a version may have learned from, it can only be tested on in hindsight.
+
+    Args:
+        trained_through: Greatest `available_ts` that touched the version.
+
+    Returns:
+        `production` where `prediction_ts` is after it, else `backtest`.
+
+    >>> from datetime import UTC
+    >>> days = [(datetime(2024, 1, day, tzinfo=UTC),) for day in (24, 25, 26)]
+    >>> predictions = spark.createDataFrame(days, "prediction_ts timestamp")
+    >>> [row[0] for row in predictions.select(purpose_of(datetime(2024, 1, 25, tzinfo=UTC))).collect()]
+    ['backtest', 'backtest', 'production']
+    """
+    is_after = F.col("prediction_ts") > F.lit(trained_through)
+    return F.when(is_after, Purpose.PRODUCTION.value).otherwise(Purpose.BACKTEST.value)
 
 
 def _in_order(context: Context, model: Model, scored: DataFrame) -> DataFrame:

@@ -17,9 +17,12 @@ from lakeloop.drift.bins import propose_bins
 from lakeloop.drift.counts import count_bins
 from lakeloop.drift.reference import SCORE_COLUMN, Reference, build_reference
 from lakeloop.drift.targets import TargetDay
-from lakeloop.registry import DatasetInput, ModelVersion
+from lakeloop.model_versions import DatasetInput, ModelVersion
 from lakeloop.runs.context import Context, instant_text
+from lakeloop.runs.declared import SERVING_TAG, assert_same_model, serving_hash
+from lakeloop.runs.progress import count_of
 from lakeloop.runs.promote import GateResult, judge_and_record
+from lakeloop.runs.promotions import champion_before, read_promotions
 from lakeloop.runs.training_data import TrainingData, read_training_data
 from lakeloop.runs.training_set import TrainingSet, find_training_set
 from lakeloop.statuses import Outcome
@@ -56,6 +59,12 @@ class TrainResult:
     outcome: Outcome
     gate: GateResult
 
+    @property
+    def summary(self) -> str:
+        """Candidates fitted, on how many rows, and what the gate said."""
+        fitted = f"{count_of(self.candidates, 'candidate')} on {count_of(self.rows, 'row')}, "
+        return f"{fitted if self.candidates else ''}version {self.model_version} {self.gate.outcome}"
+
 
 def train(context: Context, name: str) -> TrainResult:
     """Train on the set pinned at the logical now, register the best candidate, and let the gate judge it.
@@ -69,7 +78,12 @@ def train(context: Context, name: str) -> TrainResult:
 
     Raises:
         NotReadyError: If no training set is pinned at the logical now, or it has too few rows.
+        ConflictError: If the registry lacks the champion, or the model's declaration is not what it was trained by.
         BudgetError: If the training set does not fit the declared memory budget.
+
+    >>> result = train(context, "late")  # trained and judged already: found by its run key
+    >>> result.model_version, result.candidates, result.outcome.value, result.gate.outcome
+    ('2', 0, 'SKIPPED', 'promoted')
     """
     model, lake = context.config.models[name], context.lake
     with lake.writing():
@@ -83,9 +97,16 @@ def train(context: Context, name: str) -> TrainResult:
             context.config.project.seed,
         )
         version = context.registry.find_version(name, run_key)
-        done = None if version is None else judge_and_record(context, model, version, training_set, None)
+        done = None
+        if version is not None:
+            context.registry.finish_run(version)
+            done = judge_and_record(context, model, version, training_set, None)
         if version is not None and done is not None:
             return _result(training_set, version, 0, Outcome.SKIPPED, done)
+        champion = champion_before(read_promotions(context, name), context.as_of)
+        if champion is not None:  # it is compared with: ask before the work, not after
+            serving = context.registry.get_version(name, champion.version, champion.run_key)
+            assert_same_model(context.config, model, serving.tags.get(SERVING_TAG))
         context.progress(f"train {name}: reading {training_set.rows} rows")
         data = read_training_data(context, model, training_set)
         fitted = 0
@@ -131,6 +152,7 @@ def _fit_and_register(context: Context, model: Model, data: TrainingData, run_ke
         "lakeloop_version": __version__,
         "spec_hash": context.config.spec_hash("model", model.model),
         "seed": str(project.seed),
+        SERVING_TAG: serving_hash(context.config, model),
         "trained_through": training_set.data_through.isoformat(),
     }
     columns = model_columns(context.config, model)
@@ -145,6 +167,7 @@ def _fit_and_register(context: Context, model: Model, data: TrainingData, run_ke
             _series(data, train_rows),
             _series(data, validation_rows),
             project.seed,
+            file=context.config.files.get(f"model:{model.model}", "the model's file"),
         )
         for candidate in found:
             training.log_candidate(len(candidates), candidate.params, _named("validation", candidate.metrics))
@@ -166,10 +189,10 @@ def _fit_and_register(context: Context, model: Model, data: TrainingData, run_ke
         }
         references = {
             REFERENCE_FILE: make_reference(context, model, data).to_json(),
-            PREDICTION_REFERENCE_FILE: make_prediction_reference(model, data, scores).to_json(),
+            PREDICTION_REFERENCE_FILE: _make_prediction_reference(model, data, scores).to_json(),
         }
         training.log_summary(params, metrics, references)
-        example = data.frame.head(_EXAMPLE_ROWS)
+        example = data.frame.head(_EXAMPLE_ROWS)  # bounded: of rows that are here already
         is_classification = model.task is Task.CLASSIFICATION
         answer = best.pipeline.predict_proba(example) if is_classification else best.pipeline.predict(example)
         version = training.log_model(
@@ -203,6 +226,12 @@ def make_reference(context: Context, model: Model, data: TrainingData) -> Refere
 
     Returns:
         Bins and counts per day of every model column over the last `monitor.reference` of the set; labels per day.
+
+    >>> model = context.config.models["late"]
+    >>> data = read_training_data(context, model, find_training_set(context, "late"))
+    >>> reference = make_reference(context, model, data)
+    >>> [(each.name, each.kind) for each in reference.bins[:2]]
+    [('shop', 'category'), ('items', 'number')]
     """
     columns = model_columns(context.config, model)
     first = data.days.max() - np.timedelta64(model.monitor.reference.days - 1, "D")
@@ -213,7 +242,7 @@ def make_reference(context: Context, model: Model, data: TrainingData) -> Refere
     return _reference(model, data, pa.table({"day": pa.array(data.days), **values}).filter(pa.array(rows)), rows)
 
 
-def make_prediction_reference(model: Model, data: TrainingData, scores: NDArray[np.float64]) -> Reference:
+def _make_prediction_reference(model: Model, data: TrainingData, scores: NDArray[np.float64]) -> Reference:
     """Freeze what scores will be compared with.
 
     Args:

@@ -36,6 +36,11 @@ class TrainingData:
         split: Part of the split, shape [n_rows].
         days: Blocks, datetime64[D], shape [n_rows].
         prediction_seconds: `prediction_ts` as seconds since the epoch, shape [n_rows].
+
+    >>> from lakeloop.runs.training_set import find_training_set
+    >>> data = read_training_data(context, context.config.models["late"], find_training_set(context, "late"))
+    >>> {name: int(data.part(name).sum()) for name in ("train", "gap", "validation", "holdout")}
+    {'train': 514, 'gap': 45, 'validation': 70, 'holdout': 112}
     """
 
     training_set: TrainingSet
@@ -47,7 +52,14 @@ class TrainingData:
     prediction_seconds: NDArray[np.float64]
 
     def part(self, name: str) -> NDArray[np.bool_]:
-        """Tell which rows belong to a part of the split."""
+        """Tell which rows belong to a part of the split.
+
+        Args:
+            name: The part: train, gap, validation or holdout.
+
+        Returns:
+            Truth per row, shape [n_rows].
+        """
         return np.asarray(self.split == name)
 
 
@@ -64,6 +76,10 @@ def read_training_data(context: Context, model: Model, training_set: TrainingSet
 
     Raises:
         BudgetError: If the estimate exceeds the project's memory budget.
+
+    >>> from lakeloop.runs.training_set import find_training_set
+    >>> read_training_data(context, context.config.models["late"], find_training_set(context, "late")).frame.shape
+    (741, 8)
     """
     address = context.lake.address("training_sets", model.model)
     rows = training_rows(context, address, training_set.training_set_id, training_set.delta_version)
@@ -88,8 +104,8 @@ def read_training_data(context: Context, model: Model, training_set: TrainingSet
 
     return TrainingData(
         training_set,
-        table.select(list(inputs)).to_pandas(),
-        table.select(logged).to_pandas(),
+        table.select(list(inputs)).to_pandas(),  # bounded: of rows that are here already
+        table.select(logged).to_pandas(),  # bounded: of rows that are here already
         column("label").astype(np.float64),
         column("_split").astype(np.str_),
         column("block_date").astype("datetime64[D]"),

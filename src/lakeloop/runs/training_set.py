@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -19,6 +20,7 @@ from lakeloop.labels.calendar import last_closed_day
 from lakeloop.labels.closing import attach_labels
 from lakeloop.point_in_time.spark import STATUS_SUFFIX
 from lakeloop.runs.context import Context, instant_text
+from lakeloop.runs.declared import MODEL_REMEDY, assert_same_columns
 from lakeloop.runs.model_inputs import (
     GoldInput,
     add_model_inputs,
@@ -27,6 +29,7 @@ from lakeloop.runs.model_inputs import (
     spine_as_of,
     with_columns,
 )
+from lakeloop.runs.progress import count_of
 from lakeloop.statuses import LabelStatus, Outcome
 from lakeloop.tables import TableAddress, WriteIdentity, WriteResult, identity_hash
 from lakeloop.training.split import assign_split
@@ -56,6 +59,12 @@ class TrainingSet:
     delta_version: int
     outcome: Outcome
 
+    @property
+    def summary(self) -> str:
+        """Rows pinned."""
+        already = " already" if self.outcome is Outcome.SKIPPED else ""
+        return f"{count_of(self.rows, 'row')}{already} pinned"
+
 
 def make_training_set(context: Context, name: str) -> TrainingSet:
     """Pin a training set from all closed days known at the logical now.
@@ -69,13 +78,18 @@ def make_training_set(context: Context, name: str) -> TrainingSet:
 
     Raises:
         NotReadyError: If a gold table is not built far enough, or too few days are closed.
+        ConflictError: If it was pinned at this instant by another declaration or seed.
+
+    >>> make_training_set(context, "late").summary
+    '741 rows already pinned'
     """
     model, lake = context.config.models[name], context.lake
     with lake.writing():
         spec_hash = training_spec_hash(context, model)
         set_id = identity_hash(JOB, name, instant_text(context.as_of), spec_hash, context.config.project.seed)
         address = lake.address("training_sets", name)
-        identity = WriteIdentity(JOB, f"{name} {context.turn}", spec_hash)
+        fingerprint = identity_hash(spec_hash, context.config.project.seed)
+        identity = WriteIdentity(JOB, f"{name} {context.turn}", fingerprint)
         done = lake.find_commit(address, identity)
         if done is None:
             context.progress(f"training set {name}")
@@ -86,7 +100,20 @@ def make_training_set(context: Context, name: str) -> TrainingSet:
 
 
 def training_spec_hash(context: Context, model: Model) -> str:
-    """Hash the declarations a training set is made by: the model's, its gold tables' and their sources'."""
+    """Hash the declarations a training set is made by: the model's, its gold tables' and their sources'.
+
+    Args:
+        context: Project, lake and logical now.
+        model: The model's declaration.
+
+    Returns:
+        32 hex digits.
+
+    >>> model = context.config.models["late"]
+    >>> fewer = model.model_copy(update={"features": ["shop_last.*"]})
+    >>> training_spec_hash(context, model) == training_spec_hash(context, fewer)  # its tables and sources count too
+    False
+    """
     config = context.config
     tables = sorted({pattern.split(".")[0] for pattern in model.features})
     sources = {config.feature_tables[each].from_ for each in tables} | {model.predict.from_, model.label.from_}
@@ -97,8 +124,19 @@ def training_spec_hash(context: Context, model: Model) -> str:
 def find_training_set(context: Context, name: str) -> TrainingSet:
     """Find the training set pinned at the logical now.
 
+    Args:
+        context: Project, lake and logical now.
+        name: The model.
+
+    Returns:
+        What its manifest says of it.
+
     Raises:
         NotReadyError: If there is none.
+
+    >>> pinned = find_training_set(context, "late")
+    >>> pinned.rows, pinned.delta_version
+    (741, 2)
     """
     for commit in reversed(context.lake.commits(context.lake.own(schemas.TRAINING_SETS))):
         notes = commit.notes
@@ -119,11 +157,50 @@ def find_training_set(context: Context, name: str) -> TrainingSet:
     )
 
 
-def _write(context: Context, model: Model, address: TableAddress, identity: WriteIdentity, set_id: str) -> WriteResult:
+@dataclass(frozen=True)
+class BuiltRows:
+    """The rows of a training set, before they are written or after they were made again.
+
+    Attributes:
+        rows: One row per matured spine row.
+        split_of: Closed day -> part of the split.
+        matured: Rows there are to be.
+        void: Closed spine rows without a label.
+    """
+
+    rows: DataFrame
+    split_of: dict[date, str]
+    matured: int
+    void: int
+
+
+def build_rows(
+    context: Context, model: Model, set_id: str, inputs: tuple[GoldInput, ...], versions: Mapping[str, int]
+) -> BuiltRows:
+    """Make the rows of a training set from given versions of its inputs.
+
+    Args:
+        context: Project, lake and the logical now of the set.
+        model: The model's declaration.
+        set_id: The training set.
+        inputs: The model's gold tables, each with the version to read.
+        versions: Bronze table of the spine and of the label -> Delta version to read.
+
+    Returns:
+        Its rows; nothing is written.
+
+    Raises:
+        NotReadyError: If too few days are closed.
+
+    >>> model, lake = context.config.models["late"], context.lake
+    >>> versions = {each: lake.version(lake.address("bronze", each)) for each in ("orders", "deliveries")}
+    >>> built = build_rows(context, model, "set-1", gold_inputs(context, model), versions)
+    >>> built.matured, built.void, sorted(set(built.split_of.values()))
+    (741, 51, ['gap', 'holdout', 'train', 'validation'])
+    """
     lake, label = context.lake, model.label
-    inputs = gold_inputs(context, model)
-    spine = spine_as_of(context, model)
-    truth = lake.read(lake.address("bronze", label.from_), context.as_of)
+    spine = spine_as_of(context, model, version=versions[model.predict.from_])
+    truth = lake.read(lake.address("bronze", label.from_), context.as_of, version=versions[label.from_])
     labelled = attach_labels(spine, truth, model.predict, label, context.as_of)
     closed = labelled.where(F.col("label_status") != LabelStatus.PENDING.value)
     counts = closed.groupBy("block_date", "label_status").count().collect()  # bounded: two rows per day
@@ -137,22 +214,32 @@ def _write(context: Context, model: Model, address: TableAddress, identity: Writ
     rows = rows.join(F.broadcast(calendar), "block_date").withColumns(
         {"training_set_id": F.lit(set_id), "as_of": F.lit(context.as_of)}
     )
-    rows = _in_order(context, model, rows)
+    expected = sum(row["count"] for row in counts if row["label_status"] == LabelStatus.MATURED.value)
+    void = sum(row["count"] for row in counts if row["label_status"] == LabelStatus.VOID.value)
+    return BuiltRows(_in_order(context, model, rows), split_of, expected, void)
+
+
+def _write(context: Context, model: Model, address: TableAddress, identity: WriteIdentity, set_id: str) -> WriteResult:
+    lake = context.lake
+    inputs = gold_inputs(context, model)
+    sources = dict.fromkeys((model.predict.from_, model.label.from_))
+    versions = {each: lake.version(lake.address("bronze", each)) for each in sources}
+    built = build_rows(context, model, set_id, inputs, versions)
+    columns = with_columns(schemas.TRAINING_COLUMNS, described_columns(context.config, model, built.rows))
+    assert_same_columns(lake, address, columns, MODEL_REMEDY)
     lake.create(
         address,
-        with_columns(schemas.TRAINING_COLUMNS, described_columns(context.config, model, rows)),
+        columns,
         f"Training sets of {model.model}, told apart by training_set_id.",
         {"time_column": "prediction_ts", "key": "training_set_id, prediction_id", "owner": model.owner},
     )
-    expected = sum(row["count"] for row in counts if row["label_status"] == LabelStatus.MATURED.value)
-    void = sum(row["count"] for row in counts if row["label_status"] == LabelStatus.VOID.value)
     notes = {
         "training_set_id": set_id,
-        "inputs": _pinned(context, model, inputs),
-        "windows": _windows(split_of),
-        "void_rows": void,
+        "inputs": _pinned(versions, inputs),
+        "windows": _windows(built.split_of),
+        "void_rows": built.void,
     }
-    return lake.append(rows, address, identity, notes=notes, expect_rows=expected)
+    return lake.append(built.rows, address, identity, notes=notes, expect_rows=built.matured)
 
 
 def _in_order(context: Context, model: Model, rows: DataFrame) -> DataFrame:
@@ -168,11 +255,9 @@ def _in_order(context: Context, model: Model, rows: DataFrame) -> DataFrame:
     return rows.select(*columns)
 
 
-def _pinned(context: Context, model: Model, inputs: tuple[GoldInput, ...]) -> list[dict[str, Any]]:
-    lake = context.lake
-    bronze = [lake.address("bronze", each) for each in dict.fromkeys((model.predict.from_, model.label.from_))]
-    pinned: list[dict[str, Any]] = [{"table": str(address), "version": lake.version(address)} for address in bronze]
-    return pinned + [
+def _pinned(versions: Mapping[str, int], inputs: tuple[GoldInput, ...]) -> list[dict[str, Any]]:
+    bronze: list[dict[str, Any]] = [{"table": f"bronze.{name}", "version": each} for name, each in versions.items()]
+    return bronze + [
         {
             "table": f"gold.{each.table}",
             "version": each.version,
@@ -201,6 +286,10 @@ def training_rows(context: Context, address: TableAddress, set_id: str, version:
 
     Returns:
         Its rows, in no order.
+
+    >>> pinned, address = find_training_set(context, "late"), context.lake.address("training_sets", "late")
+    >>> training_rows(context, address, pinned.training_set_id, pinned.delta_version).columns[:4]
+    ['training_set_id', 'prediction_id', 'prediction_ts', 'label']
     """
     rows = context.lake.read(address, context.as_of, by="as_of", version=version)
     return rows.where(F.col("training_set_id") == set_id)
@@ -230,6 +319,12 @@ def read_content(rows: DataFrame) -> Content:
 
     Returns:
         What it holds.
+
+    >>> pinned, address = find_training_set(context, "late"), context.lake.address("training_sets", "late")
+    >>> rows = training_rows(context, address, pinned.training_set_id, pinned.delta_version)
+    >>> content = read_content(rows.orderBy("label"))  # in whatever order
+    >>> content.rows, content.digest == pinned.content_hash
+    (741, True)
     """
     columns = sorted(rows.columns)
     sums = [F.sum(F.xxhash64(F.lit(salt), *columns).cast("decimal(38,0)")).alias(f"sum_{salt}") for salt in (1, 2)]

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
-from lakeloop import schemas
-from lakeloop.errors import ConflictError, Failure, QualityGateError
-from lakeloop.runs.context import Context, instant_text
+from lakeloop.runs.context import Context
 from lakeloop.runs.decide import DecideResult, decide_action
+from lakeloop.runs.expressions import assert_expressions
 from lakeloop.runs.features import FeaturesResult, build_features
 from lakeloop.runs.flags import close_gate_flags, raise_quality_flag
 from lakeloop.runs.ingest import IngestResult, ingest
+from lakeloop.runs.integrity import assert_intact
 from lakeloop.runs.ledger import StepRecord, record_run, timed
 from lakeloop.runs.monitor import MonitorResult, monitor
-from lakeloop.runs.promotions import champion_before, read_promotions
-from lakeloop.runs.quality import QualityResult, check_quality
+from lakeloop.runs.order import RUN, refuse_earlier
+from lakeloop.runs.promotions import champion_before, read_promotions, reconcile_alias
+from lakeloop.runs.quality import QualityResult, assert_gate_passed, check_quality
 from lakeloop.runs.score import ScoreResult, score
 from lakeloop.runs.train import TrainResult, train
 from lakeloop.runs.training_set import TrainingSet, make_training_set
 from lakeloop.statuses import Action
 
-JOB = "run"
+JOB = RUN
 
 
 @dataclass(frozen=True)
@@ -79,15 +79,26 @@ def run_turn(context: Context, models: Sequence[str]) -> TurnResult:
         What every step did. A turn that was done already changes nothing.
 
     Raises:
-        ConflictError: If a later turn was done already.
+        ConflictError: If a later turn was done already, or a table was changed by something else, or the
+            registry does not hold the champion.
+        EnvironmentProblemError: If the tracking store does not answer.
         QualityGateError: If the quality gate failed; the turn stops, after the failure was flagged and decided about.
+
+    >>> turn = run_turn(context, [])  # done already; with models they are scored, monitored, decided about and trained
+    >>> turn.ingest.summary, turn.quality.summary, turn.features.summary
+    ('0 rows read', '469 rows judged, passed', '2 tables already built')
     """
     with context.lake.writing():
-        _refuse_earlier_turn(context)
+        assert_expressions(context)
+        assert_intact(context)
+        refuse_earlier(context, JOB)
+        _ = context.registry  # a wrong tracking address, or a lost champion, is told before the work
+        for model in models:
+            reconcile_alias(context, model)
         records: list[StepRecord] = []
 
         def step(name: str, call: Callable[[], Any], model: str | None = None) -> Any:
-            return timed(name, model, call, records)
+            return timed(context, name, model, call, records)
 
         ingested = step("ingest", lambda: ingest(context))
         quality = step("quality", lambda: check_quality(context))
@@ -124,28 +135,8 @@ def _retrain(context: Context, turn: ModelTurn, step: Callable[..., Any]) -> Mod
 
 
 def _stop_at_gate(context: Context, models: Sequence[str], quality: QualityResult) -> None:
-    failed = [each for each in quality.sources if each.passed is False]
+    failed = [each.source for each in quality.sources if each.passed is False]
     for model in models:
-        raise_quality_flag(context, model, [each.source for each in failed])
+        raise_quality_flag(context, model, failed)
         decide_action(context, model)
-    raise QualityGateError(
-        ", ".join(f"source {each.source}" for each in failed),
-        [failure for each in failed for failure in each.failures],
-        "look at monitoring.quality and quarantine; mend the feed or the rule; nothing was built on these rows",
-    )
-
-
-def _refuse_earlier_turn(context: Context) -> None:
-    prefix = f"{JOB} * "
-    done: list[datetime] = [
-        datetime.fromisoformat(commit.unit.removeprefix(prefix))
-        for commit in context.lake.commits(context.lake.own(schemas.RUNS))
-        if commit.unit.startswith(prefix)
-    ]
-    last = max(done, default=None)
-    if last is not None and last > context.as_of:
-        raise ConflictError(
-            f"turn {context.turn}",
-            [Failure("order", f"the turn of {instant_text(last)} was done already")],
-            "run turns in order; a backfill of the past is a step of its own",
-        )
+    assert_gate_passed(quality.sources)

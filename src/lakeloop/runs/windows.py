@@ -16,6 +16,11 @@ class MonitorWindow:
         last_day: Last local day, included.
         start: Instant it starts, UTC.
         end: Instant it ends, UTC, not included.
+
+    >>> first, last = date(2024, 1, 29), date(2024, 2, 4)
+    >>> week = MonitorWindow(first, last, datetime(2024, 1, 29, tzinfo=UTC), datetime(2024, 2, 5, tzinfo=UTC))
+    >>> week.holds(last), week.holds(last + timedelta(days=1))
+    (True, False)
     """
 
     first_day: date
@@ -24,7 +29,14 @@ class MonitorWindow:
     end: datetime
 
     def holds(self, day: date) -> bool:
-        """Tell whether a local day lies in the window."""
+        """Tell whether a local day lies in the window.
+
+        Args:
+            day: The day, in the window's zone.
+
+        Returns:
+            True from the first day to the last, both included.
+        """
         return self.first_day <= day <= self.last_day
 
 

@@ -4,6 +4,19 @@ from __future__ import annotations
 
 from lakeloop.tables.address import TableAddress, WriteIdentity, identity_hash
 from lakeloop.tables.commits import Commit, WriteResult
+from lakeloop.tables.integrity import BACKUP, Damage, Head
 from lakeloop.tables.lake import Lake
+from lakeloop.tables.versions import holds_version
 
-__all__ = ["Commit", "Lake", "TableAddress", "WriteIdentity", "WriteResult", "identity_hash"]
+__all__ = [
+    "BACKUP",
+    "Commit",
+    "Damage",
+    "Head",
+    "Lake",
+    "TableAddress",
+    "WriteIdentity",
+    "WriteResult",
+    "holds_version",
+    "identity_hash",
+]

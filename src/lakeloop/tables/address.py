@@ -60,7 +60,18 @@ class WriteIdentity:
     fingerprint: str = ""
 
     def app_id(self, address: TableAddress) -> str:
-        """Name the write for Delta."""
+        """Name the write for Delta.
+
+        Args:
+            address: The table that is written.
+
+        Returns:
+            32 hex digits; the same for the same write.
+
+        >>> write = WriteIdentity("score", "late 2013-05-01T04:00:00Z")
+        >>> write.app_id(TableAddress("predictions", "late", "/ws")) == write.app_id(TableAddress("ops", "runs", "/ws"))
+        False
+        """
         return identity_hash("write", self.job, str(address), self.unit, self.fingerprint)
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lakeloop.errors import AccountingError, ConflictError, Failure
 from lakeloop.statuses import Outcome
-from lakeloop.tables.address import WriteIdentity
+from lakeloop.tables.address import TableAddress, WriteIdentity
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,31 @@ class Commit:
     fingerprint: str
     rows: int
     notes: Mapping[str, Any] = field(default_factory=dict)
+
+    def assert_rows(self, address: TableAddress, expected: int | None) -> None:
+        """Check that the commit has the rows that were to be written.
+
+        Args:
+            address: The table.
+            expected: Number of rows; None where it is not known.
+
+        Raises:
+            AccountingError: If it has another number.
+
+        >>> commit = Commit(version=1, app_id="a1", job="score", unit="late 2013-05-01", fingerprint="", rows=3)
+        >>> commit.assert_rows(TableAddress("predictions", "late", "/ws"), 4)
+        Traceback (most recent call last):
+        ...
+        lakeloop.errors.AccountingError: predictions.late: rows are missing from the accounting
+          - rows: 4 were to be written, the commit has 3
+          remedy: report this: the table and its commit disagree
+        """
+        if expected is not None and self.rows != expected:
+            raise AccountingError(
+                str(address),
+                [Failure("rows", f"{expected} were to be written, the commit has {self.rows}")],
+                "report this: the table and its commit disagree",
+            )
 
 
 @dataclass(frozen=True)
@@ -64,6 +90,9 @@ def write_metadata(app_id: str, identity: WriteIdentity, notes: Mapping[str, Any
 
     Returns:
         JSON for the commit's user metadata.
+
+    >>> write_metadata("a1", WriteIdentity("score", "late 2013-05-01"), {"rows": 3})
+    '{"lakeloop": {"fingerprint": "", "id": "a1", "job": "score", "notes": {"rows": 3}, "unit": "late 2013-05-01"}}'
     """
     said = {
         "id": app_id,
@@ -83,6 +112,11 @@ def read_history(history: Iterable[Mapping[str, Any]]) -> list[Commit]:
 
     Returns:
         Commits, oldest first; those of others are left out.
+
+    >>> ours = write_metadata("a1", WriteIdentity("score", "late 2013-05-01"), {})
+    >>> history = [{"version": 2, "userMetadata": None}, {"version": 1, "userMetadata": ours, "operationMetrics": {}}]
+    >>> [(commit.version, commit.job) for commit in read_history(history)]
+    [(1, 'score')]
     """
     commits = []
     for entry in sorted(history, key=lambda each: int(each["version"])):
@@ -103,3 +137,47 @@ def read_history(history: Iterable[Mapping[str, Any]]) -> list[Commit]:
             continue
         commits.append(commit)
     return commits
+
+
+def find_write(commits: Iterable[Commit], address: TableAddress, identity: WriteIdentity) -> Commit | None:
+    """Find the commit of a write among those of its table.
+
+    Args:
+        commits: Commits that lakeloop made to the table.
+        address: The table.
+        identity: The write.
+
+    Returns:
+        Its commit, or None when it was not made.
+
+    Raises:
+        ConflictError: If the same unit was written from other inputs.
+
+    >>> table, write = TableAddress("predictions", "late", "/ws"), WriteIdentity("score", "late 2013-05-01", "ab12")
+    >>> commits = [Commit(1, write.app_id(table), write.job, write.unit, write.fingerprint, rows=3)]
+    >>> find_write(commits, table, write).rows
+    3
+    >>> find_write(commits, table, WriteIdentity("score", "late 2013-05-01", "cd34"))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    lakeloop.errors.ConflictError: predictions.late: ...
+      - score late 2013-05-01: was written from inputs ab12, now they are cd34
+      remedy: nothing recorded is overwritten: undo the change (declaration or seed), or name a later as_of
+    """
+    app_id = identity.app_id(address)
+    for commit in commits:
+        if commit.app_id == app_id:
+            return commit
+        if commit.job == identity.job and commit.unit == identity.unit:
+            raise ConflictError(
+                str(address),
+                [
+                    Failure(
+                        f"{identity.job} {identity.unit}",
+                        f"was written from inputs {commit.fingerprint[:12] or '-'},"
+                        f" now they are {identity.fingerprint[:12] or '-'}",
+                    )
+                ],
+                "nothing recorded is overwritten: undo the change (declaration or seed), or name a later as_of",
+            )
+    return None

@@ -6,13 +6,16 @@ Delta tables; a test holds both ways to the same answers.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
+from deltalake.exceptions import DeltaError
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
@@ -27,6 +30,14 @@ def create_table(path: str, columns: StructType, description: str, properties: M
         columns: Its columns; comments are in the fields' metadata.
         description: What a row is.
         properties: Table properties.
+
+    >>> import tempfile
+    >>> from lakeloop.schemas import TEXT, column
+    >>> with tempfile.TemporaryDirectory() as path:
+    ...     create_table(path, StructType([column("shop", TEXT, "the shop")]), "One row per shop.", {})
+    ...     create_table(path, StructType([column("other", TEXT, "too late")]), "One row per other.", {})
+    ...     read_columns(path).fieldNames(), read_version(path)
+    (['shop'], 0)
     """
     DeltaTable.create(
         path,
@@ -39,13 +50,50 @@ def create_table(path: str, columns: StructType, description: str, properties: M
 
 
 def read_commits(path: str, limit: int | None = None) -> list[Commit]:
-    """Read lakeloop's commits from a table's log, oldest first; the newest `limit` entries only."""
+    """Read lakeloop's commits from a table's log, oldest first; the newest `limit` entries only.
+
+    >>> from lakeloop.schemas import DECISIONS
+    >>> [(commit.job, commit.unit, commit.rows) for commit in read_commits(context.lake.own(DECISIONS).path)]
+    [('decide', 'late 2024-01-25T00:00:00Z', 1), ('decide', 'late 2024-02-04T00:00:00Z', 1)]
+    """
     return read_history(DeltaTable(path).history(limit))
 
 
 def read_version(path: str) -> int:
-    """Tell the newest version of a table."""
+    """Tell the newest version of a table.
+
+    >>> from lakeloop.schemas import DECISIONS
+    >>> read_version(context.lake.own(DECISIONS).path)  # 0 is the creation
+    2
+    """
     return int(DeltaTable(path).version())
+
+
+def holds_version(path: str, version: int) -> bool:
+    """Tell whether a version is in the log and all its data files are there.
+
+    >>> import tempfile
+    >>> from lakeloop.schemas import TEXT, column
+    >>> with tempfile.TemporaryDirectory() as path:
+    ...     create_table(path, StructType([column("shop", TEXT, "the shop")]), "One row per shop.", {})
+    ...     [holds_version(path, version) for version in (0, 1)]
+    [True, False]
+    """
+    try:
+        table = DeltaTable(path, version=version)
+    except DeltaError:
+        return False
+    return all(Path(uri.removeprefix("file://")).is_file() for uri in table.file_uris())
+
+
+def read_columns(path: str) -> StructType:
+    """Tell the columns of a table.
+
+    >>> from lakeloop.schemas import DECISIONS
+    >>> read_columns(context.lake.own(DECISIONS).path).fieldNames()
+    ['decision_id', 'model', 'action', 'reasons', 'policy', 'inputs', 'as_of']
+    """
+    return StructType.fromJson(json.loads(DeltaTable(path).schema().to_json()))
 
 
 def append_rows(path: str, columns: StructType, rows: Sequence[Mapping[str, Any]], app_id: str, metadata: str) -> None:
@@ -57,6 +105,16 @@ def append_rows(path: str, columns: StructType, rows: Sequence[Mapping[str, Any]
         rows: Column -> value; a missing column is null.
         app_id: Identity of the write.
         metadata: What the commit says of itself.
+
+    >>> import tempfile
+    >>> from lakeloop.schemas import TEXT, column
+    >>> columns = StructType([column("shop", TEXT, "the shop"), column("town", TEXT, "where it is")])
+    >>> with tempfile.TemporaryDirectory() as path:
+    ...     create_table(path, columns, "One row per shop.", {})
+    ...     for _ in range(2):  # the second is the same write
+    ...         append_rows(path, columns, [{"shop": "A"}], "write 1", "{}")
+    ...     read_rows(path, "shop", None)
+    [{'shop': 'A', 'town': None}]
     """
     if DeltaTable(path).transaction_version(app_id) is not None:
         return
@@ -84,8 +142,14 @@ def read_rows(path: str, by: str, as_of: datetime | None) -> list[dict[str, Any]
 
     Returns:
         Column -> value; instants are aware, UTC.
+
+    >>> from datetime import UTC
+    >>> from lakeloop.schemas import DECISIONS
+    >>> path = context.lake.own(DECISIONS).path
+    >>> [len(read_rows(path, "as_of", as_of)) for as_of in (None, datetime(2024, 1, 31, tzinfo=UTC))]
+    [2, 1]
     """
-    table = DeltaTable(path).to_pyarrow_table()
+    table = DeltaTable(path).to_pyarrow_table()  # bounded: the lake's own tables, a few rows per turn
     if as_of is not None:
         table = table.filter(pc.less_equal(table[by], pa.scalar(as_of, table.schema.field(by).type)))
     rows: list[dict[str, Any]] = table.to_pylist()

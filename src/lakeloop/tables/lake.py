@@ -7,23 +7,25 @@ back, so that a caller learns whether rows were written, were there already, or 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from lakeloop.errors import AccountingError, BusyError, ConflictError, Failure, NotReadyError
+from lakeloop.errors import AccountingError, Failure, NotReadyError
 from lakeloop.schemas import TableSchema
 from lakeloop.statuses import Outcome
 from lakeloop.tables import in_process
 from lakeloop.tables.address import TableAddress, WriteIdentity
-from lakeloop.tables.commits import Commit, WriteResult, read_history, write_metadata
+from lakeloop.tables.catalog import render_create
+from lakeloop.tables.commits import Commit, WriteResult, find_write, read_history, write_metadata
+from lakeloop.tables.integrity import Damage, Head, find_damage, has_log
+from lakeloop.tables.lock import hold
 
 
 class Lake:
@@ -34,20 +36,54 @@ class Lake:
         workspace: Absolute folder of the workspace.
         retention: How long versions stay readable.
         catalog: Catalog that holds the tables; without it they live below the workspace.
+        tell: Told when another job is waited for.
+
+    >>> import tempfile
+    >>> from datetime import UTC
+    >>> from lakeloop.schemas import FEATURE_BUILDS
+    >>> noon = datetime(2024, 1, 25, 12, tzinfo=UTC)
+    >>> build = {"feature_table": "shops", "built_through": noon, "rows": 3, "spec_hash": "a"}
+    >>> build |= {"gold_version": 1, "as_of": noon}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     lake = Lake(spark, Path(folder), retention=timedelta(days=30))
+    ...     write = WriteIdentity("features", "shops 2024-01-25T12:00:00Z")
+    ...     with lake.writing():
+    ...         for _ in range(2):
+    ...             print(lake.append_own(FEATURE_BUILDS, [build], write).outcome)
+    ...     known = [len(lake.own_rows(FEATURE_BUILDS, at)) for at in (noon, noon - timedelta(hours=1))]
+    WRITTEN
+    SKIPPED
+    >>> known
+    [1, 0]
     """
 
     def __init__(
-        self, spark: SparkSession, workspace: Path, *, retention: timedelta, catalog: str | None = None
+        self,
+        spark: SparkSession,
+        workspace: Path,
+        *,
+        retention: timedelta,
+        catalog: str | None = None,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.spark = spark
         self.workspace = workspace
         self._retention = retention
         self._catalog = catalog
+        self._tell = tell
         self._commits: dict[TableAddress, list[Commit]] = {}
         self._reading = threading.Lock()
 
     def address(self, layer: str, name: str) -> TableAddress:
-        """Name a table of this workspace."""
+        """Name a table of this workspace.
+
+        Args:
+            layer: `bronze`, `gold`, `ops`, ...
+            name: Name inside the layer.
+
+        Returns:
+            Its address, whether the table is there or not.
+        """
         if self._catalog is not None:
             return TableAddress(layer, name, self._catalog, in_catalog=True)
         return TableAddress(layer, name, str(self.workspace))
@@ -68,31 +104,39 @@ class Lake:
 
         Raises:
             BusyError: If another job still holds the workspace.
+            EnvironmentProblemError: If the workspace is no folder that can be written to.
         """
-        self.workspace.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.workspace / ".lakeloop.lock", is_singleton=True)
-        try:
-            lock.acquire(timeout=wait_seconds)
-        except Timeout as held:
-            raise BusyError(
-                str(self.workspace),
-                [Failure("lock", f"another job has held it for {wait_seconds:g} seconds")],
-                "wait for the other job, or end it; the lock goes with its process",
-            ) from held
-        if lock.lock_counter == 1:  # other processes may have written since this one last held the workspace
-            self._commits.clear()
-        try:
+        with hold(self.workspace, wait_seconds, self._tell) as is_outermost:
+            if is_outermost:  # other processes may have written since this one last held the workspace
+                self._commits.clear()
             yield
-        finally:
-            lock.release()
 
     # --- existence and creation -------------------------------------------------------------------------------------
 
     def exists(self, address: TableAddress) -> bool:
         """Tell whether a table is there."""
         if not address.in_catalog:
-            return (Path(address.path) / "_delta_log").is_dir()
+            return has_log(address.path)
         return bool(self.spark.catalog.tableExists(address.sql))
+
+    def read_head(self, address: TableAddress) -> Head | None:
+        """Tell the newest write of lakeloop to a table; None without the table, or in a catalog."""
+        if address.in_catalog or not self.exists(address):
+            return None
+        commits = self.commits(address)
+        return Head(commits[-1].version, commits[-1].app_id) if commits else Head(0, "")
+
+    def damage(self, address: TableAddress, head: Head | None) -> Damage | None:
+        """Tell what was done to a table by something else; a catalog guards its tables by permissions.
+
+        Args:
+            address: The table.
+            head: Its newest write when the last job ended; None when that is not known.
+
+        Returns:
+            The first damage found; None when the table is what lakeloop wrote.
+        """
+        return None if address.in_catalog else find_damage(address.path, head)
 
     def create(
         self, address: TableAddress, columns: StructType, description: str, properties: Mapping[str, str] | None = None
@@ -118,28 +162,9 @@ class Lake:
             **{f"lakeloop.{key}": value for key, value in (properties or {}).items()},
         }
         if address.in_catalog:
-            self._create_in_catalog(address, columns, description, settings)
+            self.spark.sql(render_create(address, columns, description, settings))
         else:
-            self._create_on_path(address, columns, description, settings)
-
-    def _create_on_path(
-        self, address: TableAddress, columns: StructType, description: str, settings: Mapping[str, str]
-    ) -> None:
-        in_process.create_table(address.path, columns, description, settings)
-
-    def _create_in_catalog(
-        self, address: TableAddress, columns: StructType, description: str, settings: Mapping[str, str]
-    ) -> None:
-        rendered = ", ".join(f"{_literal(key)} = {_literal(value)}" for key, value in settings.items())
-        fields = ", ".join(
-            f"`{f.name}` {f.dataType.simpleString()}{'' if f.nullable else ' NOT NULL'}"
-            f" COMMENT {_literal((f.metadata or {}).get('comment', ''))}"
-            for f in columns.fields
-        )
-        self.spark.sql(
-            f"CREATE TABLE IF NOT EXISTS {address.sql} ({fields}) USING DELTA "
-            f"COMMENT {_literal(description)} TBLPROPERTIES ({rendered})"
-        )
+            in_process.create_table(address.path, columns, description, settings)
 
     def create_own(self, table: TableSchema) -> TableAddress:
         """Create one of the lake's own tables where it is missing."""
@@ -177,7 +202,15 @@ class Lake:
         return rows if after is None else rows.where(F.col(by) > F.lit(after))
 
     def read_own(self, table: TableSchema, as_of: datetime) -> DataFrame:
-        """Read one of the lake's own tables as of an instant; empty when it does not exist yet."""
+        """Read one of the lake's own tables.
+
+        Args:
+            table: The table.
+            as_of: Rows after this instant are cut off.
+
+        Returns:
+            The rows, grain and keys as `table` says; none when the table does not exist yet.
+        """
         address = self.own(table)
         if not self.exists(address):
             return self.spark.createDataFrame([], table.columns)
@@ -225,6 +258,12 @@ class Lake:
             return self.spark.table(address.sql)
         return self.spark.sql(f"SELECT * FROM {address.sql} VERSION AS OF {int(version)}")
 
+    def columns(self, address: TableAddress) -> StructType:
+        """Tell the columns of a table that exists."""
+        if address.in_catalog:
+            return self.spark.table(address.sql).schema
+        return in_process.read_columns(address.path)
+
     def version(self, address: TableAddress) -> int:
         """Tell the newest Delta version of a table."""
         if not address.in_catalog:
@@ -262,23 +301,7 @@ class Lake:
         Raises:
             ConflictError: If the same unit was written from other inputs.
         """
-        app_id = identity.app_id(address)
-        for commit in self.commits(address):
-            if commit.app_id == app_id:
-                return commit
-            if commit.job == identity.job and commit.unit == identity.unit:
-                raise ConflictError(
-                    str(address),
-                    [
-                        Failure(
-                            f"{identity.job} {identity.unit}",
-                            f"was written from inputs {commit.fingerprint[:12] or '-'},"
-                            f" now they are {identity.fingerprint[:12] or '-'}",
-                        )
-                    ],
-                    "nothing recorded is overwritten: undo the change, or start a new workspace",
-                )
-        return None
+        return find_write(self.commits(address), address, identity)
 
     def append(
         self,
@@ -307,7 +330,7 @@ class Lake:
         """
         done = self.find_commit(address, identity)
         if done is not None:
-            _assert_rows(address, done, expect_rows)
+            done.assert_rows(address, expect_rows)
             return WriteResult(Outcome.SKIPPED, done.rows, done.version, done.notes)
         app_id = identity.app_id(address)
         self._commit(frame, address, app_id, write_metadata(app_id, identity, notes))
@@ -318,7 +341,7 @@ class Lake:
         for limit in (4, None):  # another writer may have committed in between
             for commit in self._read_commits(address, limit):
                 if commit.app_id == app_id:
-                    _assert_rows(address, commit, expect_rows)
+                    commit.assert_rows(address, expect_rows)
                     self.commits(address).append(commit)
                     return WriteResult(Outcome.WRITTEN, commit.rows, commit.version, commit.notes)
         raise AccountingError(
@@ -370,28 +393,5 @@ class Lake:
             frame = self.spark.createDataFrame([tuple(row.get(each) for each in names) for row in rows], table.columns)
             self._commit(frame.coalesce(1), address, app_id, metadata)
         else:
-            self._commit_rows(address, table.columns, rows, app_id, metadata)
+            in_process.append_rows(address.path, table.columns, rows, app_id, metadata)
         return self._read_back(address, app_id, len(rows))
-
-    def _commit_rows(
-        self, address: TableAddress, columns: StructType, rows: Sequence[Mapping[str, Any]], app_id: str, metadata: str
-    ) -> None:
-        in_process.append_rows(address.path, columns, rows, app_id, metadata)
-
-
-def _assert_rows(address: TableAddress, commit: Commit, expected: int | None) -> None:
-    if expected is not None and commit.rows != expected:
-        raise AccountingError(
-            str(address),
-            [Failure("rows", f"{expected} were to be written, the commit has {commit.rows}")],
-            "report this: the table and its commit disagree",
-        )
-
-
-def _literal(text: str) -> str:
-    r"""Quote a SQL string.
-
-    >>> _literal("the carrier's code")
-    "'the carrier\\'s code'"
-    """
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

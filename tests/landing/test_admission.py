@@ -1,69 +1,21 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lakeloop.errors import NotReadyError
-from lakeloop.landing import MALFORMED, FileStatus, LandedFile, admit_files, set_aside, staged_schema
-from tests.factories import declare_source
-
-ADMITTED, REFUSED, REPEATED = FileStatus.ADMITTED, FileStatus.REFUSED, FileStatus.DUPLICATE_CONTENT
-SOURCE = declare_source(landing={"path": "landing", "pattern": "*.csv*"})
-HEADER = "origin,observed_ts,wind_mph\n"
-TEN = "2013-05-01T10:00:00Z"
-SOUND = f"{HEADER}EWR,{TEN},5.5\n".encode()
-ROW = ("EWR", TEN, "5.5")
-
-
-@dataclass
-class Port:
-    """Folders of one source."""
-
-    root: Path
-
-    def __post_init__(self) -> None:
-        self.landing.mkdir(parents=True)
-
-    @property
-    def landing(self) -> Path:
-        return self.root / "landing"
-
-    @property
-    def staging(self) -> Path:
-        return self.root / "admitted"
-
-    @property
-    def refused(self) -> Path:
-        return self.root / "refused"
-
-    def land(self, name: str, content: bytes) -> Path:
-        path = self.landing / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-        return path
-
-    def admit(self, seen: Sequence[LandedFile] = ()) -> list[LandedFile]:
-        """Admit, record and set aside, as an ingest does."""
-        found = admit_files(SOURCE, self.landing, self.staging, seen)
-        set_aside(self.landing, self.refused, [*seen, *found])
-        return found
-
-    def staged(self, content: bytes) -> list[dict[str, object]]:
-        rows: list[dict[str, object]] = pq.read_table(self.staging / f"{hash_of(content)}.parquet").to_pylist()
-        return rows
-
-
-def hash_of(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+from lakeloop.landing import (
+    MALFORMED,
+    LandedFile,
+    admit_files,
+    staged_schema,
+)
+from tests.landing.port import ADMITTED, HEADER, REFUSED, REPEATED, ROW, SOUND, SOURCE, TEN, Port, hash_of
 
 
 @pytest.fixture
@@ -135,7 +87,14 @@ INADMISSIBLE: dict[str, tuple[str, bytes, str]] = {
     "another case is another name": (
         "a.csv",
         HEADER.upper().encode(),
-        "columns missing: origin, observed_ts, wind_mph; columns not declared: ORIGIN, OBSERVED_TS, WIND_MPH",
+        "columns missing: origin, observed_ts, wind_mph; columns not declared: ORIGIN, OBSERVED_TS, WIND_MPH"
+        "; did you mean 'origin' by 'ORIGIN', 'observed_ts' by 'OBSERVED_TS', 'wind_mph' by 'WIND_MPH'?",
+    ),
+    "no header, and values are not shown": (
+        "a.csv",
+        f"EWR,{TEN},5.5\n".encode(),
+        "columns missing: origin, observed_ts, wind_mph; the first line names no declared column: is the header there,"
+        " and commas in it?",
     ),
     "another delimiter": ("a.csv", HEADER.replace(",", ";").encode(), "columns missing: origin"),
     "Latin-1": ("a.csv", f"{HEADER}Zürich,{TEN},1\n".encode("latin-1"), "not UTF-8 text"),
@@ -185,7 +144,7 @@ def test_admit_files_reads_a_gzip_file_to_its_end(port: Port) -> None:
 
 
 def test_admit_files_numbers_records_through_all_blocks(port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lakeloop.landing._BATCH_ROWS", 2)
+    monkeypatch.setattr("lakeloop.landing.records._BATCH_ROWS", 2)
     content = (HEADER + "".join(f"EWR,{TEN},{number}\n" for number in range(1, 6))).encode()
     port.land("a.csv", content)
     assert [each.raw_rows for each in port.admit()] == [5]
@@ -248,21 +207,6 @@ def test_admit_files_refuses_the_same_bytes_each_time_they_land(port: Port) -> N
     port.land("a.csv", b"")
     assert [each.status for each in port.admit(seen)] == [REFUSED]
     assert list(port.landing.iterdir()) == []
-
-
-def test_set_aside_moves_what_a_killed_job_left_lying_and_nothing_else(port: Port) -> None:
-    port.land("a.csv", b"")
-    port.land("b.csv", b"origin\n")
-    port.land("c.csv", SOUND)
-    seen = admit_files(SOURCE, port.landing, port.staging, [])
-    assert [each.status for each in seen] == [REFUSED, REFUSED, ADMITTED]
-    assert len(list(port.landing.iterdir())) == 3  # recorded first, moved then
-    port.land("b.csv", SOUND + b"\n")  # another file by now
-
-    assert [(each.file, each.status) for each in port.admit(seen)] == [("b.csv", ADMITTED)]
-
-    assert sorted(path.name for path in port.landing.iterdir()) == ["b.csv", "c.csv"]
-    assert [path.name for path in port.refused.iterdir()] == [f"{hash_of(b'')[:12]}-a.csv"]
 
 
 def test_admit_files_looks_only_at_files_of_the_pattern(port: Port) -> None:

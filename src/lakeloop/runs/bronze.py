@@ -1,0 +1,80 @@
+"""The columns of bronze and quarantine, from a source's declaration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyspark.sql.types import StringType, StructField, StructType
+
+from lakeloop import schemas
+from lakeloop.config.source import ColumnType, Source
+from lakeloop.landing import MALFORMED
+from lakeloop.tables import Lake
+
+
+def bronze_schema(source: Source) -> StructType:
+    """Give the columns of a bronze table, with their meaning.
+
+    Args:
+        source: The source's declaration.
+
+    Returns:
+        Landed columns (a local reading stays text), derived columns, and what every bronze table has.
+
+    >>> bronze_schema(context.config.sources["deliveries"]).fieldNames()[:7]
+    ['order', 'shop', 'delivered_ts', 'delay_minutes', 'is_late', 'event_ts', 'available_ts']
+    """
+    fields: list[StructField] = []
+    for name, kind in source.all_columns.items():
+        declared = source.columns.get(name) or source.derive[name]
+        unit = f" [{declared.unit}]" if declared.unit else ""
+        fields.append(schemas.column(name, _spark_type(kind), f"{declared.description}{unit}"))
+    return StructType([*fields, *schemas.BRONZE_COLUMNS])
+
+
+def _spark_type(kind: ColumnType) -> Any:
+    return {
+        ColumnType.STRING: schemas.TEXT,
+        ColumnType.INTEGER: schemas.INT,
+        ColumnType.LONG: schemas.LONG,
+        ColumnType.DOUBLE: schemas.DOUBLE,
+        ColumnType.BOOLEAN: schemas.TRUTH,
+        ColumnType.DATE: schemas.DATE,
+        ColumnType.TIMESTAMP: schemas.INSTANT,
+        ColumnType.LOCAL_TIMESTAMP: schemas.TEXT,
+    }[kind]
+
+
+def _quarantine_schema(source: Source) -> StructType:
+    """Give the columns of a quarantine table, with their meaning.
+
+    Args:
+        source: The source's declaration.
+
+    Returns:
+        Landed columns as text, the text of a malformed record, and what every quarantine table has.
+    """
+    texts = [
+        schemas.column(name, schemas.TEXT, f"as landed: {declared.description}")
+        for name, declared in source.columns.items()
+    ]
+    malformed = schemas.column(MALFORMED, StringType(), "text of a record with another number of fields")
+    return StructType([*texts, malformed, *schemas.QUARANTINE_COLUMNS])
+
+
+def create_tables(lake: Lake, source: Source) -> None:
+    """Create the tables a source's rows go to, where they are missing.
+
+    Args:
+        lake: The tables.
+        source: The source's declaration.
+
+    >>> create_tables(context.lake, context.config.sources["orders"])  # nothing is done to what is there
+    >>> context.lake.columns(context.lake.address("quarantine", "orders")).fieldNames()[:4]
+    ['order', 'shop', 'items', 'due_ts']
+    """
+    keys = {"key": ", ".join(source.key), "time_column": "available_ts", "owner": source.owner}
+    lake.create(lake.address("bronze", source.source), bronze_schema(source), source.description, keys)
+    description = f"Rows of {source.source} that broke a rule, as landed."
+    lake.create(lake.address("quarantine", source.source), _quarantine_schema(source), description)
+    lake.create_own(schemas.INGESTED_BATCHES)

@@ -1,0 +1,199 @@
+"""One source's stream: staged text -> typed, judged, written to bronze and quarantine, and accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame, Observation
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
+
+from lakeloop import schemas
+from lakeloop.config.source import Source
+from lakeloop.errors import DataContractError, Failure
+from lakeloop.landing import MALFORMED, staged_schema
+from lakeloop.quality.accounting import Accounting
+from lakeloop.quality.rules import BROKEN, REASONS, WARNINGS, judge_rows
+from lakeloop.quality.typing import RAW, type_rows
+from lakeloop.quality.uniqueness import ACCEPTED, CLASS, DUPLICATE, QUARANTINED, classify_rows
+from lakeloop.runs.accounted import drop_moved_checkpoint, list_unaccounted, note_content
+from lakeloop.runs.bronze import bronze_schema
+from lakeloop.runs.context import Context
+from lakeloop.runs.failed_expressions import explain_failure
+from lakeloop.statuses import Outcome, Severity
+from lakeloop.tables import Lake, TableAddress, WriteIdentity, identity_hash
+
+JOB = "ingest"
+
+
+def drain_staged(context: Context, source: Source, staging: Path, raw_rows: dict[str, int]) -> None:
+    """Run the stream over everything staged, then stop.
+
+    Args:
+        context: Project, lake and logical now.
+        source: The source's declaration.
+        staging: Where its admitted files are staged.
+        raw_rows: Content hash of every admitted file -> records counted at admission.
+
+    Raises:
+        DataContractError: If a row breaks a rule of severity fail; nothing of its batch is written.
+        AccountingError: If a row is lost.
+
+    >>> (staging := fresh.config.workspace / "admitted").mkdir(parents=True)
+    >>> drain_staged(fresh, fresh.config.sources["orders"], staging, {})  # nothing is staged
+    >>> fresh.lake.exists(fresh.lake.address("bronze", "orders"))
+    False
+    """
+    lake = context.lake
+    checkpoint = lake.workspace / "checkpoints" / JOB / source.source
+    drop_moved_checkpoint(checkpoint, staging)
+    schema = from_arrow_schema(staged_schema(source))
+    stream = context.spark.readStream.schema(schema).parquet(str(staging))
+    failures: list[Exception] = []
+
+    def write_batch(batch: DataFrame, batch_id: int) -> None:
+        try:
+            _write_batch(context, source, batch, batch_id, raw_rows)
+        except PySparkException as failure:
+            failures.append(explain_failure(context.config, source, batch, context.as_of, failure))
+            raise
+        except Exception as failure:
+            failures.append(failure)  # the stream would wrap it in its own trace
+            raise
+
+    query = (
+        stream.writeStream.foreachBatch(write_batch)
+        .option("checkpointLocation", str(checkpoint))
+        .trigger(availableNow=True)
+        .queryName(f"{JOB} {source.source}")
+        .start()
+    )
+    try:
+        query.awaitTermination()
+    except Exception as stopped:
+        if failures:
+            raise failures[0] from stopped
+        raise
+
+
+def _write_batch(context: Context, source: Source, batch: DataFrame, batch_id: int, raw_rows: dict[str, int]) -> None:
+    lake, as_of = context.lake, context.as_of
+    bronze, quarantine = lake.address("bronze", source.source), lake.address("quarantine", source.source)
+    files = sorted(row[0] for row in batch.select("_content_hash").distinct().collect())  # bounded: one per file
+    new = list_unaccounted(lake, source.source, files)
+    if not new:
+        return
+    batch, files = batch if new == files else batch.where(F.col("_content_hash").isin(new)), new
+    identity = WriteIdentity(JOB, f"batch {source.source} {identity_hash(*files)}")
+    classified = _classify(lake, source, batch, bronze, identity, as_of)
+    if any(rule.severity is Severity.FAIL for rule in source.rules):
+        _refuse_broken(source, classified, context.config.files.get(f"source:{source.source}", "its file"))
+    stamped = classified.withColumns({"_batch_id": F.lit(batch_id).cast("long"), "_ingested_ts": F.current_timestamp()})
+    landed = {name: F.col(f"{RAW}.{name}") for name, each in source.columns.items() if each.type == "local_timestamp"}
+    # The rows of each class are counted while bronze is written: the batch is judged once.
+    observed = Observation()
+    accepted = (
+        stamped.observe(observed, *_class_counts())
+        .where(F.col(CLASS) == ACCEPTED)
+        .withColumns(landed)
+        .select(*bronze_schema(source).fieldNames())
+    )
+    written = lake.append(accepted, bronze, identity)
+    if written.outcome is Outcome.WRITTEN:
+        counts = {name: int(value or 0) for name, value in observed.get.items()}
+    else:  # an earlier attempt wrote bronze and stopped before the accounting
+        counts = _count_again(classified)
+    quarantined = 0
+    if counts[QUARANTINED]:
+        rejected = stamped.where(F.col(CLASS) == QUARANTINED).select(
+            *(F.col(f"{RAW}.{name}").alias(name) for name in source.columns),
+            MALFORMED,
+            REASONS,
+            F.lit(as_of).alias("as_of"),
+            *("_batch_id", "_source_file", "_source_row", "_ingested_ts"),
+        )
+        quarantined = lake.append(rejected, quarantine, identity, expect_rows=counts[QUARANTINED]).rows
+    accounting = Accounting(
+        source.source, sum(raw_rows[each] for each in files), written.rows, quarantined, counts[DUPLICATE]
+    )
+    accounting.assert_nothing_lost()
+    _record(lake, accounting, files, counts[WARNED], batch_id, as_of, identity)
+
+
+WARNED = "warned"
+
+
+def _class_counts() -> list[Column]:
+    has_warning = (F.col(CLASS) == ACCEPTED) & (F.size(WARNINGS) > 0)
+    counted = {kind: F.col(CLASS) == kind for kind in (ACCEPTED, QUARANTINED, DUPLICATE)} | {WARNED: has_warning}
+    return [F.sum(F.when(condition, 1).otherwise(0)).alias(name) for name, condition in counted.items()]
+
+
+def _count_again(classified: DataFrame) -> dict[str, int]:
+    row = classified.agg(*_class_counts()).first()
+    return {} if row is None else {name: int(value or 0) for name, value in row.asDict().items()}
+
+
+def _refuse_broken(source: Source, classified: DataFrame, file: str) -> None:
+    """Refuse the whole batch when a row broke a rule of severity fail, before anything is written."""
+    broken = classified.select(F.explode(BROKEN).alias("rule"), "_source_file").groupBy("rule")
+    counted = broken.agg(
+        F.count("*").alias("rows"), F.countDistinct("_source_file").alias("files"), F.min("_source_file").alias("file")
+    )
+    found = counted.orderBy("rule").collect()  # bounded: one row per rule
+    if found:
+        raise DataContractError(
+            f"source {source.source}",
+            [Failure(row["rule"], _describe_broken(row["rows"], row["files"], row["file"])) for row in found],
+            f"set the severity of the rule to `quarantine` in {file} and ingest again: those rows are set aside, the"
+            " rest goes on; then set it back to `fail`",
+        )
+
+
+def _describe_broken(rows: int, files: int, first: str) -> str:
+    """Describe the rows that broke a rule.
+
+    >>> _describe_broken(3, 2, "may.csv")
+    'broken by 3 rows of 2 files, first may.csv'
+    """
+    where = f"in {first}" if files == 1 else f"of {files} files, first {first}"
+    return f"broken by {rows} row{'s' if rows != 1 else ''} {where}"
+
+
+def _classify(
+    lake: Lake, source: Source, batch: DataFrame, bronze: TableAddress, identity: WriteIdentity, as_of: datetime
+) -> DataFrame:
+    judged = judge_rows(type_rows(batch, source, as_of), source)
+    done = lake.find_commit(bronze, identity)
+    # A rerun judges against what was there before this very batch, so that it judges alike.
+    before = lake.read_uncut(bronze, version=None if done is None else done.version - 1)
+    return classify_rows(judged, before if lake.commits(bronze) else None, source)
+
+
+def _record(
+    lake: Lake,
+    accounting: Accounting,
+    files: Sequence[str],
+    warned: int,
+    batch_id: int,
+    as_of: datetime,
+    identity: WriteIdentity,
+) -> None:
+    row = {
+        "source": accounting.source,
+        "batch_id": batch_id,
+        "files": len(files),
+        "rows_read": accounting.rows_read,
+        "rows_accepted": accounting.rows_accepted,
+        "rows_quarantined": accounting.rows_quarantined,
+        "rows_duplicate": accounting.rows_duplicate,
+        "rows_superseded": accounting.rows_superseded,
+        "rows_warned": warned,
+    }
+    notes: dict[str, Any] = {key: value for key, value in row.items() if key not in ("source", "batch_id")}
+    notes |= note_content(files)
+    lake.append_own(schemas.INGESTED_BATCHES, [{**row, "as_of": as_of}], identity, notes=notes)

@@ -1,0 +1,69 @@
+"""The order of work: no step is done in the past of what was built on it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from lakeloop import schemas
+from lakeloop.errors import ConflictError, Failure
+from lakeloop.runs.context import Context, instant_text
+
+RUN = "run"
+FLOW = ("ingest", "features", "score", "monitor", "decide", "training_set", "train")
+"""The steps with a verb, in the order of a turn."""
+
+_STANDS_BEFORE = {"train": "score"}
+"""What a training promotes, the next turn scores with: it may not come after that."""
+
+
+def refuse_earlier(context: Context, step: str, model: str | None = None) -> None:
+    """Refuse a step whose results a later logical now has already used.
+
+    Args:
+        context: Project, lake and logical now.
+        step: `run`, or the ledger's name of a step; others are let through.
+        model: The model it is for; None for steps of the whole project.
+
+    Raises:
+        ConflictError: If it was done, or built on, as of a later instant. A step that was done at this very instant may
+            be repeated: it changes nothing.
+
+    >>> from datetime import timedelta
+    >>> refuse_earlier(context, "score", "late")  # again at the same instant: it changes nothing
+    >>> try:
+    ...     refuse_earlier(context.at(context.as_of - timedelta(days=5)), "score", "late")
+    ... except ConflictError as error:
+    ...     print(error.failures[0])
+    order: `run` was done as of 2024-02-04T00:00:00Z
+    """
+    if step not in (RUN, *FLOW):
+        return
+    done = _done_jobs(context)
+    if step not in (RUN, "ingest") and any(
+        at == context.as_of and (job == RUN or (job == step and subject == (model or "*"))) for job, subject, at in done
+    ):
+        return
+    first = 0 if step == RUN else FLOW.index(_STANDS_BEFORE.get(step, step))
+    later = [
+        (at, job)
+        for job, subject, at in done
+        if at > context.as_of and (job == RUN or (job in FLOW[first:] and (model is None or subject in ("*", model))))
+    ]
+    if later:
+        at, job = max(later)
+        raise ConflictError(
+            f"{step.replace('_', '-')} as of {context.turn}",
+            [Failure("order", f"`{job.replace('_', '-')}` was done as of {instant_text(at)}")],
+            f"go forward: name {instant_text(at)} or a later --as-of; what is recorded of the past is not changed",
+        )
+
+
+def _done_jobs(context: Context) -> list[tuple[str, str, datetime]]:
+    """List job, subject and logical now of what the run ledger holds."""
+    jobs = []
+    for commit in context.lake.commits(context.lake.own(schemas.RUNS)):
+        job, _, rest = commit.unit.partition(" ")
+        subject, _, at = rest.rpartition(" ")
+        if job in (RUN, *FLOW):
+            jobs.append((job, subject, datetime.fromisoformat(at)))
+    return jobs

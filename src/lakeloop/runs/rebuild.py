@@ -1,0 +1,222 @@
+"""A training set made again from the versions its manifest pins, held against what was pinned (law 4)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lakeloop import schemas
+from lakeloop.config.model import Model
+from lakeloop.errors import ConflictError, Failure, NotReadyError
+from lakeloop.runs.context import Context
+from lakeloop.runs.model_inputs import GoldInput, features_by_table
+from lakeloop.runs.training_set import build_rows, read_content, training_rows, training_spec_hash
+from lakeloop.statuses import RebuildStatus
+from lakeloop.tables import TableAddress, holds_version
+
+_BRONZE, _GOLD = "bronze", "gold"
+
+
+@dataclass(frozen=True)
+class RebuildResult:
+    """How a rebuild ended.
+
+    Attributes:
+        model: The model.
+        training_set_id: The training set.
+        status: REPRODUCED when the content hash is the manifest's; DIFFERENT; INPUTS_EXPIRED when a pinned version can
+            no longer be read.
+        rows: Rows of the manifest.
+        rows_rebuilt: Rows that were made; None when nothing could be made.
+        content_hash: Hash of the manifest.
+        content_hash_rebuilt: Hash of the rows that were made; None when nothing could be made.
+        different: What differs: counts, columns, the stored rows; empty unless the status is DIFFERENT.
+        expired: Pinned tables with the version that is gone; empty unless the status is INPUTS_EXPIRED.
+
+    >>> lost = ("bronze.orders version 3",)
+    >>> result = RebuildResult("late", "set-1", RebuildStatus.INPUTS_EXPIRED, 333, None, "a1", None, expired=lost)
+    >>> print(result.failure())
+    training set set-1 of model late: conflicts with what is recorded
+      - INPUTS_EXPIRED: bronze.orders version 3 can no longer be read
+      remedy: its own rows can still be trained on; a longer retention in project.yml keeps later sets' inputs
+    """
+
+    model: str
+    training_set_id: str
+    status: RebuildStatus
+    rows: int
+    rows_rebuilt: int | None
+    content_hash: str
+    content_hash_rebuilt: str | None
+    different: tuple[str, ...] = field(default=())
+    expired: tuple[str, ...] = field(default=())
+
+    def failure(self) -> ConflictError | None:
+        """Give the error this result stands for.
+
+        Returns:
+            The error, with what differs or is gone; None when the set was reproduced.
+        """
+        found = [
+            *(Failure(RebuildStatus.DIFFERENT.value, each) for each in self.different),
+            *(Failure(RebuildStatus.INPUTS_EXPIRED.value, f"{each} can no longer be read") for each in self.expired),
+        ]
+        if self.status is RebuildStatus.REPRODUCED:
+            return None
+        if self.status is RebuildStatus.INPUTS_EXPIRED:
+            remedy = "its own rows can still be trained on; a longer retention in project.yml keeps later sets' inputs"
+        else:
+            remedy = "an input or the set was changed below its pinned version: pin a new set, and train on that"
+        return ConflictError(f"training set {self.training_set_id} of model {self.model}", found, remedy)
+
+
+def rebuild_training_set(context: Context, name: str, set_id: str | None = None) -> RebuildResult:
+    """Make a training set again from its pinned inputs and compare; nothing is written.
+
+    Args:
+        context: Project, lake and logical now.
+        name: The model.
+        set_id: The training set; the one pinned at the logical now without it.
+
+    Returns:
+        Whether it has the content it was pinned with, and what differs.
+
+    Raises:
+        NotReadyError: If there is no such training set.
+        ConflictError: If the declarations are not those it was made by.
+
+    >>> try:
+    ...     rebuild_training_set(context, "late", "no-such-set")
+    ... except NotReadyError as error:
+    ...     print(error.failures[0])
+    training set: there is none with the id no-such-set
+    """
+    model = context.config.models[name]
+    manifest = _find_manifest(context, name, set_id)
+    pinned = context.at(manifest["as_of"])
+    _refuse_other_declarations(pinned, model, manifest)
+    context.progress(f"rebuild {name}")
+    inputs: list[dict[str, Any]] = json.loads(manifest["inputs"])
+    expired = tuple(
+        f"{each['table']} version {each['version']}"
+        for each in inputs
+        if not holds_version(context.lake, _address(context, each["table"]), each["version"])
+    )
+    if expired:
+        return _result(manifest, RebuildStatus.INPUTS_EXPIRED, expired=expired)
+    rows = build_rows(pinned, model, manifest["training_set_id"], _gold(pinned, model, inputs), _bronze(inputs)).rows
+    content = read_content(rows)
+    different = _compare(pinned, model, manifest, rows, content.digest, content.rows)
+    status = RebuildStatus.DIFFERENT if different else RebuildStatus.REPRODUCED
+    return _result(manifest, status, rows=content.rows, digest=content.digest, different=different)
+
+
+def _find_manifest(context: Context, name: str, set_id: str | None) -> dict[str, Any]:
+    for row in context.lake.own_rows(schemas.TRAINING_SETS, None):
+        found = row["as_of"] == context.as_of if set_id is None else row["training_set_id"] == set_id
+        if row["model"] == name and found:
+            return row
+    sought = f"none is pinned as of {context.turn}" if set_id is None else f"there is none with the id {set_id}"
+    raise NotReadyError(
+        f"model {name}",
+        [Failure("training set", sought)],
+        "look for id and as_of in ops.training_sets; `lakeloop training-set` pins one",
+    )
+
+
+def _refuse_other_declarations(context: Context, model: Model, manifest: Mapping[str, Any]) -> None:
+    now = training_spec_hash(context, model)
+    if now != manifest["spec_hash"]:
+        raise ConflictError(
+            f"training set {manifest['training_set_id']} of model {model.model}",
+            [Failure("declarations", f"it was made by {manifest['spec_hash'][:12]}, conf/ now says {now[:12]}")],
+            "rebuild with the conf/ it was made by: that of its commit, and of its --env",
+        )
+
+
+def _address(context: Context, table: str) -> TableAddress:
+    layer, _, name = table.partition(".")
+    return context.lake.address(layer, name)
+
+
+def _bronze(inputs: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    found = [(*each["table"].partition("."), int(each["version"])) for each in inputs]
+    return {name: version for layer, _, name, version in found if layer == _BRONZE}
+
+
+def _gold(context: Context, model: Model, inputs: Sequence[Mapping[str, Any]]) -> tuple[GoldInput, ...]:
+    features = features_by_table(context.config, model)
+    found = [(*each["table"].partition("."), each) for each in inputs]
+    return tuple(
+        GoldInput(
+            name,
+            tuple(features[name]),
+            datetime.fromisoformat(each["built_through"]),
+            int(each["version"]),
+            each["spec_hash"],
+        )
+        for layer, _, name, each in found
+        if layer == _GOLD
+    )
+
+
+def _compare(
+    context: Context, model: Model, manifest: Mapping[str, Any], rows: DataFrame, digest: str, count: int
+) -> tuple[str, ...]:
+    """Say what differs between the manifest, the rows that are stored and the rows that were made."""
+    address = context.lake.address("training_sets", model.model)
+    is_stored = holds_version(context.lake, address, manifest["delta_version"])
+    stored = training_rows(context, address, manifest["training_set_id"], manifest["delta_version"])
+    found = []
+    if count != manifest["rows"]:
+        found.append(f"{manifest['rows']} rows were pinned, {count} were made")
+    if is_stored and read_content(stored).digest != manifest["content_hash"]:
+        found.append("the stored rows are not those that were pinned")
+    if digest != manifest["content_hash"]:
+        columns = _different_columns(stored, rows) if is_stored else ()
+        among = f" in {', '.join(columns)}" if columns else ""
+        found.append(f"the content hash{among}")
+    return tuple(found)
+
+
+def _different_columns(stored: DataFrame, rows: DataFrame) -> tuple[str, ...]:
+    """Name the columns whose values by row are not the same, from one pass over each side."""
+    columns = sorted({*stored.columns} | {*rows.columns})
+    sums = []
+    for side in (stored, rows):
+        hashes = [
+            F.sum(F.xxhash64("prediction_id", name).cast("decimal(38,0)")).alias(name)
+            for name in columns
+            if name in side.columns
+        ]
+        found = side.agg(*hashes).first()
+        sums.append({} if found is None else found.asDict())
+    return tuple(name for name in columns if sums[0].get(name) != sums[1].get(name))
+
+
+def _result(
+    manifest: Mapping[str, Any],
+    status: RebuildStatus,
+    *,
+    rows: int | None = None,
+    digest: str | None = None,
+    different: tuple[str, ...] = (),
+    expired: tuple[str, ...] = (),
+) -> RebuildResult:
+    return RebuildResult(
+        model=manifest["model"],
+        training_set_id=manifest["training_set_id"],
+        status=status,
+        rows=manifest["rows"],
+        rows_rebuilt=rows,
+        content_hash=manifest["content_hash"],
+        content_hash_rebuilt=digest,
+        different=different,
+        expired=expired,
+    )

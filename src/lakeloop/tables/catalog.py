@@ -1,0 +1,49 @@
+"""Tables of a catalog: what is said to it in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pyspark.sql.types import StructType
+
+from lakeloop.tables.address import TableAddress
+
+
+def render_create(address: TableAddress, columns: StructType, description: str, settings: Mapping[str, str]) -> str:
+    r"""Write the statement that creates a table where it is missing.
+
+    Args:
+        address: The table.
+        columns: Its columns; comments come from the fields' metadata.
+        description: What a row is.
+        settings: Table properties.
+
+    Returns:
+        SQL.
+
+    >>> from pyspark.sql.types import StringType, StructField
+    >>> columns = StructType([StructField("shop", StringType(), False, {"comment": "the shop's name"})])
+    >>> table = TableAddress("gold", "shops", "main", in_catalog=True)
+    >>> print(render_create(table, columns, "One row per shop.", {"owner": "ops"}).replace(" USING", "\nUSING"))
+    CREATE TABLE IF NOT EXISTS `main`.`gold`.`shops` (`shop` string NOT NULL COMMENT 'the shop\'s name')
+    USING DELTA COMMENT 'One row per shop.' TBLPROPERTIES ('owner' = 'ops')
+    """
+    rendered = ", ".join(f"{_literal(key)} = {_literal(value)}" for key, value in settings.items())
+    fields = ", ".join(
+        f"`{f.name}` {f.dataType.simpleString()}{'' if f.nullable else ' NOT NULL'}"
+        f" COMMENT {_literal((f.metadata or {}).get('comment', ''))}"
+        for f in columns.fields
+    )
+    return (
+        f"CREATE TABLE IF NOT EXISTS {address.sql} ({fields}) USING DELTA "
+        f"COMMENT {_literal(description)} TBLPROPERTIES ({rendered})"
+    )
+
+
+def _literal(text: str) -> str:
+    r"""Quote a SQL string.
+
+    >>> _literal("the carrier's code")
+    "'the carrier\\'s code'"
+    """
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

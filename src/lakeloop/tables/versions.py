@@ -1,0 +1,41 @@
+"""Whether a version of a table can still be read: its log entry and its data files are kept for a while only."""
+
+from __future__ import annotations
+
+from pyspark.sql import functions as F
+
+from lakeloop.tables import in_process
+from lakeloop.tables.address import TableAddress
+from lakeloop.tables.lake import Lake
+
+_GONE = ("DELTA_VERSION_NOT_FOUND", "DELTA_VERSIONS_NOT_CONTIGUOUS", "DELTA_LOG_FILE_NOT_FOUND", "FILE_NOT_EXIST")
+
+
+def holds_version(lake: Lake, address: TableAddress, version: int) -> bool:
+    """Tell whether a version of a table can be read to its end.
+
+    Args:
+        lake: The tables.
+        address: The table.
+        version: Delta version.
+
+    Returns:
+        False when the table, the version or one of its data files is gone. On a path the files are looked for; in a
+        catalog, which does not say where they are, the version is read.
+
+    >>> decisions = context.lake.address("ops", "decisions")
+    >>> [holds_version(context.lake, decisions, version) for version in (1, 99)]
+    [True, False]
+    """
+    if not lake.exists(address):
+        return False
+    if not address.in_catalog:
+        return in_process.holds_version(address.path, version)
+    try:
+        rows = lake.read_uncut(address, version=version)
+        rows.agg(F.max(F.xxhash64(*rows.columns))).first()
+    except Exception as failure:  # what fails inside a task has no class of its own
+        if any(condition in str(failure) for condition in _GONE):
+            return False
+        raise
+    return True

@@ -1,0 +1,110 @@
+"""What only Spark knows of declared expressions is told before the work, with the place and the remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lakeloop.config.loading import load_config
+from lakeloop.runs.expressions import find_mistakes
+from tests.config.small_project import FILES, edited, line_of, write_project
+from tests.config.wrong_project import MODEL, OUTCOMES, READINGS, SCHEDULES
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+INSTANT, CONDITION = "an instant: a timestamp", "a condition: true or false"
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "where", "got", "allowed"),
+    [
+        (OUTCOMES, "event_ts: coalesce(", "event_ts: colaesce(", "event_ts", "`colaesce`", "functions that Spark has"),
+        (OUTCOMES, "event_ts: coalesce(arrival_ts", "event_ts: flight -- ", "event_ts", "of type int", INSTANT),
+        (
+            OUTCOMES,
+            "available_ts: event_ts + interval 30 minutes",
+            "available_ts: carrier",
+            "available_ts",
+            "string",
+            INSTANT,
+        ),
+        (
+            OUTCOMES,
+            "as: delay_minutes >= 15, type",
+            "as: array(flight), type",
+            "derive.is_late.as",
+            "DATATYPE_MISMATCH",
+            "functions that Spark has, over values",
+        ),
+        (
+            SCHEDULES,
+            "that: distance > 0 or tailnum is null",
+            "that: distance + 1",
+            "rules[3].that",
+            "type int",
+            CONDITION,
+        ),
+        (
+            READINGS,
+            "as: wind_mph}",
+            "as: \"named_struct('a', wind_mph)\"}",
+            "attributes.wind_mph.as",
+            "struct<",
+            "a number",
+        ),
+        (
+            READINGS,
+            "as: wind_mph}",
+            'as: "date_add(wind_mph, 1)"}',
+            "attributes.wind_mph.as",
+            "DATATYPE_MISMATCH",
+            "values",
+        ),
+        (MODEL, "at: departure_ts - interval 2 hours", "at: distance", "predict.at", "of type int", INSTANT),
+        (MODEL, "at: departure_ts - interval 2 hours", "at: departure_local", "predict.at", "of type string", INSTANT),
+        (
+            MODEL,
+            "as: delay_minutes >= 15",
+            "as: upper(carrier)",
+            "label.as",
+            "of type string",
+            "true or false, or a number",
+        ),
+        (MODEL, "diverted: arrival_ts is null", "diverted: arrival_ts", "label.void.diverted", "timestamp", CONDITION),
+    ],
+)
+def test_an_expression_that_spark_refuses_is_told_with_its_place(
+    spark: SparkSession, tmp_path: Path, file: str, old: str, new: str, where: str, got: str, allowed: str
+) -> None:
+    changes = edited(file, old, new)
+    (mistake,) = find_mistakes(spark, load_config(write_project(tmp_path, changes)))
+    assert (mistake.file, mistake.line, mistake.where) == (file, line_of(changes, file, new), where)
+    assert got in mistake.got
+    assert allowed in mistake.allowed
+    assert mistake.remedy
+
+
+def test_all_of_a_project_are_told_in_one_go(spark: SparkSession, tmp_path: Path) -> None:
+    model = FILES[MODEL].replace("diverted: arrival_ts is null", "diverted: arrival_ts, lost: losst(flight)")
+    changes = {**edited(OUTCOMES, "event_ts: coalesce(", "event_ts: colaesce("), MODEL: model}
+    found = find_mistakes(spark, load_config(write_project(tmp_path, changes)))
+    assert [each.where for each in found] == ["event_ts", "label.void.diverted", "label.void.lost"]
+
+
+def test_the_place_is_that_of_the_environment_where_it_wrote_the_expression(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    over = "conf/night/models/late_arrival.yml"
+    root = write_project(tmp_path, {over: "label: {as: upper(carrier)}\n"})
+    (mistake,) = find_mistakes(spark, load_config(root, "night"))
+    assert (mistake.file, mistake.line, mistake.where) == (over, 1, "label.as")
+
+
+def test_null_and_dates_are_no_mistakes(spark: SparkSession, tmp_path: Path) -> None:
+    changes = edited(READINGS, "as: wind_mph}", "as: 'null'}") | edited(
+        OUTCOMES, "available_ts: event_ts + interval 30 minutes", "available_ts: date_add(event_ts, 1)"
+    )
+    assert find_mistakes(spark, load_config(write_project(tmp_path, changes))) == []

@@ -6,14 +6,17 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from lakeloop.drift.statistics import population_stability_index, total_variation
-from lakeloop.drift.thresholds import compare, reachable, resample_threshold, to_shares
+from lakeloop.distances import DISTANCES
+from lakeloop.distances.psi import population_stability_index
+from lakeloop.drift.thresholds import reachable, resample_threshold, to_shares
 
 
-def resample(daily: list[list[int]], *, kind="category", stretch_days=1, rows=10_000, level=0.1, effect=0.0, **options):
+def resample(
+    daily: list[list[int]], *, distance="total_variation", stretch_days=1, rows=10_000, level=0.1, effect=0.0, **options
+):
     defaults = {"column": "x", "seed": 0}
     return resample_threshold(
-        kind,
+        DISTANCES[distance],
         np.array(daily),
         stretch_days=stretch_days,
         window_rows=rows,
@@ -23,16 +26,11 @@ def resample(daily: list[list[int]], *, kind="category", stretch_days=1, rows=10
     )
 
 
-def test_compare_is_the_public_statistic():
-    expected, actual = [0.2, 0.8], [0.4, 0.6]
-    both = np.array(expected), np.array(actual)
-    assert compare("number", *both) == pytest.approx(population_stability_index(expected, actual))
-    assert compare("category", *both) == pytest.approx(total_variation(expected, actual))
-
-
 def test_reachable_is_all_rows_in_the_rarest_bin():
-    assert reachable("category", np.array([0.7, 0.2, 0.1])) == pytest.approx(0.9)
-    assert reachable("number", np.array([0.5, 0.5])) == pytest.approx(population_stability_index([0.5, 0.5], [1, 0]))
+    assert reachable(DISTANCES["total_variation"], np.array([0.7, 0.2, 0.1])) == pytest.approx(0.9)
+    assert reachable(DISTANCES["psi"], np.array([0.5, 0.5])) == pytest.approx(
+        population_stability_index([0.5, 0.5], [1, 0])
+    )
 
 
 def test_threshold_by_hand():
@@ -56,7 +54,7 @@ def test_a_reference_that_never_moves_leaves_the_least_effect():
 
 
 def test_a_reference_of_one_value_has_no_noise():
-    assert resample([[0, 80, 0]] * 28, kind="number", stretch_days=7, effect=0.1).value == 0.1
+    assert resample([[0, 80, 0]] * 28, distance="psi", stretch_days=7, effect=0.1).value == 0.1
 
 
 def test_a_smaller_window_gets_a_wider_threshold():

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from lakeloop.config.model import Monitor
+from lakeloop.distances.psi import population_stability_index
+from lakeloop.distances.total_variation import total_variation
 from lakeloop.drift.bins import ColumnBins
 from lakeloop.drift.counts import COUNTS_SCHEMA
-from lakeloop.drift.statistics import population_stability_index, total_variation
 from lakeloop.drift.verdicts import ColumnVerdict, judge_window
 from lakeloop.errors import DistributionError
 from lakeloop.statuses import Role, Status, Verdict

@@ -44,6 +44,12 @@ def metric(end: datetime, name: str = "log_loss", value: float | None = 0.375, *
     return row | changes
 
 
+def stretch(end: datetime, name: str, predicted: float, realised: float, rows: int = 400, **changes: Any) -> list[Row]:
+    """What was predicted and what came true in one stretch of the score."""
+    same = {"slice_key": "score", "slice_value": name, "rows": rows, "rows_void": 0, "baseline": None, **changes}
+    return [metric(end, "mean_outcome", realised, **same), metric(end, "mean_score", predicted, **same)]
+
+
 def drift(column: str, end: datetime, verdict: str = "STABLE", **changes: Any) -> Row:
     row = {
         "model": "late_arrival",
@@ -185,6 +191,11 @@ def run(as_of: datetime, step: str, seconds: float = 1.0, job: str = "run", **ch
     return row | changes
 
 
+def broken_rule(as_of: datetime, rows: int = 1, **changes: Any) -> Row:
+    row = {"source": "weather", "rule": "range", "column": "wind_speed_mph", "as_of": as_of, "rows": rows}
+    return row | changes
+
+
 def scored(as_of: datetime, rows: int, purpose: str = "production") -> Row:
     return {"model": "late_arrival", "as_of": as_of, "purpose": purpose, "rows": rows}
 
@@ -199,6 +210,8 @@ def three_turns() -> Recorded:
         metrics += [
             metric(end, value=0.4 + 0.01 * week, as_of=as_of),
             metric(end, "roc_auc", 0.72, as_of=as_of),
+            *stretch(end, "0.1 to 0.2", 0.15, 0.125, as_of=as_of),
+            *stretch(end, "0.2 to 0.3", 0.25, 0.3125, rows=600, as_of=as_of),
             metric(end, "bias", 0.01 * week, lower=0.01 * week - 0.02, upper=0.01 * week + 0.02, as_of=as_of),
         ]
         drifts += [
@@ -242,9 +255,14 @@ def three_turns() -> Recorded:
             verdict("weather", JUNE, passed=False),
             verdict("weather", JUNE, "range_wind_speed_mph", False, observed='{"unexpected_rows": 3}'),
         ],
+        reasons=[broken_rule(MAY), broken_rule(JUNE)],
         predictions=[scored(MAY, 28330), scored(JUNE, 28796), scored(JUNE, 12, "backtest")],
         performance=metrics,
         drift=drifts,
+        drift_counts=[
+            {"model": "late_arrival", "as_of": MAY, "columns": 4, "drifted": 0, "unjudged": 1},
+            {"model": "late_arrival", "as_of": JUNE, "columns": 4, "drifted": 1, "unjudged": 1},
+        ],
         raised_flags=[flag(JUNE)],
         open_flags=[flag(JUNE, model_version="1")],
         decisions=[

@@ -104,8 +104,8 @@ def test_what_broke_upstream_comes_before_what_only_moved(kind: str, state: Stat
 def test_many_columns_are_counted_not_listed() -> None:
     found = headline(drift=[drift(f"column_{number}", MAY, "DRIFT") for number in range(8)])
     assert found.drifted == (
-        "8 of 8 features drifted in the last window: regime column_0 (1 of 1), column_1 (1 of 1), column_2 (1 of 1), "
-        "column_3 (1 of 1), column_4 (1 of 1) and 3 more."
+        "8 of 8 features drifted in the last window: regime column_0 (1 of 1), column_1 (1 of 1), column_2 (1 of 1) "
+        "and 5 more."
     )
 
 
@@ -162,3 +162,19 @@ def test_only_the_last_ingest_counts_as_news() -> None:
 
 def test_no_source_is_unknown() -> None:
     assert summarise_data([])[0] is State.UNKNOWN
+
+
+def test_a_long_reason_is_cut_in_the_headline() -> None:
+    names = ", ".join(f"carrier_delays__mean_is_late_{number}h" for number in range(40))
+    found = headline(decisions=[decision(MAY, "notify", [f"regime_drift: asks to notify: open flag on {names}"])])
+    assert found.done.startswith("Notify: regime_drift: asks to notify: open flag on carrier_delays__mean_is_late_0h,")
+    assert len(found.done) < 200
+    assert found.done.endswith(" and more.")
+
+
+def test_a_source_that_could_not_be_judged_is_never_ok() -> None:
+    fine = SourceHealth("schedules", gate_status="OK", gate_passed=True)
+    nothing_new = SourceHealth("planes", gate_status="EMPTY_WINDOW")
+    assert summarise_data([fine, nothing_new])[0] is State.OK
+    for unclear in (SourceHealth("weather"), SourceHealth("weather", gate_status="ALL_NULL")):
+        assert summarise_data([fine, unclear])[0] is State.UNKNOWN

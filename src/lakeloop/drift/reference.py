@@ -35,6 +35,15 @@ class Reference:
         counts: Column -> rows per day and bin, shape [n_blocks, n_bins]. A column without rows is not in it.
         totals: Column -> sum of the finite values per day, shape [n_blocks].
         targets: Labels per closed day, ascending.
+
+    >>> from datetime import UTC
+    >>> days = (TargetDay(date(2013, 4, 1), rows=4, label_sum=1), TargetDay(date(2013, 4, 2), rows=4, label_sum=3))
+    >>> trained = datetime(2013, 4, 3, tzinfo=UTC)
+    >>> reference = Reference("late_arrival", Task.CLASSIFICATION, trained, (), (), {}, {}, targets=days)
+    >>> reference.target_rate, round(reference.target_spread, 4)
+    (0.5, 0.3536)
+    >>> Reference.from_json(reference.to_json()) == reference
+    True
     """
 
     model: str

@@ -5,18 +5,13 @@ from __future__ import annotations
 import math
 import zlib
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import t as student_t
 
-from lakeloop.drift.bins import BinKind
-from lakeloop.drift.statistics import Shares, stability_indices, total_variations
+from lakeloop.distances.distance import Distance, Shares
 
-StatisticName = Literal["psi", "total_variation"]
-
-STATISTIC_OF: dict[BinKind, StatisticName] = {"number": "psi", "category": "total_variation"}
 MAX_STRETCHES = 1000
 MIN_DISJOINT_STRETCHES = 3
 """Stretches that have to fit into the reference side by side before their spread says anything."""
@@ -50,41 +45,25 @@ class Threshold:
     kept_fraction: float
 
 
-def compare(kind: BinKind, expected: Shares, actual: Shares) -> Shares:
-    """Compute the declared statistic of a kind of column along the last axis.
+def reachable(distance: Distance, expected: Shares) -> float:
+    """Find the greatest value a distance can take: all rows of a window in one bin.
 
     Args:
-        kind: Kind of the bins: the population stability index for numbers, total variation for categories.
-        expected: Shares, shape [..., n_bins].
-        actual: Shares, shape [..., n_bins].
-
-    Returns:
-        Statistics, shape [...].
-
-    >>> compare("category", np.array([0.5, 0.5]), np.array([0.6, 0.4])).round(2).item()
-    0.1
-    """
-    return stability_indices(expected, actual) if kind == "number" else total_variations(expected, actual)
-
-
-def reachable(kind: BinKind, expected: Shares) -> float:
-    """Find the greatest value the statistic can take: all rows of a window in one bin.
-
-    Args:
-        kind: Kind of the bins.
+        distance: The distance.
         expected: Reference shares, shape [n_bins].
 
     Returns:
         The value; a threshold at or above it can never be crossed.
 
-    >>> reachable("category", np.array([0.9, 0.1]))
+    >>> from lakeloop.distances import DISTANCES
+    >>> reachable(DISTANCES["total_variation"], np.array([0.9, 0.1]))
     0.9
     """
-    return float(compare(kind, expected, np.eye(len(expected))).max())
+    return float(distance.along(expected, np.eye(len(expected))).max())
 
 
 def resample_threshold(
-    kind: BinKind,
+    distance: Distance,
     daily: npt.NDArray[np.int64],
     *,
     stretch_days: int,
@@ -107,7 +86,7 @@ def resample_threshold(
     the least effect count as that tenth: noise there says nothing about thresholds.
 
     Args:
-        kind: Kind of the bins.
+        distance: How a stretch is compared with the rest.
         daily: Rows per day and bin of the reference, shape [n_blocks, n_bins], days ascending, each with rows; at least
             `MIN_DISJOINT_STRETCHES` times `stretch_days` days.
         stretch_days: Days with rows in the window.
@@ -123,9 +102,10 @@ def resample_threshold(
     Source: for the blocks Kuensch, "The Jackknife and the Bootstrap for General Stationary Observations", 1989; for the
     bound Hahn and Meeker, "Statistical Intervals", 1991, chapter 4.
 
+    >>> from lakeloop.distances import DISTANCES
     >>> daily = np.array([[60, 40, 0], [40, 60, 0]] * 15)
     >>> threshold = resample_threshold(
-    ...     "number", daily, stretch_days=2, window_rows=200, level=0.05, min_effect=0.1, column="seats", seed=0
+    ...     DISTANCES["psi"], daily, stretch_days=2, window_rows=200, level=0.05, min_effect=0.1, column="seats", seed=0
     ... )
     >>> threshold.value, threshold.stretches, threshold.disjoint_stretches
     (0.1, 29, 15.0)
@@ -142,7 +122,7 @@ def resample_threshold(
     if kept_fraction < 1:
         thinned = rng.binomial(stretches, kept_fraction)
         stretches = np.where(thinned.sum(axis=1, keepdims=True) > 0, thinned, stretches)
-    values = compare(kind, to_shares(rest), to_shares(stretches))
+    values = distance.along(to_shares(rest), to_shares(stretches))
     logs = np.log(np.maximum(values, max(min_effect / 10, _LEAST_EFFECT)))
     disjoint = n_blocks / stretch_days
     quantile = float(np.quantile(values, 1 - level))

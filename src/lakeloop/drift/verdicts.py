@@ -11,15 +11,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from lakeloop.config.model import Monitor
-from lakeloop.drift.bins import ColumnBins
+from lakeloop.distances import DISTANCES
+from lakeloop.distances.distance import Shares
+from lakeloop.drift.bins import BinKind, ColumnBins
 from lakeloop.drift.counts import lay_out_daily
 from lakeloop.drift.reference import Reference
-from lakeloop.drift.statistics import Shares
 from lakeloop.drift.thresholds import (
     MIN_DISJOINT_STRETCHES,
-    STATISTIC_OF,
-    StatisticName,
-    compare,
     reachable,
     resample_threshold,
     to_shares,
@@ -34,8 +32,9 @@ class ColumnVerdict:
 
     Attributes:
         column: The column.
+        kind: How its values are binned.
         role: What an alarm on it means.
-        statistic: `psi` for numbers, `total_variation` for categories.
+        statistic: Name of the distance declared for its kind.
         value: The statistic, nats or a share; None when there was nothing to compute it from.
         threshold: What it was held against; None when it was not judged.
         min_effect: Least statistic that is called drift.
@@ -47,8 +46,9 @@ class ColumnVerdict:
     """
 
     column: str
+    kind: BinKind
     role: Role
-    statistic: StatisticName
+    statistic: str
     value: float | None
     threshold: float | None
     min_effect: float
@@ -172,8 +172,8 @@ def _summed(daily: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int64] | None
 
 
 def _judge(family: _Family, bins: ColumnBins, role: Role, counts: npt.NDArray[np.int64] | None) -> ColumnVerdict:
-    statistic = STATISTIC_OF[bins.kind]
-    min_effect = family.monitor.min_effect.get(statistic, Monitor().min_effect[statistic])
+    distance = DISTANCES[family.monitor.statistic[bins.kind]]
+    min_effect = family.monitor.min_effect.get(distance.name, distance.min_effect)
     rows = 0 if counts is None else int(counts.sum())
     status = family.status_of(bins, counts)
     daily = family.reference.counts.get(bins.name)
@@ -184,13 +184,13 @@ def _judge(family: _Family, bins: ColumnBins, role: Role, counts: npt.NDArray[np
         status = Status.INSUFFICIENT_REFERENCE
     elif status is Status.OK and counts is not None and daily is not None:
         expected, actual = to_shares(daily.sum(axis=0)), to_shares(counts)
-        value = float(compare(bins.kind, expected, actual))
+        value = float(distance.along(expected, actual))
         evidence = family.describe(expected, actual)
         if family.reference_is_short():
             status = Status.INSUFFICIENT_REFERENCE
         else:
             drawn = resample_threshold(
-                bins.kind,
+                distance,
                 daily,
                 stretch_days=family.window_days,
                 window_rows=rows,
@@ -199,7 +199,7 @@ def _judge(family: _Family, bins: ColumnBins, role: Role, counts: npt.NDArray[np
                 column=bins.name,
                 seed=family.seed,
             )
-            ceiling = reachable(bins.kind, expected)
+            ceiling = reachable(distance, expected)
             evidence |= {"resampled": asdict(drawn), "reachable": ceiling}
             if drawn.value < ceiling:
                 threshold = drawn.value
@@ -207,8 +207,9 @@ def _judge(family: _Family, bins: ColumnBins, role: Role, counts: npt.NDArray[np
                 status = Status.INSUFFICIENT_REFERENCE
     return ColumnVerdict(
         column=bins.name,
+        kind=bins.kind,
         role=role,
-        statistic=statistic,
+        statistic=distance.name,
         value=value,
         threshold=threshold,
         min_effect=min_effect,

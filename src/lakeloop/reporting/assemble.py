@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from lakeloop.reporting.calibration import pool_calibration
 from lakeloop.reporting.content import (
     Champion,
     Decision,
@@ -29,13 +30,13 @@ from lakeloop.reporting.evidence import (
 )
 from lakeloop.reporting.headline import write_headline
 from lakeloop.reporting.judgements import Promotion
+from lakeloop.reporting.quality import SUITE
 from lakeloop.reporting.realised import keep_newest, read_windows, summarise
-from lakeloop.reporting.recorded import MAX_EVENTS, MAX_TURNS, AboutModel, Recorded, Row
+from lakeloop.reporting.recorded import MAX_EVENTS, MAX_STRIP_WINDOWS, MAX_TURNS, AboutModel, Recorded, Row
 from lakeloop.statuses import Purpose
 
 PROMOTED = "promoted"
 FAILED = "failed"
-SUITE = "suite"
 _MAX_REFUSALS = 5
 _NOT_FIRED = ": not fired: "
 
@@ -49,6 +50,16 @@ def assemble_model(about: AboutModel, recorded: Recorded) -> ModelReport:
 
     Returns:
         The model's part of the report.
+
+    >>> from datetime import UTC
+    >>> april, may = datetime(2013, 4, 1, tzinfo=UTC), datetime(2013, 5, 1, tzinfo=UTC)
+    >>> judged = {"model": "late_arrival", "model_version": "1", "outcome": "promoted", "previous_version": None,
+    ...           "training_set_id": "set", "trained_through": april, "reasons": (), "evidence": None, "as_of": april}
+    >>> decided = {"model": "late_arrival", "action": "none", "reasons": ("schedule: not fired: new",), "as_of": may}
+    >>> about = AboutModel("late_arrival", "Will this flight arrive late?", "log_loss", bias_limit=0.05)
+    >>> part = assemble_model(about, Recorded(promotions=[judged], decisions=[decided]))
+    >>> part.champion.version, part.headline.state.value, part.headline.done
+    ('1', 'unknown', 'None: no rule asked for anything.')
     """
     own = recorded.of_model(about.model)
     every_promotion = sorted((_promotion(row) for row in own.promotions), key=_by_judgement, reverse=True)
@@ -85,6 +96,9 @@ def assemble_model(about: AboutModel, recorded: Recorded) -> ModelReport:
         features=features,
         outputs=outputs,
         decisions=decisions[:MAX_EVENTS],
+        strip=tabulate(own.drift, features=None, max_windows=MAX_STRIP_WINDOWS),
+        calibration=pool_calibration(own.performance),
+        label=about.label,
     )
 
 
@@ -128,6 +142,8 @@ def _decision(row: Row) -> Decision:
         action=row["action"],
         fired=tuple(reason for reason in reasons if _NOT_FIRED not in reason),
         silent=tuple(reason.replace(_NOT_FIRED, ": ") for reason in reasons if _NOT_FIRED in reason),
+        inputs=describe_numbers(read_object(row.get("inputs"))),
+        policy=describe_numbers(read_object(row.get("policy"))),
     )
 
 
@@ -157,6 +173,8 @@ def _turns(own: Recorded, loss_name: str, newest_first: Sequence[Promotion]) -> 
         raised = Counter(str(row["kind"]) for row in _at(own.raised_flags, as_of))
         judged = [each for each in newest_first if each.as_of == as_of]
         serving = next((each for each in newest_first if each.outcome == PROMOTED and each.as_of < as_of), None)
+        landed = _at(own.batches, as_of)
+        compared = next(iter(_at(own.drift_counts, as_of)), None)
         actions = [str(row["action"]) for row in _at(own.decisions, as_of)]
         found.append(
             Turn(
@@ -169,6 +187,11 @@ def _turns(own: Recorded, loss_name: str, newest_first: Sequence[Promotion]) -> 
                 action=actions[0] if actions else None,
                 outcome=", ".join(f"v{each.version} {each.outcome}" for each in judged) or None,
                 seconds=seconds.get(as_of),
+                rows_landed=sum(row["rows_read"] for row in landed),
+                rows_quarantined=sum(row["rows_quarantined"] for row in landed),
+                compared=None if compared is None else compared["columns"],
+                drifted=0 if compared is None else compared["drifted"],
+                unjudged=0 if compared is None else compared["unjudged"],
             )
         )
     return tuple(found)
@@ -200,6 +223,14 @@ def assemble_sources(names: Iterable[str], recorded: Recorded) -> tuple[SourceHe
 
     Returns:
         One entry per source, those whose gate failed or could not judge first, then by name.
+
+    >>> from datetime import UTC
+    >>> may = datetime(2013, 5, 1, tzinfo=UTC)
+    >>> batch = {"source": "weather", "as_of": may, "rows_read": 2100, "rows_accepted": 2098, "rows_quarantined": 2,
+    ...          "rows_duplicate": 0, "rows_superseded": 0}
+    >>> (weather,) = assemble_sources(["weather"], Recorded(batches=[batch]))
+    >>> weather.read, weather.quarantined, weather.gate_passed
+    (2100, 2, None)
     """
     found = [_source(name, recorded) for name in dict.fromkeys(names)]
     return tuple(sorted(found, key=lambda each: (each.gate_passed is True, each.gate_passed is None, each.source)))
@@ -256,6 +287,13 @@ def assemble_times(recorded: Recorded) -> StepTimes:
     Returns:
         The last turns, newest first; steps in the order in which they ran in the newest turn that has them; last, the
         whole of every turn.
+
+    >>> from datetime import UTC
+    >>> may = datetime(2013, 5, 1, tzinfo=UTC)
+    >>> score = {"job": "run", "step": "score", "subject": "late", "as_of": may, "started_ts": may, "seconds": 7.0}
+    >>> train = score | {"step": "train", "started_ts": may.replace(minute=1), "seconds": 41.0}
+    >>> [(each.step, each.seconds) for each in assemble_times(Recorded(runs=[train, score])).steps]
+    [('score', (7.0,)), ('train', (41.0,)), ('all', (48.0,))]
     """
     turns = tuple(sorted({row["as_of"] for row in recorded.runs}, reverse=True)[:MAX_TURNS])
     if not turns:
@@ -277,6 +315,16 @@ def find_failures(recorded: Recorded) -> tuple[FailedStep, ...]:
 
     Returns:
         Newest first; a verb as a whole is left out where one of its steps is named.
+
+    >>> from datetime import UTC
+    >>> may = datetime(2013, 5, 1, tzinfo=UTC)
+    >>> failed = {"job": "run", "step": "score", "subject": "late_arrival", "as_of": may, "started_ts": may,
+    ...           "outcome": "failed", "result": '{"error": {"message": "gold.weather is not built far enough"}}'}
+    >>> done = failed | {"outcome": "done", "started_ts": may.replace(hour=1)}
+    >>> [each.message for each in find_failures(Recorded(runs=[failed]))]
+    ['gold.weather is not built far enough']
+    >>> find_failures(Recorded(runs=[failed, done]))
+    ()
     """
     last: dict[tuple[datetime, str, str, str], Row] = {}
     for row in sorted(recorded.runs, key=lambda each: each["started_ts"]):

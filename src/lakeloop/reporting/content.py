@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from lakeloop.reporting.calibration import Calibration
 from lakeloop.reporting.judgements import DriftTable, Promotion
+from lakeloop.reporting.quality import QualityHistory
 
 
 class State(StrEnum):
@@ -94,6 +96,8 @@ class WindowPerformance:
         rows: Rows with a label.
         rows_void: Closed rows without a label.
         closed_days: Closed days.
+        mean_score: Mean prediction.
+        mean_outcome: Mean outcome.
     """
 
     as_of: datetime
@@ -110,6 +114,8 @@ class WindowPerformance:
     rows: int
     rows_void: int
     closed_days: int
+    mean_score: float | None = None
+    mean_outcome: float | None = None
 
     @property
     def skill(self) -> float | None:
@@ -159,6 +165,11 @@ class Turn:
         action: The decision; None when none was made.
         outcome: What came of a training; None without any.
         seconds: Wall-clock time of the whole turn, all models; None when it is not recorded.
+        rows_landed: Records read from all sources.
+        rows_quarantined: Those put into quarantine.
+        compared: Features compared with the reference; None when no window was.
+        drifted: Those that drifted in a window of the turn.
+        unjudged: Those that could not be judged in one.
     """
 
     as_of: datetime
@@ -170,16 +181,32 @@ class Turn:
     action: str | None
     outcome: str | None
     seconds: float | None
+    rows_landed: int = 0
+    rows_quarantined: int = 0
+    compared: int | None = None
+    drifted: int = 0
+    unjudged: int = 0
 
 
 @dataclass(frozen=True)
 class Decision:
-    """A decision; `fired` are the rules that asked, blocked or concluded, `silent` the others."""
+    """A decision.
+
+    Attributes:
+        as_of: When.
+        action: What it asks for.
+        fired: The rules that asked, blocked or concluded.
+        silent: The others.
+        inputs: What it looked at, in words.
+        policy: The policy that was applied, in words.
+    """
 
     as_of: datetime
     action: str
     fired: tuple[str, ...]
     silent: tuple[str, ...]
+    inputs: str = ""
+    policy: str = ""
 
 
 @dataclass(frozen=True)
@@ -200,6 +227,9 @@ class ModelReport:
         features: Drift of the features.
         outputs: Drift of predictions and target.
         decisions: The last decisions.
+        strip: Drift of all columns over more windows, for a glance.
+        calibration: Realised calibration.
+        label: What is predicted, as declared.
     """
 
     model: str
@@ -215,6 +245,9 @@ class ModelReport:
     features: DriftTable = field(default_factory=DriftTable)
     outputs: DriftTable = field(default_factory=DriftTable)
     decisions: tuple[Decision, ...] = ()
+    strip: DriftTable = field(default_factory=DriftTable)
+    calibration: Calibration = field(default_factory=Calibration)
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -311,6 +344,7 @@ class Report:
         times: Time per step.
         places: Where tables, models and messages are.
         idle_models: Models that are declared but have not been run.
+        quality: Quality by source and turn.
     """
 
     project: str
@@ -323,6 +357,7 @@ class Report:
     times: StepTimes = field(default_factory=StepTimes)
     places: tuple[Place, ...] = ()
     idle_models: tuple[str, ...] = ()
+    quality: QualityHistory = field(default_factory=QualityHistory)
 
 
 def skill_of(loss: float | None, baseline: float | None) -> float | None:

@@ -9,8 +9,11 @@ from lakeloop.reporting.drift import count_drifts, last_cell
 from lakeloop.reporting.judgements import DriftRow, DriftTable, Promotion
 from lakeloop.statuses import FlagKind, Role, Status, Verdict
 
-MAX_NAMED = 5
+MAX_NAMED = 3
 """Columns named in one sentence; further ones are counted."""
+
+MAX_REASON = 160
+"""Letters of a decision's reason in the headline; the whole stands under the decisions."""
 
 _BROKEN = frozenset({FlagKind.QUALITY, FlagKind.CONTRACT_DRIFT})
 
@@ -45,6 +48,16 @@ def write_headline(
         The answers, with the state: ACT when something upstream broke or the model is no better than a constant; WATCH
         with any other open flag or a bias beyond its limit; UNKNOWN without a champion, without a judged window, or
         without its baseline; else OK.
+
+    >>> from datetime import UTC, datetime
+    >>> april = datetime(2013, 4, 1, tzinfo=UTC)
+    >>> flag = Flag("contract_drift", "distance", "1", april, april, "psi 0.25, threshold 0.1")
+    >>> empty = DriftTable()
+    >>> said = write_headline(Champion("1", april, None, april), [flag], [], [], empty, empty, [], [], 0.05, "log_loss")
+    >>> said.state, said.why
+    (<State.ACT: 'act'>, ('open flag contract_drift on distance',))
+    >>> said.drifted, said.hurt
+    ('Nothing has been compared with a reference yet.', 'Not known: no closed window was judged yet.')
     """
     judged = next((window for window in reversed(windows) if window.status == Status.OK), None)
     evaluated = [window for window in windows if judged is not None and window.as_of == judged.as_of]
@@ -67,8 +80,8 @@ def summarise_data(sources: Sequence[SourceHealth]) -> tuple[State, str]:
         sources: Every source.
 
     Returns:
-        ACT when a gate failed, WATCH when rows or files were refused last, UNKNOWN when nothing was judged, else OK;
-        and the sentences.
+        ACT when a gate failed, WATCH when rows or files were refused last, UNKNOWN when nothing was judged or a source
+        could not be judged for another reason than that nothing new landed, else OK; and the sentences.
 
     >>> summarise_data([SourceHealth("weather", gate_status="OK", gate_passed=True, last_quarantined=2)])
     (<State.WATCH: 'watch'>, 'The quality gate passed on 1 of 1 sources. Rows the last ingest put into quarantine: 2.')
@@ -90,7 +103,10 @@ def summarise_data(sources: Sequence[SourceHealth]) -> tuple[State, str]:
         sentences.append(f"Rows the last ingest put into quarantine: {quarantined:,}.")
     if refused:
         sentences.append(f"Files refused in all: {refused:,}.")
-    state = State.ACT if failed else State.WATCH if quarantined or refused else State.OK
+    unclear = any(s.gate_passed is None and s.gate_status != Status.EMPTY_WINDOW for s in sources)
+    state = State.OK if passed and not unclear else State.UNKNOWN
+    if failed or quarantined or refused:
+        state = State.ACT if failed else State.WATCH
     return state, " ".join(sentences)
 
 
@@ -198,11 +214,15 @@ def _compared(skill: float) -> str:
     return f"{abs(skill):.1%} {'better' if skill > 0 else 'worse'}"
 
 
+def _shorten(reason: str) -> str:
+    return reason if len(reason) <= MAX_REASON else f"{reason[:MAX_REASON].rpartition(' ')[0].rstrip(',;')} and more"
+
+
 def _done(decisions: Sequence[Decision], promotions: Sequence[Promotion]) -> str:
     if not decisions:
         return "Nothing was decided yet."
     decision = decisions[0]
-    reasons = "; ".join(decision.fired) or "no rule asked for anything"
+    reasons = "; ".join(_shorten(reason) for reason in decision.fired) or "no rule asked for anything"
     sentences = [f"{decision.action.capitalize()}: {reasons}."]
     judged = next((each for each in promotions if each.as_of >= decision.as_of), None)
     if judged is not None:

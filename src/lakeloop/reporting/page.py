@@ -8,14 +8,18 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from lakeloop.reporting.chart import HEIGHT, WIDTH, draw_losses
+from lakeloop.reporting import captions
 from lakeloop.reporting.content import ModelReport, Report
-from lakeloop.reporting.drift import count_drifts
+from lakeloop.reporting.drift import count_drifts, describe_cell, rate_cell
 from lakeloop.reporting.headline import summarise_data
+from lakeloop.reporting.illustrations import LOSS_WORDS, illustrate_model, illustrate_report
 
 MISSING = "-"
 MAX_TEXT = 600
 """Characters of one text shown; a longer one is cut and says so."""
+
+MAX_COLUMNS, MIN_COLUMNS = 240, 20
+"""Columns of drift shown: on the whole page, and least per model; what drifted comes first."""
 
 _TONES: dict[str, str] = {
     **dict.fromkeys(("PASS", "OK", "STABLE", "promoted", "ok", "done", "WRITTEN"), "good"),
@@ -47,10 +51,9 @@ def render_report(report: Report) -> str:
             data_state=data_state,
             data_line=data_line,
             local=f"{report.as_of.astimezone(ZoneInfo(report.timezone)):%Y-%m-%d %H:%M}",
-            charts={part.model: draw_losses(part.windows, part.promotions) for part in report.models},
-            chart_width=WIDTH,
-            chart_height=HEIGHT,
-            loss_words={part.model: part.loss_name.replace("_", " ") for part in report.models},
+            charts=[illustrate_model(part, f"m{number}") for number, part in enumerate(report.models, 1)],
+            shared=illustrate_report(report),
+            columns_shown=max(MIN_COLUMNS, MAX_COLUMNS // max(len(report.models), 1)),
         )
     )
 
@@ -75,9 +78,26 @@ def _environment() -> Environment:
         "text": show_text,
         "tone": tone_of,
         "drifts": count_drifts,
+        "rate": rate_cell,
+        "describe_cell": describe_cell,
+        "loss_words": _loss_words,
+        "counted": captions.count_of,
+        "say_turns": captions.say_turns,
+        "say_losses": captions.say_losses,
+        "say_bias": captions.say_bias,
+        "say_comparisons": captions.say_comparisons,
+        "say_calibration": captions.say_calibration,
+        "say_means": captions.say_means,
+        "say_drift": captions.say_drift,
+        "say_quality": captions.say_quality,
+        "say_times": captions.say_times,
     }
     environment.tests["classifier"] = _has_areas
     return environment
+
+
+def _loss_words(part: ModelReport) -> str:
+    return LOSS_WORDS.get(part.loss_name, part.loss_name.replace("_", " "))
 
 
 def _has_areas(part: ModelReport) -> bool:
@@ -104,12 +124,12 @@ def show_day(instant: datetime | None) -> str:
 
 
 def show_number(value: float | None, digits: int = 4) -> str:
-    """Show a figure with fixed digits.
+    """Show a figure with fixed digits; two fewer from 10 on, where they say nothing.
 
-    >>> show_number(0.48214), show_number(None)
-    ('0.4821', '-')
+    >>> show_number(0.48214), show_number(24.56761), show_number(None)
+    ('0.4821', '24.57', '-')
     """
-    return MISSING if value is None else f"{value:.{digits}f}"
+    return MISSING if value is None else f"{value:.{_digits(value, digits)}f}"
 
 
 def show_signed(value: float | None, digits: int = 4) -> str:
@@ -118,7 +138,11 @@ def show_signed(value: float | None, digits: int = 4) -> str:
     >>> show_signed(0.0123, 3), show_signed(-0.5, 1), show_signed(None)
     ('+0.012', '-0.5', '-')
     """
-    return MISSING if value is None else f"{value:+.{digits}f}"
+    return MISSING if value is None else f"{value:+.{_digits(value, digits)}f}"
+
+
+def _digits(value: float, digits: int) -> int:
+    return max(digits - 2, 0) if abs(value) >= 10 else digits
 
 
 def show_share(value: float | None) -> str:

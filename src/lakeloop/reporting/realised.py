@@ -63,6 +63,8 @@ def _window(metrics: Mapping[str, Row], loss_name: str) -> WindowPerformance:
         rows=leading["rows"],
         rows_void=leading["rows_void"],
         closed_days=leading["closed_days"],
+        mean_score=figure("mean_score"),
+        mean_outcome=figure("mean_outcome"),
     )
 
 
@@ -74,6 +76,11 @@ def keep_newest(windows: Iterable[WindowPerformance]) -> tuple[WindowPerformance
 
     Returns:
         One entry per window and version, by end, start and version.
+
+    >>> from dataclasses import replace
+    >>> early = replace(judged, status="NOT_MATURED", loss=None)
+    >>> [window.loss for window in keep_newest([judged, early])]
+    [None]
     """
     newest: dict[tuple[datetime, datetime, str], WindowPerformance] = {}
     for window in sorted(windows, key=lambda each: each.as_of):

@@ -13,7 +13,10 @@ MAX_TURNS = 24
 """Turns shown, the newest ones."""
 
 MAX_WINDOWS = 4
-"""Windows of drift shown, the newest ones."""
+"""Windows of drift shown with their figures, the newest ones."""
+
+MAX_STRIP_WINDOWS = 12
+"""Windows of drift shown at a glance."""
 
 MAX_EVENTS = 24
 """Decisions and judgements shown per model, the newest ones."""
@@ -28,12 +31,14 @@ class AboutModel:
         description: What it is for.
         loss_name: Metric that stands for its loss.
         bias_limit: Bias beyond which the policy retrains; None when it declares none.
+        label: What is predicted, as declared.
     """
 
     model: str
     description: str
     loss_name: str
     bias_limit: float | None
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,8 +51,11 @@ class Recorded:
         refused_files: Rows of `ops.ingested_files` that were refused.
         quality: Rows of `monitoring.quality` of the last turns.
         predictions: Per model, `as_of` and purpose, the number of predictions as `rows`.
-        performance: Rows of `monitoring.performance` of the last turns, over all rows (no slices).
+        reasons: Per source, `as_of`, rule and column, the rows in quarantine that broke the rule, of the last turns.
+        performance: Rows of `monitoring.performance` of the last turns: over all rows, and of stretches of the score.
         drift: Rows of `monitoring.drift_metrics` over all rows, at least those of the last windows of every model.
+        drift_counts: Per model and `as_of`, the features compared (`columns`), and of them those that drifted
+            (`drifted`) or could not be judged (`unjudged`) in a window of that turn.
         raised_flags: Rows of `ops.flags` whose event is `raised`, of the last turns.
         open_flags: The same, whenever raised, of the flags that are still open.
         decisions: Rows of `ops.decisions`.
@@ -59,9 +67,11 @@ class Recorded:
     batches: Sequence[Row] = ()
     refused_files: Sequence[Row] = ()
     quality: Sequence[Row] = ()
+    reasons: Sequence[Row] = ()
     predictions: Sequence[Row] = ()
     performance: Sequence[Row] = ()
     drift: Sequence[Row] = ()
+    drift_counts: Sequence[Row] = ()
     raised_flags: Sequence[Row] = ()
     open_flags: Sequence[Row] = ()
     decisions: Sequence[Row] = ()
@@ -70,6 +80,12 @@ class Recorded:
 
     def of_model(self, model: str) -> Recorded:
         """Keep the rows of one model; what belongs to no model stays.
+
+        Args:
+            model: Its name.
+
+        Returns:
+            The rows that are its own, and those of runs and sources.
 
         >>> rows = [{"model": "late_arrival"}, {"model": "arrival_delay"}]
         >>> Recorded(decisions=rows).of_model("late_arrival").decisions
@@ -84,9 +100,11 @@ class Recorded:
             batches=self.batches,
             refused_files=self.refused_files,
             quality=self.quality,
+            reasons=self.reasons,
             predictions=kept(self.predictions),
             performance=kept(self.performance),
             drift=kept(self.drift),
+            drift_counts=kept(self.drift_counts),
             raised_flags=kept(self.raised_flags),
             open_flags=kept(self.open_flags),
             decisions=kept(self.decisions),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,7 +20,6 @@ from lakeloop.runs.plan import STEPS as FLOW
 from lakeloop.statuses import Outcome
 from tests.config.small_project import MODEL, edited, write_project
 
-PROGRESS = re.compile(r" *\d+\.\d s  ")
 PROJECT_ROOT = Path(__file__).parents[1]
 SECOND_MODEL = MODEL.replace("model: late_arrival", "model: second", 1)
 
@@ -38,11 +36,6 @@ class Ended:
     code: int
     out: str
     err: str
-
-    @property
-    def said(self) -> str:
-        """Standard error without the lines of progress."""
-        return "".join(line for line in self.err.splitlines(keepends=True) if not PROGRESS.match(line))
 
     @property
     def line(self) -> dict[str, Any]:
@@ -145,12 +138,17 @@ def test_model_may_be_repeated_and_each_runs_once_in_the_order_given(
     assert [model for _, model, _ in steps] == ["second", "late_arrival"]
 
 
-def test_without_json_the_result_is_lines_and_progress_goes_to_standard_error(
-    call: Call, project: Path, steps: list[Any]
-) -> None:
+def test_without_json_the_result_is_lines(call: Call, project: Path, steps: list[Any]) -> None:
     ended = call("decide", "--as-of", "2013-05-01", "--project", project, "--model", "second")
     assert ended.out == "second\n  subject: second\n  rows: 3\n  outcome: WRITTEN\n"
-    assert [line.split("s  ")[1] for line in ended.err.splitlines()] == ["loading Spark", "decide second"]
+
+
+def test_without_a_terminal_progress_is_told_only_to_the_curious(call: Call, project: Path, steps: list[Any]) -> None:
+    arguments = ("decide", "--as-of", "2013-05-01", "--project", project, "--model", "second")
+    assert call(*arguments).err == ""
+    assert call(*arguments, "--json").err == ""
+    told = [line.strip() for line in call(*arguments, "-v").err.splitlines()]
+    assert told == ["loading Spark ...", "decide second ..."]
 
 
 def test_the_project_is_the_current_folder_by_default(
@@ -197,7 +195,7 @@ def test_an_error_of_ours_is_shown_without_a_trace_and_sets_the_exit_code(
     fail_with(monkeypatch, {None: error})
     ended = call("ingest", "--as-of", "2013-05-01", "--project", project, "--json")
     assert ended.code == code
-    assert ended.said == f"{error}\n"
+    assert ended.err == f"{error}\n"
     assert ended.line == {
         "verb": "ingest",
         "as_of": "2013-05-01T04:00:00Z",
@@ -237,7 +235,7 @@ def test_of_several_failures_all_are_told_and_a_retry_must_help_each(
     second = QualityGateError("source outcomes", [Failure("min_rows", "no row")], "mend the feed")
     fail_with(monkeypatch, {"late_arrival": late, "second": second})
     ended = call("score", "--as-of", "2013-05-01", "--project", project, "--json")
-    assert (ended.code, ended.said) == (5, f"{late}\n{second}\n")
+    assert (ended.code, ended.err) == (5, f"{late}\n{second}\n")
     assert (ended.line["result"], ended.line["error"]["retryable"]) == ({}, False)
 
 
@@ -245,7 +243,7 @@ def test_any_other_exception_is_one_line(call: Call, project: Path, steps: list[
     fail_with(monkeypatch, {None: ZeroDivisionError("first line\nsecond line")})
     ended = call("ingest", "--as-of", "2013-05-01", "--project", project, "--json")
     assert ended.code == 1
-    assert ended.said == "unexpected: ZeroDivisionError: first line (add -v to see where)\n"
+    assert ended.err == "unexpected: ZeroDivisionError: first line (add -v to see where)\n"
     assert ended.line["error"] == {
         "retryable": False,
         "type": "ZeroDivisionError",
@@ -258,7 +256,7 @@ def test_a_long_message_of_another_exception_is_cut(
 ) -> None:
     fail_with(monkeypatch, {None: RuntimeError("x" * 5000)})
     ended = call("ingest", "--as-of", "2013-05-01", "--project", project)
-    assert ended.said == f"unexpected: RuntimeError: {'x' * 300} (add -v to see where)\n"
+    assert ended.err == f"unexpected: RuntimeError: {'x' * 300} (add -v to see where)\n"
 
 
 def test_an_exception_without_a_message_still_has_a_line(
@@ -266,7 +264,7 @@ def test_an_exception_without_a_message_still_has_a_line(
 ) -> None:
     fail_with(monkeypatch, {None: RuntimeError()})
     ended = call("ingest", "--as-of", "2013-05-01", "--project", project)
-    assert ended.said == "unexpected: RuntimeError: without a message (add -v to see where)\n"
+    assert ended.err == "unexpected: RuntimeError: without a message (add -v to see where)\n"
 
 
 def test_an_interrupt_has_the_shell_s_exit_code(call: Call, project: Path, steps: list[Any], monkeypatch: Any) -> None:
@@ -275,15 +273,14 @@ def test_an_interrupt_has_the_shell_s_exit_code(call: Call, project: Path, steps
 
     monkeypatch.setattr(Step, "load", lambda _: interrupt)
     ended = call("ingest", "--as-of", "2013-05-01", "--project", project, "--json")
-    assert (ended.code, ended.said, ended.line["exit_code"]) == (130, "interrupted\n", 130)
+    assert (ended.code, ended.err, ended.line["exit_code"]) == (130, "interrupted\n", 130)
 
 
 def test_an_unknown_model_names_the_known_ones(call: Call, project: Path, steps: list[Any]) -> None:
     ended = call("score", "--as-of", "2013-05-01", "--project", project, "--model", "late_arival")
     assert ended.code == 2
-    assert ended.said == (
-        "--model: got 'late_arival'; allowed: late_arrival, second; "
-        "remedy: name one of these, or leave the option out for all\n"
+    assert ended.err == (
+        "--model: got 'late_arival'; allowed: late_arrival, second; remedy: did you mean 'late_arrival'?\n"
     )
     assert steps == []
 

@@ -19,7 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakeloop.config import load_config
-from lakeloop.config.source import ColumnType, Range, Source, rule_name
+from lakeloop.config.rules.range import Range
+from lakeloop.config.source import ColumnType, Source
 from lakeloop.demo import flights
 from lakeloop.demo.flights import airport_zones, land_flights, read_arrival_clock, read_flights, to_instants
 from lakeloop.errors import DataContractError, EnvironmentProblemError, UsageError
@@ -336,7 +337,7 @@ def test_ranges_of_landed_columns_reject_only_the_readings_known_to_be_wrong(
             for rule in ranges:
                 low = rows[rule.column] < (-math.inf if rule.min is None else rule.min)
                 high = rows[rule.column] > (math.inf if rule.max is None else rule.max)
-                outside += [(rule_name(rule), rule.severity, int(count)) for count in [(low | high).sum()] if count]
+                outside += [(rule.label, rule.severity, int(count)) for count in [(low | high).sum()] if count]
     assert sorted(outside) == [
         ("range_distance", Severity.WARN, 1),
         ("range_lat", Severity.QUARANTINE, 1),

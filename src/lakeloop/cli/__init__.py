@@ -21,6 +21,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
     Raises:
         SystemExit: Always, with one of `errors.EXIT_CODES`.
+
+    >>> main(["plan", "--project", "/no/project"])  # what is wrong, the remedy and exit code 2
+    Traceback (most recent call last):
+    ...
+    lakeloop.cli.outcome.Finished: 2
     """
     from lakeloop.cli.verbs import app
 
@@ -45,6 +50,12 @@ def run_job(verb: str) -> NoReturn:
 
     Raises:
         SystemExit: Always, with one of `errors.EXIT_CODES`.
+
+    >>> from contextlib import suppress
+    >>> from unittest.mock import patch
+    >>> with patch("sys.argv", ["plan.py", "--project", "/no/project"]), suppress(SystemExit):
+    ...     run_job("plan")  # doctest: +ELLIPSIS
+    {"verb": "plan", "as_of": null, "outcome": "failed", "exit_code": 2, "error": {"retryable": false, ...}}
     """
     given = sys.argv[1:]
     main([verb, *given] if _JSON in given else [verb, *given, _JSON])

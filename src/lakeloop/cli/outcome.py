@@ -13,10 +13,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
+from lakeloop.cli.interrupts import handling_interrupts
+from lakeloop.cli.machine import explain_machine_failure, first_line, prefer_full_disk
 from lakeloop.errors import LakeloopError
 
 UNEXPECTED, INTERRUPTED = 1, 130
-_MAX_MESSAGE = 300
 
 
 @dataclass(frozen=True)
@@ -67,36 +68,60 @@ def finish(verb: str, options: Options, work: Callable[[Report], None]) -> NoRet
 
     Raises:
         Finished: Always, with the exit code.
+
+    >>> from contextlib import suppress
+    >>> def work(report):
+    ...     report.result = {"rows": 70}
+    >>> with suppress(Finished):
+    ...     finish("score", Options(None, None, as_json=True, verbose=False), work)
+    {"verb": "score", "as_of": null, "outcome": "done", "exit_code": 0, "result": {"rows": 70}}
     """
     level = logging.INFO if options.verbose else logging.WARNING
     logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("py4j").setLevel(logging.WARNING)
+    # What Py4J logs it also raises.
+    logging.getLogger("py4j").setLevel(logging.WARNING if options.verbose else logging.CRITICAL)
     if not options.verbose:
         warnings.simplefilter("ignore")
     report = Report()
+
+    def tell_interrupt(code: int, message: str) -> None:
+        sys.stderr.write(f"{message}\n")
+        sys.stderr.flush()
+        if options.as_json:
+            error = {"type": "KeyboardInterrupt", "message": message, "retryable": True}
+            write_json(verb, report, code, error)
+            sys.stdout.flush()
+
     try:
-        work(report)
+        with handling_interrupts(verb, tell_interrupt):
+            work(report)
     except LakeloopError as failure:
-        report.failures = (*report.failures, failure)
+        report.failures = (*report.failures, prefer_full_disk(failure))
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         _end(verb, options, report, INTERRUPTED, {"type": "KeyboardInterrupt", "message": "interrupted"})
     except Exception as failure:  # noqa: BLE001 - the boundary: every failure becomes a line and an exit code
-        if options.verbose:
-            traceback.print_exc()
-        message = f"{type(failure).__name__}: {_first_line(failure)}"
-        sys.stderr.write(f"unexpected: {message}{'' if options.verbose else ' (add -v to see where)'}\n")
-        _end(verb, options, report, UNEXPECTED, {"type": type(failure).__name__, "message": message})
+        known = explain_machine_failure(failure)
+        if known is not None:
+            known.__cause__ = failure
+            report.failures = (*report.failures, known)
+        else:
+            if options.verbose:
+                traceback.print_exc()
+            message = f"{type(failure).__name__}: {first_line(failure)}"
+            sys.stderr.write(f"unexpected: {message}{'' if options.verbose else ' (add -v to see where)'}\n")
+            _end(verb, options, report, UNEXPECTED, {"type": type(failure).__name__, "message": message})
     if not report.failures:
         _end(verb, options, report, 0, None)
-    for each in report.failures:
-        if options.verbose:
+    messages = tuple(dict.fromkeys(str(each) for each in report.failures))  # models may meet the same obstacle
+    if options.verbose:
+        for each in report.failures:
             traceback.print_exception(each)
-        sys.stderr.write(f"{each}\n")
+    sys.stderr.write("".join(f"{each}\n" for each in messages))
     first = report.failures[0]
     described = {
         "type": type(first).__name__,
-        "message": "\n".join(str(each) for each in report.failures),
+        "message": "\n".join(messages),
         "retryable": all(each.retryable for each in report.failures),
     }
     _end(verb, options, report, first.exit_code, described)
@@ -123,6 +148,9 @@ def write_json(verb: str | None, report: Report, code: int, error: dict[str, Any
         report: What was reported.
         code: The exit code.
         error: Type and message of the error, and whether a retry can help; None without one.
+
+    >>> write_json(None, Report(), 2, {"type": "UsageError"})  # doctest: +ELLIPSIS
+    {"verb": null, "as_of": null, "outcome": "failed", "exit_code": 2, "error": {..., "type": "UsageError"}}
     """
     from lakeloop.reporting.results import as_plain
 
@@ -137,9 +165,3 @@ def write_json(verb: str | None, report: Report, code: int, error: dict[str, Any
     if error is not None:
         line["error"] = {"retryable": False, **error}
     sys.stdout.write(json.dumps(line, allow_nan=False) + "\n")
-
-
-def _first_line(failure: Exception) -> str:
-    """Give a bounded message: a Spark error carries a page of trace."""
-    lines = str(failure).strip().splitlines()
-    return lines[0][:_MAX_MESSAGE] if lines else "without a message"

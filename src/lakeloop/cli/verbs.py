@@ -5,19 +5,26 @@ What takes seconds to import (Spark, MLflow, the configuration's parsers) is imp
 
 from __future__ import annotations
 
+import shlex
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
 from lakeloop import __version__
 from lakeloop.cli.display import Display
+from lakeloop.cli.options import verb
 from lakeloop.cli.outcome import Options, Report, finish
-from lakeloop.errors import EXIT_CODES, LakeloopError, UsageError
+from lakeloop.cli.rebuild import add_rebuild
+from lakeloop.errors import EXIT_CODES, BusyError, LakeloopError, UsageError
 
 if TYPE_CHECKING:
     from lakeloop.config.tree import Config
@@ -36,23 +43,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-AsOf = Annotated[
-    str,
-    typer.Option("--as-of", metavar="INSTANT", help="The logical now: 2013-05-01, or 2013-05-01T06:00:00Z."),
-]
-ProjectFolder = Annotated[
-    Path | None,
-    typer.Option("--project", metavar="DIR", help="Folder that holds conf/; by default the current one."),
-]
-Environment = Annotated[
-    str | None, typer.Option("--env", metavar="NAME", help="Lay conf/NAME over conf/base; by default the base alone.")
-]
-ModelNames = Annotated[
-    list[str] | None, typer.Option("--model", metavar="NAME", help="Only this model; may be repeated.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of standard output.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show logs, warnings, and the trace of an error.")]
-
 
 @dataclass(frozen=True)
 class Step:
@@ -64,6 +54,9 @@ class Step:
         module: Module that holds its function.
         function: The function: of the context, or of the context and a model's name.
         per_model: Whether it is called for each model.
+
+    >>> STEPS[0].verb, STEPS[0].load().__name__, STEPS[0].per_model
+    ('ingest', 'ingest', False)
     """
 
     verb: str
@@ -96,14 +89,14 @@ STEPS: tuple[Step, ...] = (
 """The steps with a verb, in the order of a run."""
 
 
-def _load_project(options: Options) -> Config:
+def _load_project(options: Options, *, import_estimators: bool = False) -> Config:
     root = (options.project or Path.cwd()).resolve()
     if not (root / "conf").is_dir():
         remedy = "change into the project's folder, or name it with --project"
         raise UsageError("--project", f"{root}, without conf/", "a folder that holds conf/", remedy)
     from lakeloop.config.loading import load_config
 
-    return load_config(root, options.env)
+    return load_config(root, options.env, import_estimators=import_estimators)
 
 
 def _choose_models(config: Config, names: Sequence[str] | None) -> tuple[str, ...]:
@@ -111,19 +104,33 @@ def _choose_models(config: Config, names: Sequence[str] | None) -> tuple[str, ..
     for name in names or ():
         if name not in known:
             allowed = ", ".join(known) or "none is declared"
-            raise UsageError("--model", repr(name), allowed, "name one of these, or leave the option out for all")
+            close = get_close_matches(name, known, 1)
+            remedy = "name one of these, or leave the option out for all"
+            remedy = f"did you mean {close[0]!r}?" if close else remedy
+            raise UsageError("--model", repr(name), allowed, remedy)
     return tuple(dict.fromkeys(names)) if names else known
 
 
-def _open_context(options: Options, as_of: str, report: Report, progress: Callable[[str], None]) -> Context:
+def _refuse_future(text: str, as_of: datetime) -> None:
+    """Refuse what nobody can know yet: a turn of the future would stand before every turn until then."""
+    now = datetime.now(UTC)
+    if as_of > now:
+        remedy = "name the instant of the turn; a bare date is its first instant in the project's time zone"
+        raise UsageError(
+            "--as-of", f"{text!r}, in the future", f"an instant up to now, {now:%Y-%m-%dT%H:%M:%SZ}", remedy
+        )
+
+
+def _open_context(options: Options, as_of: str, report: Report, show: Display, *, trains: bool = False) -> Context:
     from lakeloop.config.as_of import parse_as_of
 
-    config = _load_project(options)
+    config = _load_project(options, import_estimators=trains)
     report.as_of = parse_as_of(as_of, config.project.zone)
-    progress("loading Spark")
+    _refuse_future(as_of, report.as_of)
+    show("loading Spark")
     from lakeloop.runs.context import Context
 
-    return Context(config, report.as_of, progress)
+    return Context(config, report.as_of, show, show.finished)
 
 
 def _show_version(wanted: bool) -> None:
@@ -141,16 +148,36 @@ def _root(
     _ = version
 
 
-@app.command("plan", help="Check conf/ and print what a run would do; starts no Spark.")
-def _plan(
-    project: ProjectFolder = None, env: Environment = None, as_json: AsJson = False, verbose: Verbose = False
+@verb(app, "init", "Write a small project with sample data, to start from.", without=["project", "env"])
+def _init(
+    options: Options,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to; a new folder, or one that is empty.")],
 ) -> None:
-    options = Options(project, env, as_json, verbose)
+    def work(report: Report) -> None:
+        from lakeloop.starter.write import describe_project, write_project
 
+        new = write_project(folder)
+        is_here = new.folder == Path.cwd()
+        report.result = new
+        report.text = describe_project(new, "" if is_here else shlex.quote(str(folder)), _program())
+
+    finish("init", options, work)
+
+
+def _program() -> str:
+    """Name this program so that it can be typed from any folder."""
+    if shutil.which("lakeloop") is not None:
+        return "lakeloop"
+    beside = Path(sys.executable).with_name("lakeloop")
+    return shlex.quote(str(beside)) if beside.exists() else "lakeloop"
+
+
+@verb(app, "plan", "Check conf/ and print what a run would do; starts no Spark.")
+def _plan(options: Options) -> None:
     def work(report: Report) -> None:
         from lakeloop.runs.plan import describe_plan, make_plan
 
-        plan = make_plan(_load_project(options))
+        plan = make_plan(_load_project(options, import_estimators=True))
         report.result, report.text = plan, describe_plan(plan)
 
     finish("plan", options, work)
@@ -158,8 +185,8 @@ def _plan(
 
 def _run_step(step: Step, options: Options, as_of: str, models: Sequence[str] | None) -> NoReturn:
     def work(report: Report) -> None:
-        with Display() as show:
-            context = _open_context(options, as_of, report, show)
+        with Display(verbose=options.verbose) as show:
+            context = _open_context(options, as_of, report, show, trains=step.verb == "train")
             chosen = _choose_models(context.config, models)
             from lakeloop.runs.ledger import run_step
 
@@ -173,71 +200,43 @@ def _run_step(step: Step, options: Options, as_of: str, models: Sequence[str] | 
                     results[model] = run_step(context, name, function, model)
                 except LakeloopError as failure:  # one model that is not ready does not stop the others
                     report.failures = (*report.failures, failure)
+                    if isinstance(failure, BusyError):  # the others would wait as long, and be told the same
+                        break
 
     finish(step.verb, options, work)
 
 
-def _add_verb(step: Step) -> None:
-    def plain(
-        as_of: AsOf,
-        project: ProjectFolder = None,
-        env: Environment = None,
-        as_json: AsJson = False,
-        verbose: Verbose = False,
-    ) -> None:
-        _run_step(step, Options(project, env, as_json, verbose), as_of, None)
+def _add_step(step: Step) -> None:
+    taken = ("as_of", "model") if step.per_model else ("as_of",)
 
-    def per_model(
-        as_of: AsOf,
-        model: ModelNames = None,
-        project: ProjectFolder = None,
-        env: Environment = None,
-        as_json: AsJson = False,
-        verbose: Verbose = False,
-    ) -> None:
-        _run_step(step, Options(project, env, as_json, verbose), as_of, model)
-
-    app.command(step.verb, help=step.help)(per_model if step.per_model else plain)
+    @verb(app, step.verb, step.help, *taken)
+    def _step(options: Options, *, as_of: str, model: Sequence[str] | None = None) -> None:
+        _run_step(step, options, as_of, model)
 
 
 for _each in STEPS:
-    _add_verb(_each)
+    _add_step(_each)
 
 
-@app.command("run", help="Do one turn: all steps in order.")
-def _run(
-    as_of: AsOf,
-    model: ModelNames = None,
-    project: ProjectFolder = None,
-    env: Environment = None,
-    as_json: AsJson = False,
-    verbose: Verbose = False,
-) -> None:
-    options = Options(project, env, as_json, verbose)
-
+@verb(app, "run", "Do one turn: all steps in order.", "as_of", "model")
+def _run(options: Options, *, as_of: str, model: Sequence[str] | None) -> None:
     def work(report: Report) -> None:
-        with Display() as show:
-            context = _open_context(options, as_of, report, show)
+        with Display(verbose=options.verbose) as show:
+            context = _open_context(options, as_of, report, show, trains=True)
             chosen = _choose_models(context.config, model)
             from lakeloop.runs.turn import run_turn
+            from lakeloop.runs.turn_text import describe_turn
 
-            report.result = run_turn(context, chosen)
+            report.result = result = run_turn(context, chosen)
+            report.text = describe_turn(result, width=min(shutil.get_terminal_size().columns, 120))
 
     finish("run", options, work)
 
 
-@app.command("report", help="Write the report of what was known at an instant.")
-def _write_report(
-    as_of: AsOf,
-    project: ProjectFolder = None,
-    env: Environment = None,
-    as_json: AsJson = False,
-    verbose: Verbose = False,
-) -> None:
-    options = Options(project, env, as_json, verbose)
-
+@verb(app, "report", "Write the report of what was known at an instant.", "as_of")
+def _write_report(options: Options, *, as_of: str) -> None:
     def work(report: Report) -> None:
-        with Display() as show:
+        with Display(verbose=options.verbose) as show:
             context = _open_context(options, as_of, report, show)
             from lakeloop.runs.ledger import run_step
             from lakeloop.runs.report import write_report
@@ -247,23 +246,38 @@ def _write_report(
     finish("report", options, work)
 
 
-@app.command("demo", help="Run the loop on the flights of 2013, turn by turn.")
+@verb(app, "doctor", "Tell what this machine has and lacks for the loop.")
+def _doctor(
+    options: Options, quick: Annotated[bool, typer.Option("--quick", help="Leave Spark unstarted.")] = False
+) -> None:
+    def work(report: Report) -> None:
+        from lakeloop.cli.doctor import report_machine
+
+        is_outside = options.project is None and options.env is None and not (Path.cwd() / "conf").is_dir()
+        with Display() as show:
+            load = None if is_outside else partial(_load_project, options)
+            report_machine(report, load, quick=quick, progress=show)
+
+    finish("doctor", options, work)
+
+
+@verb(app, "demo", "Run the loop on the flights of 2013, turn by turn.", without=["env"])
 def _demo(
+    options: Options,
     year: Annotated[bool, typer.Option("--year", help="Go on to 31 December, with a second model.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped instead of starting clean.")] = False,
-    project: ProjectFolder = None,
-    as_json: AsJson = False,
-    verbose: Verbose = False,
 ) -> None:
-    options = Options(project, None, as_json, verbose)
-
     def work(report: Report) -> None:
         from lakeloop.demo.loop import run_demo
         from lakeloop.demo.results import describe_demo
 
         config = _load_project(options)
-        with Display() as show:
-            result = run_demo(config.root, turns="year" if year else "demo", resume=resume, progress=show)
+        with Display(verbose=options.verbose) as show:
+            turns: Literal["demo", "year"] = "year" if year else "demo"
+            result = run_demo(config.root, turns=turns, resume=resume, progress=show, finished=show.finished)
         report.as_of, report.result, report.text = result.as_of, result, describe_demo(result)
 
     finish("demo", options, work)
+
+
+add_rebuild(app)

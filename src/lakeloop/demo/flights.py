@@ -57,17 +57,8 @@ _FLIGHT_TYPES = {
     "dest": "str",
     "tailnum": "str",
 }
-_SCHEDULE_COLUMNS = (
-    "carrier",
-    "flight",
-    "origin",
-    "dest",
-    "distance",
-    "scheduled_departure_local",
-    "scheduled_arrival_local",
-    "origin_timezone",
-    "dest_timezone",
-)
+_ROUTE_COLUMNS = ("carrier", "flight", "origin", "dest", "distance", "scheduled_departure_local")
+_SCHEDULE_COLUMNS = (*_ROUTE_COLUMNS, "scheduled_arrival_local", "origin_timezone", "dest_timezone")
 _DEPARTURE_COLUMNS = (
     "carrier",
     "flight",
@@ -77,12 +68,7 @@ _DEPARTURE_COLUMNS = (
     "departure_delay_minutes",
 )
 _OUTCOME_COLUMNS = (
-    "carrier",
-    "flight",
-    "origin",
-    "dest",
-    "distance",
-    "scheduled_departure_local",
+    *_ROUTE_COLUMNS,
     "departure_utc",
     "arrival_utc",
     "departure_delay_minutes",
@@ -279,6 +265,11 @@ def read_flights(folder: Path, months: Iterable[int], zones: Mapping[str, str]) 
 
     Raises:
         EnvironmentProblemError: If a destination has no zone.
+
+    >>> zones = airport_zones(_read_airports(_data_folder()))
+    >>> flights = read_flights(_data_folder(), [2], zones)
+    >>> len(flights), flights["origin_timezone"].unique().tolist()
+    (24951, ['America/New_York'])
     """
     path = folder / "flights.csv.zip"
     flights = pd.read_csv(path, usecols=[*_FLIGHT_TYPES], dtype=_FLIGHT_TYPES, keep_default_na=False, na_values=["NA"])

@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -23,6 +23,7 @@ from lakeloop.demo.results import DemoResult, LedgerStep, RealisedLoss, summaris
 from lakeloop.errors import BusyError, ConflictError, Failure, UsageError
 from lakeloop.runs.context import Context
 from lakeloop.runs.ledger import run_step
+from lakeloop.runs.progress import StepDone
 from lakeloop.runs.report import write_report
 from lakeloop.runs.turn import JOB as RUN
 from lakeloop.runs.turn import run_turn
@@ -72,6 +73,7 @@ def run_demo(
     turns: Literal["demo", "year"] = "demo",
     resume: bool = False,
     progress: Callable[[str], None] = lambda _: None,
+    finished: Callable[[StepDone], None] = lambda _: None,
 ) -> DemoResult:
     """Run the loop turn by turn on the reference flights.
 
@@ -80,6 +82,7 @@ def run_demo(
         turns: `demo` up to 1 July 2013, `year` up to 31 December and with a second model.
         resume: Skip the turns that are done; without it the workspace is cleared first.
         progress: Told what is being done, in a few words.
+        finished: Told what every finished step did.
 
     Returns:
         What happened, where the time went, and where everything is.
@@ -89,6 +92,14 @@ def run_demo(
         ConflictError: If the workspace is not one that may be cleared.
         BusyError: If another job holds the workspace.
         LakeloopError: What a step raises.
+
+    >>> import tempfile
+    >>> from lakeloop.starter.write import write_project
+    >>> with tempfile.TemporaryDirectory() as parent:
+    ...     run_demo(write_project(Path(parent) / "shop").folder)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    lakeloop.errors.UsageError: demo: got the project shop, without the model late_arrival; allowed: ...
     """
     started = time.monotonic()
     config = load_config(project_root)
@@ -100,14 +111,14 @@ def run_demo(
     (config.workspace / MARKER).touch()
     plan = TURNS[turns]
     moments = [parse_as_of(turn.date, config.project.zone) for turn in plan]
-    context = Context(config, moments[-1], progress)
+    context = Context(config, moments[-1], progress, finished)
     progress("starting Spark")
     _ = context.lake  # opened here, it is shared by all turns
     done = {step.as_of for step in _read_ledger(context) if step.job == RUN} if resume else set()
     for number, (turn, as_of) in enumerate(zip(plan, moments, strict=True), start=1):
         title = f"turn {number} of {len(plan)}, as of {turn.date}"
         context = context.at(as_of)
-        context.progress = _titled(title, progress)
+        context.progress, context.finished = _titled(title, progress), _of_turn(title, finished)
         if as_of in done:
             context.progress("done before")
             continue
@@ -115,6 +126,7 @@ def run_demo(
         land_flights(config.workspace / "landing", turn.months)
         run_turn(context, models)
     progress("writing the report")
+    context.finished = finished
     report = run_step(context, _REPORT, write_report)
     steps = [step for step in _read_ledger(context) if step.job in (RUN, _REPORT)]
     losses = {name: config.models[name].gate.metric.value for name in models}
@@ -126,7 +138,7 @@ def run_demo(
         seconds=time.monotonic() - started,
         report=report,
         tables=config.workspace,
-        tracking_uri=config.tracking_uri,
+        tracking_uri=config.shown_tracking_uri,
     )
 
 
@@ -139,6 +151,17 @@ def clear_workspace(config: Config) -> None:
     Raises:
         ConflictError: If the folder is not a workspace of lakeloop, or holds the project or the user's home.
         BusyError: If a job holds the workspace.
+
+    >>> import tempfile
+    >>> from lakeloop.starter.write import write_project
+    >>> with tempfile.TemporaryDirectory() as parent:
+    ...     config = load_config(write_project(Path(parent) / "shop").folder)
+    ...     config.workspace.mkdir()
+    ...     for name in (MARKER, "notes.txt"):
+    ...         (config.workspace / name).touch()
+    ...     clear_workspace(config)
+    ...     [path.name for path in config.workspace.iterdir() if path.name != _LOCK]
+    []
     """
     folder = config.workspace
     if not folder.exists():
@@ -197,6 +220,10 @@ def _check_project(config: Config, models: Iterable[str]) -> None:
 
 def _titled(title: str, progress: Callable[[str], None]) -> Callable[[str], None]:
     return lambda text: progress(f"{title}: {text}")
+
+
+def _of_turn(title: str, finished: Callable[[StepDone], None]) -> Callable[[StepDone], None]:
+    return lambda done: finished(replace(done, turn=title))
 
 
 def _read_ledger(context: Context) -> list[LedgerStep]:

@@ -163,6 +163,13 @@ def summarise_turns(
 
     Returns:
         One summary per model and turn in which the model took part, ordered by model and time.
+
+    >>> at = datetime(2013, 5, 1)
+    >>> gate = {"outcome": "promoted", "metrics": {"challenger": {"log_loss": 0.41}, "baseline": {"log_loss": 0.52}}}
+    >>> trained = LedgerStep(at, "run", "train", "late", {"model_version": 1, "gate": gate}, 12.5)
+    >>> (turn,) = summarise_turns([trained], [], {"late": "log_loss"})
+    >>> turn.champion, turn.outcome, str(turn.holdout), turn.rows_scored
+    ('1', 'promoted 1', '0.4100/0.5200', None)
     """
     done = {(each.subject, each.as_of, each.step): each for each in steps if each.subject is not None}
     windows = list(realised)
@@ -227,6 +234,10 @@ def time_steps(steps: Iterable[LedgerStep]) -> tuple[StepTime, ...]:
 
     Returns:
         Steps in the order in which they first appear.
+
+    >>> may, june = datetime(2013, 5, 1), datetime(2013, 6, 1)
+    >>> time_steps([LedgerStep(at, "run", "ingest", None, {}, 2.5) for at in (may, june)])
+    (StepTime(step='ingest', calls=2, seconds=5.0),)
     """
     calls: dict[str, list[float]] = {}
     for each in steps:
@@ -242,6 +253,10 @@ def time_turns(steps: Iterable[LedgerStep]) -> dict[str, float]:
 
     Returns:
         UTC date of the turn -> seconds of its steps, in order of time.
+
+    >>> may, june = datetime(2013, 5, 1), datetime(2013, 6, 1)
+    >>> time_turns([LedgerStep(at, "run", "ingest", None, {}, 2.5) for at in (june, may, may)])
+    {'2013-05-01': 5.0, '2013-06-01': 2.5}
     """
     seconds: dict[str, float] = {}
     for each in sorted(steps, key=lambda step: step.as_of):
@@ -258,6 +273,20 @@ def describe_demo(result: DemoResult) -> str:
 
     Returns:
         Tables within `WIDTH` columns; paths stand on lines of their own and are never wrapped.
+
+    >>> times, page, tables = (StepTime("ingest", 4, 21.0),), Path("/ws/report.html"), Path("/ws")
+    >>> print(describe_demo(DemoResult(datetime(2013, 7, 1), (), {}, times, 30.5, page, tables, "http://mlflow")))
+    time, from ops.runs
+    step                    calls seconds
+    ─────────────────────────────────────
+    ingest                      4    21.0
+    <BLANKLINE>
+    all steps                   4    21.0
+    this call, start to end          30.5
+    <BLANKLINE>
+    report  /ws/report.html
+    tables  /ws
+    MLflow  http://mlflow
     """
     page = StringIO()
     console = Console(file=page, width=WIDTH, color_system=None, legacy_windows=False)

@@ -1,0 +1,1 @@
+"""A first project to start from: what `lakeloop init` writes."""

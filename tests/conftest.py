@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from tests.shared import shared_session
+
 if TYPE_CHECKING:  # tests without Spark do not wait for its import
     from pyspark.sql import SparkSession
 
@@ -23,28 +25,9 @@ settings.load_profile("lakeloop")
 
 
 @pytest.fixture(scope="session")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+def spark() -> Iterator[SparkSession]:
     """The one Spark session of the run, started by the first test that asks for it."""
-    from lakeloop.session import open_session
-
-    home = tmp_path_factory.mktemp("spark")
-    session = open_session(
-        "lakeloop tests",
-        {
-            "spark.master": "local[2]",
-            "spark.driver.memory": "1g",
-            # Frames hold a few rows: more partitions are only more tasks.
-            "spark.sql.shuffle.partitions": 2,
-            "spark.databricks.delta.snapshotPartitions": 2,
-            "spark.sql.session.timeZone": "UTC",
-            "spark.ui.enabled": False,
-            # A short life: the optimising compiler and parallel collectors cost more than they give back.
-            "spark.driver.extraJavaOptions": (
-                f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Dderby.system.home={home / 'derby'}"
-            ),
-            "spark.sql.warehouse.dir": str(home / "warehouse"),
-        },
-    )
+    session = shared_session()
     yield session
     session.stop()
 

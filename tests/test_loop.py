@@ -135,6 +135,24 @@ def test_monitoring_says_of_every_column_what_it_could_judge(flights_loop):
     assert {"log_loss", "roc_auc", "bias", "skill", "brier"} <= realised
 
 
+def test_the_stretches_of_the_score_hold_every_labelled_row_of_their_window(flights_loop):
+    performance = rows(flights_loop[0], "monitoring/performance")
+    key = ("model", "model_version", "as_of")
+
+    def is_whole(row):
+        return row["metric"] == "mean_outcome" and row["slice_key"] is None
+
+    whole = {(*(row[k] for k in key), str(row["window"])): row for row in performance if is_whole(row)}
+    sums: dict[tuple[object, ...], list[float]] = {}
+    for row in performance:
+        if row["slice_key"] == "score" and row["metric"] == "mean_outcome":
+            sums.setdefault((*(row[k] for k in key), str(row["window"])), []).append(row["rows"])
+    assert {each[0] for each in sums} == {"late_arrival"}, "a regression has no shares"
+    assert sums
+    for each, counts in sums.items():
+        assert sum(counts) == whole[each]["rows"]
+
+
 def test_the_alias_follows_the_ledger(flights_loop):
     config = flights_loop[0]
     promoted = [

@@ -73,6 +73,14 @@ def run_suite(rows: DataFrame, name: str, expectations: Sequence[Expectation]) -
 
     Returns:
         A verdict per expectation, in order. A failed one was run again to count the rows that broke it.
+
+    >>> at_least = Expectation("min_rows", "ExpectTableRowCountToBeBetween", {"min_value": 2}, Severity.FAIL)
+    >>> known = Expectation("not_null_id", "ExpectColumnValuesToNotBeNull", {"column": "id"}, Severity.WARN)
+    >>> rows = spark.sql("select * from values (1), (2), (null) as t(id)")
+    >>> for found in run_suite(rows, "ids", [at_least, known]):
+    ...     print(found.expectation.check, found.passed, found.unexpected_rows)
+    min_rows True None
+    not_null_id False 1
     """
     results = _validate(rows, name, expectations, "BOOLEAN_ONLY")
     problems = [_problem(result) for result in results]

@@ -27,19 +27,36 @@ def announce(notify: Notify, workspace: Path, message: Mapping[str, Any]) -> boo
 
     Raises:
         EnvironmentProblemError: If the command is missing, fails or takes longer than 30 seconds.
+
+    >>> import tempfile
+    >>> flag = {"id": "f1", "kind": "contract_drift", "subject": "items"}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     told = [announce(Notify(file="told.jsonl"), Path(folder), flag) for _ in range(2)]
+    ...     lines = (Path(folder) / "told.jsonl").read_text().splitlines()
+    >>> told, lines
+    ([True, False], ['{"id": "f1", "kind": "contract_drift", "subject": "items"}'])
     """
     workspace.mkdir(parents=True, exist_ok=True)
     line = json.dumps(message, sort_keys=True, default=str)
     sent = workspace / (notify.file or "notifications.sent")
-    if sent.exists():
-        with sent.open(encoding="utf-8") as lines:
-            if any(json.loads(each)["id"] == message["id"] for each in lines if each.strip()):
-                return False
+    text = sent.read_text(encoding="utf-8", errors="replace") if sent.exists() else ""
+    if any(_id_of(each) == message["id"] for each in text.splitlines()):
+        return False
     if notify.command is not None:
         _call(notify.command, line)
     with sent.open("a", encoding="utf-8") as lines:
-        lines.write((line if notify.file else json.dumps({"id": message["id"]})) + "\n")
+        begin = "" if text.endswith("\n") or not text else "\n"  # a full disk has cut the last line short
+        lines.write(begin + (line if notify.file else json.dumps({"id": message["id"]})) + "\n")
     return True
+
+
+def _id_of(line: str) -> object:
+    """Give the id of a line that was announced; None of one that was cut short."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found.get("id") if isinstance(found, dict) else None
 
 
 def _call(command: tuple[str, ...], line: str) -> None:

@@ -38,6 +38,10 @@ def column(name: str, data_type: DataType, meaning: str, *, required: bool = Fal
 
     Returns:
         A field whose comment is the meaning.
+
+    >>> field = column("delay_minutes", DOUBLE, "arrival delay, minutes", required=True)
+    >>> field.simpleString(), field.nullable, field.metadata
+    ('delay_minutes:double', False, {'comment': 'arrival delay, minutes'})
     """
     return StructField(name, data_type, not required, {"comment": meaning})
 
@@ -226,6 +230,9 @@ DRIFT_METRICS = _table(
     ],
 )
 
+SCORE_SLICE = "score"
+"""Slice key of the rows of `monitoring.performance` that hold calibration: predicted and realised share per stretch."""
+
 PERFORMANCE = _table(
     "monitoring",
     "performance",
@@ -235,7 +242,7 @@ PERFORMANCE = _table(
         MODEL,
         VERSION,
         WINDOW,
-        column("slice_key", TEXT, "slicing expression; null for all rows"),
+        column("slice_key", TEXT, "slicing expression, `score` for stretches of the score; null for all rows"),
         column("slice_value", TEXT, "its value; null for all rows"),
         column("metric", TEXT, "metric", required=True),
         column("value", DOUBLE, "its value on closed, matured rows; null when it could not be judged"),
@@ -243,7 +250,9 @@ PERFORMANCE = _table(
         column("upper", DOUBLE, "upper bound of the interval from resampled days"),
         column("baseline", DOUBLE, "the same metric of the constant prediction of the reference"),
         column("rows", LONG, "matured rows", required=True),
-        column("rows_void", LONG, "closed rows without a label", required=True),
+        column(
+            "rows_void", LONG, "closed rows without a label; counted over all rows only, 0 in a slice", required=True
+        ),
         column("closed_days", LONG, "closed days in the window", required=True),
         column("status", TEXT, "OK, or why it could not be judged", required=True),
         AS_OF,

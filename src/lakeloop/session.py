@@ -6,15 +6,20 @@ Settings in code win over those given to spark-submit, so a setting is made only
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
 from lakeloop.delta_jars import EXCLUDES, installed_jars, package_coordinates, spark_home
 from lakeloop.errors import EnvironmentProblemError, Failure
+from lakeloop.java import use_java
+from lakeloop.java_process import start_java
 
 _DELTA: dict[str, str] = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -22,6 +27,8 @@ _DELTA: dict[str, str] = {
 }
 
 _LOCAL: dict[str, str] = {
+    # Readers other than Spark take the older INT96 for nanoseconds, which end in the year 2262.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     # All instants are UTC; a session in another zone still gives the same tables, but prints other texts.
     "spark.sql.session.timeZone": "UTC",
     "spark.ui.enabled": "false",
@@ -35,6 +42,11 @@ _LOCAL: dict[str, str] = {
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
 }
+
+_GATEWAY = "PYSPARK_GATEWAY_PORT"
+
+# What a query fails on is raised; these loggers tell it a second time, on the terminal, with values of the data.
+_TELLING = ("DataFrameQueryContextLogger", "SQLQueryContextLogger")
 
 
 def open_session(app: str, settings: Mapping[str, str | int | bool]) -> SparkSession:
@@ -51,8 +63,14 @@ def open_session(app: str, settings: Mapping[str, str | int | bool]) -> SparkSes
         The session.
 
     Raises:
-        EnvironmentProblemError: If Java does not start.
+        EnvironmentProblemError: If there is no Java that serves, or Spark does not start.
+
+    >>> memory = spark.conf.get("spark.driver.memory")  # a session is active
+    >>> open_session("another", {"spark.driver.memory": "64g"}).conf.get("spark.driver.memory") == memory
+    True
     """
+    for name in _TELLING:
+        PySparkLogger.getLogger(name).disabled = True
     active = SparkSession.getActiveSession()
     if active is not None:
         return active
@@ -61,6 +79,8 @@ def open_session(app: str, settings: Mapping[str, str | int | bool]) -> SparkSes
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     if "SPARK_REMOTE" in os.environ:
         return SparkSession.builder.appName(app).getOrCreate()
+    if _GATEWAY not in os.environ:  # else spark-submit has started Java
+        use_java()
     wanted = {**_LOCAL, **{key: _text(value) for key, value in settings.items()}, **_DELTA}
     if len(installed_jars(spark_home())) < 2:
         wanted["spark.jars.packages"] = package_coordinates()
@@ -68,21 +88,29 @@ def open_session(app: str, settings: Mapping[str, str | int | bool]) -> SparkSes
     quiet = f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties').as_uri()}"
     wanted["spark.driver.extraJavaOptions"] = f"{quiet} {wanted.get('spark.driver.extraJavaOptions', '')}".strip()
     submitted = _submitted_settings()
+    wanted.setdefault("spark.master", "local[*]")
+    chosen = {key: value for key, value in wanted.items() if key not in submitted}
     builder: Any = SparkSession.builder.appName(app)
-    if "spark.master" not in submitted:
-        builder = builder.master(wanted.pop("spark.master", "local[*]"))
-    for key, value in wanted.items():
-        if key not in submitted:
-            builder = builder.config(key, value)
+    for key, value in chosen.items():
+        builder = builder.config(key, value)
+    on_interrupt = signal.getsignal(signal.SIGINT)
     try:
+        start_java(chosen)
         session: SparkSession = builder.getOrCreate()
     except Exception as failure:
         if type(failure).__name__ not in {"PySparkRuntimeError", "FileNotFoundError", "Py4JJavaError"}:
             raise
         first = str(failure).splitlines()[0] if str(failure) else type(failure).__name__
         raise EnvironmentProblemError(
-            "Spark", [Failure("session", first)], "check `java -version` (17 or newer) and the settings in project.yml"
+            "Spark",
+            [Failure("session", first)],
+            "`lakeloop doctor` tells what this machine lacks; check the settings under spark: in project.yml",
         ) from failure
+    finally:
+        # Spark takes Ctrl-C for itself; who has asked for it before keeps it.
+        in_main_thread = threading.current_thread() is threading.main_thread()
+        if in_main_thread and on_interrupt not in (signal.default_int_handler, None):
+            signal.signal(signal.SIGINT, on_interrupt)
     return session
 
 
@@ -92,7 +120,7 @@ def _text(value: str | int | bool) -> str:
 
 def _submitted_settings() -> dict[str, str]:
     """Read what spark-submit was given; empty when Python starts Spark itself."""
-    if "PYSPARK_GATEWAY_PORT" not in os.environ:
+    if _GATEWAY not in os.environ:
         return {}
     from pyspark import SparkConf, SparkContext
 

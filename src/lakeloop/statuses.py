@@ -112,3 +112,20 @@ class Outcome(StrEnum):
     WRITTEN = "WRITTEN"
     SKIPPED = "SKIPPED"
     EMPTY = "EMPTY"
+
+
+class CheckStatus(StrEnum):
+    """What a check of the machine found."""
+
+    OK = "OK"
+    WARN = "WARN"
+    FAIL = "FAIL"
+    NOT_CHECKED = "NOT_CHECKED"
+
+
+class RebuildStatus(StrEnum):
+    """How a training set that was made again from its pinned inputs compares with what was pinned."""
+
+    REPRODUCED = "REPRODUCED"
+    DIFFERENT = "DIFFERENT"
+    INPUTS_EXPIRED = "INPUTS_EXPIRED"

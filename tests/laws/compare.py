@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable
 from datetime import datetime
@@ -73,6 +74,37 @@ def _equal(one: Any, other: Any) -> bool:
 def assert_same_models(ours: Config, theirs: Config) -> None:
     """Assert that two tracking stores hold the same versions under the same aliases."""
     assert models(ours) == models(theirs)
+    assert run_states(ours) == run_states(theirs)
+
+
+def assert_same_run(clean: Config, other: Config, *, but: tuple[str, ...] = ()) -> None:
+    """Assert that two workspaces hold the same tables, models and announcements.
+
+    Args:
+        clean: The one that was not disturbed.
+        other: The other.
+        but: Tables that are not compared.
+    """
+    assert tables(clean) == tables(other)
+    for table in tables(clean):
+        if table not in but:
+            assert_same_table(clean, other, table)
+    assert_same_models(clean, other)
+    assert announced(clean) == announced(other)
+
+
+def announced(config: Config) -> list[dict[str, Any]]:
+    """Read what was announced to the project's file, in an order of its own."""
+    path = config.workspace / str(config.project.notify.file)
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return sorted((json.loads(line) for line in lines), key=lambda each: str(each["id"]))
+
+
+def run_states(config: Config) -> list[tuple[str, str, str]]:
+    """List model, version and how the run ended of every version."""
+    client = MlflowClient(config.tracking_uri, config.tracking_uri)
+    found = client.search_model_versions()
+    return sorted((each.name, str(each.version), client.get_run(each.run_id).info.status) for each in found)
 
 
 def models(config: Config) -> list[tuple[str, str, str, tuple[str, ...]]]:

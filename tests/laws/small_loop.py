@@ -11,6 +11,8 @@ from lakeloop.config import Config, load_config
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 DAYS = 45
 ORDERS_A_DAY = 24
+BAD_NUMBER = 5
+"""Number of the order of a day after which a row that breaks a rule and a row that is repeated follow."""
 TURNS = (datetime(2024, 1, 25, tzinfo=UTC), datetime(2024, 2, 4, tzinfo=UTC))
 
 _FILES = {
@@ -41,7 +43,7 @@ source: deliveries
 landing: {path: landing/deliveries}
 key: [order]
 event_ts: delivered_ts
-available_ts: delivered_ts + interval 10 minutes
+available_ts: delivered_ts + case when order % 11 = 0 then interval 30 hours else interval 10 minutes end
 history: {trusted_until: 2030-01-01}
 columns:
   order: {type: long}
@@ -112,6 +114,7 @@ def land(
     *,
     after: datetime = datetime(2000, 1, 1, tzinfo=UTC),
     tamper_after: datetime | None = None,
+    orders_a_day: int = ORDERS_A_DAY,
 ) -> None:
     """Land what became available in a stretch of time, one file per source.
 
@@ -120,23 +123,28 @@ def land(
         until: End of the stretch, included.
         after: Its start, not included.
         tamper_after: Rows that become available after this instant get other contents, and some are left out.
+        orders_a_day: Orders of a day, evenly spread.
     """
     orders, deliveries = ["order,shop,items,due_ts"], ["order,shop,delivered_ts,delay_minutes"]
     for day in range(DAYS):
-        for number in range(ORDERS_A_DAY):
+        for number in range(orders_a_day):
             drawn = random.Random(f"{day}-{number}")
-            order, due = day * 1000 + number, FIRST + timedelta(days=day, hours=number, minutes=7)
+            order = day * 1000 + number
+            due = FIRST + timedelta(days=day, hours=24 * number / orders_a_day, minutes=7)
             shop, items = drawn.choice("ABC"), drawn.randint(1, 9)
             delay = drawn.gauss({"A": 0, "B": 6, "C": 12}[shop] + 6 * ((day // 3) % 2) + items, 5)
             is_lost = drawn.random() < 0.05
             known, delivered = due - timedelta(days=1), due + timedelta(minutes=delay)
-            arrived = delivered + timedelta(minutes=10)
+            arrived = delivered + (timedelta(hours=30) if order % 11 == 0 else timedelta(minutes=10))  # some come late
             if tamper_after is not None and arrived > tamper_after:
                 delay, is_lost = delay + 1000, drawn.random() < 0.5
             if tamper_after is not None and known > tamper_after:
                 shop, items = "A", items + 1
             if after < known <= until:
                 orders.append(f"{order},{shop},{items},{due:%Y-%m-%dT%H:%M:%SZ}")
+                if number == BAD_NUMBER:
+                    orders.append(f"{order + 500},{shop},0,{due:%Y-%m-%dT%H:%M:%SZ}")  # broken: no items
+                    orders.append(orders[-2])  # a repeated row
             if after < arrived <= until and not is_lost:
                 deliveries.append(f"{order},{shop},{delivered.isoformat()},{delay:.3f}")
     for source, lines in (("orders", orders), ("deliveries", deliveries)):

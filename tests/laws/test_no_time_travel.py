@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -34,8 +34,36 @@ def test_a_workspace_that_holds_the_future_gives_the_same_tables(landed_turn_by_
         "bronze", "gold", "monitoring", "ops", "predictions", "quarantine", "training_sets",
     }  # fmt: skip
     for table in compared:
-        if not table.startswith("quarantine/"):
+        if not table.startswith("quarantine/"):  # rejected when it landed: see below
             assert_same_table(landed_turn_by_turn, landed_all_at_once, table, TURNS[-1])
+
+
+def test_the_same_rows_are_rejected_for_the_same_reasons_whenever_they_land(landed_turn_by_turn, landed_all_at_once):
+    """But for the `as_of` of the ingest, which is that of the landing."""
+
+    def rejected(config):
+        until = TURNS[-1] + timedelta(days=1)  # an order is known a day before it is due
+        found = [row for row in rows(config, "quarantine/orders") if datetime.fromisoformat(row["due_ts"]) <= until]
+        return [{key: value for key, value in row.items() if key != "as_of"} for row in found]
+
+    assert rejected(landed_turn_by_turn) == rejected(landed_all_at_once)
+    assert {row["_reasons"] for row in rejected(landed_turn_by_turn)} == {
+        ((("column", "items"), ("message", "is outside 1.0 to inf"), ("rule", "range_items")),),
+    }
+
+
+def test_landing_alone_explains_what_is_recorded_of_files_and_batches(landed_turn_by_turn, landed_all_at_once):
+    for config in (landed_turn_by_turn, landed_all_at_once):
+        for source in config.sources:
+            files = [row for row in rows(config, "ops/ingested_files") if row["source"] == source]
+            batches = [row for row in rows(config, "ops/ingested_batches") if row["source"] == source]
+            lines = [
+                len((config.landing_path(config.sources[source]) / each["file"]).read_text().splitlines()) - 1
+                for each in files
+            ]
+            assert [each["raw_rows"] for each in files] == lines
+            assert sum(each["rows_read"] for each in batches) == sum(lines)
+            assert sum(each["rows_accepted"] for each in batches) == len(rows(config, f"bronze/{source}"))
 
 
 def test_a_workspace_that_holds_the_future_gives_the_same_models(landed_turn_by_turn, landed_all_at_once):

@@ -4,95 +4,91 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import deltalake
 import pytest
+from pyspark.sql import DataFrameWriter
+from pyspark.sql.streaming import DataStreamWriter
 
-from lakeloop.registry import Registry, Training
+from lakeloop.cli.verbs import STEPS
+from lakeloop.registry import CHALLENGER, CHAMPION
 from lakeloop.runs.context import Context
+from lakeloop.runs.ledger import run_step
+from lakeloop.runs.report import write_report
+from lakeloop.runs.train import train
 from lakeloop.runs.turn import run_turn
-from lakeloop.tables import Lake
-from tests.laws.compare import assert_same_models, assert_same_table, tables
+from lakeloop.statuses import Outcome
+from tests.laws.compare import announced, assert_same_models, assert_same_run
+from tests.laws.effects import Effects, Stops, delta_rs_ends, listening, spark_ends
 from tests.laws.small_loop import TURNS, land, write_project
 
 pytestmark = pytest.mark.loop
 
-_WRITES = [
-    (Lake, "_commit"),
-    (Lake, "_create_on_path"),
-    (Lake, "_commit_rows"),
-    (Training, "log_model"),
-    (Registry, "register"),
-    (Registry, "set_alias"),
-]
-
-
-class StoppedError(Exception):
-    """Stands for a process that ends at a write."""
-
-
-class Boundaries:
-    """Stops once after every write, in the order in which a run comes to them.
-
-    Nothing is written between one write and the next, so to stop after the one is to stop before the other.
-    """
-
-    def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        self.stopped_at: list[str] = []
-        self._patch = patch
-        for owner, name in _WRITES:
-            self._wrap(owner, name)
-
-    def _wrap(self, owner: type, name: str) -> None:
-        write = getattr(owner, name)
-
-        def stopping(this, *args, **kwargs):
-            what = f"{owner.__name__}.{name} {self._about(args)}"
-            result = write(this, *args, **kwargs)
-            self._pass(what)
-            return result
-
-        self._patch.setattr(owner, name, stopping)
-
-    @staticmethod
-    def _about(args: tuple) -> str:
-        return " ".join(
-            str(each)[:60] for each in args if isinstance(each, str) or type(each).__name__ == "TableAddress"
-        )
-
-    def _pass(self, boundary: str) -> None:
-        if boundary not in self.stopped_at:
-            self.stopped_at.append(boundary)
-            raise StoppedError(boundary)
+# Every job of a turn has an effect of its own among those that were seen.
+_JOBS = {"ingest", "quality", "features", "score", "monitor", "flags", "decide", "training_set", "train", "promote"}
 
 
 def _commits(workspace: Path) -> list[str]:
     return sorted(path.relative_to(workspace).as_posix() for path in workspace.glob("*/*/_delta_log/*.json"))
 
 
-def test_a_turn_stopped_at_every_write_leaves_what_a_clean_one_leaves(landed_turn_by_turn, tmp_path, monkeypatch):
-    clean, stopped = landed_turn_by_turn, write_project(tmp_path)
+def test_the_libraries_ends_are_found():
+    assert {(DataFrameWriter, "save"), (DataFrameWriter, "saveAsTable"), (DataStreamWriter, "start")} <= set(
+        spark_ends()
+    )
+    assert (DataFrameWriter, "option") not in spark_ends()
+    assert {(deltalake.DeltaTable, "create"), (deltalake.DeltaTable, "merge")} <= set(delta_rs_ends())
+    assert "write_deltalake" in {name for _, name in delta_rs_ends()}
+    assert (deltalake.DeltaTable, "to_pyarrow_table") not in delta_rs_ends()
+
+
+def test_nothing_appears_in_the_workspace_that_was_not_seen_coming(clean_run):
+    assert clean_run.unannounced == set()
+    assert {step.removeprefix("runs.").partition(".")[0] for each in clean_run.effects for step in each.by} >= _JOBS
+
+
+def test_a_turn_stopped_before_every_effect_leaves_what_a_clean_one_leaves(clean_run, tmp_path):
+    clean, stopped = clean_run.config, write_project(tmp_path)
     land(stopped, TURNS[0])
     run_turn(Context(stopped, TURNS[0]), ["late"])
     land(stopped, TURNS[1], after=TURNS[0])
 
-    with monkeypatch.context() as patch:
-        boundaries = Boundaries(patch)
-        attempts = 0
-        while True:
-            attempts += 1
-            try:
-                run_turn(Context(stopped, TURNS[1]), ["late"])
-            except StoppedError:
-                assert attempts < 200
-            else:
-                break
-    assert attempts <= len(boundaries.stopped_at) + 1  # two pieces side by side may stop in one attempt
-    assert attempts > 20  # a write of every step
-    for table in tables(clean):
-        assert_same_table(clean, stopped, table)
-    assert tables(clean) == tables(stopped)
-    assert_same_models(clean, stopped)
+    stops = Stops(every_time=False)
+    with listening(Effects(stopped.workspace, stops)):
+        stops.run(lambda: run_turn(Context(stopped, TURNS[1]), ["late"]), at_most=200)
+    missed = {each.target for each in clean_run.effects} - {each.target for each in stops.stopped_at}
+    assert {each for each in missed if not each.startswith("mlartifacts/")} == set()
+    assert_same_run(clean, stopped)
 
     before = _commits(stopped.workspace)
-    run_turn(Context(stopped, TURNS[1]), ["late"])  # a turn that was done changes nothing
+    again = run_turn(Context(stopped, TURNS[1]), ["late"]).models[0].monitor  # a turn that was done changes nothing
+    assert again is not None
+    assert (again.outcome, again.windows, "log_loss" in again.metrics) == (Outcome.SKIPPED, 3, True)  # and still tells
     assert _commits(stopped.workspace) == before
     assert_same_models(clean, stopped)
+    assert announced(clean) == announced(stopped)
+
+
+def test_a_training_repeated_at_an_earlier_instant_leaves_the_aliases(landed_turn_by_turn):
+    context = Context(landed_turn_by_turn, TURNS[0])
+    repeated = train(context, "late")
+    aliases = context.registry.alias("late", CHAMPION), context.registry.alias("late", CHALLENGER)
+    assert (repeated.model_version, repeated.outcome, aliases) == ("1", Outcome.SKIPPED, ("2", None))
+
+
+@pytest.mark.slow
+def test_every_job_stopped_before_every_effect_leaves_what_clean_ones_leave(landed_turn_by_turn, tmp_path):
+    """Both turns, verb by verb, and each transaction and file of the tracking store by itself."""
+    stopped = write_project(tmp_path)
+    stops = Stops(every_time=True)
+    with listening(Effects(stopped.workspace, stops)):
+        for before, turn in zip((None, *TURNS), TURNS, strict=False):
+            land(stopped, turn, **({} if before is None else {"after": before}))
+            context = Context(stopped, turn)
+            for step in STEPS:
+                if before is None and step.verb in ("score", "monitor"):
+                    continue  # nobody is champion yet
+                name, model = step.verb.replace("-", "_"), "late" if step.per_model else None
+                stops.run(lambda: run_step(context.at(turn), name, step.load(), model), at_most=300)  # noqa: B023
+            stops.run(lambda: run_step(context.at(turn), "report", write_report), at_most=20)  # noqa: B023
+    assert any(each.target == "report.html" for each in stops.stopped_at)
+    assert_same_run(landed_turn_by_turn, stopped, but=("ops/runs",))  # a verb's row names the verb

@@ -9,7 +9,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.svm import LinearSVC
 
 from lakeloop.config.model import Estimator, Metric, Task
-from lakeloop.errors import DistributionError, NotReadyError, UsageError
+from lakeloop.errors import ConfigError, DistributionError, NotReadyError, UsageError
 from lakeloop.training.preprocessing import build_pipeline
 from lakeloop.training.search import Candidate, candidates, choose_best, fit_candidates, predict_scores
 from tests.training.declarations import COLUMNS, declare_model, make_rows
@@ -102,6 +102,27 @@ def test_labels_that_cannot_be_learned_from_are_refused(labels, error, message: 
     validation, y_validation = make_rows(100, seed=1)
     with pytest.raises(error, match=message):
         next(fit_candidates(declare_model(), COLUMNS, train, validation, pd.Series(labels), y_validation, 0))
+
+
+@pytest.mark.parametrize(
+    ("estimator", "said"),
+    [
+        (
+            FOREST | {"search": {"max_depth": ["deep"]}},
+            "{'max_depth': 'deep'}: The 'max_depth' parameter of RandomForest",
+        ),
+        ({"class": "sklearn.linear_model.LogisticRegression"}, "Input X contains NaN"),
+    ],
+)
+def test_what_an_estimator_refuses_is_a_mistake_of_the_model_s_file(estimator: dict[str, object], said: str) -> None:
+    rows, late = make_rows(300)
+    rows["distance"] = np.nan
+    model = declare_model(estimator=estimator, preprocess=[{"columns": ["*"], "steps": ["pass"]}])
+    with pytest.raises(ConfigError) as raised:
+        next(fit_candidates(model, ("distance",), rows, rows, late, late, 0, file="conf/base/models/late.yml"))
+    (mistake,) = raised.value.issues
+    assert (mistake.file, mistake.where) == ("conf/base/models/late.yml", "estimator")
+    assert said in mistake.got
 
 
 def test_parts_without_rows_are_not_ready() -> None:

@@ -79,6 +79,12 @@ class DecisionInputs:
 
         Returns:
             What `from_json` reads.
+
+        >>> from datetime import UTC
+        >>> may, flag = datetime(2013, 5, 1, tzinfo=UTC), OpenFlag(FlagKind.BIAS, "bias", "f1")
+        >>> written = json.loads(DecisionInputs(may, "3", None, date(2013, 4, 29), 119, 0, (flag,), True).to_json())
+        >>> written["as_of"], written["last_trained_as_of"], written["flags"]
+        ('2013-05-01T00:00:00+00:00', None, [['bias', 'bias', 'f1']])
         """
         content = {
             "as_of": self.as_of.isoformat(),

@@ -28,6 +28,21 @@ def log_attributes(
 
     Returns:
         Entity columns, `event_ts`, `available_ts` and the attributes: at most one row per entity and `available_ts`.
+
+    >>> table = FeatureTable.model_validate({
+    ...     "feature_table": "weather", "entity": ["origin"], "from": "readings",
+    ...     "attributes": {"wind": {"as": "wind_mph"}}})
+    >>> events = spark.sql(
+    ...     "select 'JFK' as origin, timestamp'2013-05-01 10:00:00Z' as event_ts,"
+    ...     " timestamp'2013-05-01 10:05:00Z' as available_ts, 12d as wind_mph"
+    ...     " union all select 'JFK', timestamp'2013-05-01 09:00:00Z', timestamp'2013-05-01 11:00:00Z', 3d")  # older
+    >>> log_attributes(events, table, None, None).select("origin", "event_ts", "wind").show()
+    +------+-------------------+----+
+    |origin|           event_ts|wind|
+    +------+-------------------+----+
+    |   JFK|2013-05-01 10:00:00|12.0|
+    +------+-------------------+----+
+    <BLANKLINE>
     """
     entity = list(table.entity)
     rows = events if built_through is None else events.where(F.col("available_ts") > F.lit(built_through))

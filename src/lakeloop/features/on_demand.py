@@ -23,6 +23,10 @@ def as_model_input(frame: DataFrame, name: str) -> Column:
     Returns:
         An instant as seconds since the epoch, UTC; a number or boolean as double; a text as it is. So nothing depends
         on a session's time zone, and missing is null in each.
+
+    >>> rows = spark.sql("select timestamp'2013-05-01 00:00:01Z' as at, true as is_late, 'JFK' as origin")
+    >>> rows.select(*(as_model_input(rows, name) for name in rows.columns)).first()
+    Row(at=1367366401.0, is_late=1.0, origin='JFK')
     """
     kind = frame.schema[name].dataType
     if isinstance(kind, TimestampType):
@@ -42,6 +46,10 @@ def add_on_demand(frame: DataFrame, calls: Mapping[str, str], timezone: str) -> 
 
     Returns:
         The rows with one double column per call.
+
+    >>> rows = spark.sql("select timestamp'2013-05-01 12:00:00Z' as at")
+    >>> add_on_demand(rows, {"hour_of_day": "hour(at)"}, "America/New_York").select("hour_of_day").first()
+    Row(hour_of_day=8.0)
     """
     if not calls:
         return frame

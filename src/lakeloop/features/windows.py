@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from lakeloop.config.feature_table import FeatureTable, Statistic
+from lakeloop.aggregates import AGGREGATES, Part
+from lakeloop.config.feature_table import FeatureTable
 
 
 def floor_tick(instant: Column, every: timedelta) -> Column:
@@ -24,6 +25,10 @@ def floor_tick(instant: Column, every: timedelta) -> Column:
 
     Returns:
         A timestamp column.
+
+    >>> instants = spark.sql("select timestamp'2013-05-01 04:59:00Z' as at")
+    >>> instants.select(floor_tick(instants["at"], timedelta(hours=1)).cast("string")).first()[0]
+    '2013-05-01 04:00:00'
     """
     tick = int(every.total_seconds())
     return F.timestamp_seconds(F.floor(F.unix_micros(instant) / F.lit(tick * 1_000_000)) * tick)
@@ -42,7 +47,14 @@ def floor_tick_of(instant: datetime, every: timedelta) -> datetime:
 
 
 def longest_window(table: FeatureTable) -> timedelta:
-    """Give the length of the longest window of a windowed table."""
+    """Give the length of the longest window of a windowed table.
+
+    >>> aggregate = [{"of": "delay", "as": ["mean"], "over": ["3 hours", "1 day"]}]
+    >>> longest_window(FeatureTable.model_validate({
+    ...     "feature_table": "delays", "entity": ["carrier"], "from": "outcomes", "every": "1 hour",
+    ...     "aggregate": aggregate}))
+    datetime.timedelta(days=1)
+    """
     return max(window for aggregate in table.aggregate for window in aggregate.over)
 
 
@@ -62,6 +74,23 @@ def aggregate_windows(
         One row per entity and tick in (built_through, through] at which a value changes: entity columns, `event_ts`
         and `available_ts` (both the tick), and the features. Rows whose entity has a null are left out. An emptied
         window has count 0 and null statistics.
+
+    >>> from datetime import UTC
+    >>> table = FeatureTable.model_validate({
+    ...     "feature_table": "delays", "entity": ["carrier"], "from": "outcomes", "every": "1 hour",
+    ...     "aggregate": [{"of": "delay", "as": ["count", "mean"], "over": ["2 hours"]}]})
+    >>> events = spark.sql(
+    ...     "select 'UA' as carrier, timestamp'2013-05-01 10:30:00Z' as available_ts, 5d as delay"
+    ...     " union all select 'UA', timestamp'2013-05-01 11:00:00Z', 7d")
+    >>> log = aggregate_windows(events, table, None, datetime(2013, 5, 1, 20, tzinfo=UTC)).orderBy("available_ts")
+    >>> log.select("carrier", "available_ts", "count_delay_2h", "mean_delay_2h").show()
+    +-------+-------------------+--------------+-------------+
+    |carrier|       available_ts|count_delay_2h|mean_delay_2h|
+    +-------+-------------------+--------------+-------------+
+    |     UA|2013-05-01 11:00:00|             2|          6.0|
+    |     UA|2013-05-01 13:00:00|             0|         NULL|
+    +-------+-------------------+--------------+-------------+
+    <BLANKLINE>
     """
     if table.every is None:
         raise ValueError(f"{table.feature_table} is not windowed")
@@ -69,66 +98,66 @@ def aggregate_windows(
     entity = list(table.entity)
     available_us = F.unix_micros("available_ts")
     entry = (F.ceil(available_us / F.lit(tick * 1_000_000)) * tick).alias("_tick")
-    measures = list(dict.fromkeys(aggregate.of for aggregate in table.aggregate))
+    parts = _parts(table)
     known = events
     for column in entity:
         known = known.where(F.col(column).isNotNull())
-    values = known.select(*entity, entry, *(F.col(of).cast("double").alias(of) for of in measures))
+    values = known.select(*entity, entry, *(F.col(of).cast("double").alias(of) for of in parts))
     # One exchange, by entity; the grouping by entity and tick and the windows below all stand on it.
-    sums = values.repartition(*entity).groupBy(*entity, "_tick").agg(*(c for of in measures for c in _partials(of)))
+    taken = [
+        F.expr(part.of_events.format(value=f"`{of}`")).alias(_partial(of, part))
+        for of, needed in parts.items()
+        for part in needed
+    ]
+    sums = values.repartition(*entity).groupBy(*entity, "_tick").agg(*taken)
 
     windows = sorted({int(w.total_seconds()) for aggregate in table.aggregate for w in aggregate.over})
     changes = sums.withColumn("_shift", F.explode(F.array(*(F.lit(shift) for shift in (0, *windows)))))
     entering = F.col("_shift") == 0
+    partials = [_partial(of, part) for of, needed in parts.items() for part in needed]
     at_ticks = changes.select(
         *entity,
         (F.col("_tick") + F.col("_shift")).alias("_tick"),
-        *(F.when(entering, F.col(name)).alias(name) for of in measures for name in _partial_names(of)),
+        *(F.when(entering, F.col(name)).alias(name) for name in partials),
     )
     # At most one of the rows that meet at a tick carries sums: the events that enter there.
-    log = at_ticks.groupBy(*entity, "_tick").agg(
-        *(F.max(name).alias(name) for of in measures for name in _partial_names(of))
-    )
-    ordered = Window.partitionBy(*entity).orderBy("_tick")
-    features = []
-    for aggregate in table.aggregate:
-        for statistic in aggregate.as_:
-            for window in aggregate.over:
-                frame = ordered.rangeBetween(1 - int(window.total_seconds()), 0)
-                value = _statistic(statistic, aggregate.of, frame)
-                features.append(value.alias(aggregate.feature_name(statistic, window)))
+    log = at_ticks.groupBy(*entity, "_tick").agg(*(F.max(name).alias(name) for name in partials))
+    merged, features = _over_windows(table)
     tick_ts = F.timestamp_seconds("_tick")
-    rows = log.select(*entity, tick_ts.alias("event_ts"), tick_ts.alias("available_ts"), *features)
+    rows = log.withColumns(merged).select(*entity, tick_ts.alias("event_ts"), tick_ts.alias("available_ts"), *features)
     rows = rows.where(F.col("available_ts") <= F.lit(through))
     return rows if built_through is None else rows.where(F.col("available_ts") > F.lit(built_through))
 
 
-def _partial_names(of: str) -> tuple[str, ...]:
-    return tuple(f"_{kind}_{of}" for kind in ("n", "s", "q", "lo", "hi"))
+def _parts(table: FeatureTable) -> dict[str, list[Part]]:
+    """List the parts each measure is taken in: what its aggregates need, each once."""
+    needed: dict[str, dict[str, Part]] = {}
+    for aggregate in table.aggregate:
+        of_measure = needed.setdefault(aggregate.of, {})
+        for name in aggregate.as_:
+            of_measure.update({part.name: part for part in AGGREGATES[name].parts})
+    return {of: list(parts.values()) for of, parts in needed.items()}
 
 
-def _partials(of: str) -> list[Column]:
-    value = F.col(of)
-    parts = (F.count(value).cast("double"), F.sum(value), F.sum(value * value), F.min(value), F.max(value))
-    return [part.alias(name) for part, name in zip(parts, _partial_names(of), strict=True)]
+def _partial(of: str, part: Part) -> str:
+    return f"_{part.name}_{of}"
 
 
-def _statistic(statistic: Statistic, of: str, frame: Window | object) -> Column:
-    n, s, q, lo, hi = (F.col(name) for name in _partial_names(of))
-    count = F.coalesce(F.sum(n).over(frame), F.lit(0.0))  # type: ignore[arg-type]  # WindowSpec, classic or Connect
-    total = F.sum(s).over(frame)  # type: ignore[arg-type]  # as above
-    match statistic:
-        case Statistic.COUNT:
-            return count.cast("long")
-        case Statistic.SUM:
-            return total
-        case Statistic.MEAN:
-            return F.when(count > 0, total / count)
-        case Statistic.MIN:
-            return F.min(lo).over(frame)  # type: ignore[arg-type]  # as above
-        case Statistic.MAX:
-            return F.max(hi).over(frame)  # type: ignore[arg-type]  # as above
-        case Statistic.STDDEV:
-            # Sample standard deviation from sums; rounding can leave a tiny negative difference of squares.
-            spread = F.sum(q).over(frame) - total * total / count  # type: ignore[arg-type]  # as above
-            return F.when(count > 1, F.sqrt(F.greatest(spread, F.lit(0.0)) / (count - 1)))
+def _over_windows(table: FeatureTable) -> tuple[dict[str, Column], list[Column]]:
+    """Merge the parts over each window, and make the features of them."""
+    ordered = Window.partitionBy(*table.entity).orderBy("_tick")
+    merged: dict[str, Column] = {}
+    features = []
+    for aggregate in table.aggregate:
+        for name in aggregate.as_:
+            for window in aggregate.over:
+                seconds = int(window.total_seconds())
+                frame = ordered.rangeBetween(1 - seconds, 0)
+                columns = {}
+                for part in AGGREGATES[name].parts:
+                    over = f"{_partial(aggregate.of, part)}_{seconds}"
+                    merged[over] = F.expr(f"{part.merge}(`{_partial(aggregate.of, part)}`)").over(frame)
+                    columns[part.name] = f"`{over}`"
+                value = F.expr(AGGREGATES[name].value_of(columns))
+                features.append(value.alias(aggregate.feature_name(name, window)))
+    return merged, features

@@ -14,7 +14,19 @@ _DAY_MICROS = 86_400_000_000
 
 
 def local_date(instant: Column, timezone: str) -> Column:
-    """Give the calendar date of an instant in a zone, whatever the session's time zone."""
+    """Give the calendar date of an instant in a zone, whatever the session's time zone.
+
+    Args:
+        instant: Timestamp column.
+        timezone: IANA name of the zone.
+
+    Returns:
+        A date column.
+
+    >>> rows = spark.sql("select timestamp'2013-05-01 03:00:00Z' as at")  # the evening before in New York
+    >>> rows.select(local_date(rows["at"], "America/New_York").cast("string")).first()[0]
+    '2013-04-30'
+    """
     days = F.floor(F.unix_micros(F.from_utc_timestamp(instant, timezone)) / F.lit(_DAY_MICROS)).cast("int")
     return F.date_add(F.lit("1970-01-01").cast("date"), days)
 
@@ -27,6 +39,11 @@ def closing_instant(closes: Closes) -> Column:
 
     Returns:
         A timestamp column.
+
+    >>> closes = Closes.model_validate({"of": "due_ts", "at": "06:00 next day", "timezone": "UTC"})
+    >>> rows = spark.sql("select timestamp'2013-05-01 23:00:00Z' as due_ts")
+    >>> rows.select(closing_instant(closes).cast("string")).first()[0]
+    '2013-05-02 06:00:00'
     """
     date = local_date(F.col(closes.of), closes.timezone)
     days = F.unix_date(date).cast("long") + (1 if closes.at.next_day else 0)
@@ -48,6 +65,23 @@ def attach_labels(spine: DataFrame, truth: DataFrame, predict: Predict, label: L
         The spine's rows with `label` (double; null unless MATURED), `label_status` (PENDING until the period closes),
         `void_reason`, `label_available_ts` (closing, or later when the truth came later) and `block_date` (the period's
         local date).
+
+    >>> from datetime import UTC
+    >>> predict = Predict.model_validate({"from": "orders", "id": ["order"], "at": "due_ts", "known": []})
+    >>> label = Label.model_validate({
+    ...     "from": "deliveries", "as": "delay > 10", "void": {"lost": "delay is null"},
+    ...     "closes": {"of": "due_ts", "at": "06:00 next day", "timezone": "UTC"}})
+    >>> spine = spark.sql("select id as order, timestamp'2013-05-01 12:00:00Z' as due_ts from range(1, 3)")
+    >>> truth = spark.sql("select 1L as order, timestamp'2013-05-01 13:00:00Z' as available_ts, 25d as delay")
+    >>> labelled = attach_labels(spine, truth, predict, label, datetime(2013, 5, 3, tzinfo=UTC))
+    >>> labelled.select("order", "label", "label_status", "void_reason", "block_date").orderBy("order").show()
+    +-----+-----+------------+-----------+----------+
+    |order|label|label_status|void_reason|block_date|
+    +-----+-----+------------+-----------+----------+
+    |    1|  1.0|     MATURED|       NULL|2013-05-01|
+    |    2| NULL|        VOID|       lost|2013-05-01|
+    +-----+-----+------------+-----------+----------+
+    <BLANKLINE>
     """
     outcome = [
         F.expr(label.as_).cast("double").alias("_label"),

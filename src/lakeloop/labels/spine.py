@@ -19,6 +19,9 @@ def prediction_id(id_columns: Iterable[str]) -> Column:
 
     Returns:
         A text column of 32 hex digits.
+
+    >>> spark.sql("select 7L as order").select(prediction_id(["order"])).first()[0]
+    '8bcbace4a85bfd655264d50663d10000'
     """
     parts = F.struct(*id_columns)
     return F.substring(F.sha2(F.to_json(parts, {"ignoreNullFields": "false"}), 256), 1, 32)
@@ -35,6 +38,20 @@ def make_spine(rows: DataFrame, predict: Predict, extra: Iterable[str] = ()) -> 
     Returns:
         `prediction_id`, `prediction_ts`, id columns, known columns and the extra ones; one row per bronze row whose
         `available_ts` is not after its `prediction_ts`.
+
+    >>> predict = Predict.model_validate(
+    ...     {"from": "orders", "id": ["order"], "at": "due_ts - interval 2 hours", "known": ["shop"]})
+    >>> orders = spark.sql(
+    ...     "select 1L as order, 'A' as shop, timestamp'2013-05-01 12:00:00Z' as due_ts,"
+    ...     " timestamp'2013-05-01 09:00:00Z' as available_ts"
+    ...     " union all select 2L, 'B', timestamp'2013-05-01 12:00:00Z', timestamp'2013-05-01 11:00:00Z'")  # too late
+    >>> make_spine(orders, predict).select("order", "shop", "prediction_ts").show()
+    +-----+----+-------------------+
+    |order|shop|      prediction_ts|
+    +-----+----+-------------------+
+    |    1|   A|2013-05-01 10:00:00|
+    +-----+----+-------------------+
+    <BLANKLINE>
     """
     instant = F.expr(predict.at).cast("timestamp")
     names = dict.fromkeys((*predict.id, *predict.known, *extra))

@@ -60,6 +60,24 @@ def join_as_of(spine: DataFrame, lookups: Sequence[Lookup], ts_col: str = "predi
         The spine's rows and columns, then per look-up its features as `<table>__<feature>` and `<table>__status`: OK;
         NO_KEY when a key is null; STALE when the table is not built up to the row's tick (the newest values are given
         and marked); NO_ROW when the entity was not known; EXPIRED when the state is older than its ttl (values null).
+
+    >>> from datetime import UTC
+    >>> gold = spark.sql(
+    ...     "select 'A' as shop, timestamp'2013-05-01 08:00:00Z' as event_ts,"
+    ...     " timestamp'2013-05-01 08:00:00Z' as available_ts, 3d as delay"
+    ...     " union all select 'A', timestamp'2013-05-01 11:00:00Z', timestamp'2013-05-01 11:00:00Z', 9d")
+    >>> delays = Lookup("delays", gold, ("shop",), ("delay",), built_through=datetime(2013, 5, 2, tzinfo=UTC))
+    >>> spine = spark.sql(
+    ...     "select 1L as id, 'A' as shop, timestamp'2013-05-01 10:00:00Z' as prediction_ts"
+    ...     " union all select 2L, null, timestamp'2013-05-01 10:00:00Z'")
+    >>> join_as_of(spine, [delays]).select("id", "delays__delay", "delays__status").orderBy("id").show()
+    +---+-------------+--------------+
+    | id|delays__delay|delays__status|
+    +---+-------------+--------------+
+    |  1|          3.0|            OK|
+    |  2|         NULL|        NO_KEY|
+    +---+-------------+--------------+
+    <BLANKLINE>
     """
     spine_columns = spine.columns
     rows = spine.select(F.struct(*spine_columns).alias("_row"))

@@ -147,6 +147,13 @@ class GateReport:
         champion: Metrics of the champion on the comparable rows; empty without a champion.
         challenger_on_comparable: Metrics of the challenger on the comparable rows; empty without a champion.
         slices: The metric per slice.
+
+    >>> check = Check("beats_baseline", GateStatus.INSUFFICIENT, _NAN, 0.0, "3 comparable days, 10 needed")
+    >>> report = GateReport((check,), Metric.BRIER, 60, 3, 0, 0, {Metric.BRIER: 0.2}, {}, {}, {}, ())
+    >>> report.passed, report.reasons
+    (False, ('beats_baseline INSUFFICIENT: 3 comparable days, 10 needed',))
+    >>> report.to_dict()["checks"][0]["value"], report.to_dict()["challenger"]
+    (None, {'brier': 0.2})
     """
 
     checks: tuple[Check, ...]

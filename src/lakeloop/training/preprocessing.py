@@ -294,6 +294,21 @@ def build_pipeline(model: Model, columns: tuple[str, ...], params: Mapping[str, 
     Raises:
         UsageError: If the estimator cannot be built, or no preprocessing group names a column.
         ValueError: If an on-demand call is wrong (when fitted).
+
+    >>> from pathlib import Path
+    >>> import pandas as pd
+    >>> from lakeloop.config.loading import load_config
+    >>> declared = load_config(Path()).models["late_arrival"]
+    >>> model = declared.model_copy(update={"on_demand": {}, "preprocess": declared.preprocess[:2]})
+    >>> pipeline = build_pipeline(model, ("carrier", "distance"), {"learning_rate": 0.1}, seed=0)
+    >>> list(pipeline.named_steps), pipeline[-1].learning_rate
+    (['on_demand', 'preprocessing', 'estimator'], 0.1)
+    >>> frame = pd.DataFrame({"carrier": ["UA", "AA", "UA"], "distance": [100, None, 300]})
+    >>> pipeline[:-1].fit_transform(frame).round(2)
+       carrier_AA  carrier_UA  distance
+    0         0.0         1.0     -1.32
+    1         1.0         0.0      0.21
+    2         0.0         1.0      1.11
     """
     preprocessing = _make_preprocessing(model.preprocess, columns).set_output(transform="pandas")  # keeps the names
     return Pipeline(

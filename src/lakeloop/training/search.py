@@ -14,13 +14,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from lakeloop.config.model import Estimator, Metric, Model, Parameter, Task
-from lakeloop.errors import Failure, NotReadyError, UsageError
+from lakeloop.config.model import MAX_CANDIDATES, Estimator, Metric, Model, Parameter, Task
+from lakeloop.errors import ConfigError, ConfigIssue, Failure, NotReadyError, UsageError
 from lakeloop.training.metrics import HIGHER_IS_BETTER, as_labels, evaluate
 from lakeloop.training.preprocessing import build_pipeline
-
-MAX_CANDIDATES = 4
-"""Most combinations of a search: each is a whole fit in every turn that trains."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +103,8 @@ def fit_candidates(
     train_label: pd.Series[Any],
     validation_label: pd.Series[Any],
     seed: int,
+    *,
+    file: str = "the model's file",
 ) -> Iterator[Candidate]:
     """Fit every candidate of a model's search, one at a time.
 
@@ -120,15 +119,29 @@ def fit_candidates(
         train_label: Labels of `train`, boolean (or 0 and 1) or number, none missing.
         validation_label: Labels of `validation`, the same.
         seed: Seed of everything random.
+        file: Where the model is declared, for messages.
 
     Yields:
         Candidates in the order of `candidates`.
 
     Raises:
         UsageError: If the search or the estimator is not what it has to be.
+        ConfigError: If the estimator refuses a parameter's value, or the rows as the preprocessing leaves them.
         NotReadyError: If a part has no rows, or the training labels are all equal in a classification.
         DistributionError: If a label is missing, or a score is not a number.
         DataContractError: If a frame lacks a column.
+
+    >>> from pathlib import Path
+    >>> from lakeloop.config.loading import load_config
+    >>> declared = load_config(Path()).models["late_arrival"]
+    >>> search = {"class": "sklearn.linear_model.LogisticRegression", "search": {"C": [0.01, 1.0]}}
+    >>> estimator = Estimator.model_validate(search)
+    >>> model = declared.model_copy(update={"on_demand": {}, "estimator": estimator})
+    >>> rows, late = pd.DataFrame({"distance": [100.0, 200.0, 300.0, 400.0]}), pd.Series([False, False, True, True])
+    >>> for candidate in fit_candidates(model, ("distance",), rows, rows, late, late, seed=0):
+    ...     print(candidate.params, round(candidate.metrics[Metric.LOG_LOSS], 3), candidate.metrics[Metric.ROC_AUC])
+    {'C': 0.01} 0.686 1.0
+    {'C': 1.0} 0.399 1.0
     """
     y_train, y_validation = as_labels(model.task, train_label), as_labels(model.task, validation_label)
     failures = [
@@ -144,10 +157,22 @@ def fit_candidates(
     for params, pipeline in pipelines:
         name, estimator = pipeline.steps[-1]
         started = time.perf_counter()
-        estimator.fit(prepared, y_train)
+        try:
+            estimator.fit(prepared, y_train)
+        except (TypeError, ValueError) as refused:
+            raise _refused(model.estimator, file, params, refused) from refused
         fit_seconds = time.perf_counter() - started
         metrics = evaluate(model.task, y_validation, predict_scores(model.task, estimator, prepared_validation))
         yield Candidate(params, Pipeline([*prepare.steps, (name, estimator)]), metrics, fit_seconds)
+
+
+def _refused(estimator: Estimator, file: str, params: Mapping[str, Parameter], refused: Exception) -> ConfigError:
+    """Say what an estimator did not take; scikit-learn's first line names parameters and columns, no values of data."""
+    first = str(refused).splitlines()[0] if str(refused) else type(refused).__name__
+    got = f"{dict(params)}: {first}" if params else first
+    allowed = f"values and columns that {estimator.class_} takes"
+    remedy = "correct the parameter; missing values need an imputing step, texts need one_hot, under preprocess"
+    return ConfigError([ConfigIssue(file, None, "estimator", got, allowed, remedy)])
 
 
 def choose_best(fitted: Iterable[Candidate], metric: Metric) -> Candidate:

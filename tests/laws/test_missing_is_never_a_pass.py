@@ -1,0 +1,237 @@
+"""Law 6: what is missing has a word of its own, every such word is reached, and none of them is taken for a pass."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+
+import pytest
+
+import lakeloop
+from lakeloop.config.model import Persistence
+from lakeloop.decisions.flags import persistent
+from lakeloop.java import JavaOrigin
+from lakeloop.landing import FileStatus
+from lakeloop.reporting.assemble import assemble_model
+from lakeloop.reporting.content import SourceHealth, State
+from lakeloop.reporting.headline import summarise_data
+from lakeloop.reporting.recorded import Recorded
+from lakeloop.runs.context import Context
+from lakeloop.runs.monitor import monitor
+from lakeloop.runs.quality import JOB as QUALITY_JOB
+from lakeloop.runs.quality import read_gate
+from lakeloop.schemas import QUALITY
+from lakeloop.statuses import (
+    Action,
+    CheckStatus,
+    GateStatus,
+    LabelStatus,
+    LookupStatus,
+    Outcome,
+    RebuildStatus,
+    Role,
+    Status,
+    Verdict,
+)
+from lakeloop.tables import WriteIdentity
+from tests.laws.situations import (
+    MISSING_WINDOWS,
+    SITUATIONS,
+    Place,
+    alarms_of,
+    decide_on,
+    judge_holdout,
+    judge_label,
+    judge_seats,
+    label,
+    look_up,
+    measure,
+    name_of,
+    open_context,
+    outcomes,
+)
+from tests.laws.small_loop import TURNS
+from tests.reporting.recordings import ABOUT, APRIL, MAY, drift, metric, promotion
+
+# Words that a person writes in conf/, or that name things: nothing is found by them.
+DECLARED = {"Severity", "Role", "Task", "Step", "Metric", "ColumnType", "Ink"}
+# Reached by whole runs of the loop.
+ELSEWHERE = {
+    RebuildStatus.REPRODUCED: "laws/test_reproducible.py::test_a_rebuild_after_further_turns_gives_the_same_hash",
+    RebuildStatus.DIFFERENT: "laws/test_reproducible.py::test_an_input_changed_by_hand_is_found_with_its_columns",
+    RebuildStatus.INPUTS_EXPIRED: "laws/test_reproducible.py::test_vacuumed_inputs_have_expired",
+    CheckStatus.OK: "runs/doctor/test_project.py::test_a_workspace_is_left_as_it_was",
+    CheckStatus.WARN: "runs/doctor/test_project.py::test_a_database_that_takes_connections_is_reached",
+    CheckStatus.FAIL: "runs/doctor/test_project.py::test_a_workspace_that_is_a_file_fails",
+    CheckStatus.NOT_CHECKED: "runs/doctor/test_examination.py::test_outside_a_project_what_needs_one_is_not_checked",
+    JavaOrigin.JAVA_HOME: "java/test_finding.py::test_java_home_comes_before_the_path",
+    JavaOrigin.PATH: "java/test_finding.py::test_without_java_home_the_path_is_taken_and_its_real_home_told",
+    JavaOrigin.PYTHON_INDEX: "java/test_finding.py::test_without_any_other_the_runtime_of_the_package_is_used",
+    FileStatus.UNSETTLED: "landing/test_left_and_refused.py::test_admit_files_names_a_file_whose_name_is_no_text",
+    Outcome.EMPTY: "laws/test_missing_is_never_a_pass.py::test_a_turn_in_which_no_window_has_ended_is_empty",
+}
+NOT_JUDGED = [status for status in Status if status is not Status.OK]
+
+
+@pytest.fixture
+def place(request, tmp_path):
+    return Place(lambda: request.getfixturevalue("spark"), tmp_path)
+
+
+def found_words() -> list[StrEnum]:
+    """Find the members of every enumeration of the package that says what was found."""
+    for module in pkgutil.walk_packages(lakeloop.__path__, "lakeloop."):
+        importlib.import_module(module.name)
+    kinds = {each for each in StrEnum.__subclasses__() if each.__module__.startswith("lakeloop.")}
+    assert {each.__name__ for each in kinds} > DECLARED
+    return [member for each in kinds if each.__name__ not in DECLARED for member in each]
+
+
+def test_every_word_has_a_situation_that_leads_to_it():
+    assert {name_of(each) for each in found_words()} == {*SITUATIONS, *(name_of(each) for each in ELSEWHERE)}
+
+
+@pytest.mark.parametrize("name", SITUATIONS)
+def test_a_situation_leads_to_its_word(name, place):
+    word, situation = SITUATIONS[name]
+    assert situation(place) == word.value
+
+
+@pytest.mark.parametrize(("word", "test"), ELSEWHERE.items(), ids=lambda each: each if isinstance(each, str) else "")
+def test_a_word_reached_elsewhere_is_asserted_there(word, test):
+    file, _, name = test.partition("::")
+    _, _, code = (Path(__file__).parents[1] / file).read_text(encoding="utf-8").partition(f"def {name}(")
+    assert name_of(word) in code.partition("\ndef ")[0]
+
+
+@pytest.mark.loop
+def test_a_turn_in_which_no_window_has_ended_is_empty(landed_turn_by_turn):
+    found = monitor(Context(landed_turn_by_turn, TURNS[0] + timedelta(hours=1)), "late")
+    assert (found.outcome, found.windows) == (Outcome.EMPTY, 0)
+
+
+# --- none of them is a pass ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("status", MISSING_WINDOWS)
+def test_a_column_that_was_not_judged_is_neither_stable_nor_without_drift(status, role):
+    verdict = judge_seats(*MISSING_WINDOWS[status], role=role)
+    assert (verdict.status, verdict.verdict, verdict.threshold) == (status, Verdict.UNKNOWN, None)
+    assert verdict.value is None or status is Status.INSUFFICIENT_REFERENCE  # recorded, not judged
+
+
+@pytest.mark.parametrize("status", MISSING_WINDOWS)
+def test_what_was_not_judged_alarms_as_unknown_and_does_not_end_an_alarm(status, tmp_path):
+    alarms = alarms_of(tmp_path, judge_seats(*MISSING_WINDOWS[status]), judge_label(28, 0), measure([]))
+    assert alarms == {
+        ("regime_drift", "seats"): None,
+        ("target_drift", "label"): None,
+        ("bias", "bias"): None,
+        ("skill", "skill"): None,
+    }
+    assert persistent([True, None, True], Persistence(hits=2, windows=3))
+    assert not persistent([None, None, None], Persistence(hits=1, windows=3))
+
+
+@pytest.mark.parametrize("status", [Status.ALL_NULL, Status.ABSENT_COLUMN])
+def test_a_contract_column_that_is_gone_raises_a_flag(status, tmp_path):
+    verdict = judge_seats(*MISSING_WINDOWS[status], role=Role.CONTRACT)
+    alarms = alarms_of(tmp_path, verdict, judge_label(28, 7), measure(outcomes(7)))
+    assert (alarms["quality", "seats"], alarms["contract_drift", "seats"]) == (True, None)
+
+
+@pytest.mark.parametrize(
+    ("days", "status"),
+    [((28, 0), Status.EMPTY_WINDOW), ((28, 2), Status.TOO_FEW_BLOCKS), ((2, 7), Status.INSUFFICIENT_REFERENCE)],
+)
+def test_a_label_that_was_not_judged_is_unknown(days, status):
+    found = judge_label(*days)
+    assert (found.status, found.verdict, found.interval) == (status, Verdict.UNKNOWN, None)
+
+
+@pytest.mark.parametrize(("days", "status"), [(0, Status.NOT_MATURED), (2, Status.TOO_FEW_BLOCKS)])
+def test_a_performance_that_was_not_judged_is_neither_good_nor_bad(days, status):
+    found = measure(outcomes(days))
+    assert (found.status, found.exceeds_bias(0.02), found.falls_below_skill(0.0)) == (status, None, None)
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        pytest.param(judge_holdout(3), id="too few days"),
+        pytest.param(judge_holdout(14, has_champion=True), id="the champion can't be compared on a row"),
+        pytest.param(judge_holdout(14, against=()), id="no check at all"),
+    ],
+)
+def test_what_the_gate_cannot_judge_is_not_promoted(report):
+    assert not report.passed
+    assert report.reasons
+    assert {check.status for check in report.checks} <= {
+        GateStatus.INSUFFICIENT,
+        GateStatus.NOT_APPLICABLE,
+        GateStatus.PASS,
+    }
+
+
+@pytest.mark.parametrize(
+    ("evidence", "action"),
+    [({}, Action.NOTIFY), ({"quality_passed": True}, Action.RETRAIN)],
+    ids=["unjudged", "passed"],
+)
+def test_data_that_was_not_judged_is_not_trained_on(evidence, action):
+    assert decide_on(age_days=28, **{"quality_passed": None, **evidence}) is action
+
+
+@pytest.mark.parametrize(
+    ("passed", "read"),
+    [
+        ({"orders": None, "deliveries": None}, None),
+        ({"orders": True}, None),
+        ({"orders": True, "deliveries": None}, True),  # a feed that may be silent
+        ({"orders": None, "deliveries": False}, False),
+    ],
+)
+def test_a_gate_without_rows_to_judge_has_not_passed(place, passed, read):
+    context = open_context(place)
+    for source, verdict in passed.items():
+        identity = WriteIdentity(QUALITY_JOB, f"{source} {context.turn}")
+        context.lake.append_own(QUALITY, [], identity, notes={"passed": verdict})
+    assert read_gate(context) is read
+
+
+@pytest.mark.parametrize("status", NOT_JUDGED)
+def test_a_headline_without_a_judged_window_is_unknown(status):
+    recorded = Recorded(
+        promotions=[promotion(APRIL)],
+        performance=[metric(MAY, "none", None, status=status.value)],
+        drift=[drift("seats", MAY, status=status.value, verdict="UNKNOWN", statistic=None)],
+    )
+    found = assemble_model(ABOUT, recorded).headline
+    assert found.state is State.UNKNOWN
+    assert found.hurt == "Not known: no closed window was judged yet."
+    assert "1 could not be judged." in found.drifted
+
+
+@pytest.mark.parametrize("status", ["EMPTY_WINDOW", None])
+def test_sources_that_were_not_judged_are_not_sound(status):
+    state, said = summarise_data([SourceHealth("weather", gate_status=status, gate_passed=None)])
+    assert state is State.UNKNOWN
+    assert "passed on 1" not in said
+
+
+def test_a_look_up_that_found_nothing_gives_no_value(place):
+    found = {status: row["gold__wind"] for status, row in look_up(place).items()}
+    usable = {LookupStatus.OK.value: 5.0, LookupStatus.STALE.value: 5.0}  # marked, and refused by training and scoring
+    assert found == dict.fromkeys((each.value for each in LookupStatus), None) | usable
+
+
+def test_a_label_that_is_not_matured_has_no_value(place):
+    assert {status: row["label"] for status, row in label(place).items()} == {
+        LabelStatus.MATURED.value: 0.0,
+        LabelStatus.VOID.value: None,
+        LabelStatus.PENDING.value: None,
+    }

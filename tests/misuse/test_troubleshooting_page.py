@@ -1,0 +1,36 @@
+"""The page on troubleshooting: what it says a person sees is what tests have seen."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parents[1]
+PAGE = TESTS.parent / "docs" / "troubleshooting.md"
+ROW = re.compile(r"^\| (?!you see)(?!-)(.*?) \| (.*?) \| (.*) \|$", re.MULTILINE)
+SHOWN_BY = [
+    *sorted((TESTS / "misuse").glob("test_*.py")),
+    *(TESTS / name for name in ("tables/test_integrity.py", "test_tracking_store.py", "test_tables.py")),
+]
+
+
+def rows() -> list[tuple[str, str, str]]:
+    return ROW.findall(PAGE.read_text(encoding="utf-8"))
+
+
+def phrases() -> list[str]:
+    found = [phrase for seen, _, _ in rows() for phrase in re.findall(r"`([^`]+)`", seen)]
+    assert len(found) >= len(rows()) > 25
+    return found
+
+
+@pytest.mark.parametrize("phrase", phrases())
+def test_every_phrase_of_the_page_is_seen_by_a_test(phrase: str) -> None:
+    texts = [path.read_text(encoding="utf-8").replace("\\", "") for path in SHOWN_BY if path != Path(__file__)]
+    assert any(phrase in text for text in texts)
+
+
+def test_every_row_says_why_and_what_to_do() -> None:
+    assert all(why and do for _, why, do in rows())

@@ -30,9 +30,10 @@ from lakeloop.landing import FileStatus, admit_files
 from lakeloop.point_in_time.spark import Lookup, join_as_of
 from lakeloop.reporting.content import SourceHealth, State
 from lakeloop.reporting.headline import summarise_data
+from lakeloop.runs.alarms import find_alarms
 from lakeloop.runs.context import Context
+from lakeloop.runs.findings import WindowFinding
 from lakeloop.runs.flags import close_flags, raise_flags
-from lakeloop.runs.monitor import WindowFinding, find_alarms
 from lakeloop.runs.score import purpose_of
 from lakeloop.runs.windows import MonitorWindow
 from lakeloop.schemas import FLAGS, TRAINING_SETS

@@ -85,6 +85,26 @@ def persistent(history: Sequence[bool | None], persistence: Persistence) -> bool
     return sum(alarmed is True for alarmed in history[-persistence.windows :]) >= persistence.hits
 
 
+def has_cleared(history: Sequence[bool | None], persistence: Persistence) -> bool:
+    """Tell whether an alarm is over.
+
+    Args:
+        history: Whether each window alarmed, oldest first; None where it was missing or could not be judged.
+        persistence: How many windows a flag looks at.
+
+    Returns:
+        True when there are that many windows, and the last of them were all judged and did not alarm.
+
+    >>> rule = Persistence(hits=2, windows=3)
+    >>> has_cleared([True, True, False, False, False], rule), has_cleared([True, False, None, False], rule)
+    (True, False)
+    >>> has_cleared([False, False], rule)
+    False
+    """
+    looked_at = history[-persistence.windows :]
+    return len(looked_at) == persistence.windows and all(alarmed is False for alarmed in looked_at)
+
+
 def open_flags(entries: Iterable[FlagEntry]) -> list[Flag]:
     """Find the flags that still ask for something.
 

@@ -13,7 +13,7 @@ from lakeloop.notifications import announce
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.promotions import PROMOTED
 from lakeloop.statuses import FlagEvent, FlagKind
-from lakeloop.tables import WriteIdentity
+from lakeloop.tables import WriteIdentity, identity_hash
 
 JOB = "flags"
 
@@ -37,8 +37,8 @@ def raise_flags(context: Context, model: str, flags: Sequence[Flag]) -> int:
     """
     if flags:
         rows = [_row(flag, FlagEvent.RAISED, context.as_of, dict(flag.evidence)) for flag in flags]
-        kinds = "+".join(sorted({flag.kind.value for flag in flags}))
-        context.lake.append_own(schemas.FLAGS, rows, WriteIdentity(JOB, f"raised {model} {context.turn} {kinds}"))
+        which = identity_hash(*sorted(flag.flag_id for flag in flags))
+        context.lake.append_own(schemas.FLAGS, rows, WriteIdentity(JOB, f"raised {model} {context.turn} {which}"))
     for flag in flags:
         announce(
             context.config.project.notify,
@@ -142,6 +142,29 @@ def close_flags(context: Context, model: str, version: str, outcome: str) -> int
         identity = WriteIdentity(JOB, f"closed {model} {version} {context.turn}")
         context.lake.append_own(schemas.FLAGS, rows, identity)
     return len(rows)
+
+
+def clear_flags(context: Context, model: str, flags: Sequence[Flag]) -> int:
+    """Close the flags whose alarm a monitoring found to be over.
+
+    Args:
+        context: Project, lake and logical now.
+        model: The model.
+        flags: Open flags of the model.
+
+    Returns:
+        How many flags the turn closed so.
+
+    >>> drift = Flag(FlagKind.CONTRACT_DRIFT, "late", "1", "items", *[context.as_of] * 3)
+    >>> raise_flags(fresh, "late", [drift])
+    1
+    >>> clear_flags(fresh, "late", [drift]), clear_flags(fresh, "late", [drift]), read_open_flags(fresh, "late")
+    (1, 1, [])
+    """
+    if flags:
+        rows = [_row(flag, FlagEvent.RESOLVED, context.as_of, {"alarm": "over"}) for flag in flags]
+        context.lake.append_own(schemas.FLAGS, rows, WriteIdentity(JOB, f"cleared {model} {context.turn}"))
+    return len(flags)
 
 
 def close_gate_flags(context: Context, model: str) -> int:

@@ -16,23 +16,24 @@ from lakeloop import schemas
 from lakeloop.config.columns import matching_columns, model_columns
 from lakeloop.config.model import Model, Task
 from lakeloop.config.tree import Config
-from lakeloop.decisions.flags import Flag, persistent
-from lakeloop.drift.calibration import CalibrationBin, calibrate
-from lakeloop.drift.counts import DailyCounts, lay_out_daily
-from lakeloop.drift.performance import Performance, measure_performance
+from lakeloop.drift.calibration import calibrate
+from lakeloop.drift.counts import lay_out_daily
+from lakeloop.drift.performance import measure_performance
 from lakeloop.drift.reference import SCORE_COLUMN, Reference
-from lakeloop.drift.targets import RateVerdict, TargetDay, judge_rate
+from lakeloop.drift.targets import TargetDay, judge_rate
 from lakeloop.drift.verdicts import ColumnVerdict, judge_window
 from lakeloop.errors import Failure, NotReadyError
+from lakeloop.runs.alarms import find_flag_changes
 from lakeloop.runs.context import Context, instant_text
-from lakeloop.runs.flags import raise_flags, read_open_flags
+from lakeloop.runs.findings import WindowFinding
+from lakeloop.runs.flags import clear_flags, raise_flags
 from lakeloop.runs.monitor_counts import SCORE_BINS, count_outcomes, count_predictions
 from lakeloop.runs.monitor_rows import calibration_rows, drift_row, performance_rows, profile_row, target_row
 from lakeloop.runs.progress import count_of
 from lakeloop.runs.promotions import champion_before, read_promotions
 from lakeloop.runs.train import PREDICTION_REFERENCE_FILE, REFERENCE_FILE
 from lakeloop.runs.windows import MonitorWindow, ended_windows
-from lakeloop.statuses import FlagKind, Outcome, Purpose, Role, Status, Verdict
+from lakeloop.statuses import Outcome, Purpose, Role, Verdict
 from lakeloop.tables import WriteIdentity
 
 JOB = "monitor"
@@ -49,29 +50,6 @@ class _References:
 
 
 @dataclass(frozen=True)
-class WindowFinding:
-    """What was found in one window.
-
-    Attributes:
-        window: The window.
-        columns: A verdict per monitored column, the score included.
-        target: The verdict on the label.
-        performance: How the champion did on the window's closed days.
-        calibration: The same per stretch of the score; empty for a regression.
-        void_rows: Closed rows without a label.
-        counts: Its counts per day and bin.
-    """
-
-    window: MonitorWindow
-    columns: tuple[ColumnVerdict, ...]
-    target: RateVerdict
-    performance: Performance
-    calibration: tuple[CalibrationBin, ...]
-    void_rows: int
-    counts: DailyCounts
-
-
-@dataclass(frozen=True)
 class MonitorResult:
     """What a monitoring did.
 
@@ -83,6 +61,7 @@ class MonitorResult:
         flags: Flags raised.
         outcome: WRITTEN; SKIPPED when the turn was monitored already; EMPTY when no window has ended.
         metrics: Realised metrics over all windows evaluated now.
+        cleared: Flags of earlier turns that were closed, because their alarm is over.
     """
 
     model: str
@@ -92,6 +71,7 @@ class MonitorResult:
     flags: int
     outcome: Outcome
     metrics: Mapping[str, float]
+    cleared: int = 0
 
     @property
     def summary(self) -> str:
@@ -99,8 +79,9 @@ class MonitorResult:
         if self.outcome is not Outcome.WRITTEN:
             return "no window has ended" if self.outcome is Outcome.EMPTY else "already monitored"
         drifted = f"drift in {', '.join(self.drifted)}" if self.drifted else "no drift"
-        flags = f", {count_of(self.flags, 'flag')} raised" if self.flags else ""
-        return f"{count_of(self.windows, 'window')}, {drifted}{flags}"
+        raised = f", {count_of(self.flags, 'flag')} raised" if self.flags else ""
+        cleared = f", {count_of(self.cleared, 'flag')} closed" if self.cleared else ""
+        return f"{count_of(self.windows, 'window')}, {drifted}{raised}{cleared}"
 
 
 def monitor(context: Context, name: str) -> MonitorResult:
@@ -153,15 +134,25 @@ def monitor(context: Context, name: str) -> MonitorResult:
             rows = _Rows.of(context, model, champion.version, references.features, findings)
             lake.append_own(schemas.PROFILE_METRICS, rows.profiles, identity)
             lake.append_own(schemas.DRIFT_METRICS, rows.drifts, identity)
+            changes = find_flag_changes(context, model, champion.version, findings)
             notes = {
                 "windows": [instant_text(each.end) for each in windows],
                 "drifted": [each.column for each in findings[-1].columns if each.verdict is Verdict.DRIFT],
-                "flags": raise_flags(context, name, _find_flags(context, model, champion.version, findings)),
+                "flags": raise_flags(context, name, changes.raised),
+                "cleared": clear_flags(context, name, changes.cleared),
                 "metrics": _overall(findings),
             }
             outcome = lake.append_own(schemas.PERFORMANCE, rows.performances, identity, notes=notes).outcome
-        drifted, flags, metrics = tuple(notes["drifted"]), notes["flags"], notes["metrics"]
-        return MonitorResult(name, champion.version, len(notes["windows"]), drifted, flags, outcome, metrics)
+        return MonitorResult(
+            name,
+            champion.version,
+            len(notes["windows"]),
+            tuple(notes["drifted"]),
+            notes["flags"],
+            outcome,
+            notes["metrics"],
+            notes["cleared"],
+        )
 
 
 def _roles_of(config: Config, model: Model) -> dict[str, Role]:
@@ -285,105 +276,6 @@ class _Rows:
             ]
             performances += [{**same, **row} for row in calibration_rows(finding.performance, finding.calibration)]
         return cls(profiles, drifts, performances)
-
-
-def _find_flags(context: Context, model: Model, version: str, findings: Sequence[WindowFinding]) -> list[Flag]:
-    """Raise a flag for a subject at the first window end at which its alarm has persisted, unless one is open."""
-    raised = {
-        (flag.kind, flag.subject)
-        for flag in read_open_flags(context, model.model)
-        if flag.model_version == version and flag.as_of < context.as_of
-    }
-    history = _alarm_history(context, model, version)
-    flags: list[Flag] = []
-    for finding in findings:
-        for kind, subject, alarmed, evidence in find_alarms(model, finding):
-            past = history.setdefault((kind, subject), [])
-            past.append(alarmed)
-            if not persistent(past, model.monitor.persistence) or (kind, subject) in raised:
-                continue
-            raised.add((kind, subject))
-            flags.append(
-                Flag(
-                    kind,
-                    model.model,
-                    version,
-                    subject,
-                    finding.window.start,
-                    finding.window.end,
-                    context.as_of,
-                    {**evidence, "alarmed_windows": past[-model.monitor.persistence.windows :]},
-                )
-            )
-    return flags
-
-
-_DRIFT_KINDS = {Role.CONTRACT: FlagKind.CONTRACT_DRIFT, Role.REGIME: FlagKind.REGIME_DRIFT}
-
-
-def find_alarms(model: Model, finding: WindowFinding) -> list[tuple[FlagKind, str, bool | None, dict[str, Any]]]:
-    """List every subject of a window that can raise a flag.
-
-    Args:
-        model: The model's declaration.
-        finding: What was found in the window.
-
-    Returns:
-        Kind, subject, whether it alarmed (None where it could not be judged), and the evidence.
-
-    >>> unjudged = (Status.ABSENT_COLUMN, Verdict.UNKNOWN, 72, None)
-    >>> items = ColumnVerdict("items", "number", Role.CONTRACT, "psi", None, None, 0.1, *unjudged)
-    >>> label = RateVerdict(Status.NOT_MATURED, Verdict.UNKNOWN, 0.6, None, None, None, 0.05, 0.05, 20, 0, 0, 7)
-    >>> waiting = Performance(Status.NOT_MATURED, Task.CLASSIFICATION, 0, 0, {}, {}, 0.05, 7)
-    >>> finding = WindowFinding(None, (items,), label, waiting, (), 0, None)
-    >>> [(kind.value, alarmed) for kind, _, alarmed, _ in find_alarms(context.config.models["late"], finding)]
-    [('quality', True), ('contract_drift', None), ('target_drift', None), ('bias', None)]
-    """
-    found: list[tuple[FlagKind, str, bool | None, dict[str, Any]]] = []
-    for each in finding.columns:
-        if each.role is Role.SEASONAL:
-            continue
-        if each.role is Role.CONTRACT:  # a broken column is no drift, and must not go unsaid
-            broken = each.status in (Status.ABSENT_COLUMN, Status.ALL_NULL)
-            found.append((FlagKind.QUALITY, each.column, broken, {"status": each.status.value, "rows": each.rows}))
-        kind = FlagKind.PREDICTION_DRIFT if each.column == SCORE_COLUMN else _DRIFT_KINDS[each.role]
-        evidence = {"statistic": each.statistic, "value": each.value, "threshold": each.threshold, "rows": each.rows}
-        found.append((kind, each.column, _alarm(each.verdict), evidence))
-    target = finding.target
-    moved = {"difference": target.difference, "min_effect": target.min_effect, "rows": target.window_rows}
-    found.append((FlagKind.TARGET_DRIFT, "label", _alarm(target.verdict), moved))
-    performance, when = finding.performance, model.decide.when
-    measured = {"metrics": dict(performance.metrics), "rows": performance.rows}
-    if when.bias is not None:
-        found.append((FlagKind.BIAS, "bias", performance.exceeds_bias(when.bias), {**measured, "limit": when.bias}))
-    if when.skill is not None:
-        below = performance.falls_below_skill(when.skill)
-        found.append((FlagKind.SKILL, "skill", below, {**measured, "limit": when.skill}))
-    return found
-
-
-def _alarm(verdict: Verdict) -> bool | None:
-    return None if verdict is Verdict.UNKNOWN else verdict is Verdict.DRIFT
-
-
-def _alarm_history(context: Context, model: Model, version: str) -> dict[tuple[FlagKind, str], list[bool | None]]:
-    """Read what the version's windows said in earlier turns, oldest first; as many windows as persistence looks at."""
-    lake = context.lake
-    rows = [
-        row
-        for row in lake.own_rows(schemas.DRIFT_METRICS, context.as_of)
-        if (row["model"], row["model_version"]) == (model.model, version)
-        if row["as_of"] < context.as_of and row["role"] != Role.SEASONAL.value
-    ]
-    history: dict[tuple[FlagKind, str], list[bool | None]] = {}
-    for row in sorted(rows, key=lambda each: each["window"]["end"]):
-        kind = {
-            "feature": _DRIFT_KINDS.get(Role(row["role"]), FlagKind.REGIME_DRIFT),
-            "prediction": FlagKind.PREDICTION_DRIFT,
-            "target": FlagKind.TARGET_DRIFT,
-        }[row["kind"]]
-        history.setdefault((kind, row["column_name"]), []).append(_alarm(Verdict(row["verdict"])))
-    return history
 
 
 def _overall(findings: Sequence[WindowFinding]) -> dict[str, float]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from lakeloop.config.model import Task
 from lakeloop.distances import DISTANCES
 from lakeloop.drift.calibration import CalibrationBin
 from lakeloop.drift.counts import DailyCounts
+from lakeloop.drift.intervals import Interval
 from lakeloop.drift.performance import Performance
 from lakeloop.drift.reference import Reference
 from lakeloop.drift.targets import RateVerdict
@@ -134,7 +136,6 @@ def performance_rows(performance: Performance, void_rows: int, reference: Refere
         Columns of `monitoring.performance`, one row per metric; one row of metric `none` when nothing was measured.
 
     >>> from datetime import UTC, datetime
-    >>> from lakeloop.config.model import Task
     >>> reference = Reference("late", Task.CLASSIFICATION, datetime(2024, 1, 25, tzinfo=UTC), (), (), {}, {})
     >>> waiting = Performance(Status.NOT_MATURED, Task.CLASSIFICATION, 0, 0, {}, {}, 0.05, 7)
     >>> performance_rows(waiting, 0, reference)
@@ -174,6 +175,36 @@ def performance_rows(performance: Performance, void_rows: int, reference: Refere
     return rows
 
 
+def read_performance(rows: Iterable[Mapping[str, Any]], task: Task) -> Performance:
+    """Read back what `performance_rows` gave, as far as alarms look at it.
+
+    Args:
+        rows: Rows of `monitoring.performance` of one window, over all its rows.
+        task: Kind of label.
+
+    Returns:
+        Status, counts, metrics and intervals; level and seed of the intervals are not recorded, and are 0.
+
+    >>> from datetime import UTC, datetime
+    >>> reference = Reference("late", Task.CLASSIFICATION, datetime(2024, 1, 25, tzinfo=UTC), (), (), {}, {})
+    >>> metrics = {"mean_score": 0.3, "mean_outcome": 0.2, "bias": 0.1, "log_loss": 0.5}
+    >>> counts = {"status": Status.OK, "task": Task.CLASSIFICATION, "blocks": 7, "rows": 90}
+    >>> measured = Performance(**counts, metrics=metrics, intervals={"bias": Interval(0.05, 0.15)}, level=0, seed=0)
+    >>> read_performance(performance_rows(measured, 0, reference), Task.CLASSIFICATION) == measured
+    True
+    """
+    told = list(rows)
+    metrics = {row["metric"]: row["value"] for row in told if row.get("value") is not None}
+    bounds = {row["metric"]: (row.get("lower"), row.get("upper")) for row in told}
+    intervals = {
+        metric: Interval(lower, upper)
+        for metric, (lower, upper) in bounds.items()
+        if lower is not None and upper is not None
+    }
+    first = told[0]
+    return Performance(Status(first["status"]), task, first["closed_days"], first["rows"], metrics, intervals, 0, 0)
+
+
 def calibration_rows(performance: Performance, bins: Iterable[CalibrationBin]) -> list[dict[str, Any]]:
     """Give the realised calibration of a window: predicted and realised share per stretch of the score.
 
@@ -184,7 +215,6 @@ def calibration_rows(performance: Performance, bins: Iterable[CalibrationBin]) -
     Returns:
         Columns of `monitoring.performance`, two rows per stretch, as slices of the score.
 
-    >>> from lakeloop.config.model import Task
     >>> stretch = CalibrationBin(lower=0.2, upper=0.3, rows=40, days=3, mean_score=0.21, mean_outcome=0.25)
     >>> measured = Performance(Status.OK, Task.CLASSIFICATION, 3, 40, {}, {}, 0.05, 7)
     >>> [(row["slice_value"], row["metric"], row["value"]) for row in calibration_rows(measured, [stretch])]

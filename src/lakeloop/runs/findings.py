@@ -1,0 +1,35 @@
+"""What a monitoring found in one window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lakeloop.drift.calibration import CalibrationBin
+from lakeloop.drift.counts import DailyCounts
+from lakeloop.drift.performance import Performance
+from lakeloop.drift.targets import RateVerdict
+from lakeloop.drift.verdicts import ColumnVerdict
+from lakeloop.runs.windows import MonitorWindow
+
+
+@dataclass(frozen=True)
+class WindowFinding:
+    """What was found in one window.
+
+    Attributes:
+        window: The window.
+        columns: A verdict per monitored column, the score included.
+        target: The verdict on the label.
+        performance: How the champion did on the window's closed days.
+        calibration: The same per stretch of the score; empty for a regression.
+        void_rows: Closed rows without a label.
+        counts: Its counts per day and bin.
+    """
+
+    window: MonitorWindow
+    columns: tuple[ColumnVerdict, ...]
+    target: RateVerdict
+    performance: Performance
+    calibration: tuple[CalibrationBin, ...]
+    void_rows: int
+    counts: DailyCounts

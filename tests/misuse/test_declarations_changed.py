@@ -118,6 +118,20 @@ def test_another_seed_pins_no_second_set_at_the_same_instant(call: Call, shared:
     )
 
 
+def test_another_seed_has_no_second_version_judged_at_the_same_instant(call: Call, shared: Path) -> None:
+    before = commits(shared)
+    edit(shared, "project.yml", "seed: 2013", "seed: 2014")
+    ended = call(shared, "train", "--model", "late_arrival", as_of=LAST)
+    edit(shared, "project.yml", "seed: 2014", "seed: 2013")
+    assert (ended.code, commits(shared)) == (6, before)
+    assert ended.said == (
+        "model late_arrival: conflicts with what is recorded\n"
+        "  - ledger: version 2 was judged as of 2013-03-01T05:00:00Z\n"
+        "  remedy: one version is judged at an instant, none in the past: pin a training set and train at a later"
+        " --as-of\n"
+    )
+
+
 def test_a_source_that_is_not_declared_any_more_is_named_where_it_is_used(call: Call, project: Path) -> None:
     (project / "conf/base/sources/weather.yml").unlink()
     ended = call(project, "run")

@@ -16,9 +16,15 @@ MAY = datetime(2013, 5, 1, tzinfo=UTC)
 JUNE = datetime(2013, 6, 1, tzinfo=UTC)
 
 
-def context_of(as_of: datetime, *done: str) -> Any:
-    """A run ledger that holds these jobs: job, subject and logical now."""
-    lake = SimpleNamespace(own=lambda table: table, commits=lambda _: [SimpleNamespace(unit=each) for each in done])
+TURN = [["ingest", None], ["features", None], *([step, "late"] for step in ("score", "monitor", "decide"))]
+TRAINING = [["training_set", "late"], ["train", "late"]]
+
+
+def context_of(as_of: datetime, *done: str, steps: Any = ()) -> Any:
+    """A run ledger that holds these jobs: job, subject and logical now; and what the jobs did."""
+    notes = {"steps": list(steps)} if steps else {}
+    ledger = [SimpleNamespace(unit=each, notes=notes) for each in done]
+    lake = SimpleNamespace(own=lambda table: table, commits=lambda _: ledger)
     return SimpleNamespace(lake=lake, as_of=as_of, turn=instant_text(as_of))
 
 
@@ -58,12 +64,29 @@ def test_a_step_is_let_through_when_nothing_was_built_on_it(step: str, model: st
 
 
 def test_what_was_done_at_the_instant_may_be_repeated_but_not_a_whole_turn_nor_an_ingest() -> None:
-    context = context_of(MAY, "run * 2013-05-01T00:00:00Z", "run * 2013-06-01T00:00:00Z")
+    turns = "run * 2013-05-01T00:00:00Z", "run * 2013-06-01T00:00:00Z"
+    context = context_of(MAY, *turns, steps=[*TURN, *TRAINING])
     for step in ("features", "score", "monitor", "decide", "training_set", "train"):
         refuse_earlier(context, step, None if step == "features" else "late")
     for step in ("run", "ingest"):
         with pytest.raises(ConflictError):
             refuse_earlier(context, step)
+
+
+@pytest.mark.parametrize("step", ["training_set", "train"])
+def test_a_turn_that_did_not_train_is_not_trained_at_once_later_turns_were_done(step: str) -> None:
+    turns = "run * 2013-05-01T00:00:00Z", "run * 2013-06-01T00:00:00Z"
+    with pytest.raises(ConflictError, match="order: `run` was done as of 2013-06-01T00:00:00Z"):
+        refuse_earlier(context_of(MAY, *turns, steps=TURN), step, "late")
+    refuse_earlier(context_of(JUNE, *turns, steps=TURN), step, "late")
+
+
+def test_what_a_turn_did_for_one_model_it_did_not_do_for_another() -> None:
+    turns = "run late 2013-05-01T00:00:00Z", "run * 2013-06-01T00:00:00Z"
+    context = context_of(MAY, *turns, steps=[*TURN, *TRAINING])
+    refuse_earlier(context, "train", "late")
+    with pytest.raises(ConflictError):
+        refuse_earlier(context, "train", "early")
 
 
 def test_the_last_turn_may_be_repeated() -> None:

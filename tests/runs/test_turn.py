@@ -43,6 +43,7 @@ def test_every_model_answers_before_any_is_trained(called: list[str]) -> None:
     told: list[str] = []
     finished: list[tuple[str, str | None]] = []
     context: Any = SimpleNamespace(
+        config=SimpleNamespace(models=["late", "delay"]),
         lake=SimpleNamespace(writing=nullcontext),
         registry=None,
         as_of=None,

@@ -14,7 +14,7 @@ from lakeloop.reporting.results import as_plain
 from lakeloop.runs.context import Context
 from lakeloop.runs.expressions import assert_expressions
 from lakeloop.runs.integrity import HEADS, assert_intact, note_heads, read_heads
-from lakeloop.runs.order import refuse_earlier
+from lakeloop.runs.order import ALL, STEPS, refuse_earlier
 from lakeloop.runs.progress import StepDone
 from lakeloop.statuses import Outcome
 from lakeloop.tables import WriteIdentity, identity_hash
@@ -81,7 +81,7 @@ def record_run(context: Context, job: str, subject: str | None, records: list[St
     Args:
         context: Project, lake and logical now.
         job: Verb that was called.
-        subject: Model it was called for; None for all.
+        subject: Model it was called for, several joined by `+`; None for all.
         records: Its steps.
 
     >>> record_run(context, "run", None, [])  # this turn is recorded already
@@ -104,8 +104,9 @@ def record_run(context: Context, job: str, subject: str | None, records: list[St
         }
         for each in records
     ]
-    identity, heads = WriteIdentity(JOB, f"{job} {subject or '*'} {context.turn}"), note_heads(context)
-    written = context.lake.append_own(schemas.RUNS, rows, identity, notes=heads)
+    identity, heads = WriteIdentity(JOB, f"{job} {subject or ALL} {context.turn}"), note_heads(context)
+    steps = {STEPS: [[each.step, each.subject] for each in records]}
+    written = context.lake.append_own(schemas.RUNS, rows, identity, notes=heads | steps)
     noted = {HEADS: {name: [head.version, head.app_id] for name, head in read_heads(context).items()}}
     if written.outcome is Outcome.SKIPPED and not heads[HEADS].items() <= noted[HEADS].items():
         again = WriteIdentity(JOB, f"heads {identity_hash(heads)} {context.turn}")

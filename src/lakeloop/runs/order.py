@@ -9,8 +9,13 @@ from lakeloop.errors import ConflictError, Failure
 from lakeloop.runs.context import Context, instant_text
 
 RUN = "run"
+STEPS = "steps"
+"""Key in the notes of the run ledger's commits: step and model of everything a job did."""
 FLOW = ("ingest", "features", "score", "monitor", "decide", "training_set", "train")
 """The steps with a verb, in the order of a turn."""
+
+ALL = "*"
+"""Stands for the model where a job is for the whole project, or for all models."""
 
 _STANDS_BEFORE = {"train": "score"}
 """What a training promotes, the next turn scores with: it may not come after that."""
@@ -38,16 +43,14 @@ def refuse_earlier(context: Context, step: str, model: str | None = None) -> Non
     """
     if step not in (RUN, *FLOW):
         return
-    done = _done_jobs(context)
-    if step not in (RUN, "ingest") and any(
-        at == context.as_of and (job == RUN or (job == step and subject == (model or "*"))) for job, subject, at in done
-    ):
+    done, steps = _done_jobs(context)
+    if step not in (RUN, "ingest") and (step, model or ALL, context.as_of) in steps:
         return
     first = 0 if step == RUN else FLOW.index(_STANDS_BEFORE.get(step, step))
     later = [
         (at, job)
         for job, subject, at in done
-        if at > context.as_of and (job == RUN or (job in FLOW[first:] and (model is None or subject in ("*", model))))
+        if at > context.as_of and (job == RUN or (job in FLOW[first:] and (model is None or subject in (ALL, model))))
     ]
     if later:
         at, job = max(later)
@@ -58,12 +61,15 @@ def refuse_earlier(context: Context, step: str, model: str | None = None) -> Non
         )
 
 
-def _done_jobs(context: Context) -> list[tuple[str, str, datetime]]:
-    """List job, subject and logical now of what the run ledger holds."""
-    jobs = []
+def _done_jobs(context: Context) -> tuple[list[tuple[str, str, datetime]], set[tuple[str, str, datetime]]]:
+    """List what the run ledger holds: job, subject and logical now; and the same of every step the jobs did."""
+    jobs: list[tuple[str, str, datetime]] = []
+    steps: set[tuple[str, str, datetime]] = set()
     for commit in context.lake.commits(context.lake.own(schemas.RUNS)):
         job, _, rest = commit.unit.partition(" ")
-        subject, _, at = rest.rpartition(" ")
+        subject, _, turn = rest.rpartition(" ")
         if job in (RUN, *FLOW):
-            jobs.append((job, subject, datetime.fromisoformat(at)))
-    return jobs
+            at = datetime.fromisoformat(turn)
+            jobs.append((job, subject, at))
+            steps |= {(step, model or ALL, at) for step, model in commit.notes.get(STEPS, [(job, subject)])}
+    return jobs, steps

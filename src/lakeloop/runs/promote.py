@@ -85,7 +85,7 @@ def judge_and_record(
     if done is None:
         if data is None:
             return None
-        _refuse_to_rewrite(context, model.model)
+        refuse_second_judgement(context, model.model, version)
         promotions = read_promotions(context, model.model)
         champion = champion_before(promotions, context.as_of)
         report = _judge(context, model, version, data, champion)
@@ -113,13 +113,35 @@ def _judged_later(context: Context, name: str) -> list[str]:
     ]
 
 
-def _refuse_to_rewrite(context: Context, name: str) -> None:
-    later = _judged_later(context, name)
-    if later:
+def refuse_second_judgement(context: Context, name: str, version: ModelVersion | None) -> None:
+    """Refuse to judge at an instant at which, or after which, the ledger holds another judgement already.
+
+    Args:
+        context: Project, lake and logical now.
+        name: The model.
+        version: The version that would be judged; None when it is still to be made.
+
+    Raises:
+        ConflictError: If there is such a judgement: later turns have scored by it.
+
+    >>> try:
+    ...     refuse_second_judgement(context, "late", None)
+    ... except ConflictError as error:
+    ...     print(error.failures[0])
+    ledger: version 2 was judged as of 2024-02-04T00:00:00Z
+    """
+    others = [
+        row
+        for row in context.lake.own_rows(schemas.PROMOTIONS, None)
+        if row["model"] == name and row["as_of"] >= context.as_of
+        if row["as_of"] > context.as_of or version is None or row["model_version"] != version.version
+    ]
+    if others:
+        newest = max(others, key=lambda row: row["as_of"])
         raise ConflictError(
             f"model {name}",
-            [Failure("ledger", f"version {later[0]} was judged as of a later instant")],
-            "train at an as_of after the last one in ops.promotions; the past is not promoted over",
+            [Failure("ledger", f"version {newest['model_version']} was judged as of {instant_text(newest['as_of'])}")],
+            "one version is judged at an instant, none in the past: pin a training set and train at a later --as-of",
         )
 
 

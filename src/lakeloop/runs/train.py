@@ -21,7 +21,7 @@ from lakeloop.model_versions import DatasetInput, ModelVersion
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.declared import SERVING_TAG, assert_same_model, serving_hash
 from lakeloop.runs.progress import count_of
-from lakeloop.runs.promote import GateResult, judge_and_record
+from lakeloop.runs.promote import GateResult, judge_and_record, refuse_second_judgement
 from lakeloop.runs.promotions import champion_before, read_promotions
 from lakeloop.runs.training_data import TrainingData, read_training_data
 from lakeloop.runs.training_set import TrainingSet, find_training_set
@@ -103,6 +103,7 @@ def train(context: Context, name: str) -> TrainResult:
             done = judge_and_record(context, model, version, training_set, None)
         if version is not None and done is not None:
             return _result(training_set, version, 0, Outcome.SKIPPED, done)
+        refuse_second_judgement(context, name, version)
         champion = champion_before(read_promotions(context, name), context.as_of)
         if champion is not None:  # it is compared with: ask before the work, not after
             serving = context.registry.get_version(name, champion.version, champion.run_key)

@@ -106,7 +106,8 @@ def run_turn(context: Context, models: Sequence[str]) -> TurnResult:
             _stop_at_gate(context, models, quality)
         built = step("features", lambda: build_features(context))
         turns = _turns_of(context, models, step)
-        record_run(context, JOB, None, records)
+        is_whole = not models or set(models) == set(context.config.models)
+        record_run(context, JOB, None if is_whole else "+".join(sorted(models)), records)
         seconds = {f"{each.step} {each.subject}" if each.subject else each.step: each.seconds for each in records}
         return TurnResult(context.turn, ingested, quality, built, turns, seconds)
 

@@ -74,6 +74,9 @@ def _table(
 
 
 AS_OF = column("as_of", INSTANT, "logical now of the job that wrote the row, UTC", required=True)
+ATTEMPT = column(
+    "attempt", INT, "1; greater after a quality gate that had failed was asked again: the last counts", required=True
+)
 MODEL = column("model", TEXT, "model", required=True)
 VERSION = column("model_version", TEXT, "version in the registry")
 WINDOW = column(
@@ -163,7 +166,7 @@ FEATURE_BUILDS = _table(
 QUALITY = _table(
     "monitoring",
     "quality",
-    "source x turn x check",
+    "source x turn x attempt x check",
     "as_of",
     [
         column("source", TEXT, "source", required=True),
@@ -174,6 +177,7 @@ QUALITY = _table(
         column("status", TEXT, "OK, or why it could not be judged", required=True),
         column("passed", TRUTH, "the verdict; null when it could not be judged"),
         column("observed", TEXT, "what was found, as JSON: counts, never values"),
+        ATTEMPT,
         AS_OF,
     ],
 )
@@ -280,15 +284,16 @@ FLAGS = _table(
 DECISIONS = _table(
     "ops",
     "decisions",
-    "decision of one model",
+    "decision of one model x attempt",
     "as_of",
     [
-        column("decision_id", TEXT, "hash of model and as_of", required=True),
+        column("decision_id", TEXT, "hash of model, as_of and attempt", required=True),
         MODEL,
         column("action", TEXT, "none, notify or retrain", required=True),
         column("reasons", ArrayType(TEXT, False), "every rule and what it said", required=True),
         column("policy", TEXT, "the policy applied, as JSON", required=True),
         column("inputs", TEXT, "everything the policy looked at, as JSON", required=True),
+        ATTEMPT,
         AS_OF,
     ],
 )

@@ -12,7 +12,10 @@ PAGE = TESTS.parent / "docs" / "troubleshooting.md"
 ROW = re.compile(r"^\| (?!you see)(?!-)(.*?) \| (.*?) \| (.*) \|$", re.MULTILINE)
 SHOWN_BY = [
     *sorted((TESTS / "misuse").glob("test_*.py")),
-    *(TESTS / name for name in ("tables/test_integrity.py", "test_tracking_store.py", "test_tables.py")),
+    *(
+        TESTS / name
+        for name in ("tables/test_integrity.py", "test_tracking_store.py", "test_tables.py", "runs/test_quality.py")
+    ),
 ]
 
 

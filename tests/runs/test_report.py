@@ -44,12 +44,12 @@ def context(elsewhere: SparkSession, tmp_path_factory: pytest.TempPathFactory) -
     write(context, schemas.RUNS, rows.runs, run_id="r")
     write(context, schemas.INGESTED_BATCHES, rows.batches, batch_id=0, rows_warned=0)
     write(context, schemas.INGESTED_FILES, rows.refused_files, **files)
-    write(context, schemas.QUALITY, rows.quality, window={"start": MAY, "end": JUNE})
+    write(context, schemas.QUALITY, rows.quality, window={"start": MAY, "end": JUNE}, attempt=1)
     write(context, schemas.PERFORMANCE, rows.performance)
     drifts = [{**row, "evidence": row["evidence"] or "{}"} for row in rows.drift]
     write(context, schemas.DRIFT_METRICS, drifts, granularity="7 days", drift_type="BASELINE")
     write(context, schemas.FLAGS, flags)
-    write(context, schemas.DECISIONS, [*rows.decisions, later], decision_id="d", policy="{}", inputs="{}")
+    write(context, schemas.DECISIONS, [*rows.decisions, later], decision_id="d", policy="{}", inputs="{}", attempt=1)
     write(context, schemas.PROMOTIONS, rows.promotions, promotion_id="p", run_key="k")
     rejected = [
         {"_reasons": [{"rule": row["rule"], "column": row["column"], "message": "m"}], "as_of": row["as_of"]}

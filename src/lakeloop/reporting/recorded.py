@@ -111,3 +111,26 @@ class Recorded:
             promotions=kept(self.promotions),
             since=self.since,
         )
+
+
+def keep_last_attempts(rows: Sequence[Row], subject: str) -> list[Row]:
+    """Keep what a turn said last of each subject: a quality gate that failed may be asked again.
+
+    Args:
+        rows: Rows with `as_of` and `attempt`.
+        subject: Column that names what they speak of.
+
+    Returns:
+        The rows of the greatest attempt per subject and `as_of`, in their order.
+
+    >>> may = datetime(2013, 5, 1)
+    >>> failed = {"source": "weather", "as_of": may, "attempt": 1, "passed": False}
+    >>> passed = {"source": "weather", "as_of": may, "attempt": 2, "passed": True}
+    >>> [row["passed"] for row in keep_last_attempts([passed, failed], "source")]
+    [True]
+    """
+    last: dict[tuple[Any, datetime], int] = {}
+    for row in rows:
+        key = (row[subject], row["as_of"])
+        last[key] = max(row["attempt"], last.get(key, 0))
+    return [row for row in rows if row["attempt"] == last[row[subject], row["as_of"]]]

@@ -18,7 +18,7 @@ from lakeloop.notifications import announce
 from lakeloop.runs.context import Context
 from lakeloop.runs.flags import read_open_flags
 from lakeloop.runs.promotions import champion_before, read_promotions
-from lakeloop.runs.quality import read_gate
+from lakeloop.runs.quality import gate_attempt, read_gate
 from lakeloop.statuses import Action, Outcome
 from lakeloop.tables import WriteIdentity, identity_hash
 from lakeloop.training.split import MIN_TRAIN_DAYS
@@ -65,12 +65,15 @@ def decide_action(context: Context, name: str) -> DecideResult:
     model, lake = context.config.models[name], context.lake
     with lake.writing():
         address = lake.create_own(schemas.DECISIONS)
-        identity = WriteIdentity(JOB, f"{name} {context.turn}")
-        decision_id, outcome = identity_hash(JOB, name, context.turn), Outcome.SKIPPED
+        attempt = max(1, gate_attempt(context))  # what a failed gate blocked is decided again once it was asked again
+        unit = (name, context.turn, *((f"again {attempt}",) if attempt > 1 else ()))
+        identity = WriteIdentity(JOB, " ".join(unit))
+        decision_id, outcome = identity_hash(JOB, *unit), Outcome.SKIPPED
         done = lake.find_commit(address, identity)
         if done is None:
             context.progress(f"decide {name}")
-            row = {**to_row(model.decide, _gather(context, model)), "decision_id": decision_id, "model": name}
+            row = to_row(model.decide, _gather(context, model))
+            row |= {"decision_id": decision_id, "model": name, "attempt": attempt}
             said: Mapping[str, Any] = {"action": row["action"], "reasons": row["reasons"]}
             lake.append_own(schemas.DECISIONS, [row], identity, notes=said)
             outcome = Outcome.WRITTEN

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from lakeloop import schemas
@@ -19,6 +19,7 @@ from lakeloop.runs.declared import SOURCE_REMEDY, assert_same_columns
 from lakeloop.runs.ingest_batch import JOB, drain_staged
 from lakeloop.runs.landed_files import assert_all_files_read, file_row, read_batches, seen_files
 from lakeloop.runs.progress import count_of
+from lakeloop.runs.quality import is_through_gate
 from lakeloop.runs.side_by_side import do_side_by_side
 from lakeloop.tables import Lake, WriteIdentity, identity_hash
 
@@ -176,11 +177,16 @@ def _is_pending(lake: Lake, source: str, known: Sequence[LandedFile]) -> bool:
 
 
 def _refuse_built_instant(context: Context, names: set[str]) -> None:
-    """Refuse rows that would become available at an instant up to which gold is built: they could never enter it."""
-    failures = []
+    """Refuse rows that would become available at an instant up to which something is built: they could not enter it."""
+    sources = context.config.sources
+    observed = [name for name in names if not _is_trusted(sources[name], context.as_of)]
+    failures = [
+        Failure(f"source {name}", "it has passed the quality gate at this instant")
+        for name in sorted(observed)
+        if is_through_gate(context, name)
+    ]
     for table in context.config.feature_tables.values():
-        history = context.config.sources[table.from_].history
-        if table.from_ not in names or (history is not None and history.trusted_until >= context.as_of):
+        if table.from_ not in observed:
             continue
         state = read_build_state(context.lake, context.lake.address("gold", table.feature_table))
         needed = floor_tick_of(context.as_of, table.every or timedelta.resolution)
@@ -194,6 +200,10 @@ def _refuse_built_instant(context: Context, names: set[str]) -> None:
             failures,
             "new files have landed since: ingest them as of a later instant, at which the platform could know them",
         )
+
+
+def _is_trusted(source: Source, as_of: datetime) -> bool:
+    return source.history is not None and source.history.trusted_until >= as_of
 
 
 def _staging(context: Context, source: Source) -> Path:

@@ -1,9 +1,14 @@
-"""The quality gate: a turn's bronze rows through a suite made from the declarations, once per source."""
+"""The quality gate: a turn's bronze rows through a suite made from the declarations, source by source.
+
+A verdict stands, but a source that failed is judged again at the same instant once its rows or its declaration are
+others: a feed that came late, or a rule that was mended. What failed and was not judged again is judged with the next
+turn's rows: nothing was built on it.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -22,10 +27,12 @@ from lakeloop.quality.typing import cast_text
 from lakeloop.runs.context import Context
 from lakeloop.runs.progress import count_of
 from lakeloop.statuses import Severity, Status
-from lakeloop.tables import Lake, WriteIdentity
+from lakeloop.tables import Commit, Lake, WriteIdentity
 
 JOB = "quality"
 SUITE = "suite"
+_AGAIN = " again "
+"""Stands in the unit of a second verdict on a source at one instant, before its number."""
 _BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)
 
 
@@ -111,7 +118,8 @@ def assert_gate_passed(verdicts: Sequence[SourceQuality]) -> None:
                 for each in failed
                 for failure in each.failures
             ],
-            "look at monitoring.quality and quarantine; mend the feed or the rule; nothing was built on these rows",
+            "look at monitoring.quality and quarantine; mend the feed or the rule, then call it again:"
+            " nothing was built on these rows",
         )
 
 
@@ -129,17 +137,54 @@ def read_gate(context: Context) -> bool | None:
     >>> read_gate(context), read_gate(context.at(context.as_of + timedelta(days=1)))
     (True, None)
     """
-    lake = context.lake
-    address = lake.own(schemas.QUALITY)
     verdicts: list[bool | None] = []
     for name in context.config.sources:
-        commit = lake.find_commit(address, WriteIdentity(JOB, f"{name} {context.turn}"))
-        if commit is None:
+        attempts = _attempts(context, name)
+        if not attempts:
             return None
-        verdicts.append(commit.notes["passed"])
+        verdicts.append(attempts[-1].notes["passed"])
     if False in verdicts:
         return False
     return True if True in verdicts else None
+
+
+def gate_attempt(context: Context) -> int:
+    """Tell how often the gate was asked at the logical now.
+
+    Args:
+        context: Project, lake and logical now.
+
+    Returns:
+        1 when no source was judged again; 0 when none was judged.
+
+    >>> gate_attempt(context)
+    1
+    """
+    return max((len(_attempts(context, name)) for name in context.config.sources), default=0)
+
+
+def is_through_gate(context: Context, source: str) -> bool:
+    """Tell whether a source was put through the gate at the logical now and did not fail.
+
+    Args:
+        context: Project, lake and logical now.
+        source: The source.
+
+    Returns:
+        True when what is available up to now may have been built on.
+
+    >>> is_through_gate(context, "orders"), is_through_gate(fresh, "orders")
+    (True, False)
+    """
+    attempts = _attempts(context, source)
+    return bool(attempts) and attempts[-1].notes["passed"] is not False
+
+
+def _attempts(context: Context, source: str) -> list[Commit]:
+    """Find the verdicts on a source at the logical now, oldest first."""
+    unit = f"{source} {context.turn}"
+    commits = context.lake.commits(context.lake.own(schemas.QUALITY))
+    return [each for each in commits if each.job == JOB and each.unit.partition(_AGAIN)[0] == unit]
 
 
 def suite_of(source: Source) -> list[Expectation]:
@@ -184,14 +229,18 @@ def _rows_to_check(context: Context, source: Source, after: datetime) -> DataFra
 
 def _check(context: Context, source: Source) -> SourceQuality:
     lake, name = context.lake, source.source
-    identity = WriteIdentity(JOB, f"{name} {context.turn}")
-    address = lake.create_own(schemas.QUALITY)
-    done = lake.find_commit(address, identity)
-    if done is not None:
-        return _from_notes(name, done.notes)
+    lake.create_own(schemas.QUALITY)
+    bronze = lake.address("bronze", name)
+    judged = {
+        "bronze_version": lake.version(bronze) if lake.exists(bronze) else None,
+        "spec_hash": context.config.spec_hash("source", name),
+    }
+    attempts = _attempts(context, name)
+    if attempts and not _is_to_judge_again(attempts[-1].notes, judged):
+        return _from_notes(name, attempts[-1].notes)
+    attempt = len(attempts) + 1
     context.progress(f"quality {name}")
     after = _checked_through(lake, name, context.as_of)
-    bronze = lake.address("bronze", name)
     rows = _rows_to_check(context, source, after) if lake.exists(bronze) else None
     count = rows.count() if rows is not None else 0
     suite = suite_of(source)
@@ -209,9 +258,10 @@ def _check(context: Context, source: Source) -> SourceQuality:
             if each.passed is not True and each.expectation.severity is Severity.FAIL
         )
         verdict = SourceQuality(name, count, Status.OK, not failures, failures)
-    found = [_row(context, verdict, after, each) for each in verdicts]
+    found = [_row(verdict, each) for each in verdicts]
     whole = {"failures": [str(each) for each in verdict.failures]}
-    found.append(_quality_row(context, verdict, after, SUITE, "fail", verdict.passed, whole))
+    found.append(_quality_row(verdict, SUITE, Severity.FAIL, verdict.passed, whole))
+    same = {"window": (after, context.as_of), "attempt": attempt, "as_of": context.as_of}
     notes = {
         "rows": verdict.rows,
         "status": verdict.status.value,
@@ -219,9 +269,16 @@ def _check(context: Context, source: Source) -> SourceQuality:
         "failures": [[each.name, each.detail] for each in verdict.failures],
         "through": context.as_of.isoformat(),
         "source": name,
+        **judged,
     }
-    lake.append_own(schemas.QUALITY, found, identity, notes=notes)
+    unit = f"{name} {context.turn}{f'{_AGAIN}{attempt}' if attempts else ''}"
+    lake.append_own(schemas.QUALITY, [{**each, **same} for each in found], WriteIdentity(JOB, unit), notes=notes)
     return verdict
+
+
+def _is_to_judge_again(verdict: Mapping[str, Any], judged: Mapping[str, Any]) -> bool:
+    """A failure is judged again when the rows or the declaration are others than those that failed."""
+    return verdict["passed"] is False and {key: verdict.get(key) for key in judged} != judged
 
 
 def _from_notes(name: str, notes: Any) -> SourceQuality:
@@ -230,9 +287,12 @@ def _from_notes(name: str, notes: Any) -> SourceQuality:
 
 
 def _checked_through(lake: Lake, source: str, as_of: datetime) -> datetime:
-    """Tell up to where earlier turns checked the source."""
-    commits = lake.commits(lake.own(schemas.QUALITY))
-    earlier = [datetime.fromisoformat(each.notes["through"]) for each in commits if each.notes.get("source") == source]
+    """Tell up to where earlier turns checked the source; what failed is to be checked again."""
+    earlier = [
+        datetime.fromisoformat(each.notes["through"])
+        for each in lake.commits(lake.own(schemas.QUALITY))
+        if each.notes.get("source") == source and each.notes["passed"] is not False
+    ]
     return max((each for each in earlier if each < as_of), default=_BEGINNING)
 
 
@@ -242,29 +302,20 @@ def _describe(verdict: ExpectationVerdict) -> str:
     return "not met" if verdict.unexpected_rows is None else f"{verdict.unexpected_rows} rows"
 
 
-def _row(context: Context, verdict: SourceQuality, after: datetime, each: ExpectationVerdict) -> dict[str, Any]:
+def _row(verdict: SourceQuality, each: ExpectationVerdict) -> dict[str, Any]:
     observed = {"unexpected_rows": each.unexpected_rows, "problem": each.problem}
-    expectation = each.expectation
-    return _quality_row(context, verdict, after, expectation.check, expectation.severity.value, each.passed, observed)
+    return _quality_row(verdict, each.expectation.check, each.expectation.severity, each.passed, observed)
 
 
 def _quality_row(
-    context: Context,
-    verdict: SourceQuality,
-    after: datetime,
-    check: str,
-    severity: str,
-    passed: bool | None,
-    observed: dict[str, Any],
+    verdict: SourceQuality, check: str, severity: Severity, passed: bool | None, observed: dict[str, Any]
 ) -> dict[str, Any]:
     return {
         "source": verdict.source,
-        "window": (after, context.as_of),
         "check": check,
-        "severity": severity,
+        "severity": severity.value,
         "rows": verdict.rows,
         "status": verdict.status.value,
         "passed": passed,
         "observed": json.dumps(observed),
-        "as_of": context.as_of,
     }

@@ -19,7 +19,7 @@ from lakeloop.reporting.content import Place, Report
 from lakeloop.reporting.drift import FEATURE
 from lakeloop.reporting.page import render_report
 from lakeloop.reporting.quality import assemble_quality
-from lakeloop.reporting.recorded import MAX_STRIP_WINDOWS, MAX_TURNS, AboutModel, Recorded, Row
+from lakeloop.reporting.recorded import MAX_STRIP_WINDOWS, MAX_TURNS, AboutModel, Recorded, Row, keep_last_attempts
 from lakeloop.runs.context import Context
 from lakeloop.schemas import TableSchema
 from lakeloop.statuses import FlagEvent, FlagKind, Verdict
@@ -106,7 +106,7 @@ def read_recorded(context: Context) -> Recorded:
     def known(table: TableSchema) -> DataFrame:
         return context.lake.read_own(table, context.as_of)
 
-    decisions = _rows_of(known(schemas.DECISIONS))
+    decisions = keep_last_attempts(_rows_of(known(schemas.DECISIONS)), "model")
     promotions = _rows_of(known(schemas.PROMOTIONS))
     counts = [F.sum(name).alias(name) for name in _COUNTS]
     batches = _rows_of(known(schemas.INGESTED_BATCHES).groupBy("source", "as_of").agg(*counts))
@@ -122,7 +122,7 @@ def read_recorded(context: Context) -> Recorded:
         runs=_rows_of(recent(known(schemas.RUNS))),
         batches=batches,
         refused_files=_rows_of(refused.orderBy(F.col("as_of").desc(), "file").limit(_MAX_REFUSED_FILES)),
-        quality=_rows_of(recent(known(schemas.QUALITY))),
+        quality=keep_last_attempts(_rows_of(recent(known(schemas.QUALITY))), "source"),
         reasons=_count_reasons(context, batches, recent),
         predictions=[row for model in context.config.models for row in _count_predictions(context, model, recent)],
         performance=_rows_of(recent(known(schemas.PERFORMANCE)).where(_WHOLE_OR_SCORE)),

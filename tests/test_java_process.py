@@ -35,5 +35,5 @@ def test_errors_of_java_are_passed_on_until_it_is_ended(
     reader.start()
     os.write(sink, b"WARNING: Using incubator modules: x\nError: no\n")
     os.close(sink)
-    reader.join(timeout=5)
+    reader.join(timeout=60)
     assert capsys.readouterr().err == told

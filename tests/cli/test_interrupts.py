@@ -40,7 +40,7 @@ def interrupted(numbers: list[int], *arguments: str) -> tuple[int, str, str]:
     time.sleep(0.3)
     for number in numbers:
         child.send_signal(number)
-    out, err = child.communicate(timeout=10)
+    out, err = child.communicate(timeout=25)
     return child.returncode, out, err
 
 

@@ -174,7 +174,7 @@ def test_a_folder_that_cannot_be_written_is_told(clone: Path) -> None:
 def test_a_second_set_up_waits_for_the_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     script = (
         "import sys, time; from pathlib import Path; from deploy.environment import alone\n"
-        f"with alone(Path({str(tmp_path / 'lock')!r})): print('held', flush=True); time.sleep(0.5)"
+        f"with alone(Path({str(tmp_path / 'lock')!r})): print('held', flush=True); time.sleep(2)"
     )
     with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True) as first:
         assert first.stdout is not None

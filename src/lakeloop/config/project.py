@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from lakeloop.config.section import Duration, Name, Section, Text, Whole
+from lakeloop.config.section import Duration, Folder, Name, Section, Text, Whole
 
 
 def _known_timezone(name: str) -> str:
@@ -77,7 +77,7 @@ class Project(Section):
     project: Name
     description: str = ""
     timezone: Timezone = "UTC"
-    workspace: Text = "workspace"
+    workspace: Folder = "workspace"
     catalog: Name | None = None
     tracking_uri: Annotated[Text, AfterValidator(_tracking_address)] = "sqlite:///{workspace}/mlflow.db"
     retention: Duration

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from lakeloop.config.durations import parse_duration
 
@@ -41,6 +41,16 @@ Number = Annotated[float, BeforeValidator(_not_a_switch)]
 
 Text = Annotated[str, Field(min_length=1)]
 """Text that is not empty."""
+
+
+def _no_address(value: str) -> str:
+    if "://" in value:  # as a path it would name a folder below the workspace
+        raise ValueError("an address is no folder; write a folder that this machine sees, relative or absolute")
+    return value
+
+
+Folder = Annotated[Text, AfterValidator(_no_address)]
+"""A folder of this machine, or one that is mounted on it."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 """A name that is safe as a table, column and model name: lower case letters, digits and underscores."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from lakeloop.config.rules import Rule
-from lakeloop.config.section import Name, Section, Text, Whole
+from lakeloop.config.section import Folder, Name, Section, Text, Whole
 
 TIME_COLUMNS = ("event_ts", "available_ts")
 """Columns that every bronze row has beside those its source declares."""
@@ -71,7 +71,7 @@ class Landing(Section):
         null_values: Texts that stand for a missing value.
     """
 
-    path: Text
+    path: Folder
     format: Literal["csv"] = "csv"
     pattern: Text = "*.csv"
     null_values: tuple[str, ...] = ("", "NA")

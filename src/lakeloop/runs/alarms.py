@@ -121,14 +121,8 @@ def find_alarms(model: Model, finding: WindowFinding) -> list[Alarm]:
         if each.role is Role.SEASONAL:
             continue
         if each.role is Role.CONTRACT:
-            found.append(
-                (
-                    FlagKind.QUALITY,
-                    each.column,
-                    _is_broken(each.status),
-                    {"status": each.status.value, "rows": each.rows},
-                )
-            )
+            said = {"status": each.status.value, "rows": each.rows}
+            found.append((FlagKind.QUALITY, each.column, _is_broken(each.status), said))
         kind = FlagKind.PREDICTION_DRIFT if each.column == SCORE_COLUMN else _DRIFT_KINDS[each.role]
         evidence = {"statistic": each.statistic, "value": each.value, "threshold": each.threshold, "rows": each.rows}
         found.append((kind, each.column, _alarm(each.verdict), evidence))

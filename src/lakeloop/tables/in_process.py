@@ -91,7 +91,7 @@ def read_columns(path: str) -> StructType:
 
     >>> from lakeloop.schemas import DECISIONS
     >>> read_columns(context.lake.own(DECISIONS).path).fieldNames()
-    ['decision_id', 'model', 'action', 'reasons', 'policy', 'inputs', 'as_of']
+    ['decision_id', 'model', 'action', 'reasons', 'policy', 'inputs', 'attempt', 'as_of']
     """
     return StructType.fromJson(json.loads(DeltaTable(path).schema().to_json()))
 

@@ -160,7 +160,7 @@ class DataContractError(_ListedError):
 
 
 class QualityGateError(_ListedError):
-    """The quality gate refused a turn's bronze rows; nothing is built on them. Do not retry."""
+    """The quality gate refused a turn's bronze rows; nothing is built on them. The same rows would fail again."""
 
     exit_code: ClassVar[int] = 4
     headline: ClassVar[str] = "the quality gate failed"

@@ -8,7 +8,7 @@ turn's rows: nothing was built on it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -230,13 +230,15 @@ def _rows_to_check(context: Context, source: Source, after: datetime) -> DataFra
 def _check(context: Context, source: Source) -> SourceQuality:
     lake, name = context.lake, source.source
     lake.create_own(schemas.QUALITY)
+    attempts = _attempts(context, name)
+    if attempts and attempts[-1].notes["passed"] is not False:
+        return _from_notes(name, attempts[-1].notes)
     bronze = lake.address("bronze", name)
     judged = {
         "bronze_version": lake.version(bronze) if lake.exists(bronze) else None,
         "spec_hash": context.config.spec_hash("source", name),
     }
-    attempts = _attempts(context, name)
-    if attempts and not _is_to_judge_again(attempts[-1].notes, judged):
+    if attempts and {key: attempts[-1].notes[key] for key in judged} == judged:  # it would fail again
         return _from_notes(name, attempts[-1].notes)
     attempt = len(attempts) + 1
     context.progress(f"quality {name}")
@@ -274,11 +276,6 @@ def _check(context: Context, source: Source) -> SourceQuality:
     unit = f"{name} {context.turn}{f'{_AGAIN}{attempt}' if attempts else ''}"
     lake.append_own(schemas.QUALITY, [{**each, **same} for each in found], WriteIdentity(JOB, unit), notes=notes)
     return verdict
-
-
-def _is_to_judge_again(verdict: Mapping[str, Any], judged: Mapping[str, Any]) -> bool:
-    """A failure is judged again when the rows or the declaration are others than those that failed."""
-    return verdict["passed"] is False and {key: verdict.get(key) for key in judged} != judged
 
 
 def _from_notes(name: str, notes: Any) -> SourceQuality:

@@ -27,7 +27,8 @@ from lakeloop.drift.targets import RateVerdict, TargetDay, judge_rate
 from lakeloop.drift.verdicts import ColumnVerdict, judge_window
 from lakeloop.labels.closing import attach_labels
 from lakeloop.landing import FileStatus, admit_files
-from lakeloop.point_in_time.spark import Lookup, join_as_of
+from lakeloop.point_in_time.lookup import Lookup
+from lakeloop.point_in_time.spark import join_as_of
 from lakeloop.reporting.content import SourceHealth, State
 from lakeloop.reporting.headline import summarise_data
 from lakeloop.runs.alarms import find_alarms

@@ -8,47 +8,17 @@ it. No row of the spine is lost or doubled.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
+from lakeloop.point_in_time.lookup import Lookup
 from lakeloop.statuses import LookupStatus
 
-STATUS_SUFFIX = "__status"
 
-
-@dataclass(frozen=True)
-class Lookup:
-    """A gold table to look up in.
-
-    Attributes:
-        table: Its name; feature f becomes the column `<table>__f`.
-        rows: Its rows: entity columns, `event_ts`, `available_ts` and features.
-        entity: Key columns, named alike in the spine.
-        features: Features wanted.
-        built_through: Instant up to which the table is complete.
-        every: Tick of a windowed table; None for attributes.
-        ttl: Age, from `event_ts`, after which a state is EXPIRED.
-    """
-
-    table: str
-    rows: DataFrame
-    entity: tuple[str, ...]
-    features: tuple[str, ...]
-    built_through: datetime
-    every: timedelta | None = None
-    ttl: timedelta | None = None
-
-    @property
-    def status_col(self) -> str:
-        """Column that gets the status of the look-up."""
-        return f"{self.table}{STATUS_SUFFIX}"
-
-
-def join_as_of(spine: DataFrame, lookups: Sequence[Lookup], ts_col: str = "prediction_ts") -> DataFrame:
+def join_as_of(spine: DataFrame, lookups: Sequence[Lookup[DataFrame]], ts_col: str = "prediction_ts") -> DataFrame:
     """Give every spine row the state each gold table had for its keys at its instant.
 
     Args:
@@ -61,7 +31,7 @@ def join_as_of(spine: DataFrame, lookups: Sequence[Lookup], ts_col: str = "predi
         NO_KEY when a key is null; STALE when the table is not built up to the row's tick (the newest values are given
         and marked); NO_ROW when the entity was not known; EXPIRED when the state is older than its ttl (values null).
 
-    >>> from datetime import UTC
+    >>> from datetime import UTC, datetime
     >>> gold = spark.sql(
     ...     "select 'A' as shop, timestamp'2013-05-01 08:00:00Z' as event_ts,"
     ...     " timestamp'2013-05-01 08:00:00Z' as available_ts, 3d as delay"
@@ -81,7 +51,7 @@ def join_as_of(spine: DataFrame, lookups: Sequence[Lookup], ts_col: str = "predi
     """
     spine_columns = spine.columns
     rows = spine.select(F.struct(*spine_columns).alias("_row"))
-    groups: dict[tuple[str, ...], list[Lookup]] = {}
+    groups: dict[tuple[str, ...], list[Lookup[DataFrame]]] = {}
     for lookup in lookups:
         groups.setdefault(lookup.entity, []).append(lookup)
     found: list[str] = []
@@ -95,12 +65,12 @@ def join_as_of(spine: DataFrame, lookups: Sequence[Lookup], ts_col: str = "predi
     return rows.select(*output)
 
 
-def _state(lookup: Lookup) -> str:
+def _state(lookup: Lookup[DataFrame]) -> str:
     return f"_state_{lookup.table}"
 
 
 def _join_group(
-    rows: DataFrame, entity: tuple[str, ...], group: Sequence[Lookup], ts_col: str, found: Sequence[str]
+    rows: DataFrame, entity: tuple[str, ...], group: Sequence[Lookup[DataFrame]], ts_col: str, found: Sequence[str]
 ) -> DataFrame:
     """Join the tables of one key set; structs keep the plan narrow whatever the number of columns."""
     keys = [f"_key_{index}" for index in range(len(entity))]
@@ -145,7 +115,7 @@ def _join_group(
     return union.select("_kind", "_row", *found, *newest).where("_kind = 1").drop("_kind")
 
 
-def _features(lookup: Lookup, instant: Column) -> list[Column]:
+def _features(lookup: Lookup[DataFrame], instant: Column) -> list[Column]:
     state = F.col(_state(lookup))
     no_key = F.lit(False)
     for column in lookup.entity:

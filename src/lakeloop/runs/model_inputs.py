@@ -18,7 +18,8 @@ from lakeloop.errors import Failure, NotReadyError
 from lakeloop.features.on_demand import add_on_demand
 from lakeloop.features.windows import floor_tick_of
 from lakeloop.labels.spine import make_spine
-from lakeloop.point_in_time.spark import STATUS_SUFFIX, Lookup, join_as_of
+from lakeloop.point_in_time.lookup import STATUS_SUFFIX, Lookup
+from lakeloop.point_in_time.spark import join_as_of
 from lakeloop.runs.build_state import assert_same_table, read_build_state
 from lakeloop.runs.context import Context, instant_text
 

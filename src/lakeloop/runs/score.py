@@ -14,7 +14,7 @@ from lakeloop.config.columns import input_columns, model_columns
 from lakeloop.config.model import Model, Task
 from lakeloop.errors import Failure, NotReadyError
 from lakeloop.features.on_demand import as_model_input
-from lakeloop.point_in_time.spark import STATUS_SUFFIX
+from lakeloop.point_in_time.lookup import STATUS_SUFFIX
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.declared import MODEL_REMEDY, SERVING_TAG, assert_same_columns, assert_same_model
 from lakeloop.runs.model_inputs import add_model_inputs, described_columns, gold_inputs, spine_as_of, with_columns

@@ -18,7 +18,7 @@ from lakeloop.config.model import Model
 from lakeloop.errors import AccountingError, Failure, NotReadyError
 from lakeloop.labels.calendar import last_closed_day
 from lakeloop.labels.closing import attach_labels
-from lakeloop.point_in_time.spark import STATUS_SUFFIX
+from lakeloop.point_in_time.lookup import STATUS_SUFFIX
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.declared import MODEL_REMEDY, assert_same_columns
 from lakeloop.runs.model_inputs import (

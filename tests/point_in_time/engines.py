@@ -1,0 +1,81 @@
+"""Both engines of the point-in-time join behind one call, so that one test holds them to the same answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql import SparkSession
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import StructType
+
+from lakeloop.point_in_time import arrow, spark
+from lakeloop.point_in_time.lookup import Lookup
+from tests.factories import GOLD_COLUMNS, SPINE_COLUMNS, Row, frame, instant, rows_of
+
+LATER = instant("2014-01-01 00:00")
+
+GoldRows = Sequence[Row]
+Join = Callable[[SparkSession, Sequence[Row], Sequence[Lookup[GoldRows]]], list[Row]]
+
+
+def declare_lookup(rows: GoldRows, table: str = "plain", **changes: Any) -> Lookup[GoldRows]:
+    """A look-up of the wind at an origin in a table that is built far enough."""
+    declared: dict[str, Any] = {"entity": ("origin",), "features": ("wind",), "built_through": LATER}
+    return Lookup(table, rows, **(declared | changes))
+
+
+def join_on_spark(
+    session: SparkSession,
+    spine: Sequence[Row],
+    lookups: Sequence[Lookup[GoldRows]],
+    spine_columns: str = SPINE_COLUMNS,
+    gold_columns: str = GOLD_COLUMNS,
+) -> list[Row]:
+    """Join by Spark; rows in no order."""
+    frames = [
+        Lookup(
+            each.table,
+            frame(session, gold_columns, each.rows),
+            each.entity,
+            each.features,
+            each.built_through,
+            each.every,
+            each.ttl,
+        )
+        for each in lookups
+    ]
+    return rows_of(spark.join_as_of(frame(session, spine_columns, spine), frames))
+
+
+def join_in_process(
+    session: SparkSession,
+    spine: Sequence[Row],
+    lookups: Sequence[Lookup[GoldRows]],
+    spine_columns: str = SPINE_COLUMNS,
+    gold_columns: str = GOLD_COLUMNS,
+) -> list[Row]:
+    """Join in this process; rows in the spine's order."""
+    tables = [replace(each, rows=arrow_table(gold_columns, each.rows)) for each in lookups]
+    found: list[Row] = arrow.join_as_of(arrow_table(spine_columns, spine), tables).to_pylist()
+    return found
+
+
+ENGINES: dict[str, Any] = {"spark": join_on_spark, "local": join_in_process}
+
+
+def arrow_table(columns: str, rows: Sequence[Row]) -> pa.Table:
+    """Make a table from rows, of the types a Spark frame of these columns has; a column that a row lacks is null."""
+    schema = StructType.fromDDL(columns)
+    assert isinstance(schema, StructType)
+    names = schema.fieldNames()
+    plain = [{name: row.get(name) for name in names} for row in rows]
+    return pa.Table.from_pylist(plain, schema=to_arrow_schema(schema, timezone="UTC"))
+
+
+def minute(number: int) -> datetime:
+    """An instant a number of minutes into a morning."""
+    return instant("2013-05-01 10:00") + timedelta(minutes=number)

@@ -10,9 +10,10 @@ from deltalake import DeltaTable
 
 from lakeloop.decisions.policy import recompute
 from lakeloop.on_demand.calls import apply_calls
+from lakeloop.runs.content import read_content
 from lakeloop.runs.context import Context
 from lakeloop.runs.report import write_report
-from lakeloop.runs.training_set import find_training_set, read_content, training_rows
+from lakeloop.runs.training_set import find_training_set, training_rows
 from lakeloop.statuses import Action, Outcome
 from tests.laws.compare import models, rows
 
@@ -101,7 +102,7 @@ def test_the_manifest_holds_the_hash_of_the_rows(flights_loop, spark):
     )
     pinned = find_training_set(context, "late_arrival")
     address = context.lake.address("training_sets", "late_arrival")
-    found = training_rows(context, address, pinned.training_set_id, pinned.delta_version)
+    found = training_rows(context, address, pinned.training_set_id)
     content = read_content(found)
     assert (content.digest, content.rows, content.data_through) == (
         pinned.content_hash,

@@ -23,7 +23,7 @@ class Brought:
     """A call that brought rows to the driver.
 
     Attributes:
-        by: The project's function that made it, or asked a library for it: `runs.train.train`.
+        by: The project's function that made it, or asked `tables` or a library for it: `runs.train.train`.
         method: The method that was called.
         line: The project's line, as it is written.
         rows: Rows it brought.
@@ -79,5 +79,13 @@ def _caller() -> tuple[str, str]:
     frame = sys._getframe(2)
     while frame.f_back is not None and not frame.f_globals.get("__name__", "").startswith("lakeloop."):
         frame = frame.f_back
+    line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+    while frame.f_back is not None and not _asks(frame.f_globals.get("__name__", "")):
+        frame = frame.f_back
     module = frame.f_globals.get("__name__", "").removeprefix("lakeloop.")
-    return f"{module}.{frame.f_code.co_name}", linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+    return f"{module}.{frame.f_code.co_name}", line
+
+
+def _asks(module: str) -> bool:
+    """Whether a module is the project's and more than the reader of tables."""
+    return module.startswith("lakeloop.") and not module.startswith("lakeloop.tables")

@@ -63,7 +63,7 @@ def find_in(path: str, code: str) -> list[Finding]:
     for call in ast.walk(ast.parse(code)):
         if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in BRINGING):
             continue
-        if isinstance(call.func.value, ast.Name) and call.func.value.id == "F":  # a column function, F.first
+        if isinstance(call.func.value, ast.Name) and call.func.value.id in ("F", "pc"):  # column functions, F.first
             continue
         # The line of the method's own name: a chain of calls may span several.
         line = call.func.end_lineno or call.lineno

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from enum import StrEnum
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -57,6 +58,14 @@ class Notify(Section):
         return self
 
 
+class Engine(StrEnum):
+    """What does the steps that have an in-process twin: the point-in-time join and the training read."""
+
+    AUTO = "auto"
+    SPARK = "spark"
+    LOCAL = "local"
+
+
 class Project(Section):
     """The project as a whole.
 
@@ -68,7 +77,9 @@ class Project(Section):
         catalog: Catalog of the tables; without it they live on paths below the workspace.
         tracking_uri: MLflow tracking address; `{workspace}` is replaced.
         retention: How long versions of tables stay readable; training sets can be rebuilt from inputs that long.
-        memory_budget_mib: Most MiB that a training read may bring to the driver.
+        memory_budget_mib: Most MiB that a training read or the in-process engine may bring to the driver.
+        engine: `auto` joins in this process what fits the memory budget and lies on paths, by Spark what does not;
+            `spark` or `local` forces one.
         seed: Seed of everything random: 0 to 4,294,967,295, as NumPy takes it.
         notify: Where flags and decisions are announced.
         spark: Session settings, used where the session has none of its own.
@@ -82,9 +93,16 @@ class Project(Section):
     tracking_uri: Annotated[Text, AfterValidator(_tracking_address)] = "sqlite:///{workspace}/mlflow.db"
     retention: Duration
     memory_budget_mib: Whole = Field(default=1024, gt=0)
+    engine: Engine = Engine.AUTO
     seed: Whole = Field(default=0, ge=0, lt=2**32)
     notify: Notify = Notify(file="notifications.jsonl")
     spark: dict[str, Annotated[str | int | bool, BeforeValidator(_as_setting)]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _engine_can_read(self) -> Self:
+        if self.engine is Engine.LOCAL and self.catalog is not None:
+            raise ValueError("engine: local reads tables on paths; with a catalog write engine: auto or spark")
+        return self
 
     @property
     def zone(self) -> ZoneInfo:

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import StructField, StructType
+from pyspark.sql.types import StringType, StructField, StructType
 
 from lakeloop import schemas
 from lakeloop.config.columns import input_columns, resolve_features
 from lakeloop.config.model import Model
+from lakeloop.config.project import Engine
 from lakeloop.config.tree import Config
 from lakeloop.errors import Failure, NotReadyError
 from lakeloop.features.on_demand import add_on_demand
 from lakeloop.features.windows import floor_tick_of
 from lakeloop.labels.spine import make_spine
-from lakeloop.point_in_time.lookup import STATUS_SUFFIX, Lookup
-from lakeloop.point_in_time.spark import join_as_of
+from lakeloop.on_demand import arrow as arrow_on_demand
+from lakeloop.point_in_time import arrow, spark
+from lakeloop.point_in_time.lookup import STATUS_SUFFIX, Lookup, Rows
 from lakeloop.runs.build_state import assert_same_table, read_build_state
 from lakeloop.runs.context import Context, instant_text
+from lakeloop.runs.engine import Held, choose_engine, held_columns, types_of
+from lakeloop.tables import count_logged_rows, read_arrow
+
+_COPIES_WITH_SPARK = 6
+"""Of the joined rows: as Arrow twice in this process, then on their way to Spark's heap, as bytes and as rows."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +137,39 @@ def spine_as_of(context: Context, model: Model, *, version: int | None = None) -
     return spine.where(F.col("prediction_ts") <= F.lit(context.as_of))
 
 
-def add_model_inputs(context: Context, model: Model, spine: DataFrame, inputs: tuple[GoldInput, ...]) -> DataFrame:
-    """Look up the gold features point in time and compute the on-demand columns.
+def add_model_inputs(
+    context: Context, model: Model, spine: DataFrame, inputs: Sequence[GoldInput], spine_rows: int
+) -> DataFrame:
+    """Look up the gold features point in time and compute the on-demand columns, by the engine that suits the sizes.
+
+    Args:
+        context: Project, lake and logical now.
+        model: The model's declaration.
+        spine: Spine rows.
+        inputs: The model's gold tables.
+        spine_rows: How many spine rows there are.
+
+    Returns:
+        The spine's rows and columns with feature columns, `<table>__status` and on-demand columns.
+
+    Raises:
+        BudgetError: If the in-process engine is declared and the rows do not fit the memory budget.
+
+    >>> model = context.config.models["late"]
+    >>> spine = spine_as_of(context, model)
+    >>> rows = add_model_inputs(context, model, spine, gold_inputs(context, model), spine.count())
+    >>> [name for name in rows.columns if name not in spine.columns][-4:]
+    ['shop_delays__status', 'shop_last__last_delay_minutes', 'shop_last__status', 'hour_of_day']
+    """
+    held = held_by_join(context, model, inputs, spine.schema, spine_rows, copies=_COPIES_WITH_SPARK)
+    if choose_engine(context, f"the look-ups of model {model.model}", held) is Engine.SPARK:
+        return add_on_spark(context, model, spine, inputs)
+    rows: pa.Table = spine.toArrow()  # bounded: the engine was chosen by size
+    return context.spark.createDataFrame(add_in_process(context, model, rows, inputs))
+
+
+def add_on_spark(context: Context, model: Model, spine: DataFrame, inputs: Sequence[GoldInput]) -> DataFrame:
+    """Look up and compute by Spark.
 
     Args:
         context: Project, lake and logical now.
@@ -142,36 +181,127 @@ def add_model_inputs(context: Context, model: Model, spine: DataFrame, inputs: t
         The spine's rows and columns with feature columns, `<table>__status` and on-demand columns.
 
     >>> model = context.config.models["late"]
-    >>> spine = spine_as_of(context, model)
-    >>> rows = add_model_inputs(context, model, spine, gold_inputs(context, model))
-    >>> [name for name in rows.columns if name not in spine.columns][-4:]
-    ['shop_delays__status', 'shop_last__last_delay_minutes', 'shop_last__status', 'hour_of_day']
+    >>> add_on_spark(context, model, spine_as_of(context, model), gold_inputs(context, model)).columns[-1]
+    'hour_of_day'
     """
     lookups = []
     for each in inputs:
-        table = context.config.feature_tables[each.table]
-        address = context.lake.address("gold", each.table)
-        rows = context.lake.read(address, context.as_of, version=each.version)
-        lookups.append(
-            Lookup(each.table, rows, table.entity, each.features, each.built_through, table.every, table.ttl)
-        )
-    joined = join_as_of(spine, lookups)
+        rows = context.lake.read(context.lake.address("gold", each.table), context.as_of, version=each.version)
+        lookups.append(_lookup(context, each, rows))
+    joined = spark.join_as_of(spine, lookups)
     return add_on_demand(joined, model.on_demand, model.label.closes.timezone)
 
 
-def described_columns(config: Config, model: Model, frame: DataFrame) -> list[StructField]:
-    """Describe the spine, feature, status and on-demand columns of a frame for a table's schema.
+def add_in_process(context: Context, model: Model, spine: pa.Table, inputs: Sequence[GoldInput]) -> pa.Table:
+    """Look up and compute in this process; the caller has asked for the sizes.
+
+    Args:
+        context: Project, lake and logical now.
+        model: The model's declaration.
+        spine: Spine rows.
+        inputs: The model's gold tables, on paths.
+
+    Returns:
+        The spine's rows in their order, with the columns that `add_on_spark` gives.
+
+    >>> model = context.config.models["late"]
+    >>> spine = spine_as_of(context, model).limit(3).toArrow()
+    >>> add_in_process(context, model, spine, gold_inputs(context, model)).num_rows
+    3
+    """
+    lookups = []
+    for each in inputs:
+        address = context.lake.address("gold", each.table)
+        columns = gold_columns(context.config, each)
+        rows = read_arrow(context.lake, address, context.as_of, columns, version=each.version)
+        lookups.append(_lookup(context, each, rows))
+    joined = arrow.join_as_of(spine, lookups)
+    return arrow_on_demand.add_on_demand(joined, model.on_demand, model.label.closes.timezone)
+
+
+def held_by_join(
+    context: Context,
+    model: Model,
+    inputs: Sequence[GoldInput],
+    spine_columns: StructType,
+    spine_rows: int | None,
+    copies: int = 3,
+) -> list[Held]:
+    """Tell what the in-process engine would hold for the look-ups of a model, from the tables' logs.
+
+    Args:
+        context: Project, lake and logical now.
+        model: The model's declaration.
+        inputs: The model's gold tables.
+        spine_columns: Columns of the spine.
+        spine_rows: Rows of the spine; None when that is not known.
+        copies: How often the joined rows are held at once.
+
+    Returns:
+        The joined rows and each gold table.
+
+    >>> model = context.config.models["late"]
+    >>> held = held_by_join(context, model, gold_inputs(context, model), spine_as_of(context, model).schema, 741)
+    >>> [(each.what, each.rows is None) for each in held]
+    [('the joined rows', False), ('gold.shop_delays', False), ('gold.shop_last', False)]
+    """
+    if context.config.project.catalog is not None:
+        return [Held("the joined rows", None, 0)]
+    types = types_of(spine_columns)
+    tables = []
+    for each in inputs:
+        address = context.lake.address("gold", each.table)
+        rows = count_logged_rows(context.lake, address, each.version)
+        own = types_of(context.lake.columns(address))
+        types |= {f"{each.table}__{name}": own[name] for name in each.features}
+        # Beside the rows that are read there are sorted keys and the numbers of the rows.
+        columns = [
+            *gold_columns(context.config, each),
+            *context.config.feature_tables[each.table].entity,
+            "_ts",
+            "_row",
+        ]
+        tables.append(held_columns(f"gold.{each.table}", rows, own, columns, copies=1))
+    wanted = [*types, *model.on_demand, *(f"{each.table}{STATUS_SUFFIX}" for each in inputs)]
+    types |= {f"{each.table}{STATUS_SUFFIX}": StringType() for each in inputs}
+    return [held_columns("the joined rows", spine_rows, types, wanted, copies), *tables]
+
+
+def gold_columns(config: Config, wanted: GoldInput) -> list[str]:
+    """Name the columns of a gold table that a look-up reads.
+
+    Args:
+        config: The project.
+        wanted: The table and its features.
+
+    Returns:
+        Entity, times and features.
+
+    >>> gold_columns(context.config, gold_inputs(context, context.config.models["late"])[1])
+    ['shop', 'event_ts', 'available_ts', 'last_delay_minutes']
+    """
+    return [*config.feature_tables[wanted.table].entity, "event_ts", "available_ts", *wanted.features]
+
+
+def _lookup(context: Context, wanted: GoldInput, rows: Rows) -> Lookup[Rows]:
+    table = context.config.feature_tables[wanted.table]
+    return Lookup(wanted.table, rows, table.entity, wanted.features, wanted.built_through, table.every, table.ttl)
+
+
+def described_columns(config: Config, model: Model, columns: StructType) -> list[StructField]:
+    """Describe spine, feature, status and on-demand columns for a table's schema.
 
     Args:
         config: The project.
         model: The model's declaration.
-        frame: The frame.
+        columns: Their names and types.
 
     Returns:
-        A field per column of the frame, with its meaning.
+        A field per column, with its meaning.
 
-    >>> frame = spark.createDataFrame([], "shop string, hour_of_day int, shop_last__last_delay_minutes double")
-    >>> for field in described_columns(context.config, context.config.models["late"], frame)[1:]:
+    >>> columns = StructType().add("shop", "string").add("hour_of_day", "integer")
+    >>> columns = columns.add("shop_last__last_delay_minutes", "double")
+    >>> for field in described_columns(context.config, context.config.models["late"], columns)[1:]:
     ...     print(field.metadata["comment"])
     hour(prediction_ts), computed at prediction_ts
     last_delay_minutes of gold.shop_last as known at prediction_ts
@@ -193,7 +323,7 @@ def described_columns(config: Config, model: Model, frame: DataFrame) -> list[St
             return f"how the look-up in gold.{table} ended: OK, NO_ROW, NO_KEY, EXPIRED or STALE"
         return meanings.get(name, "")
 
-    return [schemas.column(field.name, field.dataType, meaning(field.name)) for field in frame.schema.fields]
+    return [schemas.column(field.name, field.dataType, meaning(field.name)) for field in columns.fields]
 
 
 def with_columns(fixed: tuple[StructField, ...], more: list[StructField]) -> StructType:

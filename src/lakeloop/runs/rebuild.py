@@ -14,9 +14,11 @@ from pyspark.sql import functions as F
 from lakeloop import schemas
 from lakeloop.config.model import Model
 from lakeloop.errors import ConflictError, Failure, NotReadyError
+from lakeloop.runs.content import read_content
 from lakeloop.runs.context import Context
 from lakeloop.runs.model_inputs import GoldInput, features_by_table
-from lakeloop.runs.training_set import build_rows, read_content, training_rows, training_spec_hash
+from lakeloop.runs.training_rows import build_on_spark
+from lakeloop.runs.training_set import training_rows, training_spec_hash
 from lakeloop.statuses import RebuildStatus
 from lakeloop.tables import TableAddress, holds_version
 
@@ -110,7 +112,8 @@ def rebuild_training_set(context: Context, name: str, set_id: str | None = None)
     )
     if expired:
         return _result(manifest, RebuildStatus.INPUTS_EXPIRED, expired=expired)
-    rows = build_rows(pinned, model, manifest["training_set_id"], _gold(pinned, model, inputs), _bronze(inputs)).rows
+    gold, bronze = _gold(pinned, model, inputs), _bronze(inputs)
+    rows = build_on_spark(pinned, model, manifest["training_set_id"], gold, bronze).rows  # whichever engine pinned it
     content = read_content(rows)
     different = _compare(pinned, model, manifest, rows, content.digest, content.rows)
     status = RebuildStatus.DIFFERENT if different else RebuildStatus.REPRODUCED
@@ -171,8 +174,8 @@ def _compare(
 ) -> tuple[str, ...]:
     """Say what differs between the manifest, the rows that are stored and the rows that were made."""
     address = context.lake.address("training_sets", model.model)
-    is_stored = holds_version(context.lake, address, manifest["delta_version"])
-    stored = training_rows(context, address, manifest["training_set_id"], manifest["delta_version"])
+    is_stored = holds_version(context.lake, address, context.lake.version(address))
+    stored = training_rows(context, address, manifest["training_set_id"])
     found = []
     if count != manifest["rows"]:
         found.append(f"{manifest['rows']} rows were pinned, {count} were made")

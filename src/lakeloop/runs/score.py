@@ -100,7 +100,7 @@ def score(context: Context, name: str) -> ScoreResult:
         rows_to_score = spine.count()
         # Every task loads the model: a small batch gets few tasks.
         tasks = max(1, math.ceil(rows_to_score / _ROWS_A_TASK))
-        joined = add_model_inputs(context, model, spine, inputs).repartition(tasks, "prediction_id")
+        joined = add_model_inputs(context, model, spine, inputs, rows_to_score).repartition(tasks, "prediction_id")
         probabilities = model.task is Task.CLASSIFICATION
         udf = context.registry.scoring_udf(context.spark, version, probabilities=probabilities)
         answer = udf(F.struct(*(as_model_input(joined, each) for each in input_columns(context.config, model))))
@@ -115,7 +115,7 @@ def score(context: Context, name: str) -> ScoreResult:
             }
         )
         rows = _in_order(context, model, scored)
-        columns = with_columns(schemas.PREDICTION_COLUMNS, described_columns(context.config, model, rows))
+        columns = with_columns(schemas.PREDICTION_COLUMNS, described_columns(context.config, model, rows.schema))
         assert_same_columns(lake, address, columns, MODEL_REMEDY)
         lake.create(
             address,

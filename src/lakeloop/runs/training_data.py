@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,16 +13,16 @@ from numpy.typing import NDArray
 
 from lakeloop.config.columns import input_columns, model_columns
 from lakeloop.config.model import Model
-from lakeloop.errors import BudgetError, Failure
-from lakeloop.features.on_demand import as_model_input
+from lakeloop.config.project import Engine
+from lakeloop.errors import AccountingError, BudgetError, Failure
+from lakeloop.on_demand.arrow import as_model_input
 from lakeloop.runs.context import Context
+from lakeloop.runs.engine import choose_engine, held_columns, types_of
 from lakeloop.runs.training_set import TrainingSet, training_rows
+from lakeloop.tables import read_arrow
 
-_MIB = 1024 * 1024
 _COPIES = 3
 """Arrow, pandas and the fitted preprocessing's output hold the rows at once."""
-_BYTES_PER_VALUE = 8
-_BYTES_PER_TEXT = 60
 
 
 @dataclass(frozen=True)
@@ -76,27 +77,27 @@ def read_training_data(context: Context, model: Model, training_set: TrainingSet
 
     Raises:
         BudgetError: If the estimate exceeds the project's memory budget.
+        AccountingError: If the stored rows are not as many as were pinned.
 
     >>> from lakeloop.runs.training_set import find_training_set
     >>> read_training_data(context, context.config.models["late"], find_training_set(context, "late")).frame.shape
     (741, 8)
     """
-    address = context.lake.address("training_sets", model.model)
-    rows = training_rows(context, address, training_set.training_set_id, training_set.delta_version)
     inputs = input_columns(context.config, model)
     logged = [name for name in model_columns(context.config, model) if name not in inputs]
-    texts = {name for name, kind in rows.dtypes if kind == "string"} & set(inputs)
-    _check_budget(context, training_set, len(inputs) + len(logged) - len(texts), len(texts))
-    chosen = rows.select(
-        "prediction_id",
-        (as_model_input(rows, "prediction_ts")).alias("_seconds"),
-        "label",
-        "block_date",
-        "_split",
-        *(as_model_input(rows, name) for name in inputs),
-        *logged,
-    )
-    table: pa.Table = chosen.toArrow()  # bounded: refused above when over the budget
+    names = ["prediction_id", "prediction_ts", "label", "block_date", "_split"]
+    table = _read(context, model, training_set, [*names, *inputs, *logged])
+    if table.num_rows != training_set.rows:
+        raise AccountingError(
+            f"training set {training_set.training_set_id}",
+            [Failure("rows", f"{training_set.rows} were pinned, {table.num_rows} are stored")],
+            "put training_sets back as it was, or pin a new set at a later as_of",
+        )
+    seconds = as_model_input(table["prediction_ts"])
+    typed = [as_model_input(table[name]) for name in inputs]
+    table = table.append_column("_seconds", seconds)
+    for name, values in zip(inputs, typed, strict=True):
+        table = table.set_column(table.schema.get_field_index(name), name, values)
     table = table.sort_by([("prediction_id", "ascending"), ("_seconds", "ascending")])
 
     def column(name: str) -> NDArray[Any]:
@@ -113,14 +114,21 @@ def read_training_data(context: Context, model: Model, training_set: TrainingSet
     )
 
 
-def _check_budget(context: Context, training_set: TrainingSet, numbers: int, texts: int) -> None:
-    per_row = numbers * _BYTES_PER_VALUE + texts * _BYTES_PER_TEXT
-    needed = _COPIES * training_set.rows * per_row / _MIB
+def _read(context: Context, model: Model, training_set: TrainingSet, columns: Sequence[str]) -> pa.Table:
+    """Read columns of a training set, each once: from its files where they lie on a path, else by Spark."""
+    lake, set_id = context.lake, training_set.training_set_id
+    address, wanted = lake.address("training_sets", model.model), list(dict.fromkeys(columns))
+    what = f"training set {set_id}"
+    held = held_columns(what, training_set.rows, types_of(lake.columns(address)), wanted, _COPIES)
     budget = context.config.project.memory_budget_mib
-    if needed > budget:
-        detail = f"{training_set.rows} rows of {numbers} numbers and {texts} texts need about {needed:.0f} MiB"
+    if held.mib is None or held.mib > budget:
+        detail = f"{held.rows} rows of {held.numbers} numbers and {held.texts} texts need about {held.mib} MiB"
         raise BudgetError(
-            f"training set {training_set.training_set_id}",
+            what,
             [Failure("memory", f"{detail}, declared are {budget}")],
             "raise memory_budget_mib in project.yml, use fewer features, or declare split.train: N days",
         )
+    if choose_engine(context, what, [held]) is Engine.LOCAL:
+        return read_arrow(lake, address, context.as_of, wanted, by="as_of", equal={"training_set_id": set_id})
+    found: pa.Table = training_rows(context, address, set_id).select(*wanted).toArrow()  # bounded: refused above
+    return found

@@ -5,34 +5,35 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
-import numpy as np
+import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
+from pyspark.sql.types import StructType
 
 from lakeloop import schemas
-from lakeloop.config.columns import input_columns, model_columns
 from lakeloop.config.model import Model
+from lakeloop.config.project import Engine
 from lakeloop.errors import AccountingError, Failure, NotReadyError
-from lakeloop.labels.calendar import last_closed_day
-from lakeloop.labels.closing import attach_labels
-from lakeloop.point_in_time.lookup import STATUS_SUFFIX
+from lakeloop.runs.content import read_content
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.declared import MODEL_REMEDY, assert_same_columns
+from lakeloop.runs.engine import choose_engine
 from lakeloop.runs.model_inputs import (
     GoldInput,
-    add_model_inputs,
     described_columns,
     gold_inputs,
+    held_by_join,
     spine_as_of,
     with_columns,
 )
 from lakeloop.runs.progress import count_of
-from lakeloop.statuses import LabelStatus, Outcome
-from lakeloop.tables import TableAddress, WriteIdentity, WriteResult, identity_hash
-from lakeloop.training.split import assign_split
+from lakeloop.runs.training_rows import BuiltRows, build_in_process, build_on_spark
+from lakeloop.statuses import Outcome
+from lakeloop.tables import TableAddress, WriteIdentity, WriteResult, count_logged_rows, identity_hash
 
 JOB = "training_set"
 
@@ -157,75 +158,13 @@ def find_training_set(context: Context, name: str) -> TrainingSet:
     )
 
 
-@dataclass(frozen=True)
-class BuiltRows:
-    """The rows of a training set, before they are written or after they were made again.
-
-    Attributes:
-        rows: One row per matured spine row.
-        split_of: Closed day -> part of the split.
-        matured: Rows there are to be.
-        void: Closed spine rows without a label.
-    """
-
-    rows: DataFrame
-    split_of: dict[date, str]
-    matured: int
-    void: int
-
-
-def build_rows(
-    context: Context, model: Model, set_id: str, inputs: tuple[GoldInput, ...], versions: Mapping[str, int]
-) -> BuiltRows:
-    """Make the rows of a training set from given versions of its inputs.
-
-    Args:
-        context: Project, lake and the logical now of the set.
-        model: The model's declaration.
-        set_id: The training set.
-        inputs: The model's gold tables, each with the version to read.
-        versions: Bronze table of the spine and of the label -> Delta version to read.
-
-    Returns:
-        Its rows; nothing is written.
-
-    Raises:
-        NotReadyError: If too few days are closed.
-
-    >>> model, lake = context.config.models["late"], context.lake
-    >>> versions = {each: lake.version(lake.address("bronze", each)) for each in ("orders", "deliveries")}
-    >>> built = build_rows(context, model, "set-1", gold_inputs(context, model), versions)
-    >>> built.matured, built.void, sorted(set(built.split_of.values()))
-    (741, 51, ['gap', 'holdout', 'train', 'validation'])
-    """
-    lake, label = context.lake, model.label
-    spine = spine_as_of(context, model, version=versions[model.predict.from_])
-    truth = lake.read(lake.address("bronze", label.from_), context.as_of, version=versions[label.from_])
-    labelled = attach_labels(spine, truth, model.predict, label, context.as_of)
-    closed = labelled.where(F.col("label_status") != LabelStatus.PENDING.value)
-    counts = closed.groupBy("block_date", "label_status").count().collect()  # bounded: two rows per day
-    days = sorted({row["block_date"] for row in counts if row["label_status"] == LabelStatus.MATURED.value})
-    last_day = last_closed_day(context.as_of, label.closes)
-    parts = assign_split(np.array(days, dtype="datetime64[D]"), model.split, last_day)
-    split_of = dict(zip(days, parts.tolist(), strict=True))
-    matured = closed.where(F.col("label_status") == LabelStatus.MATURED.value).drop("void_reason")
-    rows = add_model_inputs(context, model, matured, inputs)
-    calendar = context.spark.createDataFrame(list(split_of.items()), "block_date date, _split string")
-    rows = rows.join(F.broadcast(calendar), "block_date").withColumns(
-        {"training_set_id": F.lit(set_id), "as_of": F.lit(context.as_of)}
-    )
-    expected = sum(row["count"] for row in counts if row["label_status"] == LabelStatus.MATURED.value)
-    void = sum(row["count"] for row in counts if row["label_status"] == LabelStatus.VOID.value)
-    return BuiltRows(_in_order(context, model, rows), split_of, expected, void)
-
-
 def _write(context: Context, model: Model, address: TableAddress, identity: WriteIdentity, set_id: str) -> WriteResult:
     lake = context.lake
     inputs = gold_inputs(context, model)
     sources = dict.fromkeys((model.predict.from_, model.label.from_))
     versions = {each: lake.version(lake.address("bronze", each)) for each in sources}
-    built = build_rows(context, model, set_id, inputs, versions)
-    columns = with_columns(schemas.TRAINING_COLUMNS, described_columns(context.config, model, built.rows))
+    built, made = _build(context, model, set_id, inputs, versions)
+    columns = with_columns(schemas.TRAINING_COLUMNS, described_columns(context.config, model, made))
     assert_same_columns(lake, address, columns, MODEL_REMEDY)
     lake.create(
         address,
@@ -242,17 +181,18 @@ def _write(context: Context, model: Model, address: TableAddress, identity: Writ
     return lake.append(built.rows, address, identity, notes=notes, expect_rows=built.matured)
 
 
-def _in_order(context: Context, model: Model, rows: DataFrame) -> DataFrame:
-    columns = dict.fromkeys(
-        (
-            *(field.name for field in schemas.TRAINING_COLUMNS),
-            *model.predict.id,
-            *model_columns(context.config, model),
-            *input_columns(context.config, model),
-            *(name for name in rows.columns if name.endswith(STATUS_SUFFIX)),
-        )
-    )
-    return rows.select(*columns)
+def _build(
+    context: Context, model: Model, set_id: str, inputs: tuple[GoldInput, ...], versions: Mapping[str, int]
+) -> tuple[BuiltRows[DataFrame] | BuiltRows[pa.Table], StructType]:
+    """Build the rows by the engine that suits the sizes, and tell their columns."""
+    lake, bronze = context.lake, context.lake.address("bronze", model.predict.from_)
+    spine_columns = spine_as_of(context, model).schema
+    held = held_by_join(context, model, inputs, spine_columns, count_logged_rows(lake, bronze))
+    if choose_engine(context, f"training set of model {model.model}", held) is Engine.SPARK:
+        by_spark = build_on_spark(context, model, set_id, inputs, versions)
+        return by_spark, by_spark.rows.schema
+    in_process = build_in_process(context, model, set_id, inputs, versions)
+    return in_process, from_arrow_schema(in_process.rows.schema)
 
 
 def _pinned(versions: Mapping[str, int], inputs: tuple[GoldInput, ...]) -> list[dict[str, Any]]:
@@ -275,66 +215,23 @@ def _windows(split_of: dict[date, str]) -> dict[str, list[str]]:
     return {part: [min(days).isoformat(), max(days).isoformat()] for part, days in parts.items()}
 
 
-def training_rows(context: Context, address: TableAddress, set_id: str, version: int) -> DataFrame:
+def training_rows(context: Context, address: TableAddress, set_id: str) -> DataFrame:
     """Read the rows of a pinned training set.
 
     Args:
         context: Project, lake and logical now.
         address: Table of the model's training sets.
-        set_id: The training set.
-        version: Delta version that holds it.
+        set_id: The training set. Its rows are never changed, so that the newest version holds them as any other does.
 
     Returns:
         Its rows, in no order.
 
     >>> pinned, address = find_training_set(context, "late"), context.lake.address("training_sets", "late")
-    >>> training_rows(context, address, pinned.training_set_id, pinned.delta_version).columns[:4]
+    >>> training_rows(context, address, pinned.training_set_id).columns[:4]
     ['training_set_id', 'prediction_id', 'prediction_ts', 'label']
     """
-    rows = context.lake.read(address, context.as_of, by="as_of", version=version)
+    rows = context.lake.read(address, context.as_of, by="as_of")
     return rows.where(F.col("training_set_id") == set_id)
-
-
-@dataclass(frozen=True)
-class Content:
-    """What a training set holds, from one pass over its rows.
-
-    Attributes:
-        digest: 32 hex digits, whatever the order of the rows: two sums of 64-bit hashes of whole rows, with
-            different salts.
-        rows: Rows.
-        data_through: Greatest `label_available_ts`; 1970 when there is none.
-    """
-
-    digest: str
-    rows: int
-    data_through: datetime
-
-
-def read_content(rows: DataFrame) -> Content:
-    """Hash and count the rows of a training set without moving them.
-
-    Args:
-        rows: Rows of a training set.
-
-    Returns:
-        What it holds.
-
-    >>> pinned, address = find_training_set(context, "late"), context.lake.address("training_sets", "late")
-    >>> rows = training_rows(context, address, pinned.training_set_id, pinned.delta_version)
-    >>> content = read_content(rows.orderBy("label"))  # in whatever order
-    >>> content.rows, content.digest == pinned.content_hash
-    (741, True)
-    """
-    columns = sorted(rows.columns)
-    sums = [F.sum(F.xxhash64(F.lit(salt), *columns).cast("decimal(38,0)")).alias(f"sum_{salt}") for salt in (1, 2)]
-    newest = F.unix_micros(F.max("label_available_ts")).alias("newest")
-    found = rows.agg(F.count(F.lit(1)).alias("rows"), newest, *sums).first()
-    if found is None:  # an aggregation without keys always has a row
-        raise AccountingError("training set", [Failure("hash", "no answer")], "run the step again")
-    digest = "".join(f"{int(found[f'sum_{salt}'] or 0) % 2**64:016x}" for salt in (1, 2))
-    data_through = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(found["newest"] or 0))
-    return Content(digest, int(found["rows"]), data_through)
 
 
 def _record(
@@ -344,7 +241,7 @@ def _record(
     identity = WriteIdentity(JOB, f"manifest {set_id}")
     if lake.find_commit(lake.own(schemas.TRAINING_SETS), identity) is not None:
         return find_training_set(context, model.model)
-    rows = training_rows(context, address, set_id, written.version)
+    rows = training_rows(context, address, set_id)
     content = read_content(rows)
     if content.rows != written.rows:
         raise AccountingError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lakeloop.tables.address import TableAddress, WriteIdentity, identity_hash
+from lakeloop.tables.arrow import count_logged_rows, read_arrow
 from lakeloop.tables.commits import Commit, WriteResult
 from lakeloop.tables.integrity import BACKUP, Damage, Head
 from lakeloop.tables.lake import Lake
@@ -17,6 +18,8 @@ __all__ = [
     "TableAddress",
     "WriteIdentity",
     "WriteResult",
+    "count_logged_rows",
     "holds_version",
     "identity_hash",
+    "read_arrow",
 ]

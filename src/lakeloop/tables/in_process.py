@@ -120,9 +120,7 @@ def append_rows(path: str, columns: StructType, rows: Sequence[Mapping[str, Any]
         return
     schema = to_arrow_schema(columns, timezone="UTC")
     plain = [{name: _as_arrow(row.get(name), columns[name].dataType) for name in columns.fieldNames()} for row in rows]
-    table = pa.Table.from_pylist(plain, schema=schema)
-    properties = CommitProperties(custom_metadata={"userMetadata": metadata}, app_transactions=[Transaction(app_id, 0)])
-    write_deltalake(path, table, mode="append", commit_properties=properties)
+    _write(path, pa.Table.from_pylist(plain, schema=schema), app_id, metadata)
 
 
 def _as_arrow(value: Any, data_type: Any) -> Any:
@@ -154,3 +152,62 @@ def read_rows(path: str, by: str, as_of: datetime | None) -> list[dict[str, Any]
         table = table.filter(pc.less_equal(table[by], pa.scalar(as_of, table.schema.field(by).type)))
     rows: list[dict[str, Any]] = table.to_pylist()
     return rows
+
+
+def count_logged_rows(path: str, version: int | None = None) -> int | None:
+    """Tell the rows of a table's version from its log; None when it does not say them of every file.
+
+    >>> from lakeloop.schemas import DECISIONS
+    >>> count_logged_rows(context.lake.own(DECISIONS).path)
+    2
+    """
+    files = pa.table(DeltaTable(path, version=version).get_add_actions(flatten=True))
+    if not files.num_rows:
+        return 0
+    if "num_records" not in files.column_names or files["num_records"].null_count:
+        return None
+    return int(pc.sum(files["num_records"]).as_py())
+
+
+def read_table(path: str, columns: Sequence[str], condition: pc.Expression, version: int | None = None) -> pa.Table:
+    """Read columns of the rows that keep a condition; files whose statistics rule it out are left alone.
+
+    >>> from lakeloop.schemas import DECISIONS
+    >>> read_table(context.lake.own(DECISIONS).path, ["action"], pc.field("model") == "late").to_pydict()
+    {'action': ['retrain', 'retrain']}
+    """
+    table = DeltaTable(path, version=version)
+    found: pa.Table = table.to_pyarrow_table(columns=list(columns), filters=condition)  # bounded: the caller estimated
+    return found
+
+
+def append_table(path: str, rows: pa.Table, app_id: str, metadata: str) -> None:
+    """Append rows that were made in this process; nothing is done where the table knows the write, as in Spark.
+
+    Args:
+        path: The table's folder.
+        rows: Rows with the table's columns, in any order.
+        app_id: Identity of the write.
+        metadata: What the commit says of itself.
+
+    >>> import tempfile
+    >>> from lakeloop.schemas import TEXT, column
+    >>> columns = StructType([column("shop", TEXT, "the shop"), column("town", TEXT, "where it is")])
+    >>> with tempfile.TemporaryDirectory() as path:
+    ...     create_table(path, columns, "One row per shop.", {})
+    ...     for _ in range(2):  # the second is the same write
+    ...         append_table(path, pa.table({"town": ["York"], "shop": ["A"]}), "write 1", "{}")
+    ...     read_rows(path, "shop", None)
+    [{'shop': 'A', 'town': 'York'}]
+    """
+    table = DeltaTable(path)
+    if table.transaction_version(app_id) is not None:
+        return
+    schema = to_arrow_schema(read_columns(path), timezone="UTC")
+    ordered = rows.select(schema.names).cast(schema)
+    _write(path, ordered, app_id, metadata)
+
+
+def _write(path: str, rows: pa.Table, app_id: str, metadata: str) -> None:
+    properties = CommitProperties(custom_metadata={"userMetadata": metadata}, app_transactions=[Transaction(app_id, 0)])
+    write_deltalake(path, rows, mode="append", commit_properties=properties)

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
@@ -26,6 +27,7 @@ from lakeloop.tables.catalog import render_create
 from lakeloop.tables.commits import Commit, WriteResult, find_write, read_history, write_metadata
 from lakeloop.tables.integrity import Damage, Head, find_damage, has_log
 from lakeloop.tables.lock import hold
+from lakeloop.tables.settings import plain_settings
 
 
 class Lake:
@@ -151,16 +153,7 @@ class Lake:
         """
         if self.exists(address):
             return
-        days = max(1, int(self._retention.total_seconds() // 86400))
-        settings = {
-            # Plain reader features, set although they are the defaults here: other platforms may switch them on.
-            "delta.enableDeletionVectors": "false",
-            "delta.columnMapping.mode": "none",
-            "delta.checkpointPolicy": "classic",
-            "delta.logRetentionDuration": f"interval {days} days",
-            "delta.deletedFileRetentionDuration": f"interval {days} days",
-            **{f"lakeloop.{key}": value for key, value in (properties or {}).items()},
-        }
+        settings = plain_settings(self._retention, properties or {})
         if address.in_catalog:
             self.spark.sql(render_create(address, columns, description, settings))
         else:
@@ -305,7 +298,7 @@ class Lake:
 
     def append(
         self,
-        frame: DataFrame,
+        rows: DataFrame | pa.Table,
         address: TableAddress,
         identity: WriteIdentity,
         *,
@@ -315,7 +308,7 @@ class Lake:
         """Append rows exactly once and read back the commit.
 
         Args:
-            frame: Rows; columns are matched by name.
+            rows: Rows, of Spark or, for a table on a path, of this process; columns are matched by name.
             address: The table; it exists.
             identity: What makes this write the same write.
             notes: Recorded with the commit.
@@ -333,7 +326,7 @@ class Lake:
             done.assert_rows(address, expect_rows)
             return WriteResult(Outcome.SKIPPED, done.rows, done.version, done.notes)
         app_id = identity.app_id(address)
-        self._commit(frame, address, app_id, write_metadata(app_id, identity, notes))
+        self._commit(rows, address, app_id, write_metadata(app_id, identity, notes))
         return self._read_back(address, app_id, expect_rows)
 
     def _read_back(self, address: TableAddress, app_id: str, expect_rows: int | None) -> WriteResult:
@@ -350,9 +343,12 @@ class Lake:
             "run the step again; if it repeats, the table was changed by something else",
         )
 
-    def _commit(self, frame: DataFrame, address: TableAddress, app_id: str, metadata: str) -> None:
+    def _commit(self, rows: DataFrame | pa.Table, address: TableAddress, app_id: str, metadata: str) -> None:
+        if isinstance(rows, pa.Table):
+            in_process.append_table(address.path, rows, app_id, metadata)
+            return
         writer = (
-            frame.write.format("delta")
+            rows.write.format("delta")
             .mode("append")
             .option("txnAppId", app_id)
             .option("txnVersion", 0)

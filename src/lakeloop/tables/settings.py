@@ -1,0 +1,32 @@
+"""The properties every table is created with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+
+def plain_settings(retention: timedelta, properties: Mapping[str, str]) -> dict[str, str]:
+    """Give the properties of a table that every Delta reader can read and whose versions are kept.
+
+    Args:
+        retention: How long versions stay readable: their log entries and the files they hold.
+        properties: What else is to be said of the table: keys, time column, owner.
+
+    Returns:
+        Table properties; what lakeloop says of a table begins with `lakeloop.`.
+
+    >>> settings = plain_settings(timedelta(days=30), {"owner": "ops"})
+    >>> settings["delta.logRetentionDuration"], settings["lakeloop.owner"]
+    ('interval 30 days', 'ops')
+    """
+    days = max(1, int(retention.total_seconds() // 86400))
+    return {
+        # Plain reader features, set although they are the defaults here: other platforms may switch them on.
+        "delta.enableDeletionVectors": "false",
+        "delta.columnMapping.mode": "none",
+        "delta.checkpointPolicy": "classic",
+        "delta.logRetentionDuration": f"interval {days} days",
+        "delta.deletedFileRetentionDuration": f"interval {days} days",
+        **{f"lakeloop.{key}": value for key, value in properties.items()},
+    }

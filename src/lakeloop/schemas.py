@@ -314,9 +314,25 @@ TRAINING_SETS = _table(
         column("content_hash", TEXT, "hash of the rows, whatever their order", required=True),
         column("data_through", INSTANT, "greatest available_ts of any label or feature used, UTC", required=True),
         column("delta_version", LONG, "Delta version of the table that holds the rows; volatile", required=True),
+        column("packages", TEXT, "versions of what made it, as JSON; volatile"),
+        column("engine", TEXT, "spark or local: what joined it; volatile"),
         AS_OF,
     ],
-    ["delta_version", "inputs"],
+    ["delta_version", "inputs", "packages", "engine"],
+)
+
+TRAINING_SET_EVENTS = _table(
+    "ops",
+    "training_set_events",
+    "training set x event",
+    "as_of",
+    [
+        column("training_set_id", TEXT, "training set", required=True),
+        MODEL,
+        column("event", TEXT, "retired: its inputs are held back no longer", required=True),
+        column("reason", TEXT, "why, as it was said"),
+        AS_OF,
+    ],
 )
 
 PROMOTIONS = _table(
@@ -369,6 +385,7 @@ OWN_TABLES: tuple[TableSchema, ...] = (
     FLAGS,
     DECISIONS,
     TRAINING_SETS,
+    TRAINING_SET_EVENTS,
     PROMOTIONS,
     RUNS,
 )

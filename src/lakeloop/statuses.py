@@ -123,6 +123,14 @@ class CheckStatus(StrEnum):
     NOT_CHECKED = "NOT_CHECKED"
 
 
+class SetStatus(StrEnum):
+    """What can still be done with a pinned training set; its own rows can be trained on in each."""
+
+    LIVE = "LIVE"
+    RETIRED = "RETIRED"
+    INPUTS_EXPIRED = "INPUTS_EXPIRED"
+
+
 class RebuildStatus(StrEnum):
     """How a training set that was made again from its pinned inputs compares with what was pinned."""
 

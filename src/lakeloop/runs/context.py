@@ -57,7 +57,11 @@ class Context:
         """The tables."""
         project = self.config.project
         return Lake(
-            self.spark, self.config.workspace, retention=project.retention, catalog=project.catalog, tell=self.progress
+            lambda: self.spark,
+            self.config.workspace,
+            retention=project.retention,
+            catalog=project.catalog,
+            tell=self.progress,
         )
 
     @cached_property

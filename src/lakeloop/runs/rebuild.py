@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakeloop import schemas
 from lakeloop.config.model import Model
 from lakeloop.errors import ConflictError, Failure, NotReadyError
 from lakeloop.runs.content import read_content
 from lakeloop.runs.context import Context
+from lakeloop.runs.manifests import Manifest, PinnedInput, find_expired, find_manifest, read_manifests
 from lakeloop.runs.model_inputs import GoldInput, features_by_table
 from lakeloop.runs.training_rows import build_on_spark
 from lakeloop.runs.training_set import training_rows, training_spec_hash
 from lakeloop.statuses import RebuildStatus
-from lakeloop.tables import TableAddress, holds_version
+from lakeloop.tables import holds_version
 
-_BRONZE, _GOLD = "bronze", "gold"
+_BRONZE = "bronze"
 
 
 @dataclass(frozen=True)
@@ -101,87 +99,73 @@ def rebuild_training_set(context: Context, name: str, set_id: str | None = None)
     """
     model = context.config.models[name]
     manifest = _find_manifest(context, name, set_id)
-    pinned = context.at(manifest["as_of"])
+    pinned = context.at(manifest.as_of)
     _refuse_other_declarations(pinned, model, manifest)
     context.progress(f"rebuild {name}")
-    inputs: list[dict[str, Any]] = json.loads(manifest["inputs"])
-    expired = tuple(
-        f"{each['table']} version {each['version']}"
-        for each in inputs
-        if not holds_version(context.lake, _address(context, each["table"]), each["version"])
-    )
+    expired = find_expired(context, manifest.inputs)
     if expired:
         return _result(manifest, RebuildStatus.INPUTS_EXPIRED, expired=expired)
-    gold, bronze = _gold(pinned, model, inputs), _bronze(inputs)
-    rows = build_on_spark(pinned, model, manifest["training_set_id"], gold, bronze).rows  # whichever engine pinned it
+    gold, bronze = _gold(pinned, model, manifest.inputs), _bronze(manifest.inputs)
+    rows = build_on_spark(pinned, model, manifest.training_set_id, gold, bronze).rows  # whichever engine pinned it
     content = read_content(rows)
     different = _compare(pinned, model, manifest, rows, content.digest, content.rows)
     status = RebuildStatus.DIFFERENT if different else RebuildStatus.REPRODUCED
     return _result(manifest, status, rows=content.rows, digest=content.digest, different=different)
 
 
-def _find_manifest(context: Context, name: str, set_id: str | None) -> dict[str, Any]:
-    for row in context.lake.own_rows(schemas.TRAINING_SETS, None):
-        found = row["as_of"] == context.as_of if set_id is None else row["training_set_id"] == set_id
-        if row["model"] == name and found:
-            return row
-    sought = f"none is pinned as of {context.turn}" if set_id is None else f"there is none with the id {set_id}"
+def _find_manifest(context: Context, name: str, set_id: str | None) -> Manifest:
+    if set_id is not None:
+        return find_manifest(context, set_id, name)
+    for each in read_manifests(context, name):
+        if each.as_of == context.as_of:
+            return each
     raise NotReadyError(
         f"model {name}",
-        [Failure("training set", sought)],
-        "look for id and as_of in ops.training_sets; `lakeloop training-set` pins one",
+        [Failure("training set", f"none is pinned as of {context.turn}")],
+        "`lakeloop training-set list` tells ids and instants; `lakeloop training-set build` pins one",
     )
 
 
-def _refuse_other_declarations(context: Context, model: Model, manifest: Mapping[str, Any]) -> None:
+def _refuse_other_declarations(context: Context, model: Model, manifest: Manifest) -> None:
     now = training_spec_hash(context, model)
-    if now != manifest["spec_hash"]:
+    if now != manifest.spec_hash:
         raise ConflictError(
-            f"training set {manifest['training_set_id']} of model {model.model}",
-            [Failure("declarations", f"it was made by {manifest['spec_hash'][:12]}, conf/ now says {now[:12]}")],
+            f"training set {manifest.training_set_id} of model {model.model}",
+            [Failure("declarations", f"it was made by {manifest.spec_hash[:12]}, conf/ now says {now[:12]}")],
             "rebuild with the conf/ it was made by: that of its commit, and of its --env",
         )
 
 
-def _address(context: Context, table: str) -> TableAddress:
-    layer, _, name = table.partition(".")
-    return context.lake.address(layer, name)
-
-
-def _bronze(inputs: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    found = [(*each["table"].partition("."), int(each["version"])) for each in inputs]
+def _bronze(inputs: Sequence[PinnedInput]) -> dict[str, int]:
+    found = [(*each.table.partition("."), each.version) for each in inputs]
     return {name: version for layer, _, name, version in found if layer == _BRONZE}
 
 
-def _gold(context: Context, model: Model, inputs: Sequence[Mapping[str, Any]]) -> tuple[GoldInput, ...]:
+def _gold(context: Context, model: Model, inputs: Sequence[PinnedInput]) -> tuple[GoldInput, ...]:
     features = features_by_table(context.config, model)
-    found = [(*each["table"].partition("."), each) for each in inputs]
     return tuple(
         GoldInput(
-            name,
-            tuple(features[name]),
-            datetime.fromisoformat(each["built_through"]),
-            int(each["version"]),
-            each["spec_hash"],
+            name, tuple(features[name]), datetime.fromisoformat(each.built_through), each.version, each.spec_hash or ""
         )
-        for layer, _, name, each in found
-        if layer == _GOLD
+        for each in inputs
+        if each.built_through is not None
+        for name in [each.table.partition(".")[2]]
     )
 
 
 def _compare(
-    context: Context, model: Model, manifest: Mapping[str, Any], rows: DataFrame, digest: str, count: int
+    context: Context, model: Model, manifest: Manifest, rows: DataFrame, digest: str, count: int
 ) -> tuple[str, ...]:
     """Say what differs between the manifest, the rows that are stored and the rows that were made."""
     address = context.lake.address("training_sets", model.model)
     is_stored = holds_version(context.lake, address, context.lake.version(address))
-    stored = training_rows(context, address, manifest["training_set_id"])
+    stored = training_rows(context, address, manifest.training_set_id)
     found = []
-    if count != manifest["rows"]:
-        found.append(f"{manifest['rows']} rows were pinned, {count} were made")
-    if is_stored and read_content(stored).digest != manifest["content_hash"]:
+    if count != manifest.rows:
+        found.append(f"{manifest.rows} rows were pinned, {count} were made")
+    if is_stored and read_content(stored).digest != manifest.content_hash:
         found.append("the stored rows are not those that were pinned")
-    if digest != manifest["content_hash"]:
+    if digest != manifest.content_hash:
         columns = _different_columns(stored, rows) if is_stored else ()
         among = f" in {', '.join(columns)}" if columns else ""
         found.append(f"the content hash{among}")
@@ -204,7 +188,7 @@ def _different_columns(stored: DataFrame, rows: DataFrame) -> tuple[str, ...]:
 
 
 def _result(
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
     status: RebuildStatus,
     *,
     rows: int | None = None,
@@ -213,12 +197,12 @@ def _result(
     expired: tuple[str, ...] = (),
 ) -> RebuildResult:
     return RebuildResult(
-        model=manifest["model"],
-        training_set_id=manifest["training_set_id"],
+        model=manifest.model,
+        training_set_id=manifest.training_set_id,
         status=status,
-        rows=manifest["rows"],
+        rows=manifest.rows,
         rows_rebuilt=rows,
-        content_hash=manifest["content_hash"],
+        content_hash=manifest.content_hash,
         content_hash_rebuilt=digest,
         different=different,
         expired=expired,

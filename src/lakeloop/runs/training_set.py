@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import pyarrow as pa
@@ -36,6 +37,7 @@ from lakeloop.statuses import Outcome
 from lakeloop.tables import TableAddress, WriteIdentity, WriteResult, count_logged_rows, identity_hash
 
 JOB = "training_set"
+_PACKAGES = ("lakeloop", "pyspark", "delta-spark", "deltalake", "polars", "pyarrow", "numpy", "pandas")
 
 
 @dataclass(frozen=True)
@@ -177,6 +179,7 @@ def _write(context: Context, model: Model, address: TableAddress, identity: Writ
         "inputs": _pinned(versions, inputs),
         "windows": _windows(built.split_of),
         "void_rows": built.void,
+        "engine": Engine.LOCAL if isinstance(built.rows, pa.Table) else Engine.SPARK,
     }
     return lake.append(built.rows, address, identity, notes=notes, expect_rows=built.matured)
 
@@ -206,6 +209,17 @@ def _pinned(versions: Mapping[str, int], inputs: tuple[GoldInput, ...]) -> list[
         }
         for each in inputs
     ]
+
+
+def _packages() -> dict[str, str]:
+    """Tell the versions of what takes part in making a training set."""
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # a cluster's own Spark may be no package
+            found[name] = "unknown"
+    return found
 
 
 def _windows(split_of: dict[date, str]) -> dict[str, list[str]]:
@@ -260,6 +274,8 @@ def _record(
         "content_hash": content.digest,
         "data_through": content.data_through,
         "delta_version": written.version,
+        "packages": json.dumps(_packages()),
+        "engine": written.notes["engine"],
         "as_of": context.as_of,
     }
     notes = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from lakeloop.errors import AccountingError, ConflictError, Failure
@@ -24,6 +25,7 @@ class Commit:
         fingerprint: Fingerprint of its inputs.
         rows: Rows written.
         notes: What the job recorded with the commit.
+        committed_ts: Wall-clock time of the commit, UTC; None where the history does not tell.
     """
 
     version: int
@@ -33,6 +35,7 @@ class Commit:
     fingerprint: str
     rows: int
     notes: Mapping[str, Any] = field(default_factory=dict)
+    committed_ts: datetime | None = None
 
     def assert_rows(self, address: TableAddress, expected: int | None) -> None:
         """Check that the commit has the rows that were to be written.
@@ -108,7 +111,7 @@ def read_history(history: Iterable[Mapping[str, Any]]) -> list[Commit]:
     """Find lakeloop's commits in a table's history.
 
     Args:
-        history: Entries with `version`, `userMetadata` and `operationMetrics`.
+        history: Entries with `version`, `userMetadata`, `operationMetrics` and, where it is told, `timestamp`.
 
     Returns:
         Commits, oldest first; those of others are left out.
@@ -132,11 +135,19 @@ def read_history(history: Iterable[Mapping[str, Any]]) -> list[Commit]:
                 said["fingerprint"],
                 written,
                 said["notes"],
+                _instant(entry.get("timestamp")),
             )
         except (ValueError, KeyError, TypeError):
             continue
         commits.append(commit)
     return commits
+
+
+def _instant(stamp: Any) -> datetime | None:
+    """Read a history's time: milliseconds in delta-rs, a naive local instant in Spark."""
+    if isinstance(stamp, datetime):
+        return stamp.astimezone(UTC)
+    return None if stamp is None else datetime.fromtimestamp(stamp / 1000, UTC)
 
 
 def find_write(commits: Iterable[Commit], address: TableAddress, identity: WriteIdentity) -> Commit | None:

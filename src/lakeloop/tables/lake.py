@@ -34,7 +34,7 @@ class Lake:
     """The Delta tables of one workspace.
 
     Args:
-        spark: The session.
+        spark: The session, or a function that gives it when it is first needed.
         workspace: Absolute folder of the workspace.
         retention: How long versions stay readable.
         catalog: Catalog that holds the tables; without it they live below the workspace.
@@ -61,20 +61,25 @@ class Lake:
 
     def __init__(
         self,
-        spark: SparkSession,
+        spark: SparkSession | Callable[[], SparkSession],
         workspace: Path,
         *,
         retention: timedelta,
         catalog: str | None = None,
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self.spark = spark
+        self._spark = spark
         self.workspace = workspace
         self._retention = retention
         self._catalog = catalog
         self._tell = tell
         self._commits: dict[TableAddress, list[Commit]] = {}
         self._reading = threading.Lock()
+
+    @property
+    def spark(self) -> SparkSession:
+        """The session."""
+        return self._spark if isinstance(self._spark, SparkSession) else self._spark()
 
     def address(self, layer: str, name: str) -> TableAddress:
         """Name a table of this workspace.
@@ -278,7 +283,7 @@ class Lake:
             return in_process.read_commits(address.path, limit)
         bound = "" if limit is None else f" LIMIT {limit}"
         history = self.spark.sql(f"DESCRIBE HISTORY {address.sql}{bound}")
-        chosen = history.select("version", "userMetadata", "operationMetrics")
+        chosen = history.select("version", "userMetadata", "operationMetrics", "timestamp")
         return read_history(row.asDict() for row in chosen.collect())  # bounded: one row per commit
 
     def find_commit(self, address: TableAddress, identity: WriteIdentity) -> Commit | None:

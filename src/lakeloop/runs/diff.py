@@ -1,0 +1,152 @@
+"""What differs between two training sets of one model: inputs, columns and rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from lakeloop.errors import ConflictError, Failure
+from lakeloop.runs.context import Context
+from lakeloop.runs.manifests import Manifest, find_manifest
+from lakeloop.runs.training_set import training_rows
+
+_OF_THE_SET = frozenset({"training_set_id", "as_of"})
+_ID = "prediction_id"
+
+
+@dataclass(frozen=True)
+class InputChange:
+    """A table that two sets were not made from alike.
+
+    Attributes:
+        table: `gold.weather`.
+        first: Version, and how far it was built, in the first set; None when it is no input of it.
+        second: The same of the second set.
+    """
+
+    table: str
+    first: str | None
+    second: str | None
+
+
+@dataclass(frozen=True)
+class SetDiff:
+    """What differs between two training sets.
+
+    Attributes:
+        model: Their model.
+        first: Id of the first.
+        second: Id of the second.
+        is_same_declaration: Whether both were made by one declaration.
+        is_same_content: Whether their rows are the same.
+        inputs: Tables that differ.
+        columns_first: Columns of the first alone.
+        columns_second: Columns of the second alone.
+        rows_first: Rows of the first alone, by `prediction_id`.
+        rows_second: Rows of the second alone.
+        rows_changed: Rows of both whose values differ, in columns of both.
+        changes: Column of both -> number of those rows that differ in it; columns without a change are left out.
+    """
+
+    model: str
+    first: str
+    second: str
+    is_same_declaration: bool
+    is_same_content: bool
+    inputs: tuple[InputChange, ...]
+    columns_first: tuple[str, ...]
+    columns_second: tuple[str, ...]
+    rows_first: int
+    rows_second: int
+    rows_changed: int
+    changes: dict[str, int]
+
+
+def diff_sets(context: Context, first: str, second: str) -> SetDiff:
+    """Compare two training sets; one query, whatever their size.
+
+    Args:
+        context: Project and lake.
+        first: A set, or the beginning of its id.
+        second: Another one of the same model.
+
+    Returns:
+        What differs.
+
+    Raises:
+        NotReadyError: If there is no such set.
+        ConflictError: If they are of two models.
+
+    >>> from lakeloop.runs.manifests import read_manifests
+    >>> first, second = (each.training_set_id for each in read_manifests(context, "late"))
+    >>> found = diff_sets(context, first, second)
+    >>> found.rows_first, found.rows_second, found.rows_changed, found.is_same_declaration
+    (0, 228, 220, True)
+    """
+    one, other = find_manifest(context, first), find_manifest(context, second)
+    if one.model != other.model:
+        raise ConflictError(
+            "training sets",
+            [Failure(each.training_set_id, f"is of model {each.model}") for each in (one, other)],
+            "name two sets of one model: `lakeloop training-set list --model NAME`",
+        )
+    address = context.lake.address("training_sets", one.model)
+    now = context.at(max(context.as_of, one.as_of, other.as_of))
+    sides = [_side(training_rows(now, address, each.training_set_id)) for each in (one, other)]
+    columns = [frozenset(each.columns) - {_ID} for each in sides]
+    # Columns that are not declared any more, or were not yet, are null in every row of one side; the table keeps them.
+    both = sorted(columns[0] & columns[1])
+    found = _compare(sides[0], sides[1], both)
+    return SetDiff(
+        model=one.model,
+        first=one.training_set_id,
+        second=other.training_set_id,
+        is_same_declaration=one.spec_hash == other.spec_hash,
+        is_same_content=not any(found[name] for name in ("_first", "_second", "_changed")),
+        inputs=_input_changes(one, other),
+        columns_first=tuple(sorted(columns[0] - columns[1])),
+        columns_second=tuple(sorted(columns[1] - columns[0])),
+        rows_first=found["_first"],
+        rows_second=found["_second"],
+        rows_changed=found["_changed"],
+        changes={name: found[name] for name in both if found[name]},
+    )
+
+
+def _side(rows: DataFrame) -> DataFrame:
+    return rows.drop(*_OF_THE_SET)
+
+
+def _compare(first: DataFrame, second: DataFrame, columns: list[str]) -> dict[str, int]:
+    """Count rows of one side alone, and rows of both that differ, column by column."""
+    left = first.select(_ID, F.struct(*columns).alias("_left"))
+    right = second.select(_ID, F.struct(*columns).alias("_right"))
+    pairs = left.join(right, _ID, "full_outer")
+    in_both = F.col("_left").isNotNull() & F.col("_right").isNotNull()
+
+    def count(condition: Column, name: str) -> Column:
+        return F.coalesce(F.count_if(condition), F.lit(0)).alias(name)
+
+    counted = pairs.agg(
+        count(F.col("_right").isNull(), "_first"),
+        count(F.col("_left").isNull(), "_second"),
+        count(in_both & ~F.col("_left").eqNullSafe(F.col("_right")), "_changed"),
+        *(count(in_both & ~F.col(f"_left.{name}").eqNullSafe(F.col(f"_right.{name}")), name) for name in columns),
+    ).first()
+    return {} if counted is None else {name: int(value) for name, value in counted.asDict().items()}
+
+
+def _input_changes(first: Manifest, second: Manifest) -> tuple[InputChange, ...]:
+    sides = [
+        {
+            each.table: f"version {each.version}"
+            + (f", built through {each.built_through}" if each.built_through else "")
+            for each in manifest.inputs
+        }
+        for manifest in (first, second)
+    ]
+    names = dict.fromkeys([*sides[0], *sides[1]])
+    changes = (InputChange(name, sides[0].get(name), sides[1].get(name)) for name in names)
+    return tuple(each for each in changes if each.first != each.second)

@@ -1,0 +1,99 @@
+"""The data files of a table on a path: which versions need which, and the removal of those that none needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+
+from lakeloop.tables.address import TableAddress
+
+
+def files_of(address: TableAddress, version: int | None = None) -> frozenset[str] | None:
+    """Name the data files of a version.
+
+    Args:
+        address: A table on a path.
+        version: Delta version; the newest without it.
+
+    Returns:
+        Paths below the table's folder; None when the log has lost the version.
+
+    >>> len(files_of(context.lake.address("ops", "decisions"))), files_of(context.lake.address("ops", "decisions"), 99)
+    (2, None)
+    """
+    try:
+        table = DeltaTable(address.path, version=version)
+    except DeltaError:
+        return None
+    return frozenset(str(Path(each.removeprefix("file://")).relative_to(address.path)) for each in table.file_uris())
+
+
+def removable_files(address: TableAddress, older_than: timedelta) -> frozenset[str]:
+    """Name the files that a vacuum would remove: of no use to the newest version, and given up long enough ago.
+
+    Args:
+        address: A table on a path.
+        older_than: Least age of a file since it was given up, wall clock.
+
+    Returns:
+        Paths below the table's folder.
+
+    >>> from datetime import timedelta
+    >>> removable_files(context.lake.address("ops", "decisions"), timedelta(0))  # tables are only appended to
+    frozenset()
+    """
+    found = DeltaTable(address.path).vacuum(_hours(older_than), dry_run=True, enforce_retention_duration=False)
+    return frozenset(found)
+
+
+def remove_files(address: TableAddress, older_than: timedelta) -> int:
+    """Remove what `removable_files` names.
+
+    Args:
+        address: A table on a path.
+        older_than: Least age of a file since it was given up, wall clock.
+
+    Returns:
+        Files removed.
+
+    >>> import tempfile
+    >>> from datetime import timedelta
+    >>> from pyspark.sql.types import StructType
+    >>> from lakeloop.schemas import TEXT, column
+    >>> from lakeloop.tables.in_process import create_table
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     empty = TableAddress("gold", "shops", folder)
+    ...     create_table(empty.path, StructType([column("shop", TEXT, "the shop")]), "One row per shop.", {})
+    ...     remove_files(empty, timedelta(0))
+    0
+    """
+    found = DeltaTable(address.path).vacuum(_hours(older_than), dry_run=False, enforce_retention_duration=False)
+    return len(found)
+
+
+def bytes_of(address: TableAddress, files: Iterable[str]) -> int:
+    """Tell how many bytes files take on the disk; one that is gone takes none.
+
+    >>> bytes_of(context.lake.address("ops", "decisions"), ["no-such-file.parquet"])
+    0
+    """
+    paths = (Path(address.path, each) for each in files)
+    return sum(each.stat().st_size for each in paths if each.is_file())
+
+
+def list_tables(workspace: Path) -> list[TableAddress]:
+    """Find the tables of a workspace on a path.
+
+    >>> [str(each) for each in list_tables(context.config.workspace)][:2]
+    ['bronze.deliveries', 'bronze.orders']
+    """
+    logs = sorted(workspace.glob("*/*/_delta_log"))
+    return [TableAddress(log.parent.parent.name, log.parent.name, str(workspace)) for log in logs]
+
+
+def _hours(age: timedelta) -> int:
+    return -(-age // timedelta(hours=1))

@@ -1,0 +1,182 @@
+"""Pinned training sets: found, told, compared, retired; and what a vacuum may take away from them."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from deltalake import DeltaTable
+
+from lakeloop.config import load_config
+from lakeloop.config.project import Engine
+from lakeloop.errors import ConflictError, NotReadyError
+from lakeloop.runs.context import Context
+from lakeloop.runs.diff import diff_sets
+from lakeloop.runs.manifests import find_manifest, list_sets, read_manifests, retire_set, show_set
+from lakeloop.runs.rebuild import rebuild_training_set
+from lakeloop.runs.training_data import read_training_data
+from lakeloop.runs.training_set import find_training_set
+from lakeloop.runs.vacuum import vacuum
+from lakeloop.statuses import Outcome, RebuildStatus, SetStatus
+from tests.laws.small_loop import TURNS
+from tests.shared import finished_context, finished_project
+
+NONE = timedelta(0)
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Context:
+    """A copy of a finished project, to be changed."""
+    root = tmp_path / "copy"
+    shutil.copytree(finished_project().root, root)
+    return Context(load_config(root), TURNS[-1])
+
+
+def set_ids(context: Context) -> list[str]:
+    return [each.training_set_id for each in read_manifests(context)]
+
+
+def give_up_files(context: Context, *tables: str) -> None:
+    """Compact tables, as somebody who maintains them does: what they were written in is needed by old versions only."""
+    for table in tables:
+        DeltaTable(str(context.config.workspace / table)).optimize.compact()
+
+
+def test_a_manifest_holds_what_a_set_was_made_from_and_by() -> None:
+    manifest = read_manifests(finished_context())[0]
+    assert [each.table for each in manifest.inputs] == [
+        "bronze.orders",
+        "bronze.deliveries",
+        "gold.shop_delays",
+        "gold.shop_last",
+    ]
+    assert [each.built_through for each in manifest.inputs] == [
+        None,
+        None,
+        "2024-01-25T00:00:00Z",
+        "2024-01-25T00:00:00Z",
+    ]
+    assert {"pyspark", "polars", "deltalake", "numpy", "lakeloop"} <= set(manifest.packages)
+    assert (manifest.engine, manifest.seed, manifest.as_of) == (Engine.LOCAL, 7, TURNS[0])
+    assert set(manifest.windows) == {"train", "gap", "validation", "holdout"}
+
+
+def test_a_set_is_found_by_the_beginning_of_its_id() -> None:
+    context = finished_context()
+    first, second = set_ids(context)
+    assert find_manifest(context, first[:6]).training_set_id == first
+    assert find_manifest(context, second, "late").training_set_id == second
+
+
+@pytest.mark.parametrize(
+    ("set_id", "model", "said"),
+    [
+        ("0" * 32, None, "there is none with the id 00000000"),
+        ("", None, "is too short to name one: write at least 6 characters"),
+        ("0" * 32, "late", "there is none with the id 00000000"),
+    ],
+)
+def test_a_set_that_is_not_there_is_told_with_where_to_look(set_id: str, model: str | None, said: str) -> None:
+    with pytest.raises(NotReadyError, match="training-set list") as missing:
+        find_manifest(finished_context(), set_id, model)
+    assert said in str(missing.value)
+
+
+def test_sets_of_another_model_are_not_listed() -> None:
+    assert list_sets(finished_context(), ["another"]) == ()
+    assert [each.status for each in list_sets(finished_context(), ["late"])] == [SetStatus.LIVE] * 2
+
+
+def test_two_sets_of_consecutive_turns_differ_in_inputs_and_rows_and_one_not_from_itself() -> None:
+    context = finished_context()
+    first, second = set_ids(context)
+    found = diff_sets(context, first, second)
+    assert [each.table for each in found.inputs] == [
+        "bronze.orders",
+        "bronze.deliveries",
+        "gold.shop_delays",
+        "gold.shop_last",
+    ]
+    assert (found.is_same_declaration, found.is_same_content) == (True, False)
+    assert (found.columns_first, found.columns_second) == ((), ())
+    assert (found.rows_first, found.rows_second) == (0, 741 - 513)
+    # What was known of a row then is known of it now: only its part of the split has moved.
+    assert set(found.changes) == {"_split"}
+    assert found.rows_changed == found.changes["_split"]
+    same = diff_sets(context, second, second)
+    assert (same.is_same_content, same.inputs, same.changes, same.rows_changed) == (True, (), {}, 0)
+
+
+def test_a_retired_set_is_told_so_once_and_trains_on(context: Context) -> None:
+    first, _ = set_ids(context)
+    assert retire_set(context, first[:8], "not needed").outcome is Outcome.WRITTEN
+    assert retire_set(context, first).outcome is Outcome.SKIPPED
+    assert show_set(context, first).status is SetStatus.RETIRED
+    earlier = context.at(TURNS[0])
+    model = context.config.models["late"]
+    assert len(read_training_data(earlier, model, find_training_set(earlier, "late")).frame) == 513
+
+
+def test_the_champions_set_is_not_retired(context: Context) -> None:
+    _, second = set_ids(context)
+    with pytest.raises(ConflictError, match="version 2 was trained on it"):
+        retire_set(context, second)
+    assert show_set(context, second).status is SetStatus.LIVE
+
+
+def test_a_vacuum_refuses_what_a_live_set_needs_and_names_the_set(context: Context) -> None:
+    give_up_files(context, "bronze/deliveries", "gold/shop_delays")
+    now = datetime.now(UTC)
+    plan = vacuum(context, now, older_than=NONE, plan=True)
+    assert {each.table for each in plan.tables} == {"bronze.deliveries", "gold.shop_delays"}
+    assert all(each.files and each.bytes for each in plan.tables)
+    assert {(each.training_set_id, each.table) for each in plan.held_back} == {
+        (set_id, table) for set_id in set_ids(context) for table in ("bronze.deliveries", "gold.shop_delays")
+    }
+    assert all(each.would_break and each.bytes for each in plan.held_back)
+    with pytest.raises(ConflictError) as refused:
+        vacuum(context, now, older_than=NONE)
+    first, second = set_ids(context)
+    assert f"bronze.deliveries: version 1 is pinned by set {first} of late" in str(refused.value)
+    assert f"is pinned by set {second} of late" in str(refused.value)
+    assert "lakeloop training-set retire ID" in str(refused.value)
+    assert rebuild_training_set(context, "late", first).status is RebuildStatus.REPRODUCED
+
+
+def test_a_vacuum_at_the_projects_own_horizon_takes_nothing_that_was_just_given_up(context: Context) -> None:
+    give_up_files(context, "bronze/deliveries")
+    found = vacuum(context, datetime.now(UTC))
+    assert (found.is_done, found.tables) == (True, ())
+    assert not any(each.would_break for each in found.held_back)
+
+
+def test_beyond_the_horizon_a_set_holds_nothing_back_and_its_own_rows_still_train(context: Context) -> None:
+    give_up_files(context, "bronze/deliveries")
+    late = datetime.now(UTC) + context.config.project.retention + timedelta(days=1)
+    found = vacuum(context, late, older_than=NONE)
+    assert ([each.table for each in found.tables], found.held_back) == (["bronze.deliveries"], ())
+    first, second = set_ids(context)
+    details = show_set(context, second)
+    assert details.status is SetStatus.INPUTS_EXPIRED
+    assert [each.split(" ")[0] for each in details.expired] == ["bronze.deliveries"]
+    rebuilt = rebuild_training_set(context, "late", first)
+    assert (rebuilt.status, rebuilt.rows_rebuilt) == (RebuildStatus.INPUTS_EXPIRED, None)
+    model = context.config.models["late"]
+    assert len(read_training_data(context, model, find_training_set(context, "late")).frame) == 741
+
+
+def test_a_set_outlives_the_log_version_at_which_its_rows_were_written(context: Context) -> None:
+    table = DeltaTable(str(context.config.workspace / "training_sets/late"))
+    table.create_checkpoint()
+    log = Path(table.table_uri.removeprefix("file://")) / "_delta_log"
+    for entry in range(table.version()):
+        (log / f"{entry:020}.json").unlink()
+    earlier = context.at(TURNS[0])
+    for engine in (Engine.LOCAL, Engine.SPARK):
+        project = context.config.project.model_copy(update={"engine": engine})
+        forced = Context(replace(context.config, project=project), TURNS[0])
+        found = read_training_data(forced, context.config.models["late"], find_training_set(earlier, "late"))
+        assert len(found.frame) == 513

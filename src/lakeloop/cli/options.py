@@ -100,7 +100,7 @@ def verb_group(app: typer.Typer, name: str, text: str, *taken: str) -> Callable[
         command line of the verbs below.
 
     >>> from typer.testing import CliRunner
-    >>> app = typer.Typer()
+    >>> app = typer.Typer(rich_markup_mode=None)
     >>> @verb_group(app, "greet", "Greet.", "as_of")
     ... def below(options: Options, *, as_of: str) -> None:
     ...     typer.echo(f"greet {as_of}")
@@ -118,10 +118,10 @@ def verb_group(app: typer.Typer, name: str, text: str, *taken: str) -> Callable[
         def call(context: typer.Context, **given: Any) -> None:
             params = context.command.params
             if context.invoked_subcommand is not None:
+                where = f"{context.command_path} {context.invoked_subcommand}"
                 for each in params:
                     if given.get(each.name or "") not in (None, False):
-                        where = f"{context.command_path} {context.invoked_subcommand}"
-                        raise typer.BadParameter(f"write it after {where!r}", context, each)
+                        context.fail(f"Write {each.opts[0]} after '{where}'.")
                 return
             shared = {each: given.pop(each, None) for each in _COMMON}
             if "as_of" in taken and given["as_of"] is None:

@@ -38,7 +38,7 @@ _EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code}  {meaning}" for code, meani
 class _InOrder(typer.core.TyperGroup):
     """The verbs in the order in which they are used; typer puts those with verbs below them first."""
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         names: list[str] = super().list_commands(ctx)
         names.remove("features")
         names.insert(names.index("ingest") + 1, "features")

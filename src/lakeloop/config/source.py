@@ -147,6 +147,11 @@ class Source(Section):
     gate: QualityGate = QualityGate()
 
     @property
+    def declared(self) -> dict[str, Column | DerivedColumn]:
+        """Landed and derived columns with what is said of them, in order."""
+        return {**self.columns, **self.derive}
+
+    @property
     def all_columns(self) -> dict[str, ColumnType]:
         """Landed and derived columns with their types, in order; without `event_ts` and `available_ts`."""
         return {name: c.type for name, c in self.columns.items()} | {name: c.type for name, c in self.derive.items()}

@@ -6,18 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lakeloop.aggregates import AGGREGATES
 from lakeloop.config.columns import resolve_features
-from lakeloop.config.durations import short_name, write_duration
-from lakeloop.config.feature_table import Aggregate, FeatureTable
+from lakeloop.config.durations import short_name
+from lakeloop.config.feature_table import FeatureTable
 from lakeloop.config.section import PII
 from lakeloop.config.source import TIME_COLUMNS, Source
 from lakeloop.config.tree import Config
 from lakeloop.discovery.lineage import cast_type, feature_needs, source_needs, standing_on
 from lakeloop.discovery.private import private_features
-
-_KEEP_UNIT = frozenset({"sum", "mean", "min", "max", "stddev"})
-"""Aggregates whose value has the unit of their measure; of any other the unit is not known here."""
+from lakeloop.discovery.windowed import windowed_features
 
 
 class Kind(StrEnum):
@@ -74,12 +71,16 @@ class FeatureEntry:
         return PII in self.tags
 
     @property
+    def origin(self) -> str:
+        """Its way from what landed to the columns it names."""
+        above = [name for name in self.landed if name not in self.columns]
+        return " -> ".join(", ".join(step) for step in (above, self.columns) if step)
+
+    @property
     def lineage(self) -> str:
         """Its way from what landed to the models."""
-        above = [name for name in self.landed if name not in self.columns]
         models = ", ".join(self.models) or "no model"
-        steps = [", ".join(above), ", ".join(self.columns), f"gold.{self.name}", models]
-        return " -> ".join(step for step in steps if step)
+        return " -> ".join(step for step in (self.origin, f"gold.{self.name}", models) if step)
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,7 @@ def describe_table(config: Config, table: FeatureTable, users: Mapping[str, list
     Returns:
         The table with its features.
 
-    >>> entry = describe_table(context.config, context.config.feature_tables["shop_last"])
+    >>> entry = describe_table(shops, shops.feature_tables["shop_last"])
     >>> entry.kind.value, entry.ttl, entry.features[0].lineage
     ('attributes', '2d', 'deliveries.delay_minutes -> gold.shop_last.last_delay_minutes -> no model')
     """
@@ -239,36 +240,22 @@ def _features(config: Config, table: FeatureTable, users: Mapping[str, list[str]
 
 def _windowed(table: FeatureTable, source: Source) -> dict[str, _Said]:
     return {
-        aggregate.feature_name(word, window): _Said(
-            description=_describe_window(aggregate, word, write_duration(window), source),
-            type=AGGREGATES[word].type,
-            unit=_unit(aggregate, word, source),
-            window=short_name(window),
-            made_of=f"{word} of {aggregate.of}",
-            tags=aggregate.tags,
+        each.name: _Said(
+            description=each.describe(source),
+            type=each.type,
+            unit=each.unit(source),
+            window=each.window_name,
+            made_of=each.made_of,
+            tags=each.aggregate.tags,
         )
-        for aggregate in table.aggregate
-        for word in aggregate.as_
-        for window in aggregate.over
+        for each in windowed_features(table)
     }
 
 
-def _unit(aggregate: Aggregate, word: str, source: Source) -> str | None:
-    measure = {**source.columns, **source.derive}[aggregate.of]
-    return (aggregate.unit or measure.unit) if word in _KEEP_UNIT else None
-
-
-def _describe_window(aggregate: Aggregate, word: str, window: str, source: Source) -> str:
-    meaning = aggregate.description or {**source.columns, **source.derive}[aggregate.of].description
-    short = f"{word} of {aggregate.of} over the trailing {window}"
-    return f"{short}: {meaning}" if meaning else short
-
-
 def _attributes(table: FeatureTable, source: Source) -> dict[str, _Said]:
-    declared = {**source.columns, **source.derive}
     found = {}
     for name, each in table.attributes.items():
-        same = declared.get(each.as_.strip().strip("`").lower())  # the column itself keeps what is said of it
+        same = source.declared.get(each.as_.strip().strip("`").lower())  # the column itself keeps what is said of it
         kind = same.type.value if same is not None else cast_type(each.as_)
         if each.as_.strip().lower() in TIME_COLUMNS:
             kind = "timestamp"

@@ -63,7 +63,7 @@ def dependencies(config: Config) -> dict[Thing, tuple[Thing, ...]]:
     Returns:
         Thing -> what it is made of.
 
-    >>> needs = dependencies(context.config)
+    >>> needs = dependencies(shops)
     >>> [str(each) for each in needs[Thing(Part.FEATURE, "shop_last", "last_delay_minutes")]]
     ['feature table shop_last', 'column deliveries.delay_minutes']
     """
@@ -143,7 +143,7 @@ def _of_models(config: Config) -> Iterator[_Need]:
 def role_of(config: Config, model: Model, column: str) -> Role:
     """Tell the role in which a model's column is monitored.
 
-    >>> role_of(context.config, context.config.models["late"], "items").value
+    >>> role_of(shops, shops.models["late"], "items").value
     'contract'
     """
     columns, declared = model_columns(config, model), model.monitor.roles

@@ -77,7 +77,7 @@ def find_impact(config: Config, what: str) -> Impact:
     Raises:
         UsageError: If nothing has that name.
 
-    >>> found = find_impact(context.config, "deliveries.delay_minutes")
+    >>> found = find_impact(shops, "deliveries.delay_minutes")
     >>> found.feature_tables, found.models
     (('shop_delays', 'shop_last'), ('late',))
     >>> [(each.name, each.through) for each in found.of(Part.DERIVED)]

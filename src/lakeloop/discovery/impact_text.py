@@ -38,7 +38,7 @@ def describe_impact(impact: Impact, *, width: int = 80) -> str:
         Lines of plain text.
 
     >>> from lakeloop.discovery.impact import find_impact
-    >>> print(describe_impact(find_impact(context.config, "shop_last")))
+    >>> print(describe_impact(find_impact(shops, "shop_last")))
     a change of feature table shop_last would touch
     <BLANKLINE>
     feature tables
@@ -70,7 +70,9 @@ def _tables(impact: Impact, width: int) -> Iterator[str]:
         return
     yield ""
     yield "feature tables"
-    whole = {each.of for each in (*impact.of(Part.TABLE), *impact.changed) if each.part is Part.TABLE}
+    whole = {each.of for each in impact.of(Part.TABLE)} | {
+        each.of for each in impact.changed if each.part is Part.TABLE
+    }
     longest = max(len(name) for name in impact.feature_tables) + 2
     for name in impact.feature_tables:
         features = [each.name for each in impact.of(Part.FEATURE, name)]

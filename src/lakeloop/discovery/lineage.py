@@ -11,6 +11,7 @@ from sqlglot import exp
 from lakeloop.config.expressions import expression_columns
 from lakeloop.config.feature_table import FeatureTable
 from lakeloop.config.source import Source
+from lakeloop.discovery.windowed import windowed_features
 
 
 @cache
@@ -87,5 +88,5 @@ def feature_needs(table: FeatureTable) -> dict[str, tuple[str, ...]]:
     >>> needs["dew_point_spread_f"]
     ('temperature_f', 'dew_point_f')
     """
-    windowed = {a.feature_name(s, w): (a.of,) for a in table.aggregate for s in a.as_ for w in a.over}
+    windowed = {each.name: each.columns for each in windowed_features(table)}
     return windowed | {name: columns_named(each.as_) for name, each in table.attributes.items()}

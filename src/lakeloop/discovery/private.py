@@ -9,6 +9,7 @@ from lakeloop.config.section import PII
 from lakeloop.config.source import Source
 from lakeloop.config.tree import Config
 from lakeloop.discovery.lineage import columns_named, feature_needs, source_needs, standing_on
+from lakeloop.discovery.windowed import windowed_features
 from lakeloop.on_demand.calls import parse_call
 
 HIDDEN = "hidden (pii)"
@@ -36,8 +37,7 @@ def private_source_columns(source: Source) -> frozenset[str]:
     needs = source_needs(source)
     if PII in source.tags:
         return frozenset(needs)
-    declared = {**source.columns, **source.derive}
-    tagged = {name for name, column in declared.items() if PII in column.tags}
+    tagged = {name for name, column in source.declared.items() if PII in column.tags}
     return frozenset(name for name in needs if tagged.intersection(standing_on([name], needs)))
 
 
@@ -51,12 +51,12 @@ def private_features(config: Config, table: FeatureTable) -> frozenset[str]:
     Returns:
         Features with the tag themselves, by their table or their aggregate, and those made of a private column.
 
-    >>> private_features(context.config, context.config.feature_tables["shop_delays"])
+    >>> private_features(shops, shops.feature_tables["shop_delays"])
     frozenset()
     """
     source = config.sources[table.from_]
     private = private_source_columns(source)
-    tagged = {a.feature_name(s, w) for a in table.aggregate if PII in a.tags for s in a.as_ for w in a.over}
+    tagged = {each.name for each in windowed_features(table) if PII in each.aggregate.tags}
     tagged |= {name for name, each in table.attributes.items() if PII in each.tags}
     if PII in table.tags:
         tagged |= set(table.feature_names)
@@ -76,7 +76,7 @@ def private_columns(config: Config, model: Model) -> frozenset[str]:
         Known and id columns, gold features as `<table>__<feature>`, on-demand columns, and `prediction_ts` where it is
         made of a private column.
 
-    >>> private_columns(context.config, context.config.models["late"])
+    >>> private_columns(shops, shops.models["late"])
     frozenset()
     """
     spine = private_source_columns(config.sources[model.predict.from_])

@@ -49,7 +49,7 @@ def find_shown(catalogue: Catalogue, what: str) -> Shown:
         UsageError: If there is none of that name.
 
     >>> from lakeloop.discovery.catalogue import build_catalogue
-    >>> catalogue = build_catalogue(context.config)
+    >>> catalogue = build_catalogue(shops)
     >>> find_shown(catalogue, "shop_last.last_delay_minutes").feature.type
     'double'
     >>> find_shown(catalogue, "shop_lats")
@@ -86,7 +86,7 @@ def describe_shown(shown: Shown, *, width: int = 80) -> str:
         Lines of plain text; of what says something of a person no value.
 
     >>> from lakeloop.discovery.catalogue import build_catalogue
-    >>> print(describe_shown(find_shown(build_catalogue(context.config), "shop_last.last_delay_minutes")))
+    >>> print(describe_shown(find_shown(build_catalogue(shops), "shop_last.last_delay_minutes")))
     shop_last.last_delay_minutes
       owner         -
       tags          -

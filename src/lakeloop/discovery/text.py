@@ -13,7 +13,7 @@ _NEXT = "next: lakeloop features show TABLE[.FEATURE], lakeloop features search 
 
 
 def describe_catalogue(catalogue: Catalogue, *, width: int = 80) -> str:
-    """Write the catalogue: what each table is, and a line for each feature.
+    r"""Write the catalogue: what each table is, and a line for each feature.
 
     Args:
         catalogue: The catalogue.
@@ -23,7 +23,7 @@ def describe_catalogue(catalogue: Catalogue, *, width: int = 80) -> str:
         Lines of plain text.
 
     >>> from lakeloop.discovery.catalogue import build_catalogue
-    >>> print("\\n".join(describe_catalogue(build_catalogue(context.config)).splitlines()[-6:-3]))
+    >>> print("\n".join(describe_catalogue(build_catalogue(shops)).splitlines()[-6:-3]))
     shop_last
       attributes; per shop; from deliveries; expires after 2d
       last_delay_minutes  double  -  late
@@ -44,7 +44,7 @@ def table_lines(table: TableEntry, width: int) -> Iterator[str]:
     """Write what a table is.
 
     >>> from lakeloop.discovery.catalogue import build_catalogue
-    >>> list(table_lines(build_catalogue(context.config).tables[0], 80))
+    >>> list(table_lines(build_catalogue(shops).tables[0], 80))
     ['shop_delays', '  windowed, every 1h; per shop; from deliveries']
     """
     yield table.table + (f"  [{', '.join(table.tags)}]" if table.tags else "")
@@ -69,7 +69,7 @@ def describe_found(found: Found, *, width: int = 80) -> str:
 
     >>> from lakeloop.discovery.catalogue import build_catalogue
     >>> from lakeloop.discovery.search import search_catalogue
-    >>> print(describe_found(search_catalogue(build_catalogue(context.config), ["dealy"])))
+    >>> print(describe_found(search_catalogue(build_catalogue(shops), ["dealy"])))
     nothing has the word: dealy
     did you mean: delay
     """

@@ -26,7 +26,7 @@ from tests.reporting.recordings import (
     verdict,
 )
 
-VOID = {"meta", "br"}
+VOID = {"meta", "br", "input"}
 SCRIPT = "<script>alert(1)</script>"
 
 

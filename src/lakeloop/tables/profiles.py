@@ -260,7 +260,8 @@ def _bin(name: str, profile: ColumnProfile) -> Column:
     value = _finite_value(name)
     if not width > 0 or not math.isfinite(width):
         return F.when(value.isNotNull(), F.lit(0))
-    return F.least(F.floor((value - F.lit(lower)) * F.lit(float(BINS)) / F.lit(width)), F.lit(BINS - 1)).cast("int")
+    place = F.floor((value - F.lit(lower)) * F.lit(float(BINS)) / F.lit(width))
+    return F.when(value.isNotNull(), F.least(place, F.lit(BINS - 1)).cast("int"))  # least leaves nulls out
 
 
 def _value(name: str, is_number: bool) -> Column:

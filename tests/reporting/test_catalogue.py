@@ -44,7 +44,7 @@ def test_page_shows_everything_of_a_feature(page: CataloguePage) -> None:
     for piece in (
         "As of 2013-05-01 04:00 UTC (2013-05-01 00:00 in America/New_York)",
         "10 features in 2 tables",
-        "Built through 2013-05-01 04:00, 40 rows.",
+        "Built through 2013-05-01 04:00 , 40 rows.",
         "windowed every 1h, per carrier, from source outcomes. Not built yet.",
         "12.5% missing (5 rows)",
         "DRIFT late_arrival, window to 2013-05-01",

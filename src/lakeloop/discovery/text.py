@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
+from lakeloop.config.section import PII
 from lakeloop.discovery.catalogue import Catalogue, FeatureEntry, TableEntry
 from lakeloop.discovery.search import Found
 
@@ -32,7 +33,7 @@ def describe_catalogue(catalogue: Catalogue, *, width: int = 80) -> str:
         return "no feature table is declared: write one in conf/base/features/"
     lines: list[str] = []
     for table in catalogue.tables:
-        lines += [*table_lines(table, width), *_rows(table.features, width, with_table=False), ""]
+        lines += [*table_lines(table, width), *_rows(table.features, width, told=table.tags), ""]
     lines.append(f"{count_of(len(catalogue.features), 'feature')} in {count_of(len(catalogue.tables), 'table')}")
     if any(each.type is None for each in catalogue.features):
         lines.append("?: a type that only Spark knows; show --as-of reads it from the table")
@@ -82,28 +83,39 @@ def describe_found(found: Found, *, width: int = 80) -> str:
         lines += wrapped(f"did you mean: {', '.join(found.did_you_mean)}", width, "")
     if found.hits:
         shown = [hit.feature for hit in found.hits[:_MAX_HITS]]
-        lines += _rows(shown, width, with_table=True)
+        lines += _rows(shown, width)
         more = len(found.hits) - len(shown)
         lines.append(f"{count_of(len(found.hits), 'feature')}{f', {more} not shown: add a word' if more else ''}")
     return "\n".join(lines)
 
 
-def _rows(features: Sequence[FeatureEntry], width: int, *, with_table: bool) -> Iterator[str]:
-    """Write a line for each feature: name, type, unit, tags and the models that use it."""
+def _rows(features: Sequence[FeatureEntry], width: int, *, told: Sequence[str] | None = None) -> Iterator[str]:
+    """Write a line for each feature: name, type, unit, the models that use it, and tags.
+
+    Args:
+        features: Features; below their table, or of several tables.
+        width: Columns to stay within.
+        told: Tags of the table they stand below, which are told there; None for features of several tables, which are
+            named with their table, and of whose tags only `pii` is told.
+
+    Yields:
+        Lines.
+    """
+    tags = [[tag for tag in each.tags if (tag == PII if told is None else tag not in told)] for each in features]
     cells = [
         (
-            each.name if with_table else each.feature,
+            each.name if told is None else each.feature,
             each.type or "?",
             each.unit or "-",
             ", ".join(each.models) or "no model",
-            f"[{', '.join(each.tags)}]" if each.tags else "",
+            f"[{', '.join(own)}]" if own else "",
         )
-        for each in features
+        for each, own in zip(features, tags, strict=True)
     ]
     widths = [max(len(row[column]) for row in cells) for column in range(3)]
-    for name, kind, unit, models, tags in cells:
+    for name, kind, unit, models, shown in cells:
         begin = f"  {name:<{widths[0]}}  {kind:<{widths[1]}}  {unit:<{widths[2]}}  "
-        text = f"{models}  {tags}".rstrip()
+        text = f"{models}  {shown}".rstrip()
         if len(begin) > width - 16:  # a long name or unit leaves no room
             yield begin.rstrip()
             yield from wrapped(text, width, "      ")

@@ -114,6 +114,25 @@ def test_too_many_different_words_have_no_picture(tmp_path: Path, monkeypatch: p
     assert (found.words, found.others, found.nulls) == ([], None, 0)
 
 
+def test_spark_names_as_many_words_and_does_not_let_one_column_push_out_another(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lakeloop.tables.profiles._MAX_DIFFERENT", 30)
+    words = [f"w{number:02}" for number in range(MAX_WORDS) for _ in range(number + 1)]
+    columns = {
+        "many": ([f"m{index}" for index in range(len(words))], pa.string()),
+        "word": (list(words), pa.string()),
+        "place": ([float(index % BINS) for index in range(len(words))], pa.float64()),
+        "few": ([f"f{index % 9}" for index in range(len(words))], pa.string()),
+    }
+    address = write(tmp_path, [AT] * len(words), **columns)
+    found = profile_frame(spark.table(address.sql), list(columns))
+    assert found == profile_path(address.path, list(columns), AT, by="available_ts")
+    assert (found.columns["many"].words, found.columns["many"].others) == ([], None)
+    assert [len(found.columns[name].words) for name in ("word", "few")] == [MAX_WORDS, MAX_WORDS]
+    assert (found.columns["word"].others, found.columns["few"].others) == (0, 4)
+
+
 def test_known_rows_are_cut_and_chosen(address: TableAddress, tmp_path: Path) -> None:
     assert len(read_known(address, "available_ts", AT)) == 6
     assert read_known(address, "available_ts", LATER, ["always"])[-1] == {"always": 8}

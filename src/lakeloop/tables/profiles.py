@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import NumericType, StringType, StructType
 
@@ -97,8 +97,8 @@ def profile_path(
     cut = pc.field(by) <= pa.scalar(as_of, dataset.schema.field(by).type)
 
     def batches() -> Iterator[pa.RecordBatch]:
-        scanner = dataset.scanner(columns=[by, *types], filter=cut, batch_size=_ROWS_OF_A_BATCH, use_threads=False)
-        yield from scanner.to_batches()
+        read = {"batch_size": _ROWS_OF_A_BATCH, "batch_readahead": 1, "fragment_readahead": 1, "use_threads": False}
+        yield from dataset.scanner(columns=[by, *types], filter=cut, **read).to_batches()
 
     found = TableProfile(0, {name: ColumnProfile(kind) for name, (kind, _) in types.items()})
     numbers = [name for name, (_, is_number) in types.items() if is_number and name not in unseen]
@@ -165,15 +165,27 @@ def profile_frame(frame: DataFrame, columns: Sequence[str], *, unseen: Sequence[
         return found
     pairs = frame.select(F.explode(F.array(*cells)).alias("pair")).select("pair.*").where("cell is not null")
     counts = pairs.groupBy("name", "cell").agg(F.count(F.lit(1)).alias("rows"))
-    limit = max(BINS, _MAX_DIFFERENT) * len(cells) + 1
-    words = {name: Counter[str]() for name in texts}
-    for each in counts.limit(limit).collect():  # bounded: bins and different words, not rows
-        if each["name"] in words:
-            words[each["name"]][each["cell"]] = each["rows"]
-        else:
-            found.columns[each["name"]].counts[int(each["cell"])] = each["rows"]
+    of_column = Window.partitionBy("name")
+    ranked = counts.select(
+        "*",
+        F.row_number().over(of_column.orderBy(F.col("rows").desc(), "cell")).alias("rank"),
+        F.count(F.lit(1)).over(of_column).alias("different"),
+        F.sum("rows").over(of_column).alias("all"),
+    )
+    for each in ranked.where(F.col("rank") <= BINS).collect():  # bounded: few cells of each column
+        profile = found.columns[each["name"]]
+        if each["name"] in numbers:
+            profile.counts[int(each["cell"])] = each["rows"]
+        elif each["different"] > _MAX_DIFFERENT:
+            profile.others = None
+        elif each["rank"] <= MAX_WORDS:
+            profile.words.append((each["cell"], each["rows"]))
+            profile.others = each["all"]
     for name in texts:
-        _name_words(found.columns[name], words[name])
+        profile = found.columns[name]
+        profile.words.sort(key=_most_frequent)
+        if profile.words:
+            profile.others = (profile.others or 0) - sum(count for _, count in profile.words)
     return found
 
 
@@ -250,7 +262,7 @@ def _count_bins(numbers: Any, profile: ColumnProfile) -> Any:
     if not width > 0 or not math.isfinite(width):
         where = np.zeros(len(numbers), dtype=np.int64)
     else:
-        where = np.minimum(np.floor((numbers - lower) * BINS / width), BINS - 1).astype(np.int64)
+        where = np.minimum(np.floor((numbers - lower) / width * BINS), BINS - 1).astype(np.int64)
     return np.bincount(where, minlength=BINS)
 
 
@@ -260,7 +272,7 @@ def _bin(name: str, profile: ColumnProfile) -> Column:
     value = _finite_value(name)
     if not width > 0 or not math.isfinite(width):
         return F.when(value.isNotNull(), F.lit(0))
-    place = F.floor((value - F.lit(lower)) * F.lit(float(BINS)) / F.lit(width))
+    place = F.floor((value - F.lit(lower)) / F.lit(width) * F.lit(float(BINS)))
     return F.when(value.isNotNull(), F.least(place, F.lit(BINS - 1)).cast("int"))  # least leaves nulls out
 
 
@@ -285,6 +297,10 @@ def _name_words(profile: ColumnProfile, words: Counter[str]) -> None:
     if len(words) > _MAX_DIFFERENT:
         profile.others = None
         return
-    ranked = sorted(words.items(), key=lambda each: (-each[1], each[0]))
+    ranked = sorted(words.items(), key=_most_frequent)
     profile.words = ranked[:MAX_WORDS]
     profile.others = sum(count for _, count in ranked[MAX_WORDS:])
+
+
+def _most_frequent(word: tuple[str, int]) -> tuple[int, str]:
+    return (-word[1], word[0])

@@ -1,8 +1,8 @@
 """What the examples in docstrings may use without saying where it comes from.
 
 `spark`; `context`, of a small project after two turns; `fresh`, the same project with an empty workspace, of each
-example its own; `judged`, a week of a champion as the report knows it. What needs Spark is made when an example first
-touches it, so that examples without Spark stay fast.
+example its own; `shops`, the configuration of that project, without Spark; `judged`, a week of a champion as the report
+knows it. What needs Spark is made when an example first touches it, so that examples without Spark stay fast.
 """
 
 from __future__ import annotations
@@ -62,6 +62,13 @@ def _examples(doctest_namespace: dict[str, Any], tmp_path_factory: pytest.TempPa
         finished = finished_context()
         return Context(replace(finished.config, root=tmp_path_factory.mktemp("fresh")), finished.as_of)
 
+    @cache
+    def shops() -> Any:
+        from tests.laws.small_loop import write_project
+
+        return write_project(tmp_path_factory.mktemp("shops"))
+
+    doctest_namespace["shops"] = _Lazy(shops)
     doctest_namespace["spark"] = _Lazy(shared_session)
     doctest_namespace["context"] = _Lazy(finished_context)
     doctest_namespace["fresh"] = _Lazy(fresh_context)

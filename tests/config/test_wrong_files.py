@@ -16,7 +16,7 @@ WRONG = [
         "to_utc_timestamp(departure_local, zone)",
         "derive.departure_ts.zone)",
         "the key 'zone)'",
-        "as, description, type, unit",
+        "as, description, tags, type, unit",
         "in quotes: inside { } a comma ends it",
     ),
     Wrong(
@@ -89,7 +89,7 @@ WRONG = [
         "  zone: string",
         "columns.zone",
         "'string'",
-        "a section with keys out of description, type, unit",
+        "a section with keys out of description, tags, type, unit",
         "indented",
     ),
     Wrong(

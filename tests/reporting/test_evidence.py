@@ -37,6 +37,16 @@ def test_checks_and_metrics_are_read_as_the_gate_wrote_them() -> None:
     )
 
 
+def test_slices_of_a_person_s_column_are_one_line_without_anything_of_them() -> None:
+    slices = [{"column": "owner", "value": name, "rows": 5, "challenger": 0.5} for name in ("Ada", "Bob")]
+    slices += [{"column": "origin", "value": "EWR", "rows": 1, "challenger": 0.25}]
+    found = read_slices({"slices": slices}, hidden=frozenset({"owner"}))
+    assert [(each.column, each.value, each.rows, each.challenger) for each in found] == [
+        ("origin", "EWR", 1, 0.25),
+        ("owner", "hidden (pii)", None, None),
+    ]
+
+
 def test_slices_are_the_largest_ones() -> None:
     slices = [{"column": "carrier", "value": str(rows), "rows": rows, "challenger": 0.5} for rows in range(30)]
     found = read_slices({"slices": slices})

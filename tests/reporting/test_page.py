@@ -26,7 +26,7 @@ from tests.reporting.recordings import (
     verdict,
 )
 
-VOID = {"meta", "br"}
+VOID = {"meta", "br", "input"}
 SCRIPT = "<script>alert(1)</script>"
 
 
@@ -108,6 +108,20 @@ def test_page_shows_what_was_recorded() -> None:
     ):
         assert piece in words, piece
     assert "svg" in tags
+
+
+def test_page_names_no_value_of_a_person_s_column() -> None:
+    page = render_report(make_report(three_turns(), replace(ABOUT, hidden=frozenset({"origin"}))))
+    words, _ = read(page)
+    assert "origin = hidden (pii) - - -" in words
+    assert "EWR" not in page
+    assert "EWR" in render_report(make_report(three_turns())), "it is there for anybody else"
+
+
+def test_page_links_the_catalogue_of_features_where_there_is_one() -> None:
+    report = make_report(three_turns())
+    assert 'href="features.html"' not in render_report(report)
+    assert 'href="features.html"' in render_report(replace(report, features_page="features.html"))
 
 
 def test_page_needs_nothing_else() -> None:

@@ -21,6 +21,8 @@ import typer
 
 from lakeloop import __version__
 from lakeloop.cli.display import Display
+from lakeloop.cli.features import add_features
+from lakeloop.cli.impact import add_impact
 from lakeloop.cli.options import verb
 from lakeloop.cli.outcome import Options, Report, finish
 from lakeloop.cli.rebuild import add_rebuild
@@ -32,8 +34,20 @@ if TYPE_CHECKING:
 
 _EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code}  {meaning}" for code, meaning in EXIT_CODES.items())
 
+
+class _InOrder(typer.core.TyperGroup):
+    """The verbs in the order in which they are used; typer puts those with verbs below them first."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        names: list[str] = super().list_commands(ctx)
+        names.remove("features")
+        names.insert(names.index("ingest") + 1, "features")
+        return names
+
+
 app = typer.Typer(
     name="lakeloop",
+    cls=_InOrder,
     help="Closes the loop of machine learning on a lakehouse: features, training, scoring, drift, decisions.",
     epilog=_EPILOG,
     rich_markup_mode=None,
@@ -133,6 +147,10 @@ def _open_context(options: Options, as_of: str, report: Report, show: Display, *
     return Context(config, report.as_of, show, show.finished)
 
 
+def _width() -> int:
+    return min(shutil.get_terminal_size().columns, 120)
+
+
 def _show_version(wanted: bool) -> None:
     if wanted:
         sys.stdout.write(f"lakeloop {__version__}\n")
@@ -215,7 +233,10 @@ def _add_step(step: Step) -> None:
 
 
 for _each in STEPS:
-    _add_step(_each)
+    if _each.verb == "features":
+        add_features(app, _each)
+    else:
+        _add_step(_each)
 
 
 @verb(app, "run", "Do one turn: all steps in order.", "as_of", "model")
@@ -228,7 +249,7 @@ def _run(options: Options, *, as_of: str, model: Sequence[str] | None) -> None:
             from lakeloop.runs.turn_text import describe_turn
 
             report.result = result = run_turn(context, chosen)
-            report.text = describe_turn(result, width=min(shutil.get_terminal_size().columns, 120))
+            report.text = describe_turn(result, width=_width())
 
     finish("run", options, work)
 
@@ -281,3 +302,4 @@ def _demo(
 
 
 add_rebuild(app)
+add_impact(app)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from lakeloop.aggregates import AGGREGATES
 from lakeloop.config.durations import short_name
-from lakeloop.config.section import Duration, Name, Section, Text
+from lakeloop.config.section import Duration, Name, Section, Tags, Text
 
 if TYPE_CHECKING:
     AggregateName = str
@@ -24,11 +24,17 @@ class Aggregate(Section):
         of: Column of the source; a boolean counts as 0 and 1.
         as_: Names of aggregates, over the values that are not null.
         over: Window lengths, whole multiples of the tick.
+        description: What the measure means, where its column does not say it.
+        unit: Its unit, where it is another than that of its column.
+        tags: Words to find the features by.
     """
 
     of: Text
     as_: tuple[AggregateName, ...] = Field(alias="as", min_length=1)
     over: tuple[Duration, ...] = Field(min_length=1)
+    description: Annotated[str, Field(exclude=True)] = ""
+    unit: Annotated[str | None, Field(exclude=True)] = None
+    tags: Tags = ()
 
     def feature_name(self, statistic: str, window: timedelta) -> str:
         """Name a feature: statistic, measure, window.
@@ -54,11 +60,13 @@ class Attribute(Section):
         as_: Spark SQL expression; a number or a string.
         description: What it means.
         unit: Its unit, where it has one.
+        tags: Words to find it by.
     """
 
     as_: str = Field(alias="as", min_length=1)
     description: str = ""
     unit: str | None = None
+    tags: Tags = ()
 
 
 class FeatureTable(Section):
@@ -68,6 +76,7 @@ class FeatureTable(Section):
         feature_table: Name; the table is `gold.<feature_table>`.
         description: What a row says.
         owner: Who answers for it.
+        tags: Words to find its features by.
         entity: Key columns, from the source.
         from_: The source.
         every: Tick of a windowed table.
@@ -79,6 +88,7 @@ class FeatureTable(Section):
     feature_table: Name
     description: str = ""
     owner: str = ""
+    tags: Tags = ()
     entity: tuple[Name, ...] = Field(min_length=1)
     from_: Name = Field(alias="from")
     every: Duration | None = None

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from lakeloop.config.durations import UNITS
 from lakeloop.config.located_yaml import KeyPath, LocatedYaml, shown
-from lakeloop.config.section import Section
+from lakeloop.config.section import TAG_PATTERN, Section
 from lakeloop.errors import ConfigIssue
 
 _NAME_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
@@ -210,6 +210,11 @@ def _translate(
         case "string_pattern_mismatch" if context.get("pattern") == _NAME_PATTERN:
             allowed = "lower case letters, digits and underscores, beginning with a letter, at most 63"
             remedy = "rename it"
+        case "string_pattern_mismatch" if context.get("pattern") == TAG_PATTERN:
+            allowed, remedy = "a word of lower case letters, digits, _ and -, beginning with a letter", "write it so"
+            remedy = (
+                f"did you mean {str(value).lower()!r}?" if re.fullmatch(TAG_PATTERN, str(value).lower()) else remedy
+            )
         case "string_pattern_mismatch":
             allowed, remedy = "an import path with dots, as in package.module.Class", "write the full import path"
         case "model_type":
@@ -248,8 +253,8 @@ def keys_allowed(section: type[Section], data: Any, path: KeyPath) -> tuple[str,
         Keys as they are written, in alphabetical order.
 
     >>> from lakeloop.config.feature_table import FeatureTable
-    >>> keys_allowed(FeatureTable, {"aggregate": [{"of": "is_late"}]}, ("aggregate", 0))
-    ('as', 'of', 'over')
+    >>> keys_allowed(FeatureTable, {"attributes": {"wind": {"as": "wind_mph"}}}, ("attributes", "wind"))
+    ('as', 'description', 'tags', 'unit')
     """
     annotation: Any = section
     for part in path:

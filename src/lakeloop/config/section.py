@@ -55,6 +55,14 @@ Folder = Annotated[Text, AfterValidator(_no_address)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 """A name that is safe as a table, column and model name: lower case letters, digits and underscores."""
 
+TAG_PATTERN = r"^[a-z][a-z0-9_-]{0,62}$"
+
+Tags = Annotated[tuple[Annotated[str, Field(pattern=TAG_PATTERN)], ...], Field(exclude=True)]
+"""Words to find things by. They change nothing that is made, so they are no part of a declaration's fingerprint."""
+
+PII = "pii"
+"""The tag of what says something of a person: it is inherited, and keeps values out of reports and messages."""
+
 
 class Bounded(Section):
     """A section with bounds of a number, both included.

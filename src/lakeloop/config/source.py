@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from lakeloop.config.rules import Rule
-from lakeloop.config.section import Folder, Name, Section, Text, Whole
+from lakeloop.config.section import Folder, Name, Section, Tags, Text, Whole
 
 TIME_COLUMNS = ("event_ts", "available_ts")
 """Columns that every bronze row has beside those its source declares."""
@@ -38,11 +38,13 @@ class Column(Section):
         type: Its type.
         description: What it means.
         unit: Its unit, where it has one.
+        tags: Words to find it by; `pii` hides its values and those of all that is made of it.
     """
 
     type: ColumnType
     description: str = ""
     unit: str | None = None
+    tags: Tags = ()
 
 
 class DerivedColumn(Section):
@@ -53,12 +55,14 @@ class DerivedColumn(Section):
         type: Its type.
         description: What it means.
         unit: Its unit, where it has one.
+        tags: Words to find it by; `pii` hides its values and those of all that is made of it.
     """
 
     as_: str = Field(alias="as", min_length=1)
     type: ColumnType
     description: str = ""
     unit: str | None = None
+    tags: Tags = ()
 
 
 class Landing(Section):
@@ -116,6 +120,7 @@ class Source(Section):
         source: Name; the table is `bronze.<source>`.
         description: What a row is.
         owner: Who answers for it.
+        tags: Words to find it by; `pii` stands for all of its columns.
         landing: Where files arrive.
         columns: Columns of the files.
         derive: Columns computed from the row, in order.
@@ -130,6 +135,7 @@ class Source(Section):
     source: Name
     description: str = ""
     owner: str = ""
+    tags: Tags = ()
     landing: Landing
     columns: dict[Name, Column] = Field(min_length=1)
     derive: dict[Name, DerivedColumn] = Field(default_factory=dict)
@@ -139,6 +145,11 @@ class Source(Section):
     history: History | None = None
     rules: tuple[Rule, ...] = ()
     gate: QualityGate = QualityGate()
+
+    @property
+    def declared(self) -> dict[str, Column | DerivedColumn]:
+        """Landed and derived columns with what is said of them, in order."""
+        return {**self.columns, **self.derive}
 
     @property
     def all_columns(self) -> dict[str, ColumnType]:

@@ -62,7 +62,7 @@ def assemble_model(about: AboutModel, recorded: Recorded) -> ModelReport:
     ('1', 'unknown', 'None: no rule asked for anything.')
     """
     own = recorded.of_model(about.model)
-    every_promotion = sorted((_promotion(row) for row in own.promotions), key=_by_judgement, reverse=True)
+    every_promotion = sorted((_promotion(row, about.hidden) for row in own.promotions), key=_by_judgement, reverse=True)
     decisions = tuple(sorted((_decision(row) for row in own.decisions), key=lambda each: each.as_of, reverse=True))
     evaluated = read_windows(own.performance, about.loss_name)
     windows = keep_newest(evaluated)
@@ -114,7 +114,7 @@ def _champion(newest_first: Sequence[Promotion]) -> Champion | None:
     return Champion(found.version, found.as_of, found.previous, found.trained_through)
 
 
-def _promotion(row: Row) -> Promotion:
+def _promotion(row: Row, hidden: frozenset[str]) -> Promotion:
     evidence = read_object(row["evidence"])
     metric = evidence.get("metric")
     return Promotion(
@@ -131,7 +131,7 @@ def _promotion(row: Row) -> Promotion:
         comparable_rows=read_count(evidence, "comparable_rows"),
         checks=read_checks(evidence),
         metrics=read_metrics(evidence),
-        slices=read_slices(evidence),
+        slices=read_slices(evidence, hidden),
     )
 
 

@@ -345,6 +345,7 @@ class Report:
         places: Where tables, models and messages are.
         idle_models: Models that are declared but have not been run.
         quality: Quality by source and turn.
+        features_page: File of the catalogue of features beside it; empty without one.
     """
 
     project: str
@@ -358,6 +359,7 @@ class Report:
     places: tuple[Place, ...] = ()
     idle_models: tuple[str, ...] = ()
     quality: QualityHistory = field(default_factory=QualityHistory)
+    features_page: str = ""
 
 
 def skill_of(loss: float | None, baseline: float | None) -> float | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from lakeloop.discovery.private import HIDDEN
 from lakeloop.reporting.judgements import GateCheck, GateMetric, GateSlice
 
 MAX_SLICES = 20
@@ -108,33 +109,42 @@ def read_metrics(evidence: Mapping[str, Any]) -> tuple[GateMetric, ...]:
     return tuple(GateMetric(name, *(_number(side.get(name)) for side in sides)) for name in names)
 
 
-def read_slices(evidence: Mapping[str, Any]) -> tuple[GateSlice, ...]:
+def read_slices(evidence: Mapping[str, Any], hidden: Collection[str] = ()) -> tuple[GateSlice, ...]:
     """Read the largest slices of a gate's evidence.
 
     Args:
         evidence: What the gate recorded.
+        hidden: Columns that say something of a person: one line for each, without values, counts and figures.
 
     Returns:
-        At most `MAX_SLICES`, by rows; both sides on the comparable rows where there are any.
+        At most `MAX_SLICES`, by rows; both sides on the comparable rows where there are any. Hidden columns are last.
 
     >>> flights = {"column": "origin", "value": "EWR", "rows": 9, "challenger": 0.5, "champion": 0.6,
     ...            "comparable_rows": 4, "challenger_on_comparable": 0.55}
     >>> read_slices({"slices": [flights]})
     (GateSlice(column='origin', value='EWR', rows=4, challenger=0.55, champion=0.6),)
+    >>> read_slices({"slices": [flights]}, hidden={"origin"})
+    (GateSlice(column='origin', value='hidden (pii)', rows=None, challenger=None, champion=None),)
     """
     found = []
+    kept_back: dict[str, GateSlice] = {}
     for part in _objects(evidence.get("slices")):
+        column = str(part.get("column", ""))
+        if column in hidden:
+            kept_back[column] = GateSlice(column, HIDDEN, None, None, None)
+            continue
         both = int(_number(part.get("comparable_rows")) or 0)
         found.append(
             GateSlice(
-                column=str(part.get("column", "")),
+                column=column,
                 value=str(part.get("value", "")),
                 rows=both or int(_number(part.get("rows")) or 0),
                 challenger=_number(part.get("challenger_on_comparable" if both else "challenger")),
                 champion=_number(part.get("champion")) if both else None,
             )
         )
-    return tuple(sorted(found, key=lambda each: (-each.rows, each.column, each.value))[:MAX_SLICES])
+    largest = sorted(found, key=lambda each: (-(each.rows or 0), each.column, each.value))[:MAX_SLICES]
+    return (*largest, *kept_back.values())
 
 
 def read_count(evidence: Mapping[str, Any], name: str) -> int | None:

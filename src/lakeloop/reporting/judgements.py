@@ -36,7 +36,7 @@ class GateSlice:
 
     column: str
     value: str
-    rows: int
+    rows: int | None
     challenger: float | None
     champion: float | None
 

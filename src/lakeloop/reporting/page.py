@@ -44,7 +44,7 @@ def render_report(report: Report) -> str:
     """
     data_state, data_line = summarise_data(report.sources)
     return (
-        _environment()
+        page_environment()
         .get_template("report.html")
         .render(
             report=report,
@@ -59,7 +59,12 @@ def render_report(report: Report) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def page_environment() -> Environment:
+    """Give the environment of the pages: everything is escaped, every figure has one form.
+
+    >>> page_environment().from_string("{{ word | text }}").render(word="<b>")
+    '&lt;b&gt;'
+    """
     environment = Environment(
         loader=PackageLoader("lakeloop.reporting"),
         autoescape=True,

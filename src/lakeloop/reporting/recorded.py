@@ -32,6 +32,7 @@ class AboutModel:
         loss_name: Metric that stands for its loss.
         bias_limit: Bias beyond which the policy retrains; None when it declares none.
         label: What is predicted, as declared.
+        hidden: Columns that say something of a person.
     """
 
     model: str
@@ -39,6 +40,7 @@ class AboutModel:
     loss_name: str
     bias_limit: float | None
     label: str = ""
+    hidden: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from lakeloop import schemas
-from lakeloop.config.durations import write_duration
 from lakeloop.config.feature_table import FeatureTable
+from lakeloop.discovery.catalogue import TableEntry, describe_table
 from lakeloop.features.attributes import log_attributes
 from lakeloop.features.windows import aggregate_windows, floor_tick_of, longest_window
 from lakeloop.runs.build_state import JOB, assert_same_table, read_build_state
@@ -80,11 +80,11 @@ def build_features(context: Context) -> FeaturesResult:
         return FeaturesResult(do_side_by_side(lambda table: _build(context, table), tables))
 
 
-def _gold_schema(table: FeatureTable, rows: DataFrame) -> StructType:
+def _gold_schema(entry: TableEntry, rows: DataFrame) -> StructType:
     """Give the columns of a gold table with their meaning.
 
     Args:
-        table: The table's declaration.
+        entry: What is declared of the table.
         rows: A frame with the table's columns.
 
     Returns:
@@ -93,22 +93,32 @@ def _gold_schema(table: FeatureTable, rows: DataFrame) -> StructType:
     meanings = {
         "event_ts": "instant the state speaks of, UTC",
         "available_ts": "instant from which the state was known, UTC",
-        **{name: f"key: {name}" for name in table.entity},
-        **{
-            aggregate.feature_name(word, window): f"{word} of {aggregate.of} over the trailing {write_duration(window)}"
-            for aggregate in table.aggregate
-            for word in aggregate.as_
-            for window in aggregate.over
-        },
-        **{
-            name: f"{each.description}{f' [{each.unit}]' if each.unit else ''}"
-            for name, each in table.attributes.items()
-        },
+        **{name: f"key: {name}" for name in entry.entity},
+        **{each.feature: f"{each.description}{f' [{each.unit}]' if each.unit else ''}" for each in entry.features},
     }
-    required = {"event_ts", "available_ts", *table.entity}
+    required = {"event_ts", "available_ts", *entry.entity}
     return StructType(
         [schemas.column(f.name, f.dataType, meanings[f.name], required=f.name in required) for f in rows.schema.fields]
     )
+
+
+def _gold_properties(table: FeatureTable, entry: TableEntry) -> dict[str, str]:
+    """Give what any reader of a gold table may want to know: owner, tags, keys, and per feature unit, tags, lineage."""
+    found = {
+        "entity": ", ".join(table.entity),
+        "time_column": "available_ts",
+        "event_time_column": "event_ts",
+        "owner": table.owner,
+        "tags": ", ".join(table.tags),
+        "source": table.from_,
+        "ttl": str(table.ttl or ""),
+        "every": str(table.every or ""),
+    }
+    for each in entry.features:
+        found[f"lineage.{each.feature}"] = each.origin
+        found |= {f"unit.{each.feature}": each.unit} if each.unit else {}
+        found |= {f"tags.{each.feature}": ", ".join(each.tags)} if each.tags else {}
+    return found
 
 
 def _build(context: Context, table: FeatureTable) -> FeatureBuild:
@@ -125,20 +135,8 @@ def _build(context: Context, table: FeatureTable) -> FeatureBuild:
         return FeatureBuild(name, instant_text(state.built_through), 0, Outcome.SKIPPED)
     since = state.built_through if state is not None else None
     rows = _new_rows(context, table, address, since, through)
-    lake.create(
-        address,
-        _gold_schema(table, rows),
-        table.description,
-        {
-            "entity": ", ".join(table.entity),
-            "time_column": "available_ts",
-            "event_time_column": "event_ts",
-            "owner": table.owner,
-            "source": table.from_,
-            "ttl": str(table.ttl or ""),
-            "every": str(table.every or ""),
-        },
-    )
+    entry = describe_table(context.config, table)
+    lake.create(address, _gold_schema(entry, rows), table.description, _gold_properties(table, entry))
     unit = f"{name} {instant_text(since) if since else 'start'}..{instant_text(through)}"
     notes = {"built_through": through.isoformat(), "built_from": since and since.isoformat(), "spec_hash": spec_hash}
     written = lake.append(rows, address, WriteIdentity(JOB, unit, spec_hash), notes=notes)

@@ -13,18 +13,24 @@ from pyspark.sql import functions as F
 
 from lakeloop import schemas
 from lakeloop.config.model import Model, Task
+from lakeloop.config.tree import Config
 from lakeloop.decisions.flags import Flag, FlagEntry, open_flags
+from lakeloop.discovery.catalogue import build_catalogue
+from lakeloop.discovery.private import private_columns
 from lakeloop.reporting.assemble import assemble_model, assemble_sources, assemble_times, find_failures
+from lakeloop.reporting.catalogue import CataloguePage, render_catalogue
 from lakeloop.reporting.content import Place, Report
 from lakeloop.reporting.drift import FEATURE
 from lakeloop.reporting.page import render_report
 from lakeloop.reporting.quality import assemble_quality
 from lakeloop.reporting.recorded import MAX_STRIP_WINDOWS, MAX_TURNS, AboutModel, Recorded, Row, keep_last_attempts
 from lakeloop.runs.context import Context
+from lakeloop.runs.feature_facts import read_facts
 from lakeloop.schemas import TableSchema
 from lakeloop.statuses import FlagEvent, FlagKind, Verdict
 
 FILE = "report.html"
+FEATURES_FILE = "features.html"
 _COUNTS = ("files", "rows_read", "rows_accepted", "rows_quarantined", "rows_duplicate", "rows_superseded")
 _REFUSED = "REFUSED"
 _MAX_REFUSED_FILES = 1000
@@ -32,26 +38,48 @@ _WHOLE_OR_SCORE = f"slice_key is null or slice_key = '{schemas.SCORE_SLICE}'"
 
 
 def write_report(context: Context) -> Path:
-    """Write the report as of the logical now.
+    """Write the report as of the logical now, and the catalogue of features beside it.
 
     Args:
         context: Project, lake and logical now.
 
     Returns:
-        `<workspace>/report.html`; an earlier one is replaced in one step.
+        `<workspace>/report.html`; an earlier one is replaced in one step. The catalogue is `features.html`.
 
     >>> page = write_report(fresh)
-    >>> page.name, "<html" in page.read_text(encoding="utf-8")
-    ('report.html', True)
+    >>> page.name, "<html" in page.read_text(encoding="utf-8"), page.with_name("features.html").exists()
+    ('report.html', True, True)
     """
     context.progress("report")
-    page = render_report(make_report(context))
-    path = context.config.workspace / FILE
+    report = make_report(context)
+    _replace(context.config.workspace / FEATURES_FILE, render_catalogue(make_catalogue(context)))
+    return _replace(context.config.workspace / FILE, render_report(report))
+
+
+def _replace(path: Path, page: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{FILE}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     part.write_text(page, encoding="utf-8")
     part.replace(path)
     return path
+
+
+def make_catalogue(context: Context) -> CataloguePage:
+    """Put together what is declared of every feature and what its table says.
+
+    Args:
+        context: Project, lake and logical now.
+
+    Returns:
+        The page; of a table that was not built by then only what is declared.
+
+    >>> page = make_catalogue(fresh)
+    >>> [each.table for each in page.catalogue.tables], page.facts["shop_last"].rows
+    (['shop_delays', 'shop_last'], 0)
+    """
+    project = context.config.project
+    found = build_catalogue(context.config)
+    return CataloguePage(project.project, project.timezone, context.as_of, found, read_facts(context), FILE)
 
 
 def make_report(context: Context) -> Report:
@@ -68,7 +96,7 @@ def make_report(context: Context) -> Report:
     ('shops', (), ('late',))
     """
     config, recorded = context.config, read_recorded(context)
-    models = tuple(assemble_model(_about(model), recorded) for model in config.models.values())
+    models = tuple(assemble_model(_about(config, model), recorded) for model in config.models.values())
     return Report(
         project=config.project.project,
         description=config.project.description,
@@ -81,12 +109,14 @@ def make_report(context: Context) -> Report:
         places=_places(context),
         idle_models=tuple(model.model for model in models if not model.turns),
         quality=assemble_quality(config.sources, recorded),
+        features_page=FEATURES_FILE,
     )
 
 
-def _about(model: Model) -> AboutModel:
+def _about(config: Config, model: Model) -> AboutModel:
     loss = "log_loss" if model.task is Task.CLASSIFICATION else "mean_absolute_error"
-    return AboutModel(model.model, model.description, loss, model.decide.when.bias, model.label.as_)
+    hidden = private_columns(config, model)
+    return AboutModel(model.model, model.description, loss, model.decide.when.bias, model.label.as_, hidden)
 
 
 def read_recorded(context: Context) -> Recorded:
@@ -235,6 +265,7 @@ def _places(context: Context) -> tuple[Place, ...]:
         Place("to look into it", f"mlflow ui --backend-store-uri {tracking}"),
         Place("notifications", config.shown_notify),
         Place("this page", str(workspace / FILE)),
+        Place("catalogue of features", str(workspace / FEATURES_FILE)),
     )
 
 

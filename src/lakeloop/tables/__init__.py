@@ -7,19 +7,33 @@ from lakeloop.tables.arrow import count_logged_rows, read_arrow
 from lakeloop.tables.commits import Commit, WriteResult
 from lakeloop.tables.integrity import BACKUP, Damage, Head
 from lakeloop.tables.lake import Lake
+from lakeloop.tables.profiles import (
+    ColumnProfile,
+    TableProfile,
+    has_table,
+    profile_frame,
+    profile_path,
+    read_known,
+)
 from lakeloop.tables.versions import holds_version
 
 __all__ = [
     "BACKUP",
+    "ColumnProfile",
     "Commit",
     "Damage",
     "Head",
     "Lake",
     "TableAddress",
+    "TableProfile",
     "WriteIdentity",
     "WriteResult",
     "count_logged_rows",
+    "has_table",
     "holds_version",
     "identity_hash",
+    "profile_frame",
+    "profile_path",
     "read_arrow",
+    "read_known",
 ]

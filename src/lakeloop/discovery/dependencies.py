@@ -1,0 +1,152 @@
+"""What of a project stands on what: every declared thing and the things it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lakeloop.config.columns import matching_columns, model_columns, resolve_features
+from lakeloop.config.model import Model
+from lakeloop.config.tree import Config
+from lakeloop.discovery.lineage import columns_named, feature_needs, source_needs
+from lakeloop.on_demand.calls import parse_call
+from lakeloop.statuses import Role
+
+
+class Part(StrEnum):
+    """Kinds of things a project declares."""
+
+    SOURCE = "source"
+    COLUMN = "column"
+    DERIVED = "derived column"
+    TIME = "time"
+    KEY = "key"
+    RULE = "rule"
+    TABLE = "feature table"
+    FEATURE = "feature"
+    SPINE = "spine"
+    KNOWN = "known column"
+    LABEL = "label"
+    VOID = "void"
+    MODEL_FEATURE = "model feature"
+    ON_DEMAND = "on-demand"
+    SLICE = "gate slice"
+    MONITOR = "monitored column"
+
+
+@dataclass(frozen=True)
+class Thing:
+    """Something that is declared.
+
+    Attributes:
+        part: What kind of thing it is.
+        of: The source, feature table or model that it belongs to.
+        name: Its name there; empty for the whole.
+    """
+
+    part: Part
+    of: str
+    name: str = ""
+
+    def __str__(self) -> str:
+        whole = f"{self.part} {self.of}"
+        return f"{self.part} {self.of}.{self.name}" if self.name else whole
+
+
+def dependencies(config: Config) -> dict[Thing, tuple[Thing, ...]]:
+    """Write down what every declared thing needs, one step back.
+
+    Args:
+        config: The project.
+
+    Returns:
+        Thing -> what it is made of.
+
+    >>> needs = dependencies(shops)
+    >>> [str(each) for each in needs[Thing(Part.FEATURE, "shop_last", "last_delay_minutes")]]
+    ['feature table shop_last', 'column deliveries.delay_minutes']
+    """
+    return dict([*_of_sources(config), *_of_tables(config), *_of_models(config)])
+
+
+_Need = tuple[Thing, tuple[Thing, ...]]
+
+
+def _column(config: Config, source: str, name: str) -> Thing:
+    declared = config.sources[source]
+    part = Part.COLUMN if name in declared.columns else Part.DERIVED if name in declared.derive else Part.TIME
+    return Thing(part, source, name)
+
+
+def _columns(config: Config, source: str, *names: str) -> tuple[Thing, ...]:
+    return tuple(_column(config, source, name.lower()) for name in dict.fromkeys(names))
+
+
+def _of_sources(config: Config) -> Iterator[_Need]:
+    for name, source in config.sources.items():
+        whole = Thing(Part.SOURCE, name)
+        yield whole, ()
+        for column, needs in source_needs(source).items():
+            yield _column(config, name, column), (whole, *_columns(config, name, *needs))
+        yield Thing(Part.KEY, name, ", ".join(source.key)), _columns(config, name, *source.key)
+        for rule in source.rules:
+            named = [each for names in rule.columns_named().values() for each in names]
+            named += [each for text in rule.expressions().values() for each in columns_named(text)]
+            yield Thing(Part.RULE, name, rule.label), (whole, *_columns(config, name, *named))
+
+
+def _of_tables(config: Config) -> Iterator[_Need]:
+    for name, table in config.feature_tables.items():
+        whole = Thing(Part.TABLE, name)
+        times = ("available_ts",) if table.is_windowed else ("event_ts", "available_ts")
+        yield whole, (Thing(Part.SOURCE, table.from_), *_columns(config, table.from_, *table.entity, *times))
+        for feature, needs in feature_needs(table).items():
+            yield Thing(Part.FEATURE, name, feature), (whole, *_columns(config, table.from_, *needs))
+
+
+def _of_models(config: Config) -> Iterator[_Need]:
+    for name, model in config.models.items():
+        spine, label = Thing(Part.SPINE, name), Thing(Part.LABEL, name)
+        rows, truth = model.predict.from_, model.label.from_
+        at = columns_named(model.predict.at)
+        yield spine, (Thing(Part.SOURCE, rows), *_columns(config, rows, *model.predict.id, *at, "available_ts"))
+        closes = _columns(config, rows, model.label.closes.of)
+        made = (*model.predict.id, *columns_named(model.label.as_), "available_ts")
+        yield label, (Thing(Part.SOURCE, truth), *_columns(config, truth, *made), *closes)
+        for reason, text in model.label.void.items():
+            yield (
+                Thing(Part.VOID, name, reason),
+                (Thing(Part.SOURCE, truth), *_columns(config, truth, *columns_named(text))),
+            )
+        readable = {"prediction_ts": spine}
+        for column in dict.fromkeys([*model.predict.id, *model.predict.known]):
+            known = Thing(Part.KNOWN, name, column)
+            if column in model.predict.known:
+                yield known, _columns(config, rows, column)
+                readable[column] = known
+            else:
+                readable[column] = _column(config, rows, column)
+        for feature in resolve_features(config, model):
+            readable[feature.column] = Thing(Part.MODEL_FEATURE, name, feature.column)
+            yield readable[feature.column], (Thing(Part.FEATURE, feature.table, feature.feature),)
+        for column, text in model.on_demand.items():
+            on_demand = Thing(Part.ON_DEMAND, name, column)
+            yield on_demand, tuple(readable[each] for each in parse_call(text).columns if each in readable)
+            readable[column] = on_demand
+        for column in model.gate.slices:
+            yield Thing(Part.SLICE, name, column), (readable[column],)
+        for column in model_columns(config, model):
+            yield Thing(Part.MONITOR, name, f"{column} ({role_of(config, model, column)})"), (readable[column],)
+
+
+def role_of(config: Config, model: Model, column: str) -> Role:
+    """Tell the role in which a model's column is monitored.
+
+    >>> role_of(shops, shops.models["late"], "items").value
+    'contract'
+    """
+    columns, declared = model_columns(config, model), model.monitor.roles
+    order = (Role.CONTRACT, Role.REGIME, Role.SEASONAL)  # as in monitoring: contract wins
+    named = (role for role in order if column in matching_columns(declared.get(role, ()), columns))
+    return next(named, Role.REGIME)

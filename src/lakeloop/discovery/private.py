@@ -1,0 +1,91 @@
+"""What says something of a person: columns with the tag `pii`, and all that is made of them."""
+
+from __future__ import annotations
+
+from lakeloop.config.columns import resolve_features
+from lakeloop.config.feature_table import FeatureTable
+from lakeloop.config.model import Model
+from lakeloop.config.section import PII
+from lakeloop.config.source import Source
+from lakeloop.config.tree import Config
+from lakeloop.discovery.lineage import columns_named, feature_needs, source_needs, standing_on
+from lakeloop.discovery.windowed import windowed_features
+from lakeloop.on_demand.calls import parse_call
+
+HIDDEN = "hidden (pii)"
+"""Shown instead of what a person's data would say."""
+
+
+def private_source_columns(source: Source) -> frozenset[str]:
+    """Find the columns of a bronze table that say something of a person.
+
+    Args:
+        source: The source; the tag on it stands for all of its columns.
+
+    Returns:
+        Landed columns with the tag, derived columns with the tag or made of one of them, and times made of them.
+
+    >>> source = Source.model_validate({
+    ...     "source": "orders", "landing": {"path": "orders"}, "key": ["order"], "event_ts": "due_ts",
+    ...     "available_ts": "event_ts", "columns": {
+    ...         "order": {"type": "long"}, "due_ts": {"type": "timestamp"},
+    ...         "birth_year": {"type": "integer", "tags": ["pii"]}},
+    ...     "derive": {"age": {"as": "year(due_ts) - birth_year", "type": "integer"}}})
+    >>> sorted(private_source_columns(source))
+    ['age', 'birth_year']
+    """
+    needs = source_needs(source)
+    if PII in source.tags:
+        return frozenset(needs)
+    tagged = {name for name, column in source.declared.items() if PII in column.tags}
+    return frozenset(name for name in needs if tagged.intersection(standing_on([name], needs)))
+
+
+def private_features(config: Config, table: FeatureTable) -> frozenset[str]:
+    """Find the features of a gold table that say something of a person.
+
+    Args:
+        config: The project.
+        table: One of its feature tables.
+
+    Returns:
+        Features with the tag themselves, by their table or their aggregate, and those made of a private column.
+
+    >>> private_features(shops, shops.feature_tables["shop_delays"])
+    frozenset()
+    """
+    source = config.sources[table.from_]
+    private = private_source_columns(source)
+    tagged = {each.name for each in windowed_features(table) if PII in each.aggregate.tags}
+    tagged |= {name for name, each in table.attributes.items() if PII in each.tags}
+    if PII in table.tags:
+        tagged |= set(table.feature_names)
+    return frozenset(
+        name for name, used in feature_needs(table).items() if name in tagged or private.intersection(used)
+    )
+
+
+def private_columns(config: Config, model: Model) -> frozenset[str]:
+    """Find the columns of a model's predictions that say something of a person.
+
+    Args:
+        config: The project.
+        model: One of its models.
+
+    Returns:
+        Known and id columns, gold features as `<table>__<feature>`, on-demand columns, and `prediction_ts` where it is
+        made of a private column.
+
+    >>> private_columns(shops, shops.models["late"])
+    frozenset()
+    """
+    spine = private_source_columns(config.sources[model.predict.from_])
+    found = {name for name in (*model.predict.id, *model.predict.known) if name in spine}
+    if spine.intersection(columns_named(model.predict.at)):
+        found.add("prediction_ts")
+    tables = {name: private_features(config, table) for name, table in config.feature_tables.items()}
+    found |= {each.column for each in resolve_features(config, model) if each.feature in tables[each.table]}
+    for name, text in model.on_demand.items():
+        if found.intersection(parse_call(text).columns):
+            found.add(name)
+    return frozenset(found)

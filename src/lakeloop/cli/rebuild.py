@@ -24,7 +24,7 @@ def add_rebuild(app: typer.Typer) -> None:
     """
     from lakeloop.cli import verbs
 
-    @verb(app, "rebuild", "Make a pinned training set again and compare; writes nothing.", "as_of", "model")
+    @verb(app, "rebuild", "Make the training set of an instant again, compare.", "as_of", "model")
     def _rebuild(options: Options, *, as_of: str, model: Sequence[str] | None) -> None:
         def work(report: Report) -> None:
             with Display() as show:

@@ -26,6 +26,7 @@ from lakeloop.cli.impact import add_impact
 from lakeloop.cli.options import verb
 from lakeloop.cli.outcome import Options, Report, finish
 from lakeloop.cli.rebuild import add_rebuild
+from lakeloop.cli.training_sets import add_training_sets, add_vacuum
 from lakeloop.errors import EXIT_CODES, BusyError, LakeloopError, UsageError
 
 if TYPE_CHECKING:
@@ -40,8 +41,9 @@ class _InOrder(typer.core.TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         names: list[str] = super().list_commands(ctx)
-        names.remove("features")
-        names.insert(names.index("ingest") + 1, "features")
+        for name, before in (("features", "ingest"), ("training-set", "decide")):
+            names.remove(name)
+            names.insert(names.index(before) + 1, name)
         return names
 
 
@@ -147,6 +149,11 @@ def _open_context(options: Options, as_of: str, report: Report, show: Display, *
     return Context(config, report.as_of, show, show.finished)
 
 
+def _open_now(options: Options, report: Report, show: Display) -> Context:
+    """Open what is recorded up to this moment, for a verb that belongs to no turn."""
+    return _open_context(options, datetime.now(UTC).isoformat(), report, show)
+
+
 def _width() -> int:
     return min(shutil.get_terminal_size().columns, 120)
 
@@ -235,6 +242,8 @@ def _add_step(step: Step) -> None:
 for _each in STEPS:
     if _each.verb == "features":
         add_features(app, _each)
+    elif _each.verb == "training-set":
+        add_training_sets(app, _each)
     else:
         _add_step(_each)
 
@@ -302,4 +311,5 @@ def _demo(
 
 
 add_rebuild(app)
+add_vacuum(app)
 add_impact(app)

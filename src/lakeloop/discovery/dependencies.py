@@ -143,6 +143,14 @@ def _of_models(config: Config) -> Iterator[_Need]:
 def role_of(config: Config, model: Model, column: str) -> Role:
     """Tell the role in which a model's column is monitored.
 
+    Args:
+        config: The project.
+        model: One of its models.
+        column: A model column.
+
+    Returns:
+        The declared role; regime without one.
+
     >>> role_of(shops, shops.models["late"], "items").value
     'contract'
     """

@@ -90,6 +90,11 @@ class TableFacts:
         built_through: Instant up to which it is complete; None where it was not built by then.
         rows: Rows known by then.
         features: Its features, in order; those that the table does not have are left out.
+
+    >>> wind = FeatureFacts("wind_mph", "double", nulls=1, null_share=0.25, spread=None)
+    >>> facts = TableFacts("weather", None, 4, (wind,))
+    >>> facts.of("wind_mph").null_share, facts.of("gust_mph")
+    (0.25, None)
     """
 
     table: str

@@ -39,6 +39,10 @@ class Impact:
         effects: All that stands on them, in the order of the flow; nearest first within a kind.
         models: Models that are touched, by name.
         feature_tables: Feature tables that are touched, by name.
+
+    >>> found = find_impact(shops, "shop_last.last_delay_minutes")
+    >>> [each.name for each in found.of(Part.MODEL_FEATURE, "late")], found.changed_of(Part.FEATURE, "shop_last")
+    (['shop_last__last_delay_minutes'], ('last_delay_minutes',))
     """
 
     what: str
@@ -48,11 +52,27 @@ class Impact:
     feature_tables: tuple[str, ...]
 
     def of(self, part: Part, owner: str | None = None) -> tuple[Effect, ...]:
-        """Give the effects of a kind, of one source, feature table or model or of all."""
+        """Find the effects of a kind.
+
+        Args:
+            part: The kind.
+            owner: A source, feature table or model; all without it.
+
+        Returns:
+            The effects, nearest first.
+        """
         return tuple(each for each in self.effects if each.part is part and owner in (None, each.of))
 
     def changed_of(self, part: Part, owner: str) -> tuple[str, ...]:
-        """Give the names of a kind, of one owner, that would change themselves; empty for the whole."""
+        """Find what would change itself.
+
+        Args:
+            part: The kind.
+            owner: The source or feature table.
+
+        Returns:
+            Names; an empty one for the whole.
+        """
         return tuple(each.name for each in self.changed if each.part is part and each.of == owner)
 
 

@@ -24,6 +24,11 @@ class Shown:
         table: The table.
         feature: The feature that was asked for; None for the whole table.
         facts: What the table says; None where it was not read.
+
+    >>> from lakeloop.discovery.catalogue import build_catalogue
+    >>> shown = Shown(build_catalogue(shops).tables[0])
+    >>> shown.with_facts({"shop_delays": TableFacts("shop_delays", None, 0)}).facts.rows
+    0
     """
 
     table: TableEntry

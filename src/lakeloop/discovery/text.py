@@ -126,6 +126,14 @@ def _rows(features: Sequence[FeatureEntry], width: int, *, told: Sequence[str] |
 def wrapped(text: str, width: int, indent: str = "  ") -> list[str]:
     """Wrap a text; names are never broken.
 
+    Args:
+        text: The text.
+        width: Columns to stay within.
+        indent: What every line begins with.
+
+    Returns:
+        The lines.
+
     >>> wrapped("shop_delays and shop_last", 16)
     ['  shop_delays', '  and shop_last']
     """
@@ -136,6 +144,16 @@ def wrapped(text: str, width: int, indent: str = "  ") -> list[str]:
 
 def labelled(label: str, text: str, width: int, *, indent: int = 2, label_width: int = 14) -> Iterable[str]:
     """Write a label and its text, the text hanging beside it.
+
+    Args:
+        label: The label.
+        text: The text.
+        width: Columns to stay within.
+        indent: Columns before the label.
+        label_width: Columns of the label, with the space behind it.
+
+    Returns:
+        The lines.
 
     >>> list(labelled("owner", "operations", 80))
     ['  owner         operations']

@@ -23,6 +23,10 @@ class WindowedFeature:
         aggregate: The declaration that makes it.
         word: Name of the aggregate.
         window: Length of the window.
+
+    >>> mean = windowed_features(shops.feature_tables["shop_delays"])[0]
+    >>> mean.describe(shops.sources["deliveries"]), mean.unit(shops.sources["deliveries"])
+    ('mean of is_late over the trailing 6 hours', None)
     """
 
     name: str
@@ -69,9 +73,6 @@ def windowed_features(table: FeatureTable) -> tuple[WindowedFeature, ...]:
     >>> table = shops.feature_tables["shop_delays"]
     >>> [(each.name, each.made_of, each.type) for each in windowed_features(table)][0]
     ('mean_is_late_6h', 'mean of is_late', 'double')
-    >>> windowed_features(table)[0].describe(shops.sources["deliveries"])
-    'mean of is_late over the trailing 6 hours'
-    >>> windowed_features(table)[0].unit(shops.sources["deliveries"])
     """
     return tuple(
         WindowedFeature(aggregate.feature_name(word, window), aggregate, word, window)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from lakeloop.features.windows import aggregate_windows, floor_tick, floor_tick_of, longest_window
+from lakeloop.features.windows import aggregate_windows, floor_tick, floor_tick_of, reach_back
 from tests.factories import EVENT_COLUMNS, Row, declare_attributes, declare_windows, frame, instant, make_event, rows_of
 
 EVENING = instant("2013-05-01 20:00")
@@ -165,14 +165,15 @@ def test_floor_tick_of_agrees_with_floor_tick(at: str, every: timedelta, tick: s
     assert floor_tick_of(instant(at), every) == instant(tick)
 
 
-def test_longest_window_looks_at_every_aggregate() -> None:
+def test_reach_back_looks_at_every_aggregate_its_offset_and_the_delay() -> None:
     table = declare_windows(
         [
             {"of": "delay", "as": ["sum"], "over": ["1 day", "3 hours"]},
-            {"of": "is_late", "as": ["mean"], "over": ["2 hours"]},
-        ]
+            {"of": "is_late", "as": ["mean"], "over": ["2 hours"], "offset": "23 hours"},
+        ],
+        delay="1 minute",
     )
-    assert longest_window(table) == timedelta(days=1)
+    assert reach_back(table) == timedelta(days=1, hours=1, minutes=1)
 
 
 # --- against brute force ---------------------------------------------------------------------------------------------
@@ -279,7 +280,7 @@ def test_several_builds_give_what_one_build_gives(spark: SparkSession, events: l
         assert until is not None
         known = all_events.where(F.col("available_ts") <= F.lit(until))  # the future has not landed yet
         if since is not None:  # no more of the past than is promised to be enough
-            known = known.where(F.col("available_ts") > F.lit(since - longest_window(TABLE)))
+            known = known.where(F.col("available_ts") > F.lit(since - reach_back(TABLE)))
         parts.append(aggregate_windows(known, TABLE, since, until))
     several = parts[0]
     for part in parts[1:]:

@@ -10,10 +10,9 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from lakeloop import schemas
-from lakeloop.config.durations import write_duration
 from lakeloop.config.feature_table import FeatureTable
 from lakeloop.features.attributes import log_attributes
-from lakeloop.features.windows import aggregate_windows, floor_tick_of, longest_window
+from lakeloop.features.windows import aggregate_windows, floor_tick_of, reach_back
 from lakeloop.runs.build_state import JOB, assert_same_table, read_build_state
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.progress import count_of
@@ -94,12 +93,7 @@ def _gold_schema(table: FeatureTable, rows: DataFrame) -> StructType:
         "event_ts": "instant the state speaks of, UTC",
         "available_ts": "instant from which the state was known, UTC",
         **{name: f"key: {name}" for name in table.entity},
-        **{
-            aggregate.feature_name(word, window): f"{word} of {aggregate.of} over the trailing {write_duration(window)}"
-            for aggregate in table.aggregate
-            for word in aggregate.as_
-            for window in aggregate.over
-        },
+        **{feature.name: feature.meaning for feature in table.window_features},
         **{
             name: f"{each.description}{f' [{each.unit}]' if each.unit else ''}"
             for name, each in table.attributes.items()
@@ -137,6 +131,7 @@ def _build(context: Context, table: FeatureTable) -> FeatureBuild:
             "source": table.from_,
             "ttl": str(table.ttl or ""),
             "every": str(table.every or ""),
+            "delay": str(table.delay or ""),
         },
     )
     unit = f"{name} {instant_text(since) if since else 'start'}..{instant_text(through)}"
@@ -152,7 +147,7 @@ def _new_rows(
     lake = context.lake
     bronze = lake.address("bronze", table.from_)
     if table.is_windowed:
-        after = since - longest_window(table) if since is not None else None
+        after = since - reach_back(table) if since is not None else None
         return aggregate_windows(lake.read(bronze, through, after=after), table, since, through)
     last_known = None
     if since is not None:

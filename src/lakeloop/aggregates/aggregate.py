@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-
 Merge = Literal["sum", "min", "max", "hll_union_agg", "moments"]
 """How ticks come together: an aggregate function of Spark, or `moments`, which `lakeloop.features.moments` merges."""
 

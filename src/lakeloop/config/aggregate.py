@@ -28,7 +28,7 @@ class Aggregate(Section):
         of: Column of the source; a boolean counts as 0 and 1.
         as_: Names of aggregates, over the values that are not null.
         rate: Spark SQL condition; the share of events for which it holds, among those for which it is not null.
-        where: Spark SQL condition over the source's row; other events, and those for which it is null, count for nothing.
+        where: Spark SQL condition over the source's row; an event for which it is false or null counts for nothing.
         name: Word in the features' names, before the window; tells aggregates of one measure apart.
         over: Window lengths, whole multiples of the tick.
         offset: How far back the windows end, a whole multiple of the tick.

@@ -1,12 +1,12 @@
 """Moments over sliding windows without cancellation: sums of differences from a value that lies in the window itself.
 
 A sum of squares loses a small spread of large values to rounding, and a level subtracted first helps only where it is
-near all values of a window. A level that is one of the window's own values is always near enough: the n values satisfy
-n * (mean - level)^2 <= (n - 1) * M2, M2 being the sum of squared differences from the mean, so rounding costs at most about
-n times the precision of a double. But running sums need one level for many windows. So time is cut into blocks as long
-as the window: a window then ends with the first part of one block and begins with the last part of the block before.
-The first part always holds the block's first value, the last part its last one: these are the levels. Nothing outside of
-a window enters its sums, and a build that reads one window back has the same sums as one that reads everything.
+near all values of a window. A level that is one of the window's own n values is always near enough:
+n * (mean - level)^2 <= (n - 1) * M2, where M2 is the sum of squared differences from the mean, so rounding costs at most
+about n times the precision of a double. But running sums need one level for many windows. So time is cut into blocks as
+long as the window: a window ends with the first part of one block and begins with the last part of the block before.
+The first part always holds the block's first value, the last part its last one: these are the levels. Nothing outside
+of a window enters its sums, and a build that reads one window back has the same sums as one that reads everything.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ def merge_moments(log: DataFrame, entity: Sequence[str], wanted: Mapping[str, Mo
     """Merge the moments of ticks over windows.
 
     Args:
-        log: One row per entity and `_tick`, in seconds, with the ticks' moments: number n, a value as level, sums s and q
-            of differences from it and of their squares.
+        log: One row per entity and `_tick`, in seconds, with the ticks' moments: number n, a value as level, sums s
+            and q of differences from it and of their squares.
         entity: Key columns.
         wanted: Column to make -> what it holds.
 
     Returns:
-        The log with the columns: moments of the ticks in (_tick - offset - seconds, _tick - offset], their level a value
-        of the window; null where it holds no value.
+        The log with the columns: moments of the ticks in (_tick - offset - seconds, _tick - offset], their level a
+        value of the window; null where it holds no value.
 
     >>> log = spark.sql(
     ...     "select 'UA' as carrier, _tick, named_struct('n', 1d, 'level', 1e9 + _tick, 's', 0d, 'q', 0d) as m"

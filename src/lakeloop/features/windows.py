@@ -2,8 +2,8 @@
 
 The value at tick t covers the events that became available in (t - offset - window, t - offset], after the table's
 delay. An event that becomes available at a has its entry tick, the first at or after a + delay; it counts from
-entry + offset and leaves a window of length w at entry + offset + w, because offset and w are whole numbers of ticks. So
-events are first summed per entity and entry tick, and every later step works on these sums.
+entry + offset and leaves a window of length w at entry + offset + w, because offset and w are whole numbers of ticks.
+So events are first summed per entity and entry tick, and every later step works on these sums.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 A sum of squares loses a small spread of large values to rounding, and a level subtracted first helps only where it is
 near all values of a window. A level that is one of the window's own n values is always near enough:
-n * (mean - level)^2 <= (n - 1) * M2, where M2 is the sum of squared differences from the mean, so rounding costs at most
-about n times the precision of a double. But running sums need one level for many windows. So time is cut into blocks as
-long as the window: a window ends with the first part of one block and begins with the last part of the block before.
+n * (mean - level)^2 <= (n - 1) * M2, where M2 is the sum of squared differences from the mean, so rounding costs at
+most about n times the precision of a double. But running sums need one level for many windows. So time is cut into
+blocks as long as the window: it ends with the first part of one block and begins with the last part of the one before.
 The first part always holds the block's first value, the last part its last one: these are the levels. Nothing outside
 of a window enters its sums, and a build that reads one window back has the same sums as one that reads everything.
 """
@@ -62,9 +62,8 @@ def merge_moments(log: DataFrame, entity: Sequence[str], wanted: Mapping[str, Mo
     <BLANKLINE>
     """
     names = log.columns
-    running = dict.fromkeys((each.column, each.seconds) for each in wanted.values())
-    for seconds in dict.fromkeys(seconds for _, seconds in running):
-        columns = [column for column, length in running if length == seconds]
+    for seconds in sorted({each.seconds for each in wanted.values()}):
+        columns = sorted({each.column for each in wanted.values() if each.seconds == seconds})
         log = _run_over_blocks(log, entity, columns, seconds)
     ordered = Window.partitionBy(*entity).orderBy("_tick")
     log = log.withColumns(
@@ -75,31 +74,28 @@ def merge_moments(log: DataFrame, entity: Sequence[str], wanted: Mapping[str, Mo
 
 def _run_over_blocks(log: DataFrame, entity: Sequence[str], columns: Sequence[str], seconds: int) -> DataFrame:
     """Add what each block comes to up to a tick, and from the tick on."""
-    log = log.withColumn("_block", F.floor(F.col("_tick") / seconds))
-    blocks = Window.partitionBy(*entity, "_block")
-    for name, order in (("from_start", F.col("_tick").asc()), ("to_end", F.col("_tick").desc())):
-        so_far = blocks.orderBy(order).rowsBetween(Window.unboundedPreceding, Window.currentRow)
-        levels = {_level(each): F.first(F.col(f"{each}.level"), ignorenulls=True).over(so_far) for each in columns}
-        log = log.withColumns(levels).withColumns(
-            {f"{each}_{name}_{seconds}": _running(each, so_far) for each in columns}
-        )
-    return log
+    ordered = Window.partitionBy(*entity, "_block").orderBy("_tick")
+    start, end, here = Window.unboundedPreceding, Window.unboundedFollowing, Window.currentRow
+    levels, running = {}, {}
+    for column in columns:
+        level, block = F.col(f"{column}.level"), ordered.rowsBetween(start, end)
+        levels[f"{column}_first"] = F.first(level, ignorenulls=True).over(block)
+        levels[f"{column}_last"] = F.last(level, ignorenulls=True).over(block)
+        up_to, onwards = ordered.rowsBetween(start, here), ordered.rowsBetween(here, end)
+        running[f"{column}_up_to_{seconds}"] = _running(column, f"{column}_first", up_to)
+        running[f"{column}_onwards_{seconds}"] = _running(column, f"{column}_last", onwards)
+    return log.withColumn("_block", F.floor(F.col("_tick") / seconds)).withColumns(levels).withColumns(running)
 
 
-def _level(column: str) -> str:
-    return f"{column}_level"
-
-
-def _running(column: str, so_far: WindowSpec) -> Column:
+def _running(column: str, level: str, frame: WindowSpec) -> Column:
     n, s, q = F.col(f"{column}.n"), F.col(f"{column}.s"), F.col(f"{column}.q")
-    level = F.col(_level(column))
-    distance = F.col(f"{column}.level") - level
+    distance = F.col(f"{column}.level") - F.col(level)
     return F.struct(
         F.col("_block").alias("block"),
-        F.sum(n).over(so_far).alias("n"),
-        level.alias("level"),
-        F.sum(s + n * distance).over(so_far).alias("s"),
-        F.sum(q + distance * (2 * s + n * distance)).over(so_far).alias("q"),
+        F.sum(n).over(frame).alias("n"),
+        F.col(level).alias("level"),
+        F.sum(s + n * distance).over(frame).alias("s"),
+        F.sum(q + distance * (2 * s + n * distance)).over(frame).alias("q"),
     )
 
 
@@ -107,8 +103,8 @@ def _ends(wanted: Moments, ordered: WindowSpec) -> dict[str, Column]:
     """Find the two parts a window consists of; null where there is no such part, or it holds no value."""
     frame = ordered.rangeBetween(1 - wanted.seconds - wanted.offset, -wanted.offset)
     block = F.floor((F.col("_tick") - wanted.offset) / wanted.seconds)
-    tail = F.last(f"{wanted.column}_from_start_{wanted.seconds}").over(frame)
-    head = F.first(f"{wanted.column}_to_end_{wanted.seconds}").over(frame)
+    tail = F.last(f"{wanted.column}_up_to_{wanted.seconds}").over(frame)
+    head = F.first(f"{wanted.column}_onwards_{wanted.seconds}").over(frame)
     return {
         "tail": F.when((tail["block"] == block) & tail["n"].isNotNull(), tail),
         "head": F.when((head["block"] == block - 1) & head["n"].isNotNull(), head),

@@ -110,10 +110,14 @@ def aggregate_windows(
     partials = _partials(features)
     # One exchange, by entity; the grouping by entity and tick and the windows below all stand on it.
     values = _values(events, table, tick, features).repartition(*entity)
-    for column, each in partials.items():
-        if each.part.needs_level:
-            of_tick = Window.partitionBy(*entity, "_tick")
-            values = values.withColumn(f"{column}_level", F.min(F.expr(f"cast({each.raw} as double)")).over(of_tick))
+    of_tick = Window.partitionBy(*entity, "_tick")
+    values = values.withColumns(
+        {
+            f"{column}_level": F.min(F.expr(f"cast({each.raw} as double)")).over(of_tick)
+            for column, each in partials.items()
+            if each.part.needs_level
+        }
+    )
     sums = values.groupBy(*entity, "_tick").agg(*(each.of_events(column) for column, each in partials.items()))
 
     shown = {_seconds(each.offset) for each in features} | {_seconds(each.offset + each.window) for each in features}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from lakeloop.aggregates import AGGREGATES
 from lakeloop.config.durations import short_name, write_duration
@@ -19,6 +19,7 @@ else:
     AggregateName = Literal[tuple(AGGREGATES)]
 
 RATE = "rate"
+_OPTIONAL = frozenset({"rate", "where", "name", "offset"})
 
 
 class Aggregate(Section):
@@ -55,6 +56,11 @@ class Aggregate(Section):
         if self.rate is not None and self.name is None:
             raise ValueError("rate: it has no name; write name: beside it, as in name: is_very_late")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_unused_keys(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the keys that are not used, so that a declaration without them keeps its hash."""
+        return {key: each for key, each in write(self).items() if key not in _OPTIONAL or getattr(self, key)}
 
     @property
     def value(self) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Self
+from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from lakeloop.config.aggregate import Aggregate, WindowFeature
 from lakeloop.config.durations import short_name
@@ -53,6 +53,11 @@ class FeatureTable(Section):
     aggregate: tuple[Aggregate, ...] = ()
     attributes: dict[Name, Attribute] = Field(default_factory=dict)
     ttl: Duration | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_unused_keys(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out a delay of nothing, so that a declaration without it keeps its hash."""
+        return {key: each for key, each in write(self).items() if key != "delay" or self.delay}
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:

@@ -58,9 +58,9 @@ class PlannedTable:
         entity: Key columns.
         source: Source it is made from.
         every: Tick of a windowed table, `15min`; None for attributes.
-        delay: How much later than it became available an event counts; None for at once.
         features: Its feature columns.
         used_by: Models that use one of them.
+        delay: How much later than it became available an event counts, `2h`; None for at once.
     """
 
     feature_table: str
@@ -68,9 +68,9 @@ class PlannedTable:
     entity: tuple[str, ...]
     source: str
     every: str | None
-    delay: str | None
     features: tuple[str, ...]
     used_by: tuple[str, ...]
+    delay: str | None = None
 
 
 @dataclass(frozen=True)

@@ -58,13 +58,22 @@ def rows_of(frame: DataFrame, *order: str) -> list[Row]:
 
 # --- rows ------------------------------------------------------------------------------------------------------------
 
-EVENT_COLUMNS = "carrier string, delay double, is_late boolean, event_ts timestamp, available_ts timestamp"
+EVENT_COLUMNS = (
+    "carrier string, origin string, delay double, is_late boolean, event_ts timestamp, available_ts timestamp"
+)
 
 
 def make_event(available: str | datetime, **changes: Any) -> Row:
     """A bronze row that features are made from; it happened when it became available."""
     available_ts = instant(available) if isinstance(available, str) else available
-    row = {"carrier": "UA", "delay": 10.0, "is_late": False, "event_ts": available_ts, "available_ts": available_ts}
+    row = {
+        "carrier": "UA",
+        "origin": "EWR",
+        "delay": 10.0,
+        "is_late": False,
+        "event_ts": available_ts,
+        "available_ts": available_ts,
+    }
     return row | changes
 
 

@@ -101,8 +101,8 @@ WRONG = [
         "over: [1 day, 24 hours]",
         "aggregate[0].over[1]",
         "'24 hours'",
-        "mean_is_late_1d of aggregate[0] again",
-        "change",
+        "each window once",
+        "in that form",
     ),
     Wrong(
         DELAYS, "over: [3 hours, 1 day]", "over: 3 hours", "aggregate[0].over", "'3 hours'", "a list", "[first, second]"

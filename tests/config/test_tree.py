@@ -51,6 +51,11 @@ def test_a_spec_hash_is_that_of_the_canonical_json(config: Config) -> None:
         ("entity: [carrier]", "# a comment\nowner: ''\nentity:\n  - carrier", False),  # the default, another style
         ("every: 1 hour", "every: 30 minutes", True),
         ("as: [max]", "as: [min]", True),
+        ("every: 1 hour", "every: 1 hour\ndelay: 0 hours", False),
+        ("every: 1 hour", "every: 1 hour\ndelay: 1 hour", True),
+        ("as: [max], over: [1 day]", "as: [max], over: [1 day], offset: 0 days", False),
+        ("as: [max], over: [1 day]", "as: [max], over: [1 day], offset: 1 day", True),
+        ("as: [max], over: [1 day]", "as: [max], over: [1 day], where: is_late", True),
     ],
 )
 def test_a_spec_hash_follows_the_meaning(tmp_path: Path, old: str, new: str, changes: bool) -> None:

@@ -2,20 +2,15 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from chispa import assert_df_equality
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from lakeloop.features.windows import aggregate_windows, floor_tick, floor_tick_of, longest_window
+from lakeloop.features.windows import aggregate_windows, floor_tick, floor_tick_of, reach_back
 from tests.factories import EVENT_COLUMNS, Row, declare_attributes, declare_windows, frame, instant, make_event, rows_of
 
 EVENING = instant("2013-05-01 20:00")
@@ -165,123 +160,126 @@ def test_floor_tick_of_agrees_with_floor_tick(at: str, every: timedelta, tick: s
     assert floor_tick_of(instant(at), every) == instant(tick)
 
 
-def test_longest_window_looks_at_every_aggregate() -> None:
+def test_reach_back_looks_at_every_aggregate_its_offset_and_the_delay() -> None:
     table = declare_windows(
         [
             {"of": "delay", "as": ["sum"], "over": ["1 day", "3 hours"]},
-            {"of": "is_late", "as": ["mean"], "over": ["2 hours"]},
+            {"of": "is_late", "as": ["mean"], "over": ["2 hours"], "offset": "23 hours"},
+        ],
+        delay="1 minute",
+    )
+    assert reach_back(table) == timedelta(days=1, hours=1, minutes=1)
+
+
+def test_aggregate_windows_of_first_last_distinct_and_rates(spark: SparkSession) -> None:
+    table = declare_windows(
+        [
+            {"of": "delay", "as": ["first", "last", "distinct"], "over": ["2 hours"]},
+            {"of": "origin", "as": ["last", "distinct"], "over": ["2 hours"]},
+            {"rate": "delay > 5", "name": "is_late", "over": ["2 hours"]},
         ]
     )
-    assert longest_window(table) == timedelta(days=1)
+    ten = instant("2013-05-01 10:00")
+    events = [
+        make_event("2013-05-01 10:00", delay=7.0, origin="JFK"),
+        make_event("2013-05-01 10:00", delay=9.0, origin=""),  # the same instants: the greater value is the later one
+        make_event("2013-05-01 10:10", delay=3.0, event_ts=ten),  # happened then too, told later
+        make_event("2013-05-01 10:40", delay=None, origin=None),  # happened last, without a value
+        make_event("2013-05-01 11:30", delay=4.0, event_ts=instant("2013-05-01 09:00")),  # told last, happened first
+    ]
+    found = rows_of(aggregate_windows(frame(spark, EVENT_COLUMNS, events), table, None, EVENING), "available_ts")
+    assert [(f"{row['available_ts']:%H}", *(row[name] for name in table.feature_names)) for row in found] == [
+        ("10", 7.0, 9.0, 2, "JFK", 2, 1.0),  # '' is a value, and comes before JFK
+        ("11", 7.0, 3.0, 3, "EWR", 3, 2 / 3),  # the missing value is in neither part of the rate
+        ("12", 4.0, 3.0, 2, "EWR", 1, 0.0),  # told at 11:30, so it enters at 12:00, as the first
+        ("13", 4.0, 4.0, 1, "EWR", 1, 0.0),
+        ("14", None, None, 0, None, 0, None),
+    ]
 
 
-# --- against brute force ---------------------------------------------------------------------------------------------
-
-TICK = timedelta(minutes=10)
-WINDOWS = (timedelta(minutes=20), timedelta(minutes=50))
-TABLE = declare_windows(
-    [{"of": "delay", "as": ["count", "sum", "mean", "min", "max", "stddev"], "over": ["20 minutes", "50 minutes"]}],
-    every="10 minutes",
-)
-START = instant("2013-05-01 10:00")
-
-
-@dataclass(frozen=True)
-class Event:
-    carrier: str
-    available_ts: datetime
-    delay: float | None
-
-
-def floor_of(at: datetime) -> datetime:
-    return at - (at - datetime(1970, 1, 1, tzinfo=UTC)) % TICK
-
-
-def brute_force(events: Sequence[Event], through: datetime) -> dict[tuple[str, datetime], tuple[float | None, ...]]:
-    """State log by definition: every tick at which an event enters or leaves a window, every event in (t - w, t]."""
-    log = {}
-    for carrier in {event.carrier for event in events}:
-        own = [event for event in events if event.carrier == carrier]
-        ticks = set()
-        for event in own:
-            enters = floor_of(event.available_ts - timedelta(microseconds=1)) + TICK
-            ticks |= {enters, *(enters + window for window in WINDOWS)}
-        for tick in sorted(each for each in ticks if each <= through):
-            found: list[list[float | None]] = []
-            for window in WINDOWS:
-                inside = [each.delay for each in own if tick - window < each.available_ts <= tick]
-                values = [value for value in inside if value is not None]
-                total = sum(values) if values else None
-                found.append(
-                    [
-                        len(values),
-                        total,
-                        statistics.fmean(values) if values else None,
-                        min(values, default=None),
-                        max(values, default=None),
-                        statistics.stdev(values) if len(values) > 1 else None,
-                    ]
-                )
-            log[carrier, tick] = tuple(value for pair in zip(*found, strict=True) for value in pair)
-    return log
+def test_aggregate_windows_keeps_what_a_condition_keeps_moves_windows_back_and_waits(spark: SparkSession) -> None:
+    windows = {"of": "delay", "as": ["count", "sum"], "over": ["1 hour"]}
+    table = declare_windows(
+        [windows | {"where": "is_late -- as told", "name": "of_late"}, windows | {"offset": "2 hours"}],
+        delay="90 minutes",
+    )
+    events = [
+        make_event("2013-05-01 08:30", delay=1.0, is_late=True),  # usable at 10:00, at that very tick
+        make_event("2013-05-01 08:30:00.000001", delay=2.0, is_late=None),  # from the next tick on; null keeps nothing
+        make_event("2013-05-01 08:40", delay=4.0, is_late=True),
+    ]
+    found = rows_of(aggregate_windows(frame(spark, EVENT_COLUMNS, events), table, None, EVENING), "available_ts")
+    assert [(f"{row['available_ts']:%H}", *(row[name] for name in table.feature_names)) for row in found] == [
+        ("10", 1, 1.0, 0, None),
+        ("11", 1, 4.0, 0, None),  # (09:00, 10:00] less 90 minutes, and two hours on the same
+        ("12", 0, None, 1, 1.0),
+        ("13", 0, None, 2, 6.0),
+        ("14", 0, None, 0, None),
+    ]
 
 
-def log_of(rows: DataFrame) -> dict[tuple[str, datetime], tuple[float | None, ...]]:
-    found = rows_of(rows)
-    log = {(row["carrier"], row["available_ts"]): tuple(row[name] for name in TABLE.feature_names) for row in found}
-    assert len(log) == len(found), "at most one row per entity and instant"
-    assert all(row["event_ts"] == row["available_ts"] for row in found)
-    return log
+def test_a_table_of_past_windows_alone_has_no_rows_before_a_value_changes(spark: SparkSession) -> None:
+    table = declare_windows([{"of": "delay", "as": ["count"], "over": ["1 hour"], "offset": "2 hours"}])
+    events = frame(spark, EVENT_COLUMNS, [make_event("2013-05-01 10:00")])
+    found = rows_of(aggregate_windows(events, table, None, EVENING), "available_ts")
+    assert [(f"{row['available_ts']:%H}", row["count_delay_1h"]) for row in found] == [("12", 1), ("13", 0)]
 
 
-def assert_equal_logs(found: dict[Any, tuple[Any, ...]], expected: dict[Any, tuple[Any, ...]]) -> None:
-    assert found.keys() == expected.keys()
-    for key, values in expected.items():
-        assert [value is None for value in found[key]] == [value is None for value in values], key
-        present = [(a, b) for a, b in zip(found[key], values, strict=True) if b is not None]
-        assert [a for a, _ in present] == pytest.approx([b for _, b in present], rel=1e-9, abs=1e-9), key
+def test_a_late_event_enters_when_it_is_known_and_changes_no_published_row(spark: SparkSession) -> None:
+    table = declare_windows([{"of": "delay", "as": ["last", "count"], "over": ["3 hours"]}])
+    early = [make_event("2013-05-01 10:00", delay=1.0), make_event("2013-05-01 11:00", delay=2.0)]
+    late = make_event("2013-05-01 11:30", delay=9.0, event_ts=instant("2013-05-01 10:30"))
+
+    def built(events: list[Row]) -> list[tuple[Any, ...]]:
+        rows = rows_of(aggregate_windows(frame(spark, EVENT_COLUMNS, events), table, None, EVENING), "available_ts")
+        return [(f"{row['available_ts']:%H}", row["last_delay_3h"], row["count_delay_3h"]) for row in rows]
+
+    assert built(early) == [("10", 1.0, 1), ("11", 2.0, 2), ("13", 2.0, 1), ("14", None, 0)]
+    assert built([*early, late]) == [
+        *(("10", 1.0, 1), ("11", 2.0, 2)),
+        *(("12", 2.0, 3), ("13", 2.0, 2), ("14", 9.0, 1), ("15", None, 0)),
+    ]
 
 
-# The entity is the case: few instants, so that ties, emptied windows and boundaries are the rule.
-EVENTS = st.lists(
-    st.builds(
-        Event,
-        st.sampled_from(["UA", "AA", "B6", "DL", "EV", "WN"]),
-        st.integers(0, 24).map(lambda step: START + step * TICK / 4),
-        st.none() | st.integers(-4, 4).map(float),
-    ),
-    min_size=10,
-    max_size=50,
-)
-SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
+def test_stddev_keeps_a_small_spread_of_large_values_beside_outliers_and_drift(spark: SparkSession) -> None:
+    """Levels and spreads that no one level subtracted from all values would do for."""
+    values = {
+        "large": [1e9 + 0.1 * step for step in range(12)],
+        "drifting": [1e8 * step + step % 3 for step in range(12)],
+        "outlier": [-1e12 if step == 5 else step % 4 + 0.25 for step in range(12)],
+        "jump": [1e9 * (step >= 6) + step % 2 for step in range(12)],
+    }
+    table = declare_windows([{"of": "delay", "as": ["stddev"], "over": ["3 hours"]}])
+    start = instant("2013-05-01 00:00")
+    events = [
+        make_event(start + step * timedelta(minutes=20), carrier=name, delay=value)
+        for name, those in values.items()
+        for step, value in enumerate(those)
+    ]
+    rows = rows_of(aggregate_windows(frame(spark, EVENT_COLUMNS, events), table, None, EVENING), "available_ts")
+    for row in rows:
+        minutes = (row["available_ts"] - start) / timedelta(minutes=1)
+        inside = [value for step, value in enumerate(values[row["carrier"]]) if minutes - 180 < 20 * step <= minutes]
+        if len(inside) > 1:
+            assert row["stddev_delay_3h"] == pytest.approx(statistics.stdev(inside), rel=1e-12), (row, inside)
+        else:
+            assert row["stddev_delay_3h"] is None
 
 
-def as_frame(spark: SparkSession, events: Sequence[Event]) -> DataFrame:
-    rows = [make_event(each.available_ts, carrier=each.carrier, delay=each.delay) for each in events]
-    return frame(spark, EVENT_COLUMNS, rows)
+def test_distinct_of_many_is_within_its_error_and_hangs_on_no_order(spark: SparkSession) -> None:
+    table = declare_windows([{"of": "delay", "as": ["distinct"], "over": ["2 hours", "1 day"]}])
+    events = spark.range(8000).selectExpr(
+        "'UA' as carrier",
+        "cast(id % 4000 as double) as delay",
+        "timestamp_seconds(1367366400 + id % 3 * 3600) as available_ts",
+        "timestamp_seconds(1367366400) as event_ts",
+    )
+    names = ["distinct_delay_2h", "distinct_delay_1d"]
 
+    def estimates(rows: DataFrame) -> list[list[int]]:
+        log = aggregate_windows(rows, table, None, instant("2013-05-02 00:00"))
+        return [[row[name] for name in names] for row in rows_of(log, "available_ts")]
 
-@settings(max_examples=6, suppress_health_check=SLOW)
-@given(events=EVENTS)
-def test_aggregate_windows_agrees_with_brute_force(spark: SparkSession, events: list[Event]) -> None:
-    through = START + 9 * TICK
-    found = log_of(aggregate_windows(as_frame(spark, events), TABLE, None, through))
-    assert_equal_logs(found, brute_force(events, through))
-
-
-@settings(max_examples=4, suppress_health_check=SLOW)
-@given(events=EVENTS, cuts=st.sets(st.integers(0, 11), min_size=1, max_size=2))
-def test_several_builds_give_what_one_build_gives(spark: SparkSession, events: list[Event], cuts: set[int]) -> None:
-    through, all_events = START + 12 * TICK, as_frame(spark, events)
-    stretches = [None, *(START + cut * TICK for cut in sorted(cuts)), through]
-    parts = []
-    for since, until in pairwise(stretches):
-        assert until is not None
-        known = all_events.where(F.col("available_ts") <= F.lit(until))  # the future has not landed yet
-        if since is not None:  # no more of the past than is promised to be enough
-            known = known.where(F.col("available_ts") > F.lit(since - longest_window(TABLE)))
-        parts.append(aggregate_windows(known, TABLE, since, until))
-    several = parts[0]
-    for part in parts[1:]:
-        several = several.union(part)
-    assert_equal_logs(log_of(several), log_of(aggregate_windows(all_events, TABLE, None, through)))
+    found = estimates(events.orderBy("delay"))
+    assert found[2][1] == pytest.approx(4000, rel=3 * 0.01625)
+    assert found == estimates(events.orderBy(F.xxhash64("delay")))

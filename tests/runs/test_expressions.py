@@ -10,7 +10,7 @@ import pytest
 from lakeloop.config.loading import load_config
 from lakeloop.runs.expressions import find_mistakes
 from tests.config.small_project import FILES, edited, line_of, write_project
-from tests.config.wrong_project import MODEL, OUTCOMES, READINGS, SCHEDULES
+from tests.config.wrong_project import DELAYS, MODEL, OUTCOMES, READINGS, SCHEDULES
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -62,6 +62,22 @@ INSTANT, CONDITION = "an instant: a timestamp", "a condition: true or false"
             "attributes.wind_mph.as",
             "DATATYPE_MISMATCH",
             "values",
+        ),
+        (
+            DELAYS,
+            "as: [max], over: [1 day]}",
+            "as: [max], over: [1 day], where: delay_minutes + 1}",
+            "aggregate[1].where",
+            "type int",
+            CONDITION,
+        ),
+        (
+            DELAYS,
+            "of: delay_minutes, as: [max], over: [1 day]}",
+            "rate: istrue(is_late), name: bad, over: [1 day]}",
+            "aggregate[1].rate",
+            "`istrue`",
+            "functions that Spark has",
         ),
         (MODEL, "at: departure_ts - interval 2 hours", "at: distance", "predict.at", "of type int", INSTANT),
         (MODEL, "at: departure_ts - interval 2 hours", "at: departure_local", "predict.at", "of type string", INSTANT),

@@ -55,6 +55,13 @@ def test_a_feature_table_says_its_kind_tick_features_and_who_uses_it(tmp_path: P
     assert plan_of(tmp_path).feature_tables == (windowed, attributes)
 
 
+def test_a_delay_is_told(tmp_path: Path) -> None:
+    changes = edited("conf/base/features/carrier_delays.yml", "every: 1 hour", "every: 1 hour\ndelay: 2 hours")
+    plan = plan_of(tmp_path, changes)
+    assert [table.delay for table in plan.feature_tables] == ["2h", None]
+    assert "windowed, every 1h, 2h after it is available, per carrier" in " ".join(describe_plan(plan).split())
+
+
 def test_a_table_that_no_model_uses_says_so(tmp_path: Path) -> None:
     file = "conf/base/models/late_arrival.yml"
     changes = edited(file, "features: [carrier_delays.*, readings.gust_ratio]", "features: [readings.gust_ratio]")

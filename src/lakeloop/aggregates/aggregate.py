@@ -6,6 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+Merge = Literal["sum", "min", "max", "hll_union_agg", "moments"]
+"""How ticks come together: an aggregate function of Spark, or `moments`, which `lakeloop.features.moments` merges."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -15,14 +18,20 @@ class Part:
 
     Attributes:
         name: A word.
-        of_events: Aggregate expression of Spark SQL over the events of a tick; `{value}` stands for the measure, a
-            double that may be null.
-        merge: Aggregate function that puts the parts of several ticks together.
+        of_events: Aggregate expression of Spark SQL over the events of a tick. `{value}` stands for the measure as a
+            double, `{raw}` for the measure as it is, both null where it counts for nothing; `{level}` for the least
+            `{value}` of the tick. `event_ts` and `available_ts` may be named too.
+        merge: What puts the parts of several ticks together; it leaves nulls out.
     """
 
     name: str
     of_events: str
-    merge: Literal["sum", "min", "max"]
+    merge: Merge
+
+    @property
+    def needs_level(self) -> bool:
+        """Whether it names the least value of the tick."""
+        return "{level}" in self.of_events
 
 
 @dataclass(frozen=True)
@@ -35,7 +44,8 @@ class WindowAggregate:
         parts: What it is made of.
         value: Expression of Spark SQL over the merged parts, `{name}` each; a part is null where the window holds no
             event. What it gives there is the value of an emptied window.
-        type: Type of the value.
+        takes: What the measure may be: `number` (a boolean counts as 0 and 1), or `any` type.
+        gives: Type of the value; `own` is that of the measure.
 
     >>> spread = WindowAggregate(
     ...     name="spread",
@@ -51,7 +61,8 @@ class WindowAggregate:
     description: str
     parts: tuple[Part, ...]
     value: str
-    type: Literal["double", "long"] = "double"
+    takes: Literal["number", "any"] = "number"
+    gives: Literal["double", "long", "own"] = "double"
 
     def __post_init__(self) -> None:
         """Check that the value is made of the parts."""

@@ -10,5 +10,5 @@ AGGREGATE = WindowAggregate(
     description="number of values",
     parts=(COUNT,),
     value="cast(coalesce({n}, 0) as bigint)",
-    type="long",
+    gives="long",
 )

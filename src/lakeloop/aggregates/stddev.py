@@ -1,17 +1,19 @@
-"""Sample standard deviation (n - 1), from sums of squares; null below two values.
+"""Sample standard deviation (n - 1), from sums of differences from one of the values; null below two values.
 
-Rounding can leave a tiny negative difference of squares, which counts as 0. Values near 1e9 with a small spread lose it
-to rounding: take the difference from a level first.
+Rounding costs at most about n times the precision of a double, however large the values and however small their spread.
+It can leave a tiny negative difference of squares, which counts as 0.
 """
 
 from __future__ import annotations
 
 from lakeloop.aggregates.aggregate import WindowAggregate
-from lakeloop.aggregates.parts import COUNT, SQUARES, SUM
+from lakeloop.aggregates.parts import MOMENTS
+
+_SQUARES = "greatest({moments}.q - {moments}.s * {moments}.s / {moments}.n, 0d)"
 
 AGGREGATE = WindowAggregate(
     name="stddev",
     description="sample standard deviation of the values",
-    parts=(COUNT, SUM, SQUARES),
-    value="case when {n} > 1 then sqrt(greatest({q} - {s} * {s} / {n}, 0d) / ({n} - 1)) end",
+    parts=(MOMENTS,),
+    value=f"case when {{moments}}.n > 1 then sqrt({_SQUARES} / ({{moments}}.n - 1)) end",
 )

@@ -15,24 +15,27 @@ UNITS = tuple(name for unit in _UNITS for name in (unit, f"{unit}s"))
 ALLOWED = "a whole number and a unit: seconds, minutes, hours, days or weeks, as in '3 hours'"
 
 
-def parse_duration(text: str) -> timedelta:
+def parse_duration(text: str, *, least: int = 1) -> timedelta:
     """Read a duration.
 
     Args:
-        text: A positive whole number and a unit.
+        text: A whole number and a unit.
+        least: Least number that passes; 0 where no time at all is meant too.
 
     Returns:
         The duration; a day is 24 hours, a week 168.
 
     Raises:
-        ValueError: If the text is not a duration, or is zero.
+        ValueError: If the text is not a duration, or is below the least.
 
     >>> parse_duration("3 hours")
     datetime.timedelta(seconds=10800)
     """
     match = _PATTERN.match(text)
-    if match is None or int(match.group(1)) == 0:
+    if match is None:
         raise ValueError(f"{text!r} is not a duration; write {ALLOWED}")
+    if int(match.group(1)) < least:
+        raise ValueError(f"{text!r} is no time at all; write {ALLOWED}, above zero")
     try:
         return timedelta(seconds=int(match.group(1)) * _UNITS[match.group(2)])
     except OverflowError:

@@ -3,54 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from lakeloop.aggregates import AGGREGATES
+from lakeloop.config.aggregate import Aggregate, WindowFeature
 from lakeloop.config.durations import short_name
-from lakeloop.config.section import Duration, Name, Section, Tags, Text
-
-if TYPE_CHECKING:
-    AggregateName = str
-else:
-    AggregateName = Literal[tuple(AGGREGATES)]
-
-
-class Aggregate(Section):
-    """Statistics of one measure over trailing windows.
-
-    Attributes:
-        of: Column of the source; a boolean counts as 0 and 1.
-        as_: Names of aggregates, over the values that are not null.
-        over: Window lengths, whole multiples of the tick.
-        description: What the measure means, where its column does not say it.
-        unit: Its unit, where it is another than that of its column.
-        tags: Words to find the features by.
-    """
-
-    of: Text
-    as_: tuple[AggregateName, ...] = Field(alias="as", min_length=1)
-    over: tuple[Duration, ...] = Field(min_length=1)
-    description: Annotated[str, Field(exclude=True)] = ""
-    unit: Annotated[str | None, Field(exclude=True)] = None
-    tags: Tags = ()
-
-    def feature_name(self, statistic: str, window: timedelta) -> str:
-        """Name a feature: statistic, measure, window.
-
-        Args:
-            statistic: Name of an aggregate.
-            window: Length of the window.
-
-        Returns:
-            The name of its column.
-
-        >>> late = Aggregate.model_validate({"of": "is_late", "as": ["mean"], "over": ["3 hours"]})
-        >>> late.feature_name("mean", timedelta(hours=3))
-        'mean_is_late_3h'
-        """
-        return f"{statistic}_{self.of}_{short_name(window)}"
+from lakeloop.config.section import Duration, Lag, Name, Section, Tags
 
 
 class Attribute(Section):
@@ -80,6 +39,8 @@ class FeatureTable(Section):
         entity: Key columns, from the source.
         from_: The source.
         every: Tick of a windowed table.
+        delay: How much later than it became available an event counts in a windowed table: from the first tick at or
+            after `available_ts` + `delay`.
         aggregate: Windowed features.
         attributes: Features of an attribute table.
         ttl: Age (from `event_ts`) after which an attribute row is EXPIRED.
@@ -92,9 +53,15 @@ class FeatureTable(Section):
     entity: tuple[Name, ...] = Field(min_length=1)
     from_: Name = Field(alias="from")
     every: Duration | None = None
+    delay: Lag = timedelta(0)
     aggregate: tuple[Aggregate, ...] = ()
     attributes: dict[Name, Attribute] = Field(default_factory=dict)
     ttl: Duration | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_unused_keys(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out a delay of nothing, so that a declaration without it keeps its hash."""
+        return {key: each for key, each in write(self).items() if key != "delay" or self.delay}
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -106,19 +73,39 @@ class FeatureTable(Section):
             raise ValueError("an attribute table has no tick: remove every")
         if self.aggregate and self.ttl is not None:
             raise ValueError("ttl does not apply to a windowed table: remove it")
+        if self.attributes and self.delay:
+            raise ValueError("delay does not apply to an attribute table: remove it")
+        return self
+
+    @model_validator(mode="after")
+    def _on_ticks(self) -> Self:
+        if self.every is None:
+            return self
+        tick = short_name(self.every)
+        form = f"write whole multiples of {tick}"
+        for index, aggregate in enumerate(self.aggregate):
+            at = f"aggregate[{index}]"
+            if aggregate.offset % self.every:
+                problem = f"offset {short_name(aggregate.offset)} is not a multiple of every: {tick}"
+                raise ValueError(f"{at}.offset: {problem}; {form}")
+            for position, window in enumerate(aggregate.over):
+                if window % self.every:
+                    fault = "shorter than" if window < self.every else "not a multiple of"
+                    problem = f"window {short_name(window)} is {fault} every: {tick}"
+                    raise ValueError(f"{at}.over[{position}]: {problem}; {form}")
+        return self
+
+    @model_validator(mode="after")
+    def _names_once(self) -> Self:
         earlier: dict[str, int] = {}
         for index, aggregate in enumerate(self.aggregate):
-            for position, window in enumerate(aggregate.over):
-                if self.every is not None and window % self.every:
-                    tick = short_name(self.every)
-                    problem = f"window {short_name(window)} is not a multiple of every: {tick}"
-                    raise ValueError(f"aggregate[{index}].over[{position}]: {problem}; write whole multiples of {tick}")
-                for statistic in aggregate.as_:
-                    name = aggregate.feature_name(statistic, window)
-                    if name in earlier:
-                        problem = f"it makes the feature {name} of aggregate[{earlier[name]}] again"
-                        raise ValueError(f"aggregate[{index}].over[{position}]: {problem}")
-                    earlier[name] = index
+            for feature in aggregate.features():
+                if feature.name in earlier:
+                    position = max(at for at, window in enumerate(aggregate.over) if window == feature.window)
+                    at = f"aggregate[{index}].over[{position}]"
+                    problem = f"it makes the feature {feature.name} of aggregate[{earlier[feature.name]}] again"
+                    raise ValueError(f"{at}: {problem}; write each window once, and a name: where measures are alike")
+                earlier[feature.name] = index
         return self
 
     @property
@@ -127,7 +114,11 @@ class FeatureTable(Section):
         return self.every is not None
 
     @property
+    def window_features(self) -> tuple[WindowFeature, ...]:
+        """Windowed features in order."""
+        return tuple(feature for aggregate in self.aggregate for feature in aggregate.features())
+
+    @property
     def feature_names(self) -> tuple[str, ...]:
         """Feature columns in order."""
-        windowed = [a.feature_name(s, w) for a in self.aggregate for s in a.as_ for w in a.over]
-        return tuple(windowed) + tuple(self.attributes)
+        return (*(feature.name for feature in self.window_features), *self.attributes)

@@ -150,7 +150,7 @@ def path_of(data: Any, detail: ErrorDetails) -> tuple[KeyPath, bool]:
     Returns:
         The path of what is wrong, and whether the key itself is the matter.
 
-    >>> from lakeloop.config.feature_table import Aggregate
+    >>> from lakeloop.config.aggregate import Aggregate
     >>> data = {"of": "is_late", "as": ["mean"], "over": ["1 day", "2 dys"]}
     >>> try:
     ...     Aggregate.model_validate(data)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from lakeloop.aggregates import AGGREGATES
 from lakeloop.config.columns import FeatureRef, expand_feature, matching_columns
 from lakeloop.config.expressions import at_items, column_issues, expression_issues
+from lakeloop.config.feature_table import FeatureTable
 from lakeloop.config.located_yaml import KeyPath, LocatedYaml
 from lakeloop.config.mistakes import closest, listed, rename_remedy
 from lakeloop.config.model import Model
@@ -234,12 +236,22 @@ def _column_types(scope: _Scope, config: Config) -> dict[str, ColumnType]:
     for feature in scope.features:
         table = config.feature_tables[feature.table]
         source = config.sources.get(table.from_)
-        attribute = table.attributes.get(feature.feature)
-        if attribute is None:
+        kept = _columns_kept(table).get(feature.feature)
+        if feature.feature not in table.attributes and kept is None:
             types[feature.column] = ColumnType.DOUBLE
-        elif source is not None and attribute.as_ in source.all_columns:
-            types[feature.column] = source.all_columns[attribute.as_]
+        elif source is not None and kept in source.all_columns:
+            types[feature.column] = source.all_columns[kept]
     return types
+
+
+def _columns_kept(table: FeatureTable) -> dict[str, str]:
+    """Find the features that have the type of a source's column; an attribute's may be any expression."""
+    own = {
+        each.name: each.aggregate.of for each in table.window_features if AGGREGATES[each.computed_as].gives == "own"
+    }
+    return {name: attribute.as_ for name, attribute in table.attributes.items()} | {
+        name: of for name, of in own.items() if of is not None
+    }
 
 
 def _on_demand_issues(scope: _Scope, types: Mapping[str, ColumnType]) -> Iterator[ConfigIssue]:

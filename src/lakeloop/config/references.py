@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from lakeloop.aggregates import AGGREGATES
+from lakeloop.config.aggregate import Aggregate
 from lakeloop.config.derivations import derivation_issues
 from lakeloop.config.expressions import at_items, column_issues, expression_issues
 from lakeloop.config.feature_table import FeatureTable
 from lakeloop.config.located_yaml import KeyPath, LocatedYaml
+from lakeloop.config.mistakes import listed
 from lakeloop.config.model_references import model_issues
 from lakeloop.config.model_sense import NUMBERS
 from lakeloop.config.named_source import find_source
@@ -28,6 +31,7 @@ _WRITTEN: Mapping[ColumnType, str] = {
     ColumnType.DATE: r"\d{4}-\d\d-\d\d",
 }
 _MEASURES = NUMBERS | {ColumnType.BOOLEAN}
+_OF_ANYTHING = [name for name, each in AGGREGATES.items() if each.takes == "any"]
 
 
 def reference_issues(
@@ -129,12 +133,24 @@ def _feature_table_issues(
     columns = source.all_columns
     yield from column_issues(document, at_items(("entity",), table.entity), columns, of)
     for index, aggregate in enumerate(table.aggregate):
-        path: KeyPath = ("aggregate", index, "of")
-        yield from column_issues(document, {path: [aggregate.of]}, columns, of)
-        kind = columns.get(aggregate.of)
-        if kind is not None and kind not in _MEASURES:
-            got = f"{aggregate.of}, a column of type {kind}"
-            yield document.issue(path, got, "a column of numbers or booleans", f"derive a number from it in {of}")
+        yield from _aggregate_issues(document, index, aggregate, source)
     for name, attribute in table.attributes.items():
         known = [*columns, *TIME_COLUMNS]
         yield from expression_issues(document, ("attributes", name, "as"), attribute.as_, known, of)
+
+
+def _aggregate_issues(document: LocatedYaml, index: int, aggregate: Aggregate, source: Source) -> Iterator[ConfigIssue]:
+    of, columns = f"source {source.source}", source.all_columns
+    path: KeyPath = ("aggregate", index)
+    if aggregate.of is not None:
+        yield from column_issues(document, {(*path, "of"): [aggregate.of]}, columns, of)
+        kind = columns.get(aggregate.of)
+        of_numbers = [word for word in aggregate.as_ if AGGREGATES[word].takes == "number"]
+        if kind is not None and kind not in _MEASURES and of_numbers:
+            got = f"{aggregate.of}, a column of type {kind}, for {listed(of_numbers)}"
+            remedy = f"derive a number from it in {of}, or take {listed(_OF_ANYTHING)} of it"
+            yield document.issue((*path, "of"), got, "a column of numbers or booleans", remedy)
+    known = [*columns, *TIME_COLUMNS]
+    for key, text in (("rate", aggregate.rate), ("where", aggregate.where)):
+        if text is not None:
+            yield from expression_issues(document, (*path, key), text, known, of)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -16,15 +17,18 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_strip_whitespace=True)
 
 
-def _as_duration(value: Any) -> timedelta:
+def _as_duration(value: Any, *, least: int = 1) -> timedelta:
     """A bare number would be taken for seconds: only text and durations pass."""
     if isinstance(value, timedelta):
         return value
-    return parse_duration(value if isinstance(value, str) else repr(value))
+    return parse_duration(value if isinstance(value, str) else repr(value), least=least)
 
 
 Duration = Annotated[timedelta, BeforeValidator(_as_duration)]
 """A positive duration, written `3 hours`."""
+
+Lag = Annotated[timedelta, BeforeValidator(partial(_as_duration, least=0))]
+"""A duration that may be zero."""
 
 
 def _not_a_switch(value: Any) -> Any:

@@ -242,7 +242,7 @@ def _windowed(table: FeatureTable, source: Source) -> dict[str, _Said]:
     return {
         each.name: _Said(
             description=each.describe(source),
-            type=each.type,
+            type=each.type(source),
             unit=each.unit(source),
             window=each.window_name,
             made_of=each.made_of,

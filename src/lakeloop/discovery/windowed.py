@@ -1,16 +1,17 @@
-"""The features of a windowed table, each with what it is made of: the one place here that knows how they are named."""
+"""The features of a windowed table, each with what is said of it and of the measure it is taken of."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from lakeloop.aggregates import AGGREGATES
-from lakeloop.config.durations import short_name, write_duration
-from lakeloop.config.feature_table import Aggregate, FeatureTable
-from lakeloop.config.source import Source
+from lakeloop.config.aggregate import Aggregate, WindowFeature
+from lakeloop.config.durations import short_name
+from lakeloop.config.expressions import expression_columns
+from lakeloop.config.feature_table import FeatureTable
+from lakeloop.config.source import Column, DerivedColumn, Source
 
-_KEEP_UNIT = frozenset({"sum", "mean", "min", "max", "stddev"})
+_KEEP_UNIT = frozenset({"sum", "mean", "min", "max", "stddev", "first", "last"})
 """Aggregates whose value has the unit of their measure; of any other the unit is not known here."""
 
 
@@ -19,64 +20,72 @@ class WindowedFeature:
     """A windowed feature.
 
     Attributes:
-        name: Its column.
-        aggregate: The declaration that makes it.
-        word: Name of the aggregate.
-        window: Length of the window.
+        declared: What is declared of it.
 
     >>> mean = windowed_features(shops.feature_tables["shop_delays"])[0]
     >>> mean.describe(shops.sources["deliveries"]), mean.unit(shops.sources["deliveries"])
     ('mean of is_late over the trailing 6 hours', None)
     """
 
-    name: str
-    aggregate: Aggregate
-    word: str
-    window: timedelta
+    declared: WindowFeature
+
+    @property
+    def name(self) -> str:
+        """Its column."""
+        return self.declared.name
+
+    @property
+    def aggregate(self) -> Aggregate:
+        """The item it is declared in."""
+        return self.declared.aggregate
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Columns of the source that it names."""
-        return (self.aggregate.of,)
+        """Columns of the source that it names, in lower case: its measure's, then those of its conditions."""
+        texts = (each for each in (self.aggregate.rate, self.aggregate.where) if each is not None)
+        named = [name.lower() for text in texts for name in expression_columns(text)]
+        return tuple(dict.fromkeys([*filter(None, [self.aggregate.of]), *named]))
 
-    @property
-    def type(self) -> str:
-        """Type of its values."""
-        return AGGREGATES[self.word].type
+    def type(self, source: Source) -> str | None:
+        """Type of its values; None where its measure has none that is declared."""
+        gives = AGGREGATES[self.declared.computed_as].gives
+        if gives != "own":
+            return gives
+        measure = self._measure(source)
+        return measure.type.value if measure is not None else None
 
     @property
     def made_of(self) -> str:
         """What it is computed from."""
-        return f"{self.word} of {self.aggregate.of}"
+        return self.declared.measure
 
     @property
     def window_name(self) -> str:
         """Length of the window as it stands in names."""
-        return short_name(self.window)
+        return short_name(self.declared.window)
 
     def unit(self, source: Source) -> str | None:
         """Tell its unit: the aggregate's own, else that of the measure, where the aggregate keeps it."""
-        measure = source.declared[self.aggregate.of]
-        return (self.aggregate.unit or measure.unit) if self.word in _KEEP_UNIT else None
+        if self.declared.statistic not in _KEEP_UNIT:
+            return None
+        measure = self._measure(source)
+        return self.aggregate.unit or (measure.unit if measure is not None else None)
 
     def describe(self, source: Source) -> str:
         """Say what it is, and what its measure means."""
-        measure = source.declared[self.aggregate.of]
-        short = f"{self.made_of} over the trailing {write_duration(self.window)}"
-        meaning = self.aggregate.description or measure.description
-        return f"{short}: {meaning}" if meaning else short
+        measure = self._measure(source)
+        meaning = self.aggregate.description or (measure.description if measure is not None else "")
+        return f"{self.declared.meaning}: {meaning}" if meaning else self.declared.meaning
+
+    def _measure(self, source: Source) -> Column | DerivedColumn | None:
+        return source.declared.get(self.aggregate.of) if self.aggregate.of is not None else None
 
 
 def windowed_features(table: FeatureTable) -> tuple[WindowedFeature, ...]:
     """List the windowed features of a table, in its order.
 
     >>> table = shops.feature_tables["shop_delays"]
-    >>> [(each.name, each.made_of, each.type) for each in windowed_features(table)][0]
-    ('mean_is_late_6h', 'mean of is_late', 'double')
+    >>> [(each.name, each.made_of) for each in windowed_features(table)][0]
+    ('mean_is_late_6h', 'mean of is_late')
     """
-    return tuple(
-        WindowedFeature(aggregate.feature_name(word, window), aggregate, word, window)
-        for aggregate in table.aggregate
-        for word in aggregate.as_
-        for window in aggregate.over
-    )
+    return tuple(WindowedFeature(each) for each in table.window_features)

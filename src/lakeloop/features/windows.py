@@ -1,19 +1,24 @@
-"""Windowed aggregates as a state log: one row per entity at every tick at which a value changes.
+"""Windowed aggregates as a state log: one row per entity at every tick at which an event enters or leaves a window.
 
-The value at tick t covers the events that became available in (t - window, t]. An event that becomes available at a
-counts from its entry tick, the first tick at or after a, and leaves a window of length w at entry + w, because w is a
-whole number of ticks. So events are first summed per entity and entry tick, and every later step works on these sums.
+The value at tick t covers the events that became available in (t - offset - window, t - offset], after the table's
+delay. An event that becomes available at a has its entry tick, the first at or after a + delay; it counts from
+entry + offset and leaves a window of length w at entry + offset + w, because offset and w are whole numbers of ticks.
+So events are first summed per entity and entry tick, and every later step works on these sums.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from lakeloop.aggregates import AGGREGATES, Part
+from lakeloop.config.aggregate import WindowFeature
 from lakeloop.config.feature_table import FeatureTable
+from lakeloop.features.moments import Moments, merge_moments
 
 
 def floor_tick(instant: Column, every: timedelta) -> Column:
@@ -46,16 +51,23 @@ def floor_tick_of(instant: datetime, every: timedelta) -> datetime:
     return instant - timedelta(microseconds=micros % tick)
 
 
-def longest_window(table: FeatureTable) -> timedelta:
-    """Give the length of the longest window of a windowed table.
+def reach_back(table: FeatureTable) -> timedelta:
+    """Tell how far before a tick the events of a windowed table may have become available that count at it.
 
-    >>> aggregate = [{"of": "delay", "as": ["mean"], "over": ["3 hours", "1 day"]}]
-    >>> longest_window(FeatureTable.model_validate({
+    Args:
+        table: The table's declaration.
+
+    Returns:
+        The longest of its windows, each with its offset, and the table's delay.
+
+    >>> windows = [{"of": "delay", "as": ["mean"], "over": ["3 hours", "1 day"]},
+    ...            {"of": "delay", "as": ["mean"], "over": ["3 hours"], "offset": "7 days", "name": "last_week"}]
+    >>> reach_back(FeatureTable.model_validate({
     ...     "feature_table": "delays", "entity": ["carrier"], "from": "outcomes", "every": "1 hour",
-    ...     "aggregate": aggregate}))
-    datetime.timedelta(days=1)
+    ...     "delay": "2 hours", "aggregate": windows}))
+    datetime.timedelta(days=7, seconds=18000)
     """
-    return max(window for aggregate in table.aggregate for window in aggregate.over)
+    return max(each.window + each.offset for each in table.window_features) + table.delay
 
 
 def aggregate_windows(
@@ -64,16 +76,16 @@ def aggregate_windows(
     """Compute the state log of a windowed table over a stretch of ticks.
 
     Args:
-        events: Bronze rows with `available_ts`; at least all that became available in
-            (built_through - longest window, through].
+        events: Bronze rows with `event_ts` and `available_ts`; at least all that became available in
+            (built_through - reach_back(table), through].
         table: The table's declaration.
         built_through: Tick up to which the log is complete; None at the first build.
         through: Tick up to which it is to be complete.
 
     Returns:
-        One row per entity and tick in (built_through, through] at which a value changes: entity columns, `event_ts`
-        and `available_ts` (both the tick), and the features. Rows whose entity has a null are left out. An emptied
-        window has count 0 and null statistics.
+        One row per entity and tick in (built_through, through] at which an event enters or leaves a window: entity
+        columns, `event_ts` and `available_ts` (both the tick), and the features. Rows whose entity has a null are left
+        out. An emptied window has count and distinct 0, and null statistics.
 
     >>> from datetime import UTC
     >>> table = FeatureTable.model_validate({
@@ -81,7 +93,7 @@ def aggregate_windows(
     ...     "aggregate": [{"of": "delay", "as": ["count", "mean"], "over": ["2 hours"]}]})
     >>> events = spark.sql(
     ...     "select 'UA' as carrier, timestamp'2013-05-01 10:30:00Z' as available_ts, 5d as delay"
-    ...     " union all select 'UA', timestamp'2013-05-01 11:00:00Z', 7d")
+    ...     " union all select 'UA', timestamp'2013-05-01 11:00:00Z', 7d").selectExpr("*", "available_ts as event_ts")
     >>> log = aggregate_windows(events, table, None, datetime(2013, 5, 1, 20, tzinfo=UTC)).orderBy("available_ts")
     >>> log.select("carrier", "available_ts", "count_delay_2h", "mean_delay_2h").show()
     +-------+-------------------+--------------+-------------+
@@ -94,70 +106,115 @@ def aggregate_windows(
     """
     if table.every is None:
         raise ValueError(f"{table.feature_table} is not windowed")
-    tick = int(table.every.total_seconds())
-    entity = list(table.entity)
-    available_us = F.unix_micros("available_ts")
-    entry = (F.ceil(available_us / F.lit(tick * 1_000_000)) * tick).alias("_tick")
-    parts = _parts(table)
-    known = events
-    for column in entity:
-        known = known.where(F.col(column).isNotNull())
-    values = known.select(*entity, entry, *(F.col(of).cast("double").alias(of) for of in parts))
+    entity, tick, features = list(table.entity), _seconds(table.every), table.window_features
+    partials = _partials(features)
     # One exchange, by entity; the grouping by entity and tick and the windows below all stand on it.
-    taken = [
-        F.expr(part.of_events.format(value=f"`{of}`")).alias(_partial(of, part))
-        for of, needed in parts.items()
-        for part in needed
-    ]
-    sums = values.repartition(*entity).groupBy(*entity, "_tick").agg(*taken)
+    values = _values(events, table, tick, features).repartition(*entity)
+    of_tick = Window.partitionBy(*entity, "_tick")
+    values = values.withColumns(
+        {
+            f"{column}_level": F.min(F.expr(f"cast({each.raw} as double)")).over(of_tick)
+            for column, each in partials.items()
+            if each.part.needs_level
+        }
+    )
+    sums = values.groupBy(*entity, "_tick").agg(*(each.of_events(column) for column, each in partials.items()))
 
-    windows = sorted({int(w.total_seconds()) for aggregate in table.aggregate for w in aggregate.over})
-    changes = sums.withColumn("_shift", F.explode(F.array(*(F.lit(shift) for shift in (0, *windows)))))
+    shown = {_seconds(each.offset) for each in features} | {_seconds(each.offset + each.window) for each in features}
+    changes = sums.withColumn("_shift", F.explode(F.array(*(F.lit(shift) for shift in sorted({0} | shown)))))
     entering = F.col("_shift") == 0
-    partials = [_partial(of, part) for of, needed in parts.items() for part in needed]
     at_ticks = changes.select(
         *entity,
         (F.col("_tick") + F.col("_shift")).alias("_tick"),
+        F.col("_shift").isin(*shown).alias("_shown"),
         *(F.when(entering, F.col(name)).alias(name) for name in partials),
     )
     # At most one of the rows that meet at a tick carries sums: the events that enter there.
-    log = at_ticks.groupBy(*entity, "_tick").agg(*(F.max(name).alias(name) for name in partials))
-    merged, features = _over_windows(table)
+    log = at_ticks.groupBy(*entity, "_tick").agg(
+        F.bool_or("_shown").alias("_shown"), *(F.max(name).alias(name) for name in partials)
+    )
     tick_ts = F.timestamp_seconds("_tick")
-    rows = log.withColumns(merged).select(*entity, tick_ts.alias("event_ts"), tick_ts.alias("available_ts"), *features)
+    rows = _merge(log, entity, features).where("_shown")
+    rows = rows.select(
+        *entity,
+        tick_ts.alias("event_ts"),
+        tick_ts.alias("available_ts"),
+        *(_value(each, features).alias(each.name) for each in features),
+    )
     rows = rows.where(F.col("available_ts") <= F.lit(through))
     return rows if built_through is None else rows.where(F.col("available_ts") > F.lit(built_through))
 
 
-def _parts(table: FeatureTable) -> dict[str, list[Part]]:
-    """List the parts each measure is taken in: what its aggregates need, each once."""
-    needed: dict[str, dict[str, Part]] = {}
-    for aggregate in table.aggregate:
-        of_measure = needed.setdefault(aggregate.of, {})
-        for name in aggregate.as_:
-            of_measure.update({part.name: part for part in AGGREGATES[name].parts})
-    return {of: list(parts.values()) for of, parts in needed.items()}
+@dataclass(frozen=True)
+class _Partial:
+    """A part of a measure: the measure's column, and what the events of a tick come to."""
+
+    raw: str
+    part: Part
+
+    def of_events(self, column: str) -> Column:
+        value, level = f"cast({self.raw} as double)", f"`{column}_level`"
+        return F.expr(self.part.of_events.format(value=value, raw=self.raw, level=level)).alias(column)
 
 
-def _partial(of: str, part: Part) -> str:
-    return f"_{part.name}_{of}"
+def _seconds(duration: timedelta) -> int:
+    return int(duration.total_seconds())
 
 
-def _over_windows(table: FeatureTable) -> tuple[dict[str, Column], list[Column]]:
-    """Merge the parts over each window, and make the features of them."""
-    ordered = Window.partitionBy(*table.entity).orderBy("_tick")
+def _measures(features: Sequence[WindowFeature]) -> dict[str, str]:
+    """Name the measures, each once: expression -> column."""
+    values = dict.fromkeys(each.aggregate.value for each in features)
+    return {value: f"_raw_{number}" for number, value in enumerate(values)}
+
+
+def _values(events: DataFrame, table: FeatureTable, tick: int, features: Sequence[WindowFeature]) -> DataFrame:
+    """Give every event of a known entity its entry tick and its measures."""
+    known = events
+    for column in table.entity:
+        known = known.where(F.col(column).isNotNull())
+    usable_us = F.unix_micros("available_ts") + F.lit(_seconds(table.delay) * 1_000_000)
+    entry = (F.ceil(usable_us / F.lit(tick * 1_000_000)) * tick).alias("_tick")
+    measures = (F.expr(value).alias(column) for value, column in _measures(features).items())
+    return known.select(*table.entity, "event_ts", "available_ts", entry, *measures)
+
+
+def _partials(features: Sequence[WindowFeature]) -> dict[str, _Partial]:
+    """List the parts the measures are taken in, each once, by column."""
+    measures = _measures(features)
+    return {
+        _partial(each, part, measures): _Partial(measures[each.aggregate.value], part)
+        for each in features
+        for part in AGGREGATES[each.computed_as].parts
+    }
+
+
+def _partial(feature: WindowFeature, part: Part, measures: Mapping[str, str]) -> str:
+    return f"{measures[feature.aggregate.value]}_{part.name}"
+
+
+def _merged(feature: WindowFeature, part: Part, measures: Mapping[str, str]) -> str:
+    return f"{_partial(feature, part, measures)}_{_seconds(feature.window)}_{_seconds(feature.offset)}"
+
+
+def _merge(log: DataFrame, entity: Sequence[str], features: Sequence[WindowFeature]) -> DataFrame:
+    """Merge the parts over each window."""
+    ordered = Window.partitionBy(*entity).orderBy("_tick")
+    measures = _measures(features)
     merged: dict[str, Column] = {}
-    features = []
-    for aggregate in table.aggregate:
-        for name in aggregate.as_:
-            for window in aggregate.over:
-                seconds = int(window.total_seconds())
-                frame = ordered.rangeBetween(1 - seconds, 0)
-                columns = {}
-                for part in AGGREGATES[name].parts:
-                    over = f"{_partial(aggregate.of, part)}_{seconds}"
-                    merged[over] = F.expr(f"{part.merge}(`{_partial(aggregate.of, part)}`)").over(frame)
-                    columns[part.name] = f"`{over}`"
-                value = F.expr(AGGREGATES[name].value_of(columns))
-                features.append(value.alias(aggregate.feature_name(name, window)))
-    return merged, features
+    moments: dict[str, Moments] = {}
+    for each in features:
+        seconds, offset = _seconds(each.window), _seconds(each.offset)
+        frame = ordered.rangeBetween(1 - seconds - offset, -offset)
+        for part in AGGREGATES[each.computed_as].parts:
+            column, over = _partial(each, part, measures), _merged(each, part, measures)
+            if part.merge == "moments":
+                moments[over] = Moments(column, seconds, offset)
+            else:
+                merged[over] = F.expr(f"{part.merge}(`{column}`)").over(frame)
+    return merge_moments(log.withColumns(merged), entity, moments)
+
+
+def _value(feature: WindowFeature, features: Sequence[WindowFeature]) -> Column:
+    aggregate, measures = AGGREGATES[feature.computed_as], _measures(features)
+    columns = {part.name: f"`{_merged(feature, part, measures)}`" for part in aggregate.parts}
+    return F.expr(aggregate.value_of(columns))

@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, NumericType
 
 from lakeloop.config import Config
+from lakeloop.config.feature_table import FeatureTable
 from lakeloop.config.loading import read_document
 from lakeloop.config.located_yaml import KeyPath
 from lakeloop.config.model import Model
@@ -89,8 +90,7 @@ def find_mistakes(spark: SparkSession, config: Config) -> list[ConfigIssue]:
         mistakes += _judge(config, f"source:{name}", typed, _of_source(source))
     bronze = {name: spark.createDataFrame(_NO_ROWS, bronze_schema(source)) for name, source in config.sources.items()}
     for name, table in config.feature_tables.items():
-        attributes = [_Declared(("attributes", key, "as"), each.as_, _VALUE) for key, each in table.attributes.items()]
-        mistakes += _judge(config, f"feature_table:{name}", bronze[table.from_], attributes)
+        mistakes += _judge(config, f"feature_table:{name}", bronze[table.from_], _of_table(table))
     for name, model in config.models.items():
         at = [_Declared(("predict", "at"), model.predict.at, _INSTANT)]
         mistakes += _judge(config, f"model:{name}", bronze[model.predict.from_], at)
@@ -112,6 +112,15 @@ def _of_source(source: Source) -> list[_Declared]:
     for index, rule in enumerate(source.rules):
         for place, text in rule.expressions().items():
             declared.append(_Declared(("rules", index, *place), text, _TRUTH))
+    return declared
+
+
+def _of_table(table: FeatureTable) -> list[_Declared]:
+    declared = [_Declared(("attributes", key, "as"), each.as_, _VALUE) for key, each in table.attributes.items()]
+    for index, aggregate in enumerate(table.aggregate):
+        for key, text in (("rate", aggregate.rate), ("where", aggregate.where)):
+            if text is not None:
+                declared.append(_Declared(("aggregate", index, key), text, _TRUTH))
     return declared
 
 

@@ -13,7 +13,7 @@ from lakeloop import schemas
 from lakeloop.config.feature_table import FeatureTable
 from lakeloop.discovery.catalogue import TableEntry, describe_table
 from lakeloop.features.attributes import log_attributes
-from lakeloop.features.windows import aggregate_windows, floor_tick_of, longest_window
+from lakeloop.features.windows import aggregate_windows, floor_tick_of, reach_back
 from lakeloop.runs.build_state import JOB, assert_same_table, read_build_state
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.progress import count_of
@@ -113,6 +113,7 @@ def _gold_properties(table: FeatureTable, entry: TableEntry) -> dict[str, str]:
         "source": table.from_,
         "ttl": str(table.ttl or ""),
         "every": str(table.every or ""),
+        "delay": str(table.delay or ""),
     }
     for each in entry.features:
         found[f"lineage.{each.feature}"] = each.origin
@@ -150,7 +151,7 @@ def _new_rows(
     lake = context.lake
     bronze = lake.address("bronze", table.from_)
     if table.is_windowed:
-        after = since - longest_window(table) if since is not None else None
+        after = since - reach_back(table) if since is not None else None
         return aggregate_windows(lake.read(bronze, through, after=after), table, since, through)
     last_known = None
     if since is not None:

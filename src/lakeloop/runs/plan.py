@@ -60,6 +60,7 @@ class PlannedTable:
         every: Tick of a windowed table, `15min`; None for attributes.
         features: Its feature columns.
         used_by: Models that use one of them.
+        delay: How much later than it became available an event counts, `2h`; None for at once.
     """
 
     feature_table: str
@@ -69,6 +70,7 @@ class PlannedTable:
     every: str | None
     features: tuple[str, ...]
     used_by: tuple[str, ...]
+    delay: str | None = None
 
 
 @dataclass(frozen=True)
@@ -201,6 +203,7 @@ def _plan_table(table: FeatureTable, used_by: tuple[str, ...]) -> PlannedTable:
         entity=table.entity,
         source=table.from_,
         every=short_name(table.every) if table.every is not None else None,
+        delay=short_name(table.delay) if table.delay else None,
         features=table.feature_names,
         used_by=used_by,
     )
@@ -252,6 +255,7 @@ def _lines(plan: Plan, width: int) -> Iterator[str]:
     yield from ("", "feature tables (gold.<name>)")
     for table in plan.feature_tables:
         tick = f"every {table.every}" if table.every is not None else "when an attribute changes"
+        tick += f", {table.delay} after it is available" if table.delay is not None else ""
         used = f"used by {', '.join(table.used_by)}" if table.used_by else "used by no model"
         yield table.feature_table
         facts = f"{table.kind}, {tick}, per {', '.join(table.entity)}, from {table.source}; {used}"

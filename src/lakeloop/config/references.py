@@ -96,14 +96,15 @@ def _source_issues(document: LocatedYaml, source: Source) -> Iterator[ConfigIssu
 
 def _rule_issues(document: LocatedYaml, path: KeyPath, rule: Rule, source: Source) -> Iterator[ConfigIssue]:
     of = f"source {source.source}"
-    columns = [*source.all_columns, *TIME_COLUMNS]
+    types = source.all_columns | dict.fromkeys(TIME_COLUMNS, ColumnType.TIMESTAMP)
+    columns = list(types)
     for place, names in rule.columns_named().items():
         yield from column_issues(document, {(*path, *place): names}, columns, of)
         for name in names:
-            kind = source.all_columns.get(name)
-            if rule.only_numbers and (kind or ColumnType.DOUBLE) not in NUMBERS:
+            kind, kinds = types.get(name), rule.kinds()
+            if kind is not None and kinds is not None and kind not in kinds.types:
                 got = f"{name}, a column of type {kind}"
-                yield document.issue((*path, *place), got, "a column of numbers", "use a rule: expression")
+                yield document.issue((*path, *place), got, kinds.words, kinds.remedy)
     for place, (name, text) in rule.texts_compared().items():
         kind = source.all_columns.get(name)
         if kind is not None and kind in _WRITTEN and not re.fullmatch(_WRITTEN[kind], text):

@@ -66,7 +66,7 @@ class Pattern(DeclaredRule):
         """Give the column it names."""
         return {("column",): (self.column,)}
 
-    def kinds(self) -> Kinds:
+    def kinds(self, place: Place) -> Kinds:  # noqa: ARG002 - it names one column
         """Take texts."""
         return Kinds(frozenset({"string"}), "a column of texts", "use a rule: range, allowed or expression")
 

@@ -30,7 +30,7 @@ class Range(Bounded, DeclaredRule):
         """Give the column it names."""
         return {("column",): (self.column,)}
 
-    def kinds(self) -> Kinds:
+    def kinds(self, place: Place) -> Kinds:  # noqa: ARG002 - it names one column
         """Take numbers."""
         return Kinds(NUMBERS, "a column of numbers", "use a rule: expression")
 

@@ -99,8 +99,8 @@ class DeclaredRule(Section):
         """Give the columns it names, by the place that names them."""
         return {}
 
-    def kinds(self) -> Kinds | None:
-        """Give the types its columns may have; None where any will do."""
+    def kinds(self, place: Place) -> Kinds | None:  # noqa: ARG002 - for those that judge by it
+        """Give the types that a column named at a place may have; None where any will do."""
         return None
 
     def texts_compared(self) -> dict[Place, tuple[str, str]]:

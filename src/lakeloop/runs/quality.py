@@ -312,13 +312,15 @@ def _describe(verdict: ExpectationVerdict) -> str:
 
 
 def _row(verdict: SourceQuality, each: ExpectationVerdict) -> dict[str, Any]:
-    observed = {"unexpected_rows": each.unexpected_rows, "problem": each.problem}
+    expected = {"type": each.expectation.type, "arguments": each.expectation.arguments}
+    observed = {"unexpected_rows": each.unexpected_rows, "problem": each.problem, "expectation": expected}
     return _quality_row(verdict, each.expectation.check, each.expectation.severity, each.passed, observed)
 
 
 def _table_row(verdict: SourceQuality, each: TableVerdict) -> dict[str, Any]:
     judged = each.judged
-    row = _quality_row(verdict, judged.check, each.severity, judged.passed, dict(judged.observed))
+    observed = {**judged.observed, "problem": None if judged.passed else judged.detail}
+    row = _quality_row(verdict, judged.check, each.severity, judged.passed, observed)
     return row | {"status": judged.status.value}
 
 

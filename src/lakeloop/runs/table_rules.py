@@ -49,7 +49,7 @@ def read_bronze(context: Context, source: Source, after: datetime | None = None)
         The rows; None where the table does not exist yet.
 
     >>> read_bronze(context, context.config.sources["orders"]).count()
-    240
+    840
     >>> read_bronze(fresh, fresh.config.sources["orders"]) is None
     True
     """
@@ -96,7 +96,7 @@ def measure_rows(context: Context, source: Source, turn: DataFrame | None, after
     >>> from datetime import timedelta
     >>> source, after = context.config.sources["orders"], context.as_of - timedelta(days=9999)
     >>> measure_rows(context, source, read_bronze(context, source, after), after).rows
-    240
+    840
     """
     known = read_bronze(context, source)
     if turn is None or known is None:
@@ -142,9 +142,9 @@ def read_past(context: Context, source: str) -> list[PastTurn]:
 
     >>> from datetime import timedelta
     >>> [each.rows for each in read_past(context.at(context.as_of + timedelta(days=1)), "orders")]
-    [192, 240]
+    [600, 240]
     >>> [each.rows for each in read_past(context, "orders")]  # nothing of the turn itself
-    [192]
+    [600]
     """
     recorded = context.lake.own_rows(schemas.QUALITY, context.as_of)
     turns: dict[datetime, list[dict[str, Any]]] = {}

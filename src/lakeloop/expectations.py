@@ -240,7 +240,7 @@ def _site_context() -> Any:
 
 
 def _make_repeatable(page: Path, folder: Path) -> None:
-    """Take out random names, and the address of a logo that tells when a page was written; one lies beside the pages."""
+    """Take out random names, and the address of a logo that tells when a page was written; a logo lies beside them."""
     depth = len(page.relative_to(folder).parts) - 1
     text = page.read_text(encoding="utf-8")
     text = _REMOTE_LOGO.sub(f"{'../' * depth}static/images/logo-long.png", text)

@@ -43,7 +43,8 @@ class RowCount(TableRule):
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError(f"min {self.min} is above max {self.max}")
         if (self.of_history is None) != (self.over is None):
-            raise ValueError("of_history and over go together; declare both, or none")
+            alone = "over" if self.of_history is None else "of_history"
+            raise ValueError(f"{alone}: of_history and over go together; write both, or none")
         return self
 
     @property

@@ -29,7 +29,9 @@ WRONG = [
     wrong("{rule: pattern, column: tailnm, matches: N}", "column", "'tailnm'", "source schedules", "mean 'tailnum'?"),
     wrong("{rule: pattern, column: distance, matches: N}", "column", "type integer", "of texts", "use a rule: range"),
     wrong("{rule: pattern, column: event_ts, matches: N}", "column", "type timestamp", "of texts", "use a rule: range"),
-    wrong("{rule: pattern, column: departure_local, matches: N}", "column", "local_timestamp", "of texts", "use a rule"),
+    wrong(
+        "{rule: pattern, column: departure_local, matches: N}", "column", "local_timestamp", "of texts", "use a rule"
+    ),
     wrong('{rule: pattern, column: tailnum, matches: "N("}', "matches", "subpattern at character 2", "of Java", "form"),
     wrong('{rule: pattern, column: tailnum, matches: "[N"}', "matches", "unterminated character", "of Java", "form"),
     wrong('{rule: pattern, column: tailnum, matches: "N)|(M"}', "matches", "unbalanced", "of Java", "form"),
@@ -38,20 +40,50 @@ WRONG = [
     wrong(f"{KEYS}, severity: quarantine}}", "severity", "would depend on whether outcomes", "warn or fail", "form"),
     wrong(KEYS.replace("to: outcomes", "to: outcome") + "}", "to", "'outcome'", "outcomes, schedules", "'outcomes'?"),
     wrong(KEYS.replace("s: [carrier]", "s: [carier]", 1) + "}", "columns[0]", "'carier'", "schedules", "'carrier'?"),
-    wrong(KEYS.replace("references: [carrier]", "references: [carier]") + "}", "references[0]", "'carier'", "source outcomes", "'carrier'?"),
-    wrong(KEYS.replace("references: [carrier]", "references: [flight]") + "}", "references[0]", "flight, a column of type integer", "type string, as carrier is", "name another"),
-    wrong(KEYS.replace("references: [carrier]", "references: [carrier, flight]") + "}", "references", "2 columns for 1", "one for each of columns", "form"),
+    wrong(
+        KEYS.replace("references: [carrier]", "references: [carier]") + "}",
+        "references[0]",
+        "'carier'",
+        "source outcomes",
+        "'carrier'?",
+    ),
+    wrong(
+        KEYS.replace("references: [carrier]", "references: [flight]") + "}",
+        "references[0]",
+        "flight, a column of type integer",
+        "type string, as carrier is",
+        "name another",
+    ),
+    wrong(
+        KEYS.replace("references: [carrier]", "references: [carrier, flight]") + "}",
+        "references",
+        "2 columns for 1",
+        "one for each of columns",
+        "form",
+    ),
     wrong(KEYS.replace("columns: [carrier]", "columns: []") + "}", "columns", "[]", "at least 1", "add one"),
     # freshness
     wrong("{rule: freshness}", "within", "nothing", "'within' is required", "add `within"),
     wrong("{rule: freshness, within: 2 dys}", "within", "'2 dys'", "a whole number and a unit", "mean '2 days'?"),
-    wrong("{rule: freshness, within: 2 days, column: departure_ts}", "column", "'departure_ts'", "'event_ts' or 'avail", "write one"),
-    wrong("{rule: freshness, within: 2 days, severity: quarantine}", "severity", "over all rows of a turn", "warn or fail", "form"),
+    wrong(
+        "{rule: freshness, within: 2 days, column: departure_ts}",
+        "column",
+        "'departure_ts'",
+        "'event_ts' or 'avail",
+        "write one",
+    ),
+    wrong(
+        "{rule: freshness, within: 2 days, severity: quarantine}",
+        "severity",
+        "over all rows of a turn",
+        "warn or fail",
+        "form",
+    ),
     # row_count
     wrong("{rule: row_count}", "", "", "declare min, max, of_history", "contradicts"),
     wrong("{rule: row_count, min: 9, max: 8}", "min", "9", "min 9 is above max 8", "contradicts"),
     wrong("{rule: row_count, min: -1}", "min", "-1", "greater than or equal to 0", "change"),
-    wrong("{rule: row_count, min: true}", "min", "true", "a number", "change"),
+    wrong("{rule: row_count, min: true}", "min", "true", "a number", "form"),
     wrong("{rule: row_count, of_history: 0.5 to 2.0}", "of_history", "go together", "both, or none", "form"),
     wrong("{rule: row_count, of_history: 2 to 1, over: 7 turns}", "of_history", "'2 to 1'", "'0.5 to 2.0'", "form"),
     wrong("{rule: row_count, of_history: half, over: 7 turns}", "of_history", "'half'", "'0.5 to 2.0'", "form"),
@@ -61,17 +93,31 @@ WRONG = [
     wrong("{rule: no_gaps}", "every", "nothing", "'every' is required", "add `every"),
     wrong("{rule: no_gaps, every: 1 hour, max_gap: 1 minute}", "max_gap", "shorter than every", "at least", "form"),
     wrong("{rule: no_gaps, every: 1 hour, column: distance}", "column", "type integer", "of instants", "derive"),
-    wrong("{rule: no_gaps, every: 1 hour, column: departure_local}", "column", "local_timestamp", "of instants", "derive"),
+    wrong(
+        "{rule: no_gaps, every: 1 hour, column: departure_local}", "column", "local_timestamp", "of instants", "derive"
+    ),
     wrong("{rule: no_gaps, every: 1 hour, by: [origin, zon]}", "by[1]", "'zon'", "source schedules", "mean 'zone'?"),
     # column_statistics
     wrong(f"{STATISTICS}, over: 7 turns}}", "within", "nothing", "'within' is required", "add `within"),
     wrong(f"{STATISTICS}, within: 20%}}", "over", "nothing", "'over' is required", "add `over"),
     wrong(f"{STATISTICS}, within: 20, over: 7 turns}}", "within", "20", WITHIN, "form"),
-    wrong(f"{STATISTICS}, within: 2 standard deviations, over: 1 turn}}", "over", "no standard deviation", "'2 turns'", "form"),
+    wrong(
+        f"{STATISTICS}, within: 2 standard deviations, over: 1 turn}}",
+        "over",
+        "no standard deviation",
+        "'2 turns'",
+        "form",
+    ),
     wrong(f"{STATISTICS.replace('mean', 'median')}, {HISTORY}}}", "statistics[0]", "'median'", "'mean'", "'mean'?"),
     wrong(f"{STATISTICS.replace('mean', '')}, {HISTORY}}}", "statistics", "[]", "at least 1", "add one"),
-    wrong(f"{STATISTICS.replace('distance', 'zone')}, {HISTORY}}}", "column", "type string", "numbers or booleans", "null_share alone"),
-]  # fmt: skip
+    wrong(
+        f"{STATISTICS.replace('distance', 'zone')}, {HISTORY}}}",
+        "column",
+        "type string",
+        "numbers or booleans",
+        "null_share alone",
+    ),
+]
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=str)

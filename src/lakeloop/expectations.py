@@ -5,6 +5,7 @@ One ephemeral context serves the whole process. Results hold verdicts and counts
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -158,11 +159,20 @@ def _validate(rows: DataFrame, name: str, expectations: Sequence[Expectation], r
     source = context.data_sources.add_spark(name, persist=False)
     batch = source.add_dataframe_asset(name=name).add_batch_definition_whole_dataframe(name)
     suite = gx.ExpectationSuite(name=name)
-    for index, each in enumerate(expectations):
-        suite.add_expectation(getattr(gxe, each.type)(**each.arguments, meta={"index": index}))
+    asked: dict[str, int] = {}
+    for each in expectations:
+        if _question(each) not in asked:  # a suite holds equal expectations once
+            asked[_question(each)] = len(asked)
+            suite.add_expectation(getattr(gxe, each.type)(**each.arguments, meta={"index": asked[_question(each)]}))
     found = batch.get_batch({"dataframe": rows}).validate(suite, result_format=result_format)
     context.data_sources.delete(name)
-    return sorted(found.results, key=lambda result: int(result.expectation_config.meta["index"]))
+    results = sorted(found.results, key=lambda result: int(result.expectation_config.meta["index"]))
+    return [results[asked[_question(each)]] for each in expectations]
+
+
+def _question(expectation: Expectation) -> str:
+    given = {name: value for name, value in expectation.arguments.items() if value is not None}
+    return json.dumps([expectation.type, given], sort_keys=True)
 
 
 def _problem(result: Any) -> str | None:

@@ -9,7 +9,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from lakeloop.config.rules.table_rule import Reference, Spacing, TableRule, found_column, gap_column
+from lakeloop.config.rules.table_rule import NEWEST, Reference, Spacing, TableRule, Value
 
 ROWS = "_rows"
 
@@ -35,7 +35,7 @@ def measure_turn(
         as_of: The logical now.
 
     Returns:
-        One row: the number of rows as `_rows`, and every measure of every rule under its name; null of no rows.
+        One row: the number of rows as `_rows`, and every measure of every rule as `_<number of the rule>_<name>`.
 
     >>> from datetime import timedelta
     >>> from lakeloop.config.rules import RULES
@@ -49,23 +49,41 @@ def measure_turn(
     >>> found = measure_turn(
     ...     rows, rows, [gaps, fresh_enough], {}, after=noon - timedelta(days=9999), as_of=noon
     ... ).first()
-    >>> found[ROWS], found["no_gaps_event_ts_gaps"], found["no_gaps_event_ts_missing"]
-    (3, 1, 3)
+    >>> found[ROWS], found["_0_gaps"], found["_0_missing"], measures_of(found.asDict(), 1).keys()
+    (3, 1, 3, dict_keys(['newest']))
     """
     rows, earlier = turn, known.where(F.col("available_ts") <= F.lit(after))
     measures = {ROWS: F.count(F.lit(1))}
     newest: dict[str, Column] = {}
-    for rule in rules:
+    for index, rule in enumerate(rules):
+        helper = f"_helper_{index}"
         if rule.reference is not None:
-            rows = _look_up(rows, others.get(rule.reference.to), rule.reference, found_column(rule.label))
+            rows = _look_up(rows, others.get(rule.reference.to), rule.reference, helper)
         if rule.spacing is not None:
-            rows = _measure_gaps(rows, earlier, rule.spacing, gap_column(rule.label))
-        measures |= {name: F.expr(sql) for name, sql in rule.measures().items()}
+            rows = _measure_gaps(rows, earlier, rule.spacing, helper)
+        measures |= {f"_{index}_{name}": F.expr(sql) for name, sql in rule.measures(helper).items()}
         if rule.newest_of is not None:
             until_now = F.when(F.col(rule.newest_of) <= F.lit(as_of), F.unix_micros(rule.newest_of))
-            newest[rule.label] = F.max(until_now)
+            newest[f"_{index}_{NEWEST}"] = F.max(until_now)
     measured = rows.agg(*_named(measures))
     return measured if not newest else measured.crossJoin(known.agg(*_named(newest)))
+
+
+def measures_of(measured: Mapping[str, Value], number: int) -> dict[str, Value]:
+    """Pick what was measured for one rule.
+
+    Args:
+        measured: The row of `measure_turn`.
+        number: Number of the rule, from 0.
+
+    Returns:
+        Value by name of the measure.
+
+    >>> measures_of({"_rows": 3, "_0_gaps": 1, "_1_newest": 7}, 1)
+    {'newest': 7}
+    """
+    prefix = f"_{number}_"
+    return {name.removeprefix(prefix): value for name, value in measured.items() if name.startswith(prefix)}
 
 
 def _named(measures: Mapping[str, Column]) -> list[Column]:

@@ -15,13 +15,26 @@ from pyspark.sql import functions as F
 from lakeloop import schemas
 from lakeloop.config.rules.table_rule import Judged, Measured, PastTurn, TableRule
 from lakeloop.config.source import ColumnType, Source
-from lakeloop.quality.measures import ROWS, measure_turn
+from lakeloop.quality.measures import ROWS, measure_turn, measures_of
 from lakeloop.quality.typing import cast_text
 from lakeloop.runs.context import Context
 from lakeloop.statuses import Severity
 
 SUITE = "suite"
 """The check that stands for all of a source."""
+
+
+@dataclass(frozen=True)
+class MeasuredTurn:
+    """What was measured of a source's rows in a turn.
+
+    Attributes:
+        rows: How many there are.
+        by_rule: What was measured for each rule over them, in the order of the rules.
+    """
+
+    rows: int
+    by_rule: tuple[Measured, ...]
 
 
 @dataclass(frozen=True)
@@ -81,7 +94,7 @@ def sources_referred(source: Source) -> list[str]:
     return sorted({rule.reference.to for rule in table_rules(source) if rule.reference is not None})
 
 
-def measure_rows(context: Context, source: Source, turn: DataFrame | None, after: datetime) -> Measured:
+def measure_rows(context: Context, source: Source, turn: DataFrame | None, after: datetime) -> MeasuredTurn:
     """Measure a turn's rows in one query, for all rules of their source; count them where it has none.
 
     Args:
@@ -98,18 +111,19 @@ def measure_rows(context: Context, source: Source, turn: DataFrame | None, after
     >>> measure_rows(context, source, read_bronze(context, source, after), after).rows
     840
     """
-    known = read_bronze(context, source)
+    known, rules = read_bronze(context, source), table_rules(source)
     if turn is None or known is None:
-        return Measured(0, context.as_of)
-    rules = table_rules(source)
+        return MeasuredTurn(0, tuple(Measured(0, context.as_of) for _ in rules))
     others = {name: read_bronze(context, context.config.sources[name]) for name in sources_referred(source)}
     there = {name: rows for name, rows in others.items() if rows is not None}
     row = measure_turn(turn, known, rules, there, after=after, as_of=context.as_of).first()
-    values = {} if row is None else row.asDict()
-    return Measured(int(values.pop(ROWS, 0)), context.as_of, values)
+    measured = {} if row is None else row.asDict()
+    count = int(measured.get(ROWS, 0))
+    by_rule = (Measured(count, context.as_of, measures_of(measured, number)) for number in range(len(rules)))
+    return MeasuredTurn(count, tuple(by_rule))
 
 
-def judge_turn(context: Context, source: Source, turn: Measured) -> list[TableVerdict]:
+def judge_turn(context: Context, source: Source, turn: MeasuredTurn) -> list[TableVerdict]:
     """Judge a turn by the rules over its rows as a whole.
 
     Args:
@@ -120,12 +134,16 @@ def judge_turn(context: Context, source: Source, turn: Measured) -> list[TableVe
     Returns:
         A verdict per check, in the order of the rules.
 
-    >>> judge_turn(context, context.config.sources["orders"], Measured(0, context.as_of))
+    >>> judge_turn(context, context.config.sources["orders"], MeasuredTurn(0, ()))
     []
     """
     rules = table_rules(source)
     past = read_past(context, source.source) if any(rule.turns_compared for rule in rules) else []
-    return [TableVerdict(judged, rule.severity) for rule in rules for judged in rule.judge(turn, past)]
+    return [
+        TableVerdict(judged, rule.severity)
+        for rule, measured in zip(rules, turn.by_rule, strict=True)
+        for judged in rule.judge(measured, past)
+    ]
 
 
 def read_past(context: Context, source: str) -> list[PastTurn]:

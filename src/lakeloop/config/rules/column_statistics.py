@@ -33,10 +33,10 @@ class ColumnStatistics(TableRule):
     ...     rule="column_statistics", column="seats", statistics=("mean",), within="10%", over="2 turns"
     ... )
     >>> rule.measures()
-    {'column_statistics_seats_mean': 'avg(cast(`seats` as double))'}
+    {'mean': 'avg(cast(`seats` as double))'}
     >>> from datetime import UTC, datetime
     >>> past = [PastTurn(5, {"column_statistics_seats_mean": mean}) for mean in (90.0, 110.0)]
-    >>> turn = Measured(rows=5, as_of=datetime(2013, 5, 1, tzinfo=UTC), values={"column_statistics_seats_mean": 111.0})
+    >>> turn = Measured(rows=5, as_of=datetime(2013, 5, 1, tzinfo=UTC), values={"mean": 111.0})
     >>> (judged,) = rule.judge(turn, past)
     >>> judged.passed, judged.detail
     (False, 'mean is 111, expected 90 to 110 from the last 2 turns')
@@ -76,24 +76,19 @@ class ColumnStatistics(TableRule):
         """Number of earlier turns it compares with."""
         return self.over
 
-    def measures(self) -> dict[str, str]:
+    def measures(self, helper: str = "") -> dict[str, str]:  # noqa: ARG002 - it has none
         """Give one aggregate per statistic."""
         column = quoted(self.column)
         return {
-            self._check(name): _AGGREGATES[name].format(column=column, value=f"cast({column} as double)")
-            for name in self.statistics
+            name: _AGGREGATES[name].format(column=column, value=f"cast({column} as double)") for name in self.statistics
         }
 
     def judge(self, turn: Measured, past: Sequence[PastTurn]) -> tuple[Judged, ...]:
         """Judge each statistic."""
         return tuple(self._judge_one(name, turn, past) for name in self.statistics)
 
-    def _check(self, statistic: str) -> str:
-        return f"column_statistics_{self.column}_{statistic}"
-
     def _judge_one(self, name: str, turn: Measured, past: Sequence[PastTurn]) -> Judged:
-        check = self._check(name)
-        value = turn.values.get(check)
+        check, value = f"column_statistics_{self.column}_{name}", turn.values.get(name)
         known = [each.values.get(check) for each in past]
         compared = [float(each) for each in known if each is not None and is_number(each)][-self.over :]
         observed: dict[str, float | int | None] = {"value": value if is_number(value) else None, "turns": len(compared)}

@@ -8,8 +8,10 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from lakeloop.config.rules.rule import Place, quoted
-from lakeloop.config.rules.table_rule import Judged, Measured, PastTurn, Reference, TableRule, found_column
+from lakeloop.config.rules.table_rule import Judged, Measured, PastTurn, Reference, TableRule
 from lakeloop.statuses import Status
+
+_LOST = "lost"
 
 
 class ForeignKey(TableRule):
@@ -21,7 +23,7 @@ class ForeignKey(TableRule):
     >>> rule.label, rule.reference
     ('foreign_key_carrier_airlines', Reference(columns=('carrier',), to='airlines', references=('carrier',)))
     >>> from datetime import UTC, datetime
-    >>> turn = Measured(rows=5, as_of=datetime(2013, 5, 1, tzinfo=UTC), values={"foreign_key_carrier_airlines": 2})
+    >>> turn = Measured(rows=5, as_of=datetime(2013, 5, 1, tzinfo=UTC), values={"lost": 2})
     >>> [(each.passed, each.detail) for each in rule.judge(turn, [])]
     [(False, '2 rows')]
     """
@@ -57,13 +59,13 @@ class ForeignKey(TableRule):
         """What is looked up where."""
         return Reference(self.columns, self.to, self.references)
 
-    def measures(self) -> dict[str, str]:
+    def measures(self, helper: str = "") -> dict[str, str]:
         """Count the rows whose values the other source does not have."""
-        return {self.label: f"count_if(not {quoted(found_column(self.label))})"}
+        return {_LOST: f"count_if(not {quoted(helper)})"}
 
     def judge(self, turn: Measured, past: Sequence[PastTurn]) -> tuple[Judged, ...]:  # noqa: ARG002 - needs no history
         """Judge the number of rows."""
-        lost = turn.values.get(self.label)
+        lost = turn.values.get(_LOST)
         observed = {"unexpected_rows": lost}
         if not turn.rows or lost is None:
             return (Judged(self.label, Status.EMPTY_WINDOW, None, observed, "no rows"),)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from lakeloop.config.durations import write_duration
-from lakeloop.config.rules.table_rule import Judged, Measured, PastTurn, TableRule
+from lakeloop.config.rules.table_rule import NEWEST, Judged, Measured, PastTurn, TableRule
 from lakeloop.config.section import Duration
 from lakeloop.statuses import Status
 
@@ -21,7 +21,7 @@ class Freshness(TableRule):
 
     >>> rule = Freshness(rule="freshness", within="2 days")
     >>> noon = datetime(2013, 5, 3, 12, tzinfo=UTC)
-    >>> newest = {rule.label: (noon - timedelta(hours=49) - _EPOCH) // timedelta(microseconds=1)}
+    >>> newest = {NEWEST: (noon - timedelta(hours=49) - _EPOCH) // timedelta(microseconds=1)}
     >>> (judged,) = rule.judge(Measured(rows=0, as_of=noon, values=newest), [])
     >>> judged.check, judged.passed, judged.detail
     ('freshness_event_ts', False, 'the newest event_ts is 176400 seconds old, more than 2 days')
@@ -43,7 +43,7 @@ class Freshness(TableRule):
 
     def judge(self, turn: Measured, past: Sequence[PastTurn]) -> tuple[Judged, ...]:  # noqa: ARG002 - now alone counts
         """Judge the age of the newest row."""
-        newest = turn.values.get(self.label)
+        newest = turn.values.get(NEWEST)
         if newest is None:
             return (Judged(self.label, Status.OK, False, {"age_seconds": None}, "no row is known"),)
         age = turn.as_of - (_EPOCH + timedelta(microseconds=int(newest)))

@@ -9,7 +9,7 @@ from pydantic import model_validator
 
 from lakeloop.config.durations import write_duration
 from lakeloop.config.rules.rule import Kinds, Place, quoted
-from lakeloop.config.rules.table_rule import Judged, Measured, PastTurn, Spacing, TableRule, gap_column, in_microseconds
+from lakeloop.config.rules.table_rule import Judged, Measured, PastTurn, Spacing, TableRule, in_microseconds
 from lakeloop.config.section import Duration
 from lakeloop.statuses import Status
 
@@ -23,8 +23,8 @@ class NoGaps(TableRule):
     >>> rule = NoGaps(rule="no_gaps", every="1 hour", by=("origin",), column="observed_ts")
     >>> rule.label, rule.spacing
     ('no_gaps_observed_ts_origin', Spacing(column='observed_ts', by=('origin',)))
-    >>> print(rule.measures()["no_gaps_observed_ts_origin_gaps"])
-    count_if(`_gap_no_gaps_observed_ts_origin` > 3600000000)
+    >>> print(rule.measures("_gap")["gaps"])
+    count_if(`_gap` > 3600000000)
     """
 
     rule: Literal["no_gaps"]
@@ -61,34 +61,32 @@ class NoGaps(TableRule):
         """The instants and their groups."""
         return Spacing(self.column, self.by)
 
-    def measures(self) -> dict[str, str]:
+    def measures(self, helper: str = "") -> dict[str, str]:
         """Give the distances compared, those too long, the longest, and the rows that are missing in them."""
-        gap = quoted(gap_column(self.label))
+        gap = quoted(helper)
         step, longest = in_microseconds(self.every), in_microseconds(self.max_gap or self.every)
-        measured = {
+        return {
             "times": f"count({quoted(self.column)})",
             "compared": f"count({gap})",
             "gaps": f"count_if({gap} > {longest})",
             "missing": f"sum(case when {gap} > {longest} then ({gap} - 1) div {step} end)",
             "longest": f"max({gap})",
         }
-        return {f"{self.label}_{name}": sql for name, sql in measured.items()}
 
     def judge(self, turn: Measured, past: Sequence[PastTurn]) -> tuple[Judged, ...]:  # noqa: ARG002 - needs no history
         """Judge the distances."""
-        found = {name: turn.values.get(f"{self.label}_{name}") for name in ("times", "compared", "gaps", "missing")}
-        longest = turn.values.get(f"{self.label}_longest")
+        found, longest = turn.values, turn.values.get("longest")
         observed = {
-            "compared": found["compared"] or 0,
-            "gaps": found["gaps"] or 0,
-            "missing": found["missing"] or 0,
+            "compared": found.get("compared") or 0,
+            "gaps": found.get("gaps") or 0,
+            "missing": found.get("missing") or 0,
             "longest_seconds": None if longest is None else longest / 1e6,
         }
         if not turn.rows:
             return (Judged(self.label, Status.EMPTY_WINDOW, None, observed, "no rows"),)
-        if not found["times"]:
+        if not found.get("times"):
             return (Judged(self.label, Status.ALL_NULL, None, observed, f"{self.column} is missing in all rows"),)
-        if not found["compared"]:
+        if not observed["compared"]:
             return (Judged(self.label, Status.TOO_FEW_ROWS, None, observed, "no two instants to compare"),)
         several = observed["gaps"] != 1
         detail = (

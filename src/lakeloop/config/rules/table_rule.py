@@ -20,6 +20,9 @@ from lakeloop.statuses import Severity, Status
 Value = float | int | None
 """What is measured: a number; instants are microseconds since 1970."""
 
+NEWEST = "newest"
+"""Name of the measure that `newest_of` asks for."""
+
 
 @dataclass(frozen=True)
 class Spacing:
@@ -51,7 +54,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured of a turn's rows.
+    """What was measured of a turn's rows for one rule.
 
     Attributes:
         rows: How many there are.
@@ -130,23 +133,30 @@ class TableRule(DeclaredRule):
     def _why_not_quarantined(self) -> str:
         return "it is judged over all rows of a turn, and no single row can be set aside"
 
-    def measures(self) -> dict[str, str]:
-        """Give what it measures of the turn's rows: name -> aggregate of Spark SQL that gives a number."""
+    def measures(self, helper: str = "") -> dict[str, str]:  # noqa: ARG002 - for those that have one
+        """Give what it measures of the turn's rows.
+
+        Args:
+            helper: Name of the column with what `spacing` or `reference` asks for.
+
+        Returns:
+            Name -> aggregate of Spark SQL that gives a number.
+        """
         return {}
 
     @property
     def newest_of(self) -> str | None:
-        """Column of which it measures the newest instant up to now of all rows known, under its label."""
+        """Column of which it measures the newest instant up to now, of all rows known, as `newest`."""
         return None
 
     @property
     def spacing(self) -> Spacing | None:
-        """Instants of which its measures see the distance to the one before, in microseconds, as `_gap_<label>`."""
+        """Instants of which it measures the distance to the one before: microseconds, null where there is none."""
         return None
 
     @property
     def reference(self) -> Reference | None:
-        """Values of which its measures see whether the other source has them, as `_is_found_<label>`."""
+        """Values of which it measures whether the other source has them: null where one is missing."""
         return None
 
     @property
@@ -165,24 +175,6 @@ class TableRule(DeclaredRule):
         Returns:
             What came of each of its checks, always the same ones.
         """
-
-
-def gap_column(label: str) -> str:
-    """Name the column with the distance to the instant before, in microseconds.
-
-    >>> gap_column("no_gaps_event_ts")
-    '_gap_no_gaps_event_ts'
-    """
-    return f"_gap_{label}"
-
-
-def found_column(label: str) -> str:
-    """Name the column that says whether the other source has the values; null where one is missing.
-
-    >>> found_column("foreign_key_carrier")
-    '_is_found_foreign_key_carrier'
-    """
-    return f"_is_found_{label}"
 
 
 def in_microseconds(duration: timedelta) -> int:

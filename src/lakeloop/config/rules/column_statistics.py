@@ -84,7 +84,11 @@ class ColumnStatistics(TableRule):
         }
 
     def judge(self, turn: Measured, past: Sequence[PastTurn]) -> tuple[Judged, ...]:
-        """Judge each statistic."""
+        """Judge each statistic.
+
+        Returns:
+            A check per statistic.
+        """
         return tuple(self._judge_one(name, turn, past) for name in self.statistics)
 
     def _judge_one(self, name: str, turn: Measured, past: Sequence[PastTurn]) -> Judged:

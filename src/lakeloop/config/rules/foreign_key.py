@@ -64,7 +64,11 @@ class ForeignKey(TableRule):
         return {_LOST: f"count_if(not {quoted(helper)})"}
 
     def judge(self, turn: Measured, past: Sequence[PastTurn]) -> tuple[Judged, ...]:  # noqa: ARG002 - needs no history
-        """Judge the number of rows."""
+        """Judge the number of rows.
+
+        Returns:
+            The one check.
+        """
         lost = turn.values.get(_LOST)
         observed = {"unexpected_rows": lost}
         if not turn.rows or lost is None:

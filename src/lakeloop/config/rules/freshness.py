@@ -42,7 +42,11 @@ class Freshness(TableRule):
         return self.column
 
     def judge(self, turn: Measured, past: Sequence[PastTurn]) -> tuple[Judged, ...]:  # noqa: ARG002 - now alone counts
-        """Judge the age of the newest row."""
+        """Judge the age of the newest row.
+
+        Returns:
+            The one check.
+        """
         newest = turn.values.get(NEWEST)
         if newest is None:
             return (Judged(self.label, Status.OK, False, {"age_seconds": None}, "no row is known"),)

@@ -74,7 +74,11 @@ class NoGaps(TableRule):
         }
 
     def judge(self, turn: Measured, past: Sequence[PastTurn]) -> tuple[Judged, ...]:  # noqa: ARG002 - needs no history
-        """Judge the distances."""
+        """Judge the distances.
+
+        Returns:
+            The one check.
+        """
         found, longest = turn.values, turn.values.get("longest")
         observed = {
             "compared": found.get("compared") or 0,

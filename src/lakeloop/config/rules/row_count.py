@@ -65,7 +65,11 @@ class RowCount(TableRule):
         return (Expected(self.label, "ExpectTableRowCountToBeBetween", bounds),)
 
     def judge(self, turn: Measured, past: Sequence[PastTurn]) -> tuple[Judged, ...]:
-        """Judge the number of rows."""
+        """Judge the number of rows.
+
+        Returns:
+            A check of the fixed bounds where there are no rows, and one against earlier turns.
+        """
         return (*self._within_bounds(turn), *self._like_history(turn, past))
 
     def _within_bounds(self, turn: Measured) -> tuple[Judged, ...]:

@@ -178,6 +178,13 @@ def test_the_report_says_where_it_is(call: Call, project: Path, steps: list[Any]
     assert steps == [("report", None, "2013-05-01T04:00:00Z")]
 
 
+def test_data_docs_say_where_they_are(call: Call, project: Path, steps: list[Any], monkeypatch: Any) -> None:
+    monkeypatch.setattr("lakeloop.runs.data_docs.build_data_docs", lambda context: context.config.workspace / "docs")
+    ended = call("data-docs", "--as-of", "2013-05-01", "--project", project, "--json")
+    assert ended.line["result"] == {"data_docs": str(project.resolve() / "workspace" / "docs")}
+    assert steps == [("data_docs", None, "2013-05-01T04:00:00Z")]
+
+
 # --- errors -----------------------------------------------------------------------------------------------------------
 
 

@@ -176,7 +176,7 @@ QUALITY = _table(
         column("rows", LONG, "rows checked", required=True),
         column("status", TEXT, "OK, or why it could not be judged", required=True),
         column("passed", TRUTH, "the verdict; null when it could not be judged"),
-        column("observed", TEXT, "what was found, as JSON: counts, never values"),
+        column("observed", TEXT, "what was expected and found, as JSON: counts and statistics, never rows"),
         ATTEMPT,
         AS_OF,
     ],

@@ -102,7 +102,9 @@ WRONG = [
         "[first, second]",
     ),
     Wrong(SCHEDULES, "key: [carrier, flight, departure_ts]", "key: []", "key", "[]", "at least 1", "add one"),
-    Wrong(SCHEDULES, "{rule: range,", "{rule: rnage,", "rules[1].rule", "'rnage'", "range, unique", "mean 'range'?"),
+    Wrong(
+        SCHEDULES, "{rule: range,", "{rule: rnage,", "rules[1].rule", "'rnage'", "row_count, unique", "mean 'range'?"
+    ),
     Wrong(SCHEDULES, "{rule: range, column", "{column", "rules[1].rule", "nothing", "'rule' is required", "add `rule"),
     Wrong(
         SCHEDULES,

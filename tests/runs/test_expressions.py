@@ -21,6 +21,14 @@ INSTANT, CONDITION = "an instant: a timestamp", "a condition: true or false"
 @pytest.mark.parametrize(
     ("file", "old", "new", "where", "got", "allowed"),
     [
+        (
+            SCHEDULES,
+            "{rule: range, column: distance, min: 50}",
+            "{rule: pattern, column: tailnum, matches: 'N\\p{Dgits}'}",
+            "rules[1].matches",
+            "which Java does not read",
+            "a regular expression of Java",
+        ),
         (OUTCOMES, "event_ts: coalesce(", "event_ts: colaesce(", "event_ts", "`colaesce`", "functions that Spark has"),
         (OUTCOMES, "event_ts: coalesce(arrival_ts", "event_ts: flight -- ", "event_ts", "of type int", INSTANT),
         (

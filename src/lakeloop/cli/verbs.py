@@ -276,6 +276,19 @@ def _write_report(options: Options, *, as_of: str) -> None:
     finish("report", options, work)
 
 
+@verb(app, "data-docs", "Write what the quality gate recorded as Data Docs of Great Expectations.", "as_of")
+def _write_data_docs(options: Options, *, as_of: str) -> None:
+    def work(report: Report) -> None:
+        with Display(verbose=options.verbose) as show:
+            context = _open_context(options, as_of, report, show)
+            from lakeloop.runs.data_docs import build_data_docs
+            from lakeloop.runs.ledger import run_step
+
+            report.result = {"data_docs": run_step(context, "data_docs", build_data_docs)}
+
+    finish("data-docs", options, work)
+
+
 @verb(app, "doctor", "Tell what this machine has and lacks for the loop.")
 def _doctor(
     options: Options, quick: Annotated[bool, typer.Option("--quick", help="Leave Spark unstarted.")] = False

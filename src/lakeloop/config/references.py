@@ -16,6 +16,7 @@ from lakeloop.config.model_references import model_issues
 from lakeloop.config.model_sense import NUMBERS
 from lakeloop.config.named_source import find_source
 from lakeloop.config.rules import Rule
+from lakeloop.config.rules.table_rule import Reference, TableRule
 from lakeloop.config.source import (
     TIME_COLUMNS,
     ColumnType,
@@ -67,14 +68,16 @@ def reference_issues(
             got = f"{document.shown_at(('landing', 'path'))}, where source {other} lands too"
             allowed = "a folder, or a pattern of names, of its own"
             yield document.issue(("landing", "path"), got, allowed, "give each source files of its own")
-        yield from _source_issues(documents[f"source:{name}"], source)
+        yield from _source_issues(documents[f"source:{name}"], source, config, broken)
     for name, table in config.feature_tables.items():
         yield from _feature_table_issues(documents[f"feature_table:{name}"], table, config, broken)
     for name, model in config.models.items():
         yield from model_issues(documents[f"model:{name}"], model, config, broken)
 
 
-def _source_issues(document: LocatedYaml, source: Source) -> Iterator[ConfigIssue]:
+def _source_issues(
+    document: LocatedYaml, source: Source, config: Config, broken: frozenset[str]
+) -> Iterator[ConfigIssue]:
     of = f"source {source.source}"
     columns = source.all_columns
     for section, names in (("columns", source.columns), ("derive", source.derive)):
@@ -96,18 +99,21 @@ def _source_issues(document: LocatedYaml, source: Source) -> Iterator[ConfigIssu
             yield document.issue(("rules", index), f"the rule {identity[0]} a second time", "each rule once", remedy)
         told.add(identity)
         yield from _rule_issues(document, ("rules", index), rule, source)
+        if isinstance(rule, TableRule) and rule.reference is not None:
+            yield from _reference_issues(document, ("rules", index), rule.reference, source, config, broken)
 
 
 def _rule_issues(document: LocatedYaml, path: KeyPath, rule: Rule, source: Source) -> Iterator[ConfigIssue]:
     of = f"source {source.source}"
-    columns = [*source.all_columns, *TIME_COLUMNS]
+    types = _types(source)
+    columns = list(types)
     for place, names in rule.columns_named().items():
         yield from column_issues(document, {(*path, *place): names}, columns, of)
         for name in names:
-            kind = source.all_columns.get(name)
-            if rule.only_numbers and (kind or ColumnType.DOUBLE) not in NUMBERS:
+            kind, kinds = types.get(name), rule.kinds(place)
+            if kind is not None and kinds is not None and kind not in kinds.types:
                 got = f"{name}, a column of type {kind}"
-                yield document.issue((*path, *place), got, "a column of numbers", "use a rule: expression")
+                yield document.issue((*path, *place), got, kinds.words, kinds.remedy)
     for place, (name, text) in rule.texts_compared().items():
         kind = source.all_columns.get(name)
         if kind is not None and kind in _WRITTEN and not re.fullmatch(_WRITTEN[kind], text):
@@ -116,6 +122,28 @@ def _rule_issues(document: LocatedYaml, path: KeyPath, rule: Rule, source: Sourc
             yield document.issue((*path, *place), got, f"texts of {kind} values", remedy)
     for place, text in rule.expressions().items():
         yield from expression_issues(document, (*path, *place), text, columns, of)
+
+
+def _reference_issues(
+    document: LocatedYaml, path: KeyPath, reference: Reference, source: Source, config: Config, broken: frozenset[str]
+) -> Iterator[ConfigIssue]:
+    """Check that the other source and its columns exist, and that values of one type are compared."""
+    other, issues = find_source(document, (*path, "to"), reference.to, config, broken)
+    yield from issues
+    if other is None:
+        return
+    types, theirs = _types(source), _types(other)
+    for index, (name, referred) in enumerate(zip(reference.columns, reference.references, strict=True)):
+        here: KeyPath = (*path, "references", index)
+        yield from column_issues(document, {here: [referred]}, list(theirs), f"source {other.source}")
+        if name in types and referred in theirs and types[name] is not theirs[referred]:
+            got = f"{referred}, a column of type {theirs[referred]}"
+            allowed = f"a column of type {types[name]}, as {name} is"
+            yield document.issue(here, got, allowed, "name another, or derive a column of that type")
+
+
+def _types(source: Source) -> dict[str, ColumnType]:
+    return source.all_columns | dict.fromkeys(TIME_COLUMNS, ColumnType.TIMESTAMP)
 
 
 def _feature_table_issues(

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pyspark.errors import AnalysisException
+from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, NumericType
@@ -88,6 +88,7 @@ def find_mistakes(spark: SparkSession, config: Config) -> list[ConfigIssue]:
     for name, source in config.sources.items():
         typed = _frame(spark, {each: SQL_TYPES[kind] for each, kind in source.all_columns.items()})
         mistakes += _judge(config, f"source:{name}", typed, _of_source(source))
+        mistakes += _judge_patterns(spark, config, source)
     bronze = {name: spark.createDataFrame(_NO_ROWS, bronze_schema(source)) for name, source in config.sources.items()}
     for name, table in config.feature_tables.items():
         mistakes += _judge(config, f"feature_table:{name}", bronze[table.from_], _of_table(table))
@@ -141,6 +142,32 @@ def _judge(config: Config, key: str, rows: DataFrame, declared: Sequence[_Declar
         elif _kind(found) not in each.kinds | {_NOTHING}:
             got = f"of type {found.simpleString()}"
             yield _mistake(config, key, each, got, _WORDS[each.kinds], "write an expression of that type")
+
+
+def _judge_patterns(spark: SparkSession, config: Config, source: Source) -> Iterator[ConfigIssue]:
+    """Judge the regular expressions of a source: all at once, each alone where Java refuses one."""
+    declared = [
+        (("rules", index, *place), text)
+        for index, rule in enumerate(source.rules)
+        for place, text in rule.regular_expressions().items()
+    ]
+    if not declared or _are_read(spark, [text for _, text in declared]):
+        return
+    document = read_document(config, f"source:{source.source}")
+    for path, text in declared:
+        if not _are_read(spark, [text]):
+            got = f"{document.shown_at(path)}, which Java does not read"
+            yield document.issue(path, got, "a regular expression of Java", "mend the expression")
+
+
+def _are_read(spark: SparkSession, patterns: Sequence[str]) -> bool:
+    # Constants are folded while the query is planned: over a row that is in the plan no job runs.
+    row = spark.sql("select '' as text from values (1)")
+    try:
+        row.select(*(F.col("text").rlike(each) for each in patterns)).collect()  # bounded: the one row
+    except PySparkException:
+        return False
+    return True
 
 
 def _types(rows: DataFrame, declared: Sequence[_Declared]) -> Iterator[DataType]:

@@ -90,7 +90,7 @@ def _write_batch(context: Context, source: Source, batch: DataFrame, batch_id: i
     batch, files = batch if new == files else batch.where(F.col("_content_hash").isin(new)), new
     identity = WriteIdentity(JOB, f"batch {source.source} {identity_hash(*files)}")
     classified = _classify(lake, source, batch, bronze, identity, as_of)
-    if any(rule.severity is Severity.FAIL for rule in source.rules):
+    if any(rule.severity is Severity.FAIL and rule.conditions() for rule in source.rules):
         _refuse_broken(source, classified, context.config.files.get(f"source:{source.source}", "its file"))
     stamped = classified.withColumns({"_batch_id": F.lit(batch_id).cast("long"), "_ingested_ts": F.current_timestamp()})
     landed = {name: F.col(f"{RAW}.{name}") for name, each in source.columns.items() if each.type == "local_timestamp"}

@@ -7,30 +7,35 @@ turn's rows: nothing was built on it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from lakeloop import schemas
 from lakeloop.config.rules.not_null import NotNull
 from lakeloop.config.rules.unique import expected_unique
-from lakeloop.config.source import TIME_COLUMNS, ColumnType, Source
+from lakeloop.config.source import TIME_COLUMNS, Source
 from lakeloop.errors import Failure, QualityGateError
 from lakeloop.expectations import Expectation, ExpectationVerdict, run_suite
 from lakeloop.quality.rules import holds
-from lakeloop.quality.typing import cast_text
 from lakeloop.runs.context import Context
 from lakeloop.runs.progress import count_of
+from lakeloop.runs.table_rules import (
+    SUITE,
+    TableVerdict,
+    as_json,
+    judge_turn,
+    measure_rows,
+    read_bronze,
+    sources_referred,
+)
 from lakeloop.statuses import Severity, Status
 from lakeloop.tables import Commit, Lake, WriteIdentity
 
 JOB = "quality"
-SUITE = "suite"
 _AGAIN = " again "
 """Stands in the unit of a second verdict on a source at one instant, before its number."""
 _BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)
@@ -217,50 +222,28 @@ def suite_of(source: Source) -> list[Expectation]:
     return expectations
 
 
-def _rows_to_check(context: Context, source: Source, after: datetime) -> DataFrame:
-    lake = context.lake
-    rows = lake.read(lake.address("bronze", source.source), context.as_of, after=after)
-    for name, kind in source.all_columns.items():
-        if kind is ColumnType.LOCAL_TIMESTAMP:  # rules saw a local reading as the instant a clock in UTC shows it
-            rows = rows.withColumn(name, cast_text(F.col(name), kind))
-    computed = {name: holds(each) for rule in source.rules for name, each in rule.computed().items()}
-    return rows.withColumns(computed)
-
-
 def _check(context: Context, source: Source) -> SourceQuality:
     lake, name = context.lake, source.source
     lake.create_own(schemas.QUALITY)
     attempts = _attempts(context, name)
     if attempts and attempts[-1].notes["passed"] is not False:
         return _from_notes(name, attempts[-1].notes)
-    bronze = lake.address("bronze", name)
     judged = {
-        "bronze_version": lake.version(bronze) if lake.exists(bronze) else None,
+        "bronze_version": _bronze_version(lake, name),
+        "referred": {other: _bronze_version(lake, other) for other in sources_referred(source)},
         "spec_hash": context.config.spec_hash("source", name),
     }
-    if attempts and {key: attempts[-1].notes[key] for key in judged} == judged:  # it would fail again
+    if attempts and {key: attempts[-1].notes.get(key) for key in judged} == judged:  # it would fail again
         return _from_notes(name, attempts[-1].notes)
     attempt = len(attempts) + 1
     context.progress(f"quality {name}")
     after = _checked_through(lake, name, context.as_of)
-    rows = _rows_to_check(context, source, after) if lake.exists(bronze) else None
-    count = rows.count() if rows is not None else 0
-    suite = suite_of(source)
-    if rows is None or count == 0:
-        passed = None if source.gate.min_rows == 0 else False
-        failures: tuple[Failure, ...] = ()
-        if passed is False:
-            failures = (Failure("min_rows", "no row became available in the turn"),)
-        verdict, verdicts = SourceQuality(name, 0, Status.EMPTY_WINDOW, passed, failures), []
-    else:
-        verdicts = run_suite(rows, name, suite)
-        failures = tuple(
-            Failure(each.expectation.check, _describe(each))
-            for each in verdicts
-            if each.passed is not True and each.expectation.severity is Severity.FAIL
-        )
-        verdict = SourceQuality(name, count, Status.OK, not failures, failures)
-    found = [_row(verdict, each) for each in verdicts]
+    turn = read_bronze(context, source, after)
+    measured = measure_rows(context, source, turn, after)
+    verdicts = [] if turn is None or not measured.rows else run_suite(_computed(turn, source), name, suite_of(source))
+    whole_turn = judge_turn(context, source, measured)
+    verdict = _verdict(source, measured.rows, verdicts, whole_turn)
+    found = [_row(verdict, each) for each in verdicts] + [_table_row(verdict, each) for each in whole_turn]
     whole = {"failures": [str(each) for each in verdict.failures]}
     found.append(_quality_row(verdict, SUITE, Severity.FAIL, verdict.passed, whole))
     same = {"window": (after, context.as_of), "attempt": attempt, "as_of": context.as_of}
@@ -276,6 +259,35 @@ def _check(context: Context, source: Source) -> SourceQuality:
     unit = f"{name} {context.turn}{f'{_AGAIN}{attempt}' if attempts else ''}"
     lake.append_own(schemas.QUALITY, [{**each, **same} for each in found], WriteIdentity(JOB, unit), notes=notes)
     return verdict
+
+
+def _bronze_version(lake: Lake, source: str) -> int | None:
+    bronze = lake.address("bronze", source)
+    return lake.version(bronze) if lake.exists(bronze) else None
+
+
+def _computed(turn: DataFrame, source: Source) -> DataFrame:
+    return turn.withColumns({name: holds(each) for rule in source.rules for name, each in rule.computed().items()})
+
+
+def _verdict(
+    source: Source, rows: int, verdicts: Sequence[ExpectationVerdict], whole_turn: Sequence[TableVerdict]
+) -> SourceQuality:
+    """Sum up the checks; a turn without rows has not passed, whatever its other checks say."""
+    failures = [
+        Failure(each.expectation.check, _describe(each))
+        for each in verdicts
+        if each.passed is not True and each.expectation.severity is Severity.FAIL
+    ]
+    if not rows and source.gate.min_rows:
+        failures.append(Failure("min_rows", "no row became available in the turn"))
+    failures += [
+        Failure(each.judged.check, each.judged.detail)
+        for each in whole_turn
+        if each.judged.is_broken and each.severity is Severity.FAIL
+    ]
+    passed = False if failures else True if rows else None
+    return SourceQuality(source.source, rows, Status.OK if rows else Status.EMPTY_WINDOW, passed, tuple(failures))
 
 
 def _from_notes(name: str, notes: Any) -> SourceQuality:
@@ -300,8 +312,16 @@ def _describe(verdict: ExpectationVerdict) -> str:
 
 
 def _row(verdict: SourceQuality, each: ExpectationVerdict) -> dict[str, Any]:
-    observed = {"unexpected_rows": each.unexpected_rows, "problem": each.problem}
+    expected = {"type": each.expectation.type, "arguments": each.expectation.arguments}
+    observed = {"unexpected_rows": each.unexpected_rows, "problem": each.problem, "expectation": expected}
     return _quality_row(verdict, each.expectation.check, each.expectation.severity, each.passed, observed)
+
+
+def _table_row(verdict: SourceQuality, each: TableVerdict) -> dict[str, Any]:
+    judged = each.judged
+    observed = {**judged.observed, "problem": None if judged.passed else judged.detail}
+    row = _quality_row(verdict, judged.check, each.severity, judged.passed, observed)
+    return row | {"status": judged.status.value}
 
 
 def _quality_row(
@@ -314,5 +334,5 @@ def _quality_row(
         "rows": verdict.rows,
         "status": verdict.status.value,
         "passed": passed,
-        "observed": json.dumps(observed),
+        "observed": as_json(observed),
     }

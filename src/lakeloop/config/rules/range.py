@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
-from lakeloop.config.rules.rule import Condition, DeclaredRule, Expected, Place, quoted
+from lakeloop.config.rules.rule import NUMBERS, Condition, DeclaredRule, Expected, Kinds, Place, quoted
 from lakeloop.config.section import Bounded
 
 
@@ -18,8 +18,6 @@ class Range(Bounded, DeclaredRule):
     "not isnan(cast(`distance` as double)) and cast(`distance` as double) >= cast('0.0' as double)"
     """
 
-    only_numbers: ClassVar[bool] = True
-
     rule: Literal["range"]
     column: str
 
@@ -31,6 +29,10 @@ class Range(Bounded, DeclaredRule):
     def columns_named(self) -> dict[Place, tuple[str, ...]]:
         """Give the column it names."""
         return {("column",): (self.column,)}
+
+    def kinds(self, place: Place) -> Kinds:  # noqa: ARG002 - it names one column
+        """Take numbers."""
+        return Kinds(NUMBERS, "a column of numbers", "use a rule: expression")
 
     def conditions(self) -> tuple[Condition, ...]:
         """Give the one condition; not-a-number is outside, although it compares as greater than every number."""

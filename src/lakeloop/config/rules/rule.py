@@ -13,6 +13,9 @@ from lakeloop.statuses import Severity
 Place = tuple[str | int, ...]
 """Keys below the rule that lead to a value."""
 
+NUMBERS = frozenset({"integer", "long", "double"})
+"""Types of numbers, as columns are declared with them."""
+
 
 @dataclass(frozen=True)
 class Condition:
@@ -48,6 +51,21 @@ class Expected:
     arguments: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Kinds:
+    """Types that the columns of a rule may have.
+
+    Attributes:
+        types: The types, as columns are declared with them.
+        words: The types in words.
+        remedy: What to do about a column of another type.
+    """
+
+    types: frozenset[str]
+    words: str
+    remedy: str
+
+
 class DeclaredRule(Section):
     """A rule of a source; each kind adds its keys and its own `rule: Literal["..."]`.
 
@@ -66,8 +84,6 @@ class DeclaredRule(Section):
     (dict_keys(['holds_in_order']), {'column': 'holds_in_order', 'value_set': [True]})
     """
 
-    only_numbers: ClassVar[bool] = False
-    """Whether its columns have to be numbers."""
     has_name: ClassVar[bool] = False
     """Whether the user names it; then no two rules of a source may share the name."""
 
@@ -83,12 +99,20 @@ class DeclaredRule(Section):
         """Give the columns it names, by the place that names them."""
         return {}
 
+    def kinds(self, place: Place) -> Kinds | None:  # noqa: ARG002 - for those that judge by it
+        """Give the types that a column named at a place may have; None where any will do."""
+        return None
+
     def texts_compared(self) -> dict[Place, tuple[str, str]]:
         """Give the texts a column's values are compared with, by place: the column and the text."""
         return {}
 
     def expressions(self) -> dict[Place, str]:
         """Give its Spark SQL expressions, by place."""
+        return {}
+
+    def regular_expressions(self) -> dict[Place, str]:
+        """Give its regular expressions as Java matches them with a whole text, by place."""
         return {}
 
     @property

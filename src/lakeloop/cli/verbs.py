@@ -23,6 +23,7 @@ from lakeloop import __version__
 from lakeloop.cli.display import Display
 from lakeloop.cli.options import verb
 from lakeloop.cli.outcome import Options, Report, finish
+from lakeloop.cli.quarantine import add_quarantine
 from lakeloop.cli.rebuild import add_rebuild
 from lakeloop.errors import EXIT_CODES, BusyError, LakeloopError, UsageError
 
@@ -280,4 +281,5 @@ def _demo(
     finish("demo", options, work)
 
 
+add_quarantine(app)
 add_rebuild(app)

@@ -93,20 +93,14 @@ def _write_batch(context: Context, source: Source, batch: DataFrame, batch_id: i
     if any(rule.severity is Severity.FAIL for rule in source.rules):
         _refuse_broken(source, classified, context.config.files.get(f"source:{source.source}", "its file"))
     stamped = classified.withColumns({"_batch_id": F.lit(batch_id).cast("long"), "_ingested_ts": F.current_timestamp()})
-    landed = {name: F.col(f"{RAW}.{name}") for name, each in source.columns.items() if each.type == "local_timestamp"}
     # The rows of each class are counted while bronze is written: the batch is judged once.
     observed = Observation()
-    accepted = (
-        stamped.observe(observed, *_class_counts())
-        .where(F.col(CLASS) == ACCEPTED)
-        .withColumns(landed)
-        .select(*bronze_schema(source).fieldNames())
-    )
+    accepted = select_accepted(stamped.observe(observed, *_class_counts()), source)
     written = lake.append(accepted, bronze, identity)
     if written.outcome is Outcome.WRITTEN:
         counts = {name: int(value or 0) for name, value in observed.get.items()}
     else:  # an earlier attempt wrote bronze and stopped before the accounting
-        counts = _count_again(classified)
+        counts = count_classes(classified)
     quarantined = 0
     if counts[QUARANTINED]:
         rejected = stamped.where(F.col(CLASS) == QUARANTINED).select(
@@ -133,9 +127,43 @@ def _class_counts() -> list[Column]:
     return [F.sum(F.when(condition, 1).otherwise(0)).alias(name) for name, condition in counted.items()]
 
 
-def _count_again(classified: DataFrame) -> dict[str, int]:
+def count_classes(classified: DataFrame) -> dict[str, int]:
+    """Count where rows go, in one aggregation.
+
+    Args:
+        classified: Rows with `_class` and `_warnings`.
+
+    Returns:
+        Rows that are accepted, quarantined and duplicate; and those of the accepted ones that broke a warning.
+
+    >>> values = "('accepted', array('range_items')), ('duplicate', array())"
+    >>> rows = spark.sql(f"select * from values {values} as t(_class, _warnings)")
+    >>> count_classes(rows)
+    {'accepted': 1, 'quarantined': 0, 'duplicate': 1, 'warned': 1}
+    """
     row = classified.agg(*_class_counts()).first()
     return {} if row is None else {name: int(value or 0) for name, value in row.asDict().items()}
+
+
+def select_accepted(classified: DataFrame, source: Source) -> DataFrame:
+    """Give the accepted rows the columns of bronze.
+
+    Args:
+        classified: Judged rows with `_raw`, `_class`, and what bronze says of where a row came from.
+        source: The source's declaration.
+
+    Returns:
+        The accepted rows; a local reading as the text that landed.
+
+    >>> source = context.config.sources["orders"]
+    >>> before = context.lake.read_uncut(context.lake.address("bronze", "orders"))
+    >>> kept = select_accepted(before.withColumn("_class", F.when(F.col("order") == 3000, "accepted")), source)
+    >>> kept.count(), kept.columns == before.columns
+    (1, True)
+    """
+    landed = {name: F.col(f"{RAW}.{name}") for name, each in source.columns.items() if each.type == "local_timestamp"}
+    accepted = classified.where(F.col(CLASS) == ACCEPTED)
+    return accepted.withColumns(landed).select(*bronze_schema(source).fieldNames())
 
 
 def _refuse_broken(source: Source, classified: DataFrame, file: str) -> None:

@@ -74,9 +74,7 @@ def _table(
 
 
 AS_OF = column("as_of", INSTANT, "logical now of the job that wrote the row, UTC", required=True)
-ATTEMPT = column(
-    "attempt", INT, "1; greater when a failed quality gate was asked again: the last counts", required=True
-)
+ATTEMPT = column("attempt", INT, "1; greater after a failed gate was asked again: the last counts", required=True)
 MODEL = column("model", TEXT, "model", required=True)
 VERSION = column("model_version", TEXT, "version in the registry")
 _STRETCH = StructType([StructField("start", INSTANT, False), StructField("end", INSTANT, False)])

@@ -56,7 +56,7 @@ def reference_issues(
     """
     landings: dict[tuple[str, str], str] = {}
     for name, source in config.sources.items():
-        place = (str(config.landing_path(source)), source.landing.pattern)
+        place = (str(config.landing_path(source)), source.landing.files)
         other = landings.setdefault(place, name)
         if other != name:
             document = documents[f"source:{name}"]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from lakeloop.config.landing import Landing
 from lakeloop.config.rules import Rule
-from lakeloop.config.section import Folder, Name, Section, Text, Whole
+from lakeloop.config.section import Name, Section, Text, Whole
 
 TIME_COLUMNS = ("event_ts", "available_ts")
 """Columns that every bronze row has beside those its source declares."""
@@ -59,22 +60,6 @@ class DerivedColumn(Section):
     type: ColumnType
     description: str = ""
     unit: str | None = None
-
-
-class Landing(Section):
-    """Where files arrive.
-
-    Attributes:
-        path: Folder, relative to the workspace, or absolute.
-        format: Format of the files.
-        pattern: Which files of the folder count.
-        null_values: Texts that stand for a missing value.
-    """
-
-    path: Folder
-    format: Literal["csv"] = "csv"
-    pattern: Text = "*.csv"
-    null_values: tuple[str, ...] = ("", "NA")
 
 
 def _as_instant(value: Any) -> datetime:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakeloop.config.source import Source
-from lakeloop.quality.rules import REASONS
+from lakeloop.quality.rules import REASONS, UNKNOWN
 
 IS_REPLAYED = "_is_replayed"
 _PLACE = ("_source_file", "_source_row")
@@ -74,10 +76,24 @@ def stage_again(marked: DataFrame, source: Source) -> DataFrame:
         source: The source's declaration of today.
 
     Returns:
-        Declared columns as text, `_malformed`, and where each row came from.
+        Declared columns as text, `_malformed`, where each row came from, and what is not declared today either.
 
     >>> quarantine = context.lake.read_uncut(context.lake.address("quarantine", "orders"))
     >>> stage_again(mark_replayed(quarantine, None), context.config.sources["orders"]).columns[3:]
     ['due_ts', '_malformed', '_source_file', '_source_row', '_batch_id']
     """
-    return marked.select(*source.columns, "_malformed", *_PLACE, "_batch_id")
+    if UNKNOWN not in marked.columns:
+        texts = [F.col(name) if name in marked.columns else F.lit(None).cast("string") for name in source.columns]
+        return marked.select(*_named(source, texts), "_malformed", *_PLACE, "_batch_id")
+    # What was no declared column when the row landed may be one today.
+    found = [F.element_at(UNKNOWN, F.lit(name)) for name in source.columns]
+    texts = [
+        F.coalesce(name, text) if name in marked.columns else text
+        for name, text in zip(source.columns, found, strict=True)
+    ]
+    still = F.map_filter(UNKNOWN, lambda name, _: ~name.isin(*source.columns))
+    return marked.select(*_named(source, texts), "_malformed", *_PLACE, "_batch_id", still.alias(UNKNOWN))
+
+
+def _named(source: Source, texts: Sequence[Column]) -> list[Column]:
+    return [text.alias(name) for name, text in zip(source.columns, texts, strict=True)]

@@ -22,6 +22,7 @@ from lakeloop.runs.ingest_batch import WARNED, count_classes, select_accepted
 from lakeloop.runs.integrity import assert_intact
 from lakeloop.runs.late_rows import refuse_built_instant
 from lakeloop.runs.ledger import StepRecord, record_run, timed
+from lakeloop.runs.new_columns import name_added, take_added
 from lakeloop.runs.order import REPLAY, refuse_earlier
 from lakeloop.runs.progress import count_of
 from lakeloop.runs.quarantine import assert_rule_known, find_source
@@ -138,16 +139,24 @@ def replay(context: Context, name: str, rule: str | None = None) -> ReplayResult
             return ReplayResult(name, rule, 0, 0, 0, 0)
         refuse_built_instant(context, [name], f"{JOB} of {name}", _REMEDY)
         observed = source.model_copy(update={"history": None})
-        judged = judge_rows(type_rows(stage_again(pending, source), observed, context.as_of), source)
-        classified = classify_rows(judged, lake.read_uncut(bronze), source)
+        staged = stage_again(pending, source)
+        added = name_added(staged, source, there := lake.columns(bronze))
+        judged = judge_rows(type_rows(take_added(staged, added), observed, context.as_of), source)
+        classified = classify_rows(judged, lake.read_uncut(bronze), source, added)
         counts = count_classes(classified)
         accounting = Accounting(name, rows, counts[ACCEPTED], counts[QUARANTINED], counts[DUPLICATE])
         accounting.assert_nothing_lost()
         notes = _note(accounting, rule, counts[WARNED], context)
         if accounting.rows_accepted:
             stamped = classified.withColumn("_ingested_ts", F.current_timestamp())
-            entering = select_accepted(stamped, source)
-            lake.append(entering, bronze, identity, notes=notes, expect_rows=accounting.rows_accepted)
+            lake.append(
+                select_accepted(stamped, source, added),
+                bronze,
+                identity,
+                notes=notes,
+                expect_rows=accounting.rows_accepted,
+                adds_columns=not set(added) <= set(there.fieldNames()),
+            )
         _record(context, identity, notes)
         return ReplayResult(name, rule, rows, counts[ACCEPTED], counts[QUARANTINED], counts[DUPLICATE])
 

@@ -30,7 +30,7 @@ from lakeloop.runs.replay import ReplayResult, replay, run_replay
 from tests.factories import declare_source, instant, land, make_reading, rows_of
 from tests.runs.test_ingest import DyingLake, KilledError, landing_of, open_context
 
-JUNE, JULY, AUGUST = (instant(f"2014-0{month}-01 00:00") for month in (6, 7, 8))
+JUNE, JULY, AUGUST, SEPTEMBER = (instant(f"2014-0{month}-01 00:00") for month in (6, 7, 8, 9))
 STRICT: list[dict[str, Any]] = [{"rule": "range", "column": "wind_mph", "max": 100}]
 MENDED: list[dict[str, Any]] = [{"rule": "range", "column": "wind_mph", "max": 200}]
 EIGHT, NINE, TEN, NOON = (f"2013-05-01T{hour}:00:00Z" for hour in ("08", "09", "10", "12"))
@@ -137,7 +137,7 @@ def test_quarantine_keeps_replayed_rows_and_tells_them_as_of_when_they_became_kn
 
 
 def test_replay_at_a_later_instant_judges_only_what_has_not_entered(story: Story, tmp_path: Path) -> None:
-    later = open_context(story.context.config.root, AUGUST, rules=[])
+    later = open_context(story.context.config.root, SEPTEMBER, rules=[])
     assert replay(later, "weather", "range_wind_mph") == ReplayResult("weather", "range_wind_mph", 2, 1, 0, 1)
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
 
 from lakeloop.config.section import Folder, Section, Text
 
@@ -34,6 +37,11 @@ class MissingColumns(StrEnum):
     NULL = "null"
 
 
+def _written_null(value: Any) -> Any:
+    """YAML reads an unquoted null as nothing."""
+    return MissingColumns.NULL if value is None else value
+
+
 _PATTERNS = {FileFormat.CSV: "*.csv", FileFormat.JSON: "*.jsonl", FileFormat.PARQUET: "*.parquet"}
 _CSV_NULLS = ("", "NA")
 
@@ -55,7 +63,7 @@ class Landing(Section):
     pattern: Text | None = None
     null_values: tuple[str, ...] | None = None
     new_columns: NewColumns = NewColumns.REFUSE
-    missing_columns: MissingColumns = MissingColumns.REFUSE
+    missing_columns: Annotated[MissingColumns, BeforeValidator(_written_null)] = MissingColumns.REFUSE
 
     @property
     def files(self) -> str:

@@ -84,6 +84,16 @@ class History(Section):
     trusted_until: Instant
 
 
+class Mode(StrEnum):
+    """What a row with a key that was accepted before is.
+
+    Append: a repetition, or a conflict that is quarantined. Upsert: a new version of what the key stands for.
+    """
+
+    APPEND = "append"
+    UPSERT = "upsert"
+
+
 class QualityGate(Section):
     """What a turn's bronze rows must be like as a whole.
 
@@ -107,6 +117,8 @@ class Source(Section):
         key: Columns (landed or derived) that identify a row.
         event_ts: Spark SQL expression of the instant the thing happened, UTC.
         available_ts: Spark SQL expression of the instant the platform could first know it, UTC.
+        mode: What a row with a key that was accepted before is: a conflict, or a new version.
+        order_by: Column or Spark SQL expression that grows with the versions of a key; of mode upsert.
         history: How far the declared availability is trusted.
         rules: What must hold for a row.
         gate: What a turn's rows must be like as a whole.
@@ -121,6 +133,8 @@ class Source(Section):
     key: tuple[str, ...] = Field(min_length=1)
     event_ts: Text
     available_ts: Text
+    mode: Mode = Mode.APPEND
+    order_by: Text | None = None
     history: History | None = None
     rules: tuple[Rule, ...] = ()
     gate: QualityGate = QualityGate()

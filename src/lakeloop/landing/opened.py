@@ -138,14 +138,16 @@ def _read_out(hashed: _Hashed) -> None:
 
 
 class OpenText:
-    """A landed file as lines of text.
+    r"""A landed file as lines of text, of `open_text`.
 
-    Attributes:
-        lines: Its text, line ends as they landed.
+    >>> watched = _Watched(io.BufferedReader(io.BytesIO(b"order\n")), None)
+    >>> text = OpenText(io.StringIO("order\n1"), watched)
+    >>> list(text.read_lines()), text.is_block_full(2), text.is_block_full(50_000)
+    (['order\n', '1'], False, True)
     """
 
     def __init__(self, lines: TextIO, watched: _Watched) -> None:
-        self.lines, self._watched = lines, watched
+        self._lines, self._watched = lines, watched
         self._begun = watched.count
 
     def is_block_full(self, rows: int) -> bool:
@@ -157,7 +159,7 @@ class OpenText:
 
     def read_lines(self) -> Iterator[str]:
         """Read line by line; one that is too long is refused."""
-        while line := self.lines.readline(_MAX_LINE):
+        while line := self._lines.readline(_MAX_LINE):
             if len(line) == _MAX_LINE and not line.endswith(("\n", "\r")):
                 raise RefusedError(f"a line of more than {_MAX_LINE} characters")
             yield line

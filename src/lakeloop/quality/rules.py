@@ -91,6 +91,10 @@ def row_rules(source: Source) -> list[RowRule]:
         )
         for name in ("event_ts", "available_ts")
     ]
+    if source.order_by is not None:
+        value, fails = attempted(source.order_by)
+        is_lost = value.isNull() if fails is None else fails | value.isNull()
+        rules.append(RowRule("order_by", "", is_lost, "can't be computed from the row", quarantine))
     for rule in source.rules:
         rules += [
             RowRule(each.name, each.column, ~holds(each), each.message, rule.severity) for each in rule.conditions()

@@ -18,7 +18,7 @@ from lakeloop.quality.typing import RAW, cast_text
 from lakeloop.schemas import REASON
 
 CLASS = "_class"
-ACCEPTED, QUARANTINED, DUPLICATE = "accepted", "quarantined", "duplicate"
+ACCEPTED, QUARANTINED, DUPLICATE, SUPERSEDED = "accepted", "quarantined", "duplicate", "superseded"
 
 _STANDING, _CLAIMS, _REPEATED = "_is_standing", "_claims", "_is_repeated"
 
@@ -57,10 +57,7 @@ def classify_rows(
     >>> [classify_rows(rows, before, source).first()[CLASS] for rows in (same, other, new)]
     ['duplicate', 'quarantined', 'accepted']
     """
-    # Bronze keeps a local reading as the text that landed, so text is compared with text there.
-    landed = F.struct(
-        *(F.col(f"{RAW}.{name}" if _is_local(source, name) else name).alias(name) for name in (*source.columns, *added))
-    )
+    landed = F.struct(*landed_columns(source, added))
     keys = unique_keys(source)
     if accepted_before is not None:
         absent = {name: F.lit(None).cast("string") for name in added if name not in accepted_before.columns}
@@ -111,6 +108,17 @@ def _earlier_holders(
         return accepted_before.select(*keys, F.struct(*source.columns, *added).alias("_earlier_0"))
     # Rows accepted before the rule was declared may share a value.
     return accepted_before.select(*keys).distinct().withColumn(f"_earlier_{index}", F.lit(True))
+
+
+def landed_columns(source: Source, added: Sequence[str] = ()) -> list[Column]:
+    """Give the landed columns of judged rows as bronze has them: a local reading is the text that landed.
+
+    >>> columns = landed_columns(context.config.sources["orders"], ["tip"])
+    >>> spark.sql("select 7L as order, 'A' as shop, 2 as items, now() as due_ts, '1' as tip").select(*columns).columns
+    ['order', 'shop', 'items', 'due_ts', 'tip']
+    """
+    names = (*source.columns, *added)
+    return [F.col(f"{RAW}.{name}" if _is_local(source, name) else name).alias(name) for name in names]
 
 
 def _compare_within_batch(rows: DataFrame, columns: Sequence[str], index: int) -> DataFrame:

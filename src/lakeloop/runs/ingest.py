@@ -36,6 +36,7 @@ class SourceIngest:
         rows_accepted: Of these, accepted.
         rows_quarantined: Of these, quarantined.
         rows_duplicate: Of these, exact duplicates.
+        rows_superseded: Of these, older versions of a key than the newest one accepted.
     """
 
     source: str
@@ -47,6 +48,7 @@ class SourceIngest:
     rows_accepted: int
     rows_quarantined: int
     rows_duplicate: int
+    rows_superseded: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class IngestResult:
         """Rows read and where they went, over all sources."""
         refused = sum(each.files_refused for each in self.sources)
         parts = [count_of(sum(each.rows_read for each in self.sources), "row") + " read"]
-        for name in ("accepted", "quarantined", "duplicate"):
+        for name in ("accepted", "quarantined", "duplicate", "superseded"):
             rows = sum(getattr(each, f"rows_{name}") for each in self.sources)
             parts += [f"{rows:,} {name}"] if rows else []
         parts += [f"{count_of(refused, 'file')} refused"] if refused else []
@@ -207,7 +209,7 @@ def _ingest_source(
     batches = read_batches(lake, name)
     assert_all_files_read(name, _with_rows(known), batches)
     statuses = (FileStatus.ADMITTED, FileStatus.REFUSED, FileStatus.DUPLICATE_CONTENT, FileStatus.UNSETTLED)
-    keys = ("rows_read", "rows_accepted", "rows_quarantined", "rows_duplicate")
+    keys = ("rows_read", "rows_accepted", "rows_quarantined", "rows_duplicate", "rows_superseded")
     return SourceIngest(
         name,
         *(sum(each.status is status for each in found) for status in statuses),

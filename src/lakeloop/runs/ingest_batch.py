@@ -19,7 +19,8 @@ from lakeloop.landing import MALFORMED, UNKNOWN, staged_schema
 from lakeloop.quality.accounting import Accounting
 from lakeloop.quality.rules import BROKEN, REASONS, WARNINGS, judge_rows
 from lakeloop.quality.typing import RAW, type_rows
-from lakeloop.quality.uniqueness import ACCEPTED, CLASS, DUPLICATE, QUARANTINED, classify_rows
+from lakeloop.quality.uniqueness import ACCEPTED, CLASS, DUPLICATE, QUARANTINED, SUPERSEDED
+from lakeloop.quality.versions import classify
 from lakeloop.runs.accounted import drop_moved_checkpoint, list_unaccounted, note_content
 from lakeloop.runs.bronze import bronze_schema
 from lakeloop.runs.context import Context
@@ -116,9 +117,9 @@ def _write_batch(context: Context, source: Source, batch: DataFrame, batch_id: i
         )
         adds, expected = _lacks(lake, quarantine, rejected), counts[QUARANTINED]
         quarantined = lake.append(rejected, quarantine, identity, expect_rows=expected, adds_columns=adds).rows
-    accounting = Accounting(
-        source.source, sum(raw_rows[each] for each in files), written.rows, quarantined, counts[DUPLICATE]
-    )
+    read = sum(raw_rows[each] for each in files)
+    ended = (written.rows, quarantined, counts[DUPLICATE], counts[SUPERSEDED])
+    accounting = Accounting(source.source, read, *ended)
     accounting.assert_nothing_lost()
     _record(lake, accounting, files, counts[WARNED], batch_id, as_of, identity)
 
@@ -128,7 +129,9 @@ WARNED = "warned"
 
 def _class_counts() -> list[Column]:
     has_warning = (F.col(CLASS) == ACCEPTED) & (F.size(WARNINGS) > 0)
-    counted = {kind: F.col(CLASS) == kind for kind in (ACCEPTED, QUARANTINED, DUPLICATE)} | {WARNED: has_warning}
+    counted = {kind: F.col(CLASS) == kind for kind in (ACCEPTED, QUARANTINED, DUPLICATE, SUPERSEDED)} | {
+        WARNED: has_warning
+    }
     return [F.sum(F.when(condition, 1).otherwise(0)).alias(name) for name, condition in counted.items()]
 
 
@@ -139,12 +142,12 @@ def count_classes(classified: DataFrame) -> dict[str, int]:
         classified: Rows with `_class` and `_warnings`.
 
     Returns:
-        Rows that are accepted, quarantined and duplicate; and those of the accepted ones that broke a warning.
+        Rows of each class; and of the accepted ones those that broke a warning.
 
     >>> values = "('accepted', array('range_items')), ('duplicate', array())"
     >>> rows = spark.sql(f"select * from values {values} as t(_class, _warnings)")
     >>> count_classes(rows)
-    {'accepted': 1, 'quarantined': 0, 'duplicate': 1, 'warned': 1}
+    {'accepted': 1, 'quarantined': 0, 'duplicate': 1, 'superseded': 0, 'warned': 1}
     """
     row = classified.agg(*_class_counts()).first()
     return {} if row is None else {name: int(value or 0) for name, value in row.asDict().items()}
@@ -213,9 +216,10 @@ def _classify(
 ) -> DataFrame:
     judged = judge_rows(type_rows(batch, source, as_of), source)
     done = lake.find_commit(bronze, identity)
-    # A rerun judges against what was there before this very batch, so that it judges alike.
-    before = lake.read_uncut(bronze, version=None if done is None else done.version - 1)
-    return classify_rows(judged, before if lake.commits(bronze) else None, source, added)
+    # Judged is against what was there before this very batch, in a rerun too, and when the rejected rows are written
+    # after the accepted ones: a frame of the newest version would then see those.
+    before = lake.read_uncut(bronze, version=lake.version(bronze) if done is None else done.version - 1)
+    return classify(judged, before if lake.commits(bronze) else None, source, added)
 
 
 def _record(

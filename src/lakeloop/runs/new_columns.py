@@ -18,6 +18,7 @@ _MEANING = "as landed; not declared: taken from files by new_columns: add_nullab
 def is_added(field: StructField) -> bool:
     """Tell whether a column of bronze was taken from a file without being declared.
 
+    >>> from lakeloop import schemas
     >>> is_added(schemas.column("tip", schemas.TEXT, _MEANING)), is_added(schemas.column("tip", schemas.TEXT, "a tip"))
     (True, False)
     """
@@ -35,6 +36,7 @@ def name_added(rows: DataFrame, source: Source, bronze: StructType) -> tuple[str
     Returns:
         Their names: those of the table in its order, then new ones by name.
 
+    >>> from lakeloop import schemas
     >>> rows = spark.sql("select map('tip', '1', 'colour', 'red') as _unknown")
     >>> source = context.config.sources["orders"]
     >>> landing = source.landing.model_copy(update={"new_columns": NewColumns.ADD_NULLABLE})

@@ -13,7 +13,8 @@ from lakeloop.quality.accounting import Accounting
 from lakeloop.quality.replay import IS_REPLAYED, has_reason, mark_replayed, stage_again
 from lakeloop.quality.rules import judge_rows
 from lakeloop.quality.typing import type_rows
-from lakeloop.quality.uniqueness import ACCEPTED, DUPLICATE, QUARANTINED, classify_rows
+from lakeloop.quality.uniqueness import ACCEPTED, DUPLICATE, QUARANTINED, SUPERSEDED
+from lakeloop.quality.versions import classify
 from lakeloop.runs.bronze import bronze_schema
 from lakeloop.runs.context import Context
 from lakeloop.runs.declared import SOURCE_REMEDY, assert_same_columns
@@ -43,6 +44,7 @@ class ReplayResult:
         rows_accepted: Of these, now in bronze.
         rows_quarantined: Of these, still broken: they stay.
         rows_duplicate: Of these, equal to an accepted row in every landed column: they stay, and are in bronze already.
+        rows_superseded: Of these, older versions of a key than the newest one accepted: they stay.
     """
 
     source: str
@@ -51,6 +53,7 @@ class ReplayResult:
     rows_accepted: int
     rows_quarantined: int
     rows_duplicate: int
+    rows_superseded: int = 0
 
     @property
     def summary(self) -> str:
@@ -58,6 +61,7 @@ class ReplayResult:
         parts = [f"{count_of(self.rows_read, 'row')} judged again", f"{self.rows_accepted:,} accepted"]
         parts += [f"{self.rows_quarantined:,} still quarantined"]
         parts += [f"{self.rows_duplicate:,} duplicate"] if self.rows_duplicate else []
+        parts += [f"{self.rows_superseded:,} superseded"] if self.rows_superseded else []
         return ", ".join(parts)
 
 
@@ -131,7 +135,8 @@ def replay(context: Context, name: str, rule: str | None = None) -> ReplayResult
         if done is not None:
             return _result_of(done)
         quarantined = lake.read(quarantine, context.as_of, by="as_of").where(has_reason(rule))
-        marked = mark_replayed(quarantined, lake.read_uncut(bronze))
+        before = lake.read_uncut(bronze, version=lake.version(bronze))  # what is written here is not judged against
+        marked = mark_replayed(quarantined, before)
         pending = marked.where(~F.col(IS_REPLAYED))
         rows = pending.count()
         if not rows:
@@ -142,9 +147,10 @@ def replay(context: Context, name: str, rule: str | None = None) -> ReplayResult
         staged = stage_again(pending, source)
         added = name_added(staged, source, there := lake.columns(bronze))
         judged = judge_rows(type_rows(take_added(staged, added), observed, context.as_of), source)
-        classified = classify_rows(judged, lake.read_uncut(bronze), source, added)
+        classified = classify(judged, before, source, added)
         counts = count_classes(classified)
-        accounting = Accounting(name, rows, counts[ACCEPTED], counts[QUARANTINED], counts[DUPLICATE])
+        ended = (counts[ACCEPTED], counts[QUARANTINED], counts[DUPLICATE], counts[SUPERSEDED])
+        accounting = Accounting(name, rows, *ended)
         accounting.assert_nothing_lost()
         notes = _note(accounting, rule, counts[WARNED], context)
         if accounting.rows_accepted:
@@ -158,7 +164,7 @@ def replay(context: Context, name: str, rule: str | None = None) -> ReplayResult
                 adds_columns=not set(added) <= set(there.fieldNames()),
             )
         _record(context, identity, notes)
-        return ReplayResult(name, rule, rows, counts[ACCEPTED], counts[QUARANTINED], counts[DUPLICATE])
+        return ReplayResult(name, rule, rows, *ended)
 
 
 def _note(accounting: Accounting, rule: str | None, warned: int, context: Context) -> dict[str, Any]:
@@ -188,5 +194,5 @@ def _record_written(context: Context, source: str) -> None:
 
 
 def _result_of(done: Commit) -> ReplayResult:
-    counts = ("rows_read", "rows_accepted", "rows_quarantined", "rows_duplicate")
+    counts = ("rows_read", "rows_accepted", "rows_quarantined", "rows_duplicate", "rows_superseded")
     return ReplayResult(done.notes["source"], done.notes["rule"], *(int(done.notes[each]) for each in counts))

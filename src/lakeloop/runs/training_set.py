@@ -19,6 +19,7 @@ from lakeloop.errors import AccountingError, Failure, NotReadyError
 from lakeloop.labels.calendar import last_closed_day
 from lakeloop.labels.closing import attach_labels
 from lakeloop.point_in_time.spark import STATUS_SUFFIX
+from lakeloop.quality.versions import newest_versions
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.declared import MODEL_REMEDY, assert_same_columns
 from lakeloop.runs.model_inputs import (
@@ -201,6 +202,7 @@ def build_rows(
     lake, label = context.lake, model.label
     spine = spine_as_of(context, model, version=versions[model.predict.from_])
     truth = lake.read(lake.address("bronze", label.from_), context.as_of, version=versions[label.from_])
+    truth = newest_versions(truth, context.config.sources[label.from_])
     labelled = attach_labels(spine, truth, model.predict, label, context.as_of)
     closed = labelled.where(F.col("label_status") != LabelStatus.PENDING.value)
     counts = closed.groupBy("block_date", "label_status").count().collect()  # bounded: two rows per day

@@ -87,18 +87,18 @@ def _classify_versions(
     by_place = ("_source_file", "_source_row")
     same_key = Window.partitionBy(_STANDING, *key).orderBy(*by_place)
     above = F.greatest(newest, F.max(_ORDER).over(same_key.rowsBetween(Window.unboundedPreceding, -1)))
-    first_fate = (
+    fate = (
         F.when(is_known, DUPLICATE)
         .when(above.isNull() | (F.col(_ORDER) > above), ACCEPTED)
         .when(F.col(_ORDER) < above, SUPERSEDED)
         .otherwise(QUARANTINED)
     )
     same_row = Window.partitionBy(_STANDING, *key, _CONTENT).orderBy(*by_place)
-    rows = rows.withColumn(_FATE, first_fate).withColumns(
-        {"_rank": F.row_number().over(same_row), _FATE: F.first(_FATE).over(same_row)}
+    rows = rows.withColumn(_FATE, fate).withColumns(
+        {"_rank": F.row_number().over(same_row), "_first_fate": F.first(_FATE).over(same_row)}
     )
-    # A row that repeats one of this batch goes where that one goes.
-    fate = F.when((F.col("_rank") > 1) & (F.col(_FATE) == ACCEPTED), DUPLICATE).otherwise(F.col(_FATE))
+    repeats = (F.col("_rank") > 1) & (F.col("_first_fate") == ACCEPTED)
+    fate = F.when(repeats, DUPLICATE).otherwise(F.col(_FATE))
     kind = F.when(F.col(_STANDING), fate).otherwise(QUARANTINED)
     taken = F.array(_taken(key)).cast(f"array<{REASON.simpleString()}>")
     reasons = F.when(F.col(_STANDING) & (fate == QUARANTINED), taken).otherwise(F.col(REASONS))

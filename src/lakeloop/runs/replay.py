@@ -90,8 +90,8 @@ def run_replay(context: Context, source: str, rule: str | None = None) -> Replay
       remedy: go forward: name 2024-02-04T00:00:00Z or a later --as-of; what is recorded of the past is not changed
     """
     records: list[StepRecord] = []
+    find_source(context.config, source)  # before Spark starts
     with context.lake.writing():
-        find_source(context.config, source)
         assert_expressions(context)
         assert_intact(context)
         refuse_earlier(context, JOB)

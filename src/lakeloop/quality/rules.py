@@ -105,8 +105,7 @@ def row_rules(source: Source) -> list[RowRule]:
 def holds(condition: Condition) -> Column:
     """Say whether a condition holds for a row; true where it is null, false where it can't be computed.
 
-    >>> from lakeloop.config.landing import FileFormat, NewColumns
-    from lakeloop.config.rules import Condition
+    >>> from lakeloop.config.rules import Condition
     >>> rows = spark.sql("select * from values (0), (2), (null) as t(seats)")
     >>> [row[0] for row in rows.select(holds(Condition("", "", "10 / seats > 4", "", is_written=True))).collect()]
     [False, True, True]

@@ -74,24 +74,18 @@ def _table(
 
 
 AS_OF = column("as_of", INSTANT, "logical now of the job that wrote the row, UTC", required=True)
-ATTEMPT = column(
-    "attempt", INT, "1; greater after a quality gate that had failed was asked again: the last counts", required=True
-)
+ATTEMPT = column("attempt", INT, "1; greater after a failed gate was asked again: the last counts", required=True)
 MODEL = column("model", TEXT, "model", required=True)
 VERSION = column("model_version", TEXT, "version in the registry")
-WINDOW = column(
-    "window",
-    StructType([StructField("start", INSTANT, False), StructField("end", INSTANT, False)]),
-    "stretch of prediction_ts, start included, end not, UTC",
-    required=True,
-)
+_STRETCH = StructType([StructField("start", INSTANT, False), StructField("end", INSTANT, False)])
+WINDOW = column("window", _STRETCH, "stretch of prediction_ts, start included, end not, UTC", required=True)
 
 BRONZE_VOLATILE = frozenset({"_ingested_ts", "_batch_id", "_source_file", "_source_row"})
 BRONZE_COLUMNS: tuple[StructField, ...] = (
     column("event_ts", INSTANT, "instant the thing happened, UTC"),
     column("available_ts", INSTANT, "instant the platform could first know it, UTC"),
     column("_warnings", ArrayType(TEXT, False), "rules of severity warn that the row broke"),
-    column("_batch_id", LONG, "micro-batch that accepted the row"),
+    column("_batch_id", LONG, "micro-batch that accepted the row; below 0: number of the quarantined row it was"),
     column("_source_file", TEXT, "landed file the row came from"),
     column("_source_row", LONG, "number of the record in that file, from 1"),
     column("_ingested_ts", INSTANT, "wall-clock instant of acceptance, UTC; volatile"),
@@ -144,6 +138,21 @@ INGESTED_BATCHES = _table(
         AS_OF,
     ],
     ["batch_id"],
+)
+
+REPLAYS = _table(
+    "ops",
+    "replays",
+    "replay of a quarantine (law 5: read = accepted + still quarantined + exact duplicates)",
+    "as_of",
+    [
+        *INGESTED_BATCHES.columns.fields[:1],
+        column("rule", TEXT, "rule whose rows were judged again; null for all"),
+        column("rows_read", LONG, "quarantined rows that were judged again", required=True),
+        column("rows_accepted", LONG, "rows committed to bronze", required=True),
+        column("rows_quarantined", LONG, "rows that stay in quarantine", required=True),
+        *INGESTED_BATCHES.columns.fields[-4:],
+    ],
 )
 
 FEATURE_BUILDS = _table(
@@ -375,19 +384,8 @@ RUNS = _table(
 )
 
 OWN_TABLES: tuple[TableSchema, ...] = (
-    INGESTED_FILES,
-    INGESTED_BATCHES,
-    FEATURE_BUILDS,
-    QUALITY,
-    PROFILE_METRICS,
-    DRIFT_METRICS,
-    PERFORMANCE,
-    FLAGS,
-    DECISIONS,
-    TRAINING_SETS,
-    TRAINING_SET_EVENTS,
-    PROMOTIONS,
-    RUNS,
+    *(INGESTED_FILES, INGESTED_BATCHES, REPLAYS, FEATURE_BUILDS, QUALITY, PROFILE_METRICS, DRIFT_METRICS, PERFORMANCE),
+    *(FLAGS, DECISIONS, TRAINING_SETS, TRAINING_SET_EVENTS, PROMOTIONS, RUNS),
 )
 """Tables whose columns do not depend on the project."""
 

@@ -6,9 +6,46 @@ from pathlib import Path
 
 import pytest
 
+from lakeloop.config.loading import load_config
+from lakeloop.errors import ConfigError
+from tests.config.small_project import edited, line_of, write_project
 from tests.config.wrong_project import DELAYS, OUTCOMES, READINGS, SCHEDULES, Wrong, assert_refused
 
+WEATHER = "conf/base/sources/weather.yml"
+
 WRONG = [
+    # versions of a key
+    Wrong(WEATHER, "key: [", "mode: upsert\nkey: [", "mode", "'upsert' alone", "order_by", "add `order_by", on="mode:"),
+    Wrong(
+        WEATHER,
+        "key: [",
+        "order_by: observed_ts\nkey: [",
+        "order_by",
+        "with mode append",
+        "mode upsert",
+        "add `mode: upsert`",
+        on="order_by:",
+    ),
+    Wrong(
+        WEATHER,
+        "key: [",
+        "mode: upsert\norder_by: observd_ts\nkey: [",
+        "order_by",
+        "'observd_ts'",
+        "columns of source weather",
+        "mean 'observed_ts'?",
+        on="order_by:",
+    ),
+    Wrong(
+        WEATHER,
+        "key: [",
+        "mode: upsert\norder_by: observed_ts\nrules: [{rule: unique, columns: [gust_mph]}]\nkey: [",
+        "rules[0]",
+        "where keys have versions",
+        "rules over one row",
+        "share their values",
+        on="rules:",
+    ),
     # columns of a source
     Wrong(
         SCHEDULES,
@@ -224,3 +261,13 @@ WRONG = [
 @pytest.mark.parametrize("wrong", WRONG, ids=str)
 def test_a_wrong_reference_is_refused_with_the_place_and_the_remedy(tmp_path: Path, wrong: Wrong) -> None:
     assert_refused(tmp_path, wrong)
+
+
+def test_windows_over_versions_are_refused_where_they_are_declared(tmp_path: Path) -> None:
+    changes = edited(OUTCOMES, "key: [", "mode: upsert\norder_by: event_ts\nkey: [")
+    with pytest.raises(ConfigError) as raised:
+        load_config(write_project(tmp_path, changes))
+    (issue,) = raised.value.issues
+    assert (issue.file, issue.line, issue.where) == (DELAYS, line_of({}, DELAYS, "aggregate:"), "aggregate")
+    assert issue.got == "windows over source outcomes, whose keys have versions"
+    assert "every version would count" in issue.remedy

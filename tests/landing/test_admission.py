@@ -144,7 +144,7 @@ def test_admit_files_reads_a_gzip_file_to_its_end(port: Port) -> None:
 
 
 def test_admit_files_numbers_records_through_all_blocks(port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lakeloop.landing.records._BATCH_ROWS", 2)
+    monkeypatch.setattr("lakeloop.landing.opened.BATCH_ROWS", 2)
     content = (HEADER + "".join(f"EWR,{TEN},{number}\n" for number in range(1, 6))).encode()
     port.land("a.csv", content)
     assert [each.raw_rows for each in port.admit()] == [5]

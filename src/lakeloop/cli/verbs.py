@@ -25,6 +25,7 @@ from lakeloop.cli.features import add_features
 from lakeloop.cli.impact import add_impact
 from lakeloop.cli.options import verb
 from lakeloop.cli.outcome import Options, Report, finish
+from lakeloop.cli.quarantine import add_quarantine
 from lakeloop.cli.rebuild import add_rebuild
 from lakeloop.cli.training_sets import add_training_sets, add_vacuum
 from lakeloop.errors import EXIT_CODES, BusyError, LakeloopError, UsageError
@@ -323,6 +324,7 @@ def _demo(
     finish("demo", options, work)
 
 
+add_quarantine(app)
 add_rebuild(app)
 add_vacuum(app)
 add_impact(app)

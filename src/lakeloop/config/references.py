@@ -20,6 +20,7 @@ from lakeloop.config.rules.table_rule import Reference, TableRule
 from lakeloop.config.source import (
     TIME_COLUMNS,
     ColumnType,
+    Mode,
     Source,
 )
 from lakeloop.config.tree import Config
@@ -61,7 +62,7 @@ def reference_issues(
     """
     landings: dict[tuple[str, str], str] = {}
     for name, source in config.sources.items():
-        place = (str(config.landing_path(source)), source.landing.pattern)
+        place = (str(config.landing_path(source)), source.landing.files)
         other = landings.setdefault(place, name)
         if other != name:
             document = documents[f"source:{name}"]
@@ -91,6 +92,7 @@ def _source_issues(
             yield document.issue(("derive", name), got, allowed, "rename the derived column", at_key=True)
     yield from column_issues(document, at_items(("key",), source.key), columns, of)
     yield from derivation_issues(document, source)
+    yield from _version_issues(document, source)
     told: set[tuple[str, str]] = set()
     for index, rule in enumerate(source.rules):
         identity = (rule.label, "" if rule.has_name else str(rule.severity))
@@ -101,6 +103,24 @@ def _source_issues(
         yield from _rule_issues(document, ("rules", index), rule, source)
         if isinstance(rule, TableRule) and rule.reference is not None:
             yield from _reference_issues(document, ("rules", index), rule.reference, source, config, broken)
+
+
+def _version_issues(document: LocatedYaml, source: Source) -> Iterator[ConfigIssue]:
+    """Check how versions of a key are told apart."""
+    is_upsert = source.mode is Mode.UPSERT
+    if is_upsert and source.order_by is None:
+        allowed = "order_by beside it: what grows with the versions of a key"
+        yield document.issue(("mode",), "'upsert' alone", allowed, "add `order_by: <column>`, or remove the mode")
+    if source.order_by is not None and not is_upsert:
+        got, remedy = f"an order of versions with mode {source.mode}", "add `mode: upsert`, or remove it"
+        yield document.issue(("order_by",), got, "a source of mode upsert", remedy)
+    if source.order_by is not None:
+        known = [*source.all_columns, "event_ts"]
+        yield from expression_issues(document, ("order_by",), source.order_by, known, f"source {source.source}")
+    for index, rule in enumerate(source.rules):
+        if is_upsert and rule.unique_columns:
+            got, allowed = f"the rule {rule.label} where keys have versions", "rules over one row"
+            yield document.issue(("rules", index), got, allowed, "remove it: versions of a key share their values")
 
 
 def _rule_issues(document: LocatedYaml, path: KeyPath, rule: Rule, source: Source) -> Iterator[ConfigIssue]:
@@ -159,6 +179,10 @@ def _feature_table_issues(
         return
     of = f"source {source.source}"
     columns = source.all_columns
+    if table.is_windowed and source.mode is Mode.UPSERT:
+        got, allowed = f"windows over {of}, whose keys have versions", "attributes, or a source of mode append"
+        remedy = "declare attributes: every version would count as an event"
+        yield document.issue(("aggregate",), got, allowed, remedy, at_key=True)
     yield from column_issues(document, at_items(("entity",), table.entity), columns, of)
     for index, aggregate in enumerate(table.aggregate):
         yield from _aggregate_issues(document, index, aggregate, source)

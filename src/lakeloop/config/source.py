@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from lakeloop.config.landing import Landing
 from lakeloop.config.rules import Rule
-from lakeloop.config.section import Folder, Name, Section, Tags, Text, Whole
+from lakeloop.config.section import Name, Section, Tags, Text, Whole
 
 TIME_COLUMNS = ("event_ts", "available_ts")
 """Columns that every bronze row has beside those its source declares."""
@@ -65,22 +66,6 @@ class DerivedColumn(Section):
     tags: Tags = ()
 
 
-class Landing(Section):
-    """Where files arrive.
-
-    Attributes:
-        path: Folder, relative to the workspace, or absolute.
-        format: Format of the files.
-        pattern: Which files of the folder count.
-        null_values: Texts that stand for a missing value.
-    """
-
-    path: Folder
-    format: Literal["csv"] = "csv"
-    pattern: Text = "*.csv"
-    null_values: tuple[str, ...] = ("", "NA")
-
-
 def _as_instant(value: Any) -> datetime:
     """A bare date or an instant without offset is read as UTC."""
     try:
@@ -101,6 +86,16 @@ class History(Section):
     """
 
     trusted_until: Instant
+
+
+class Mode(StrEnum):
+    """What a row with a key that was accepted before is.
+
+    Append: a repetition, or a conflict that is quarantined. Upsert: a new version of what the key stands for.
+    """
+
+    APPEND = "append"
+    UPSERT = "upsert"
 
 
 class QualityGate(Section):
@@ -127,6 +122,8 @@ class Source(Section):
         key: Columns (landed or derived) that identify a row.
         event_ts: Spark SQL expression of the instant the thing happened, UTC.
         available_ts: Spark SQL expression of the instant the platform could first know it, UTC.
+        mode: What a row with a key that was accepted before is: a conflict, or a new version.
+        order_by: Column or Spark SQL expression that grows with the versions of a key; of mode upsert.
         history: How far the declared availability is trusted.
         rules: What must hold for a row.
         gate: What a turn's rows must be like as a whole.
@@ -142,6 +139,8 @@ class Source(Section):
     key: tuple[str, ...] = Field(min_length=1)
     event_ts: Text
     available_ts: Text
+    mode: Mode = Mode.APPEND
+    order_by: Text | None = None
     history: History | None = None
     rules: tuple[Rule, ...] = ()
     gate: QualityGate = QualityGate()

@@ -1,6 +1,6 @@
 """Which landed files are admitted, refused or left lying, and where they go.
 
-A file is admitted when it is readable to its end, its header holds the declared columns, matched by name, and its bytes
+A file is admitted when it is readable to its end, it has the columns that are declared, matched by name, and its bytes
 were not seen before. What is admitted is staged as Parquet of text, so that the stream behind it depends neither on the
 order of columns nor on a dialect, and so that no value is lost by a type before a rule can speak of it.
 """
@@ -21,7 +21,8 @@ import pyarrow.parquet as pq
 
 from lakeloop.config.source import Source
 from lakeloop.errors import Failure, NotReadyError
-from lakeloop.landing.records import MALFORMED, RefusedError, UnsettledError, hash_file, read_records
+from lakeloop.landing.opened import MALFORMED, UNKNOWN, RefusedError, UnsettledError, hash_file
+from lakeloop.landing.records import read_records
 
 _WRITTEN = "it changed while it was read: let it land under a name that begins with a dot, then rename it"
 
@@ -66,7 +67,7 @@ def staged_schema(source: Source) -> pa.Schema:
         source: The source's declaration.
 
     Returns:
-        An Arrow schema.
+        An Arrow schema; with `_unknown` where columns that are not declared are kept.
 
     >>> declared = {"source": "orders", "landing": {"path": "orders"}, "columns": {"order": {"type": "long"}}}
     >>> declared |= {"key": ["order"], "event_ts": "timestamp_seconds(order)", "available_ts": "event_ts"}
@@ -75,6 +76,7 @@ def staged_schema(source: Source) -> pa.Schema:
     ['order', '_malformed', '_source_file', '_content_hash', '_source_row']
     """
     texts = [pa.field(name, pa.string()) for name in source.columns]
+    kept = [pa.field(UNKNOWN, pa.map_(pa.string(), pa.string()))] if source.landing.keeps_new_columns else []
     return pa.schema(
         [
             *texts,
@@ -82,6 +84,7 @@ def staged_schema(source: Source) -> pa.Schema:
             pa.field("_source_file", pa.string()),
             pa.field("_content_hash", pa.string()),
             pa.field("_source_row", pa.int64()),
+            *kept,
         ]
     )
 
@@ -132,7 +135,7 @@ def admit_files(source: Source, landing: Path, staging: Path, seen: Sequence[Lan
     unchanged = {(f.file, f.size_bytes, f.modified_ns) for f in seen}
     by_content = {f.content_hash: f.file for f in seen if f.status is FileStatus.ADMITTED}
     found: list[LandedFile] = []
-    for path in sorted(landing.glob(source.landing.pattern)):
+    for path in sorted(landing.glob(source.landing.files)):
         if path.name.startswith(".") or path.is_dir():
             continue
         name = path.relative_to(landing).as_posix()
@@ -273,6 +276,8 @@ def _stage(source: Source, path: Path, name: str, content_hash: str, staging: Pa
                 arrays = [pa.array(batch[column], pa.string()) for column in (*source.columns, MALFORMED)]
                 arrays += [pa.array([name] * count, pa.string()), pa.array([content_hash] * count, pa.string())]
                 arrays.append(pa.array(range(rows + 1, rows + count + 1), pa.int64()))
+                if source.landing.keeps_new_columns:
+                    arrays.append(pa.array(batch[UNKNOWN], schema.field(UNKNOWN).type))
                 writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
                 rows += count
         if digest.hexdigest() != content_hash:

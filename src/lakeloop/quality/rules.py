@@ -7,12 +7,25 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from lakeloop.config.landing import FileFormat, NewColumns
 from lakeloop.config.rules import Condition
 from lakeloop.config.source import Source
 from lakeloop.quality.typing import RAW, UNCOMPUTED, attempted
 from lakeloop.statuses import Severity
 
 REASONS, WARNINGS, BROKEN = "_reasons", "_warnings", "_broken_fail_rules"
+UNKNOWN = "_unknown"
+"""Map of what landed in columns that are not declared: name -> text."""
+
+
+UNKNOWN_COLUMN = "unknown_column_"
+"""Begins the name of the rule that a row breaks by a column that is not declared."""
+
+_MALFORMED = {
+    FileFormat.CSV: "has another number of fields than the header",
+    FileFormat.JSON: "is no JSON object",
+    FileFormat.PARQUET: "can't be read",
+}
 
 
 @dataclass(frozen=True)
@@ -48,11 +61,7 @@ def row_rules(source: Source) -> list[RowRule]:
     ['malformed', 'type_order', 'type_shop', 'type_items', 'type_due_ts']
     """
     quarantine = Severity.QUARANTINE
-    rules = [
-        RowRule(
-            "malformed", "", F.col("_malformed").isNotNull(), "has another number of fields than the header", quarantine
-        )
-    ]
+    rules = [RowRule("malformed", "", F.col("_malformed").isNotNull(), _MALFORMED[source.landing.format], quarantine)]
     rules += [
         RowRule(
             f"type_{name}",
@@ -82,6 +91,10 @@ def row_rules(source: Source) -> list[RowRule]:
         )
         for name in ("event_ts", "available_ts")
     ]
+    if source.order_by is not None:
+        value, fails = attempted(source.order_by)
+        is_lost = value.isNull() if fails is None else fails | value.isNull()
+        rules.append(RowRule("order_by", "", is_lost, "can't be computed from the row", quarantine))
     for rule in source.rules:
         rules += [
             RowRule(each.name, each.column, ~holds(each), each.message, rule.severity) for each in rule.conditions()
@@ -140,10 +153,24 @@ def judge_rows(typed: DataFrame, source: Source) -> DataFrame:
         return F.array_compact(F.array(*broken)) if broken else F.array().cast("array<string>")
 
     rejecting = [reason(rule) for rule in rules if rule.severity is not Severity.WARN]
+    reasons = F.array_compact(F.array(*rejecting))
+    if UNKNOWN in typed.columns and source.landing.new_columns in (NewColumns.QUARANTINE, NewColumns.REFUSE):
+        reasons = F.concat(reasons, _unknown_columns())
     return typed.withColumns(
         {
-            REASONS: F.array_compact(F.array(*rejecting)),
+            REASONS: reasons,
             WARNINGS: names(Severity.WARN),
             BROKEN: names(Severity.FAIL),
         }
     )
+
+
+def _unknown_columns() -> Column:
+    """Give a reason for every column that is not declared."""
+    names = F.coalesce(F.map_keys(UNKNOWN), F.array().cast("array<string>"))
+
+    def reason(name: Column) -> Column:
+        rule, message = F.concat(F.lit(UNKNOWN_COLUMN), name), F.lit("is not declared")
+        return F.struct(rule.alias("rule"), name.alias("column"), message.alias("message"))
+
+    return F.transform(names, reason)

@@ -18,7 +18,7 @@ from lakeloop.quality.typing import RAW, cast_text
 from lakeloop.schemas import REASON
 
 CLASS = "_class"
-ACCEPTED, QUARANTINED, DUPLICATE = "accepted", "quarantined", "duplicate"
+ACCEPTED, QUARANTINED, DUPLICATE, SUPERSEDED = "accepted", "quarantined", "duplicate", "superseded"
 
 _STANDING, _CLAIMS, _REPEATED = "_is_standing", "_claims", "_is_repeated"
 
@@ -33,7 +33,9 @@ def unique_keys(source: Source) -> list[tuple[str, tuple[str, ...]]]:
     return [("unique_key", source.key), *declared]
 
 
-def classify_rows(judged: DataFrame, accepted_before: DataFrame | None, source: Source) -> DataFrame:
+def classify_rows(
+    judged: DataFrame, accepted_before: DataFrame | None, source: Source, added: Sequence[str] = ()
+) -> DataFrame:
     """Say of every row whether it is accepted, quarantined or an exact duplicate.
 
     A row whose key was accepted before, in an earlier batch or earlier in this one, is an exact duplicate when all
@@ -43,6 +45,7 @@ def classify_rows(judged: DataFrame, accepted_before: DataFrame | None, source: 
         judged: Rows with `_reasons`.
         accepted_before: Bronze rows of earlier batches; None when there are none.
         source: The source's declaration.
+        added: Columns that were taken from files without being declared; they are compared as declared ones are.
 
     Returns:
         The rows with `_class`, and the broken uniqueness added to `_reasons`.
@@ -54,13 +57,13 @@ def classify_rows(judged: DataFrame, accepted_before: DataFrame | None, source: 
     >>> [classify_rows(rows, before, source).first()[CLASS] for rows in (same, other, new)]
     ['duplicate', 'quarantined', 'accepted']
     """
-    # Bronze keeps a local reading as the text that landed, so text is compared with text there.
-    landed = F.struct(
-        *(F.col(f"{RAW}.{name}" if _is_local(source, name) else name).alias(name) for name in source.columns)
-    )
+    landed = F.struct(*landed_columns(source, added))
     keys = unique_keys(source)
+    if accepted_before is not None:
+        absent = {name: F.lit(None).cast("string") for name in added if name not in accepted_before.columns}
+        accepted_before = accepted_before.withColumns(absent)
     rows = judged.withColumns({_STANDING: F.size(REASONS) == 0, "_landed": landed})
-    rows = _compare_with_earlier(rows, accepted_before, source, keys)
+    rows = _compare_with_earlier(rows, accepted_before, source, keys, added)
     for index, (_, columns) in enumerate(keys):
         rows = _compare_within_batch(rows, columns, index)
     found = [F.when(F.col(_conflict(index)), _reason(*key)) for index, key in enumerate(keys)]
@@ -76,13 +79,17 @@ def classify_rows(judged: DataFrame, accepted_before: DataFrame | None, source: 
 
 
 def _compare_with_earlier(
-    rows: DataFrame, accepted_before: DataFrame | None, source: Source, keys: Sequence[tuple[str, tuple[str, ...]]]
+    rows: DataFrame,
+    accepted_before: DataFrame | None,
+    source: Source,
+    keys: Sequence[tuple[str, tuple[str, ...]]],
+    added: Sequence[str],
 ) -> DataFrame:
     """Find what was accepted before: repetitions, conflicts, and the rows that may claim something in this batch."""
     repeated, taken = F.lit(False), [F.lit(False) for _ in keys]
     if accepted_before is not None:
         for index, (_, columns) in enumerate(keys):
-            rows = rows.join(_earlier_holders(accepted_before, source, columns, index), list(columns), "left")
+            rows = rows.join(_earlier_holders(accepted_before, source, columns, index, added), list(columns), "left")
         held = [F.col(f"_earlier_{index}").isNotNull() & F.col(_STANDING) for index in range(len(keys))]
         repeated = held[0] & F.col("_earlier_0").eqNullSafe(F.col("_landed"))
         taken = [each & ~repeated for each in held]
@@ -93,12 +100,25 @@ def _compare_with_earlier(
     return rows.withColumns({_REPEATED: repeated, **conflicts, _CLAIMS: F.col(_STANDING) & ~lost})
 
 
-def _earlier_holders(accepted_before: DataFrame, source: Source, columns: Sequence[str], index: int) -> DataFrame:
+def _earlier_holders(
+    accepted_before: DataFrame, source: Source, columns: Sequence[str], index: int, added: Sequence[str]
+) -> DataFrame:
     keys = (_typed(source, column).alias(column) for column in columns)
     if index == 0:
-        return accepted_before.select(*keys, F.struct(*source.columns).alias("_earlier_0"))
+        return accepted_before.select(*keys, F.struct(*source.columns, *added).alias("_earlier_0"))
     # Rows accepted before the rule was declared may share a value.
     return accepted_before.select(*keys).distinct().withColumn(f"_earlier_{index}", F.lit(True))
+
+
+def landed_columns(source: Source, added: Sequence[str] = ()) -> list[Column]:
+    """Give the landed columns of judged rows as bronze has them: a local reading is the text that landed.
+
+    >>> columns = landed_columns(context.config.sources["orders"], ["tip"])
+    >>> spark.sql("select 7L as order, 'A' as shop, 2 as items, now() as due_ts, '1' as tip").select(*columns).columns
+    ['order', 'shop', 'items', 'due_ts', 'tip']
+    """
+    names = (*source.columns, *added)
+    return [F.col(f"{RAW}.{name}" if _is_local(source, name) else name).alias(name) for name in names]
 
 
 def _compare_within_batch(rows: DataFrame, columns: Sequence[str], index: int) -> DataFrame:

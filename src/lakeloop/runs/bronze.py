@@ -58,7 +58,7 @@ def _quarantine_schema(source: Source) -> StructType:
         schemas.column(name, schemas.TEXT, f"as landed: {declared.description}")
         for name, declared in source.columns.items()
     ]
-    malformed = schemas.column(MALFORMED, StringType(), "text of a record with another number of fields")
+    malformed = schemas.column(MALFORMED, StringType(), "text of a record that could not be taken apart")
     return StructType([*texts, malformed, *schemas.QUARANTINE_COLUMNS])
 
 

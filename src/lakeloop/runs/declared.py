@@ -8,6 +8,7 @@ from lakeloop.config.columns import input_columns, model_columns, resolve_featur
 from lakeloop.config.model import Model
 from lakeloop.config.tree import Config
 from lakeloop.errors import ConflictError, Failure
+from lakeloop.runs.new_columns import is_added
 from lakeloop.tables import Lake, TableAddress, identity_hash
 
 SERVING_TAG = "serving_hash"
@@ -47,7 +48,9 @@ def assert_same_columns(lake: Lake, address: TableAddress, declared: StructType,
     """
     if not lake.exists(address):
         return
-    there, now = _types(lake.columns(address)), _types(declared)
+    # A column that was taken from a file without being declared stays, whatever is declared of new ones now.
+    kept = [each for each in lake.columns(address).fields if each.name in declared.fieldNames() or not is_added(each)]
+    there, now = _types(StructType(kept)), _types(declared)
     failures = [
         *(Failure(name, f"was removed; the table has it as {there[name]}") for name in there if name not in now),
         *(Failure(name, f"was added as {now[name]}; the table lacks it") for name in now if name not in there),

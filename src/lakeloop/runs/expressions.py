@@ -110,6 +110,8 @@ def _of_source(source: Source) -> list[_Declared]:
         for name, each in source.derive.items()
     ]
     declared += [_Declared((name,), getattr(source, name), _INSTANT) for name in TIME_COLUMNS]
+    if source.order_by is not None:
+        declared.append(_Declared(("order_by",), source.order_by, _VALUE))
     for index, rule in enumerate(source.rules):
         for place, text in rule.expressions().items():
             declared.append(_Declared(("rules", index, *place), text, _TRUTH))

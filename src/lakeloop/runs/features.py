@@ -14,6 +14,7 @@ from lakeloop.config.feature_table import FeatureTable
 from lakeloop.discovery.catalogue import TableEntry, describe_table
 from lakeloop.features.attributes import log_attributes
 from lakeloop.features.windows import aggregate_windows, floor_tick_of, reach_back
+from lakeloop.quality.versions import standing_versions
 from lakeloop.runs.build_state import JOB, assert_same_table, read_build_state
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.progress import count_of
@@ -157,6 +158,9 @@ def _new_rows(
     if since is not None:
         published = lake.read(address, since)
         last_known = published.groupBy(*table.entity).agg(F.max("event_ts").alias("_known_ts"))
+    source = context.config.sources[table.from_]
+    if source.order_by is not None:  # whether a version was overtaken is told by all that were known before
+        return log_attributes(standing_versions(lake.read(bronze, through), source), table, last_known, since)
     return log_attributes(lake.read(bronze, through, after=since), table, last_known, since)
 
 

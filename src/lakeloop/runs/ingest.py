@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from lakeloop import schemas
 from lakeloop.config.source import Source
-from lakeloop.errors import MAX_SHOWN, ConflictError, DataContractError, Failure
-from lakeloop.features.windows import floor_tick_of
+from lakeloop.errors import MAX_SHOWN, DataContractError, Failure
 from lakeloop.landing import FileStatus, LandedFile, admit_files, drop_unrecorded, set_aside
 from lakeloop.runs.bronze import bronze_schema, create_tables
-from lakeloop.runs.build_state import read_build_state
-from lakeloop.runs.context import Context, instant_text
+from lakeloop.runs.context import Context
 from lakeloop.runs.declared import SOURCE_REMEDY, assert_same_columns
 from lakeloop.runs.ingest_batch import JOB, drain_staged
 from lakeloop.runs.landed_files import assert_all_files_read, file_row, read_batches, seen_files
+from lakeloop.runs.late_rows import refuse_built_instant
 from lakeloop.runs.progress import count_of
-from lakeloop.runs.quality import is_through_gate
 from lakeloop.runs.side_by_side import do_side_by_side
 from lakeloop.tables import Lake, WriteIdentity, identity_hash
 
@@ -38,6 +36,7 @@ class SourceIngest:
         rows_accepted: Of these, accepted.
         rows_quarantined: Of these, quarantined.
         rows_duplicate: Of these, exact duplicates.
+        rows_superseded: Of these, older versions of a key than the newest one accepted.
     """
 
     source: str
@@ -49,6 +48,7 @@ class SourceIngest:
     rows_accepted: int
     rows_quarantined: int
     rows_duplicate: int
+    rows_superseded: int = 0
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class IngestResult:
         """Rows read and where they went, over all sources."""
         refused = sum(each.files_refused for each in self.sources)
         parts = [count_of(sum(each.rows_read for each in self.sources), "row") + " read"]
-        for name in ("accepted", "quarantined", "duplicate"):
+        for name in ("accepted", "quarantined", "duplicate", "superseded"):
             rows = sum(getattr(each, f"rows_{name}") for each in self.sources)
             parts += [f"{rows:,} {name}"] if rows else []
         parts += [f"{count_of(refused, 'file')} refused"] if refused else []
@@ -177,29 +177,11 @@ def _is_pending(lake: Lake, source: str, known: Sequence[LandedFile]) -> bool:
 
 
 def _refuse_built_instant(context: Context, names: set[str]) -> None:
-    """Refuse rows that would become available at an instant up to which something is built: they could not enter it."""
+    """Refuse new files of sources whose rows count from the ingest on, where something is built already."""
     sources = context.config.sources
     observed = [name for name in names if not _is_trusted(sources[name], context.as_of)]
-    failures = [
-        Failure(f"source {name}", "it has passed the quality gate at this instant")
-        for name in sorted(observed)
-        if is_through_gate(context, name)
-    ]
-    for table in context.config.feature_tables.values():
-        if table.from_ not in observed:
-            continue
-        state = read_build_state(context.lake, context.lake.address("gold", table.feature_table))
-        needed = floor_tick_of(context.as_of, table.every or timedelta.resolution)
-        if state is not None and state.built_through >= needed:
-            failures.append(
-                Failure(f"gold.{table.feature_table}", f"built through {instant_text(state.built_through)}")
-            )
-    if failures:
-        raise ConflictError(
-            f"ingest as of {context.turn}",
-            failures,
-            "new files have landed since: ingest them as of a later instant, at which the platform could know them",
-        )
+    remedy = "new files have landed since: ingest them as of a later instant, at which the platform could know them"
+    refuse_built_instant(context, observed, JOB, remedy)
 
 
 def _is_trusted(source: Source, as_of: datetime) -> bool:
@@ -227,7 +209,7 @@ def _ingest_source(
     batches = read_batches(lake, name)
     assert_all_files_read(name, _with_rows(known), batches)
     statuses = (FileStatus.ADMITTED, FileStatus.REFUSED, FileStatus.DUPLICATE_CONTENT, FileStatus.UNSETTLED)
-    keys = ("rows_read", "rows_accepted", "rows_quarantined", "rows_duplicate")
+    keys = ("rows_read", "rows_accepted", "rows_quarantined", "rows_duplicate", "rows_superseded")
     return SourceIngest(
         name,
         *(sum(each.status is status for each in found) for status in statuses),

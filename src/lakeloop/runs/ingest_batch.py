@@ -15,15 +15,17 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from lakeloop import schemas
 from lakeloop.config.source import Source
 from lakeloop.errors import DataContractError, Failure
-from lakeloop.landing import MALFORMED, staged_schema
+from lakeloop.landing import MALFORMED, UNKNOWN, staged_schema
 from lakeloop.quality.accounting import Accounting
 from lakeloop.quality.rules import BROKEN, REASONS, WARNINGS, judge_rows
 from lakeloop.quality.typing import RAW, type_rows
-from lakeloop.quality.uniqueness import ACCEPTED, CLASS, DUPLICATE, QUARANTINED, classify_rows
+from lakeloop.quality.uniqueness import ACCEPTED, CLASS, DUPLICATE, QUARANTINED, SUPERSEDED
+from lakeloop.quality.versions import classify
 from lakeloop.runs.accounted import drop_moved_checkpoint, list_unaccounted, note_content
 from lakeloop.runs.bronze import bronze_schema
 from lakeloop.runs.context import Context
 from lakeloop.runs.failed_expressions import explain_failure
+from lakeloop.runs.new_columns import name_added, take_added
 from lakeloop.statuses import Outcome, Severity
 from lakeloop.tables import Lake, TableAddress, WriteIdentity, identity_hash
 
@@ -89,24 +91,20 @@ def _write_batch(context: Context, source: Source, batch: DataFrame, batch_id: i
         return
     batch, files = batch if new == files else batch.where(F.col("_content_hash").isin(new)), new
     identity = WriteIdentity(JOB, f"batch {source.source} {identity_hash(*files)}")
-    classified = _classify(lake, source, batch, bronze, identity, as_of)
+    added = name_added(batch, source, lake.columns(bronze))
+    batch = take_added(batch, added)
+    classified = _classify(lake, source, batch, bronze, identity, as_of, added)
     if any(rule.severity is Severity.FAIL and rule.conditions() for rule in source.rules):
         _refuse_broken(source, classified, context.config.files.get(f"source:{source.source}", "its file"))
     stamped = classified.withColumns({"_batch_id": F.lit(batch_id).cast("long"), "_ingested_ts": F.current_timestamp()})
-    landed = {name: F.col(f"{RAW}.{name}") for name, each in source.columns.items() if each.type == "local_timestamp"}
     # The rows of each class are counted while bronze is written: the batch is judged once.
     observed = Observation()
-    accepted = (
-        stamped.observe(observed, *_class_counts())
-        .where(F.col(CLASS) == ACCEPTED)
-        .withColumns(landed)
-        .select(*bronze_schema(source).fieldNames())
-    )
-    written = lake.append(accepted, bronze, identity)
+    accepted = select_accepted(stamped.observe(observed, *_class_counts()), source, added)
+    written = lake.append(accepted, bronze, identity, adds_columns=_lacks(lake, bronze, accepted))
     if written.outcome is Outcome.WRITTEN:
         counts = {name: int(value or 0) for name, value in observed.get.items()}
     else:  # an earlier attempt wrote bronze and stopped before the accounting
-        counts = _count_again(classified)
+        counts = count_classes(classified)
     quarantined = 0
     if counts[QUARANTINED]:
         rejected = stamped.where(F.col(CLASS) == QUARANTINED).select(
@@ -115,11 +113,13 @@ def _write_batch(context: Context, source: Source, batch: DataFrame, batch_id: i
             REASONS,
             F.lit(as_of).alias("as_of"),
             *("_batch_id", "_source_file", "_source_row", "_ingested_ts"),
+            *([UNKNOWN] if UNKNOWN in stamped.columns else []),
         )
-        quarantined = lake.append(rejected, quarantine, identity, expect_rows=counts[QUARANTINED]).rows
-    accounting = Accounting(
-        source.source, sum(raw_rows[each] for each in files), written.rows, quarantined, counts[DUPLICATE]
-    )
+        adds, expected = _lacks(lake, quarantine, rejected), counts[QUARANTINED]
+        quarantined = lake.append(rejected, quarantine, identity, expect_rows=expected, adds_columns=adds).rows
+    read = sum(raw_rows[each] for each in files)
+    ended = (written.rows, quarantined, counts[DUPLICATE], counts[SUPERSEDED])
+    accounting = Accounting(source.source, read, *ended)
     accounting.assert_nothing_lost()
     _record(lake, accounting, files, counts[WARNED], batch_id, as_of, identity)
 
@@ -129,13 +129,54 @@ WARNED = "warned"
 
 def _class_counts() -> list[Column]:
     has_warning = (F.col(CLASS) == ACCEPTED) & (F.size(WARNINGS) > 0)
-    counted = {kind: F.col(CLASS) == kind for kind in (ACCEPTED, QUARANTINED, DUPLICATE)} | {WARNED: has_warning}
+    counted = {kind: F.col(CLASS) == kind for kind in (ACCEPTED, QUARANTINED, DUPLICATE, SUPERSEDED)} | {
+        WARNED: has_warning
+    }
     return [F.sum(F.when(condition, 1).otherwise(0)).alias(name) for name, condition in counted.items()]
 
 
-def _count_again(classified: DataFrame) -> dict[str, int]:
+def count_classes(classified: DataFrame) -> dict[str, int]:
+    """Count where rows go, in one aggregation.
+
+    Args:
+        classified: Rows with `_class` and `_warnings`.
+
+    Returns:
+        Rows of each class; and of the accepted ones those that broke a warning.
+
+    >>> values = "('accepted', array('range_items')), ('duplicate', array())"
+    >>> rows = spark.sql(f"select * from values {values} as t(_class, _warnings)")
+    >>> count_classes(rows)
+    {'accepted': 1, 'quarantined': 0, 'duplicate': 1, 'superseded': 0, 'warned': 1}
+    """
     row = classified.agg(*_class_counts()).first()
     return {} if row is None else {name: int(value or 0) for name, value in row.asDict().items()}
+
+
+def _lacks(lake: Lake, address: TableAddress, rows: DataFrame) -> bool:
+    return not set(rows.columns) <= set(lake.columns(address).fieldNames())
+
+
+def select_accepted(classified: DataFrame, source: Source, added: Sequence[str] = ()) -> DataFrame:
+    """Give the accepted rows the columns of bronze.
+
+    Args:
+        classified: Judged rows with `_raw`, `_class`, and what bronze says of where a row came from.
+        source: The source's declaration.
+        added: Columns of bronze that are not declared.
+
+    Returns:
+        The accepted rows; a local reading as the text that landed.
+
+    >>> source = context.config.sources["orders"]
+    >>> before = context.lake.read_uncut(context.lake.address("bronze", "orders"))
+    >>> kept = select_accepted(before.withColumn("_class", F.when(F.col("order") == 3000, "accepted")), source)
+    >>> kept.count(), kept.columns == before.columns
+    (1, True)
+    """
+    landed = {name: F.col(f"{RAW}.{name}") for name, each in source.columns.items() if each.type == "local_timestamp"}
+    accepted = classified.where(F.col(CLASS) == ACCEPTED)
+    return accepted.withColumns(landed).select(*bronze_schema(source).fieldNames(), *added)
 
 
 def _refuse_broken(source: Source, classified: DataFrame, file: str) -> None:
@@ -165,13 +206,20 @@ def _describe_broken(rows: int, files: int, first: str) -> str:
 
 
 def _classify(
-    lake: Lake, source: Source, batch: DataFrame, bronze: TableAddress, identity: WriteIdentity, as_of: datetime
+    lake: Lake,
+    source: Source,
+    batch: DataFrame,
+    bronze: TableAddress,
+    identity: WriteIdentity,
+    as_of: datetime,
+    added: Sequence[str],
 ) -> DataFrame:
     judged = judge_rows(type_rows(batch, source, as_of), source)
     done = lake.find_commit(bronze, identity)
-    # A rerun judges against what was there before this very batch, so that it judges alike.
-    before = lake.read_uncut(bronze, version=None if done is None else done.version - 1)
-    return classify_rows(judged, before if lake.commits(bronze) else None, source)
+    # Judged is against what was there before this very batch, in a rerun too, and when the rejected rows are written
+    # after the accepted ones: a frame of the newest version would then see those.
+    before = lake.read_uncut(bronze, version=lake.version(bronze) if done is None else done.version - 1)
+    return classify(judged, before if lake.commits(bronze) else None, source, added)
 
 
 def _record(

@@ -23,6 +23,7 @@ from lakeloop.labels.spine import make_spine
 from lakeloop.on_demand import arrow as arrow_on_demand
 from lakeloop.point_in_time import arrow, spark
 from lakeloop.point_in_time.lookup import STATUS_SUFFIX, Lookup, Rows
+from lakeloop.quality.versions import newest_versions
 from lakeloop.runs.build_state import assert_same_table, read_build_state
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.engine import Held, choose_engine, held_columns, types_of
@@ -131,6 +132,9 @@ def spine_as_of(context: Context, model: Model, *, version: int | None = None) -
     """
     config, predict = context.config, model.predict
     rows = context.lake.read(context.lake.address("bronze", predict.from_), context.as_of, version=version)
+    source = config.sources[predict.from_]
+    if source.order_by is not None:  # a version that came after its instant of prediction takes the place of none
+        rows = newest_versions(rows.where(F.col("available_ts") <= F.expr(predict.at).cast("timestamp")), source)
     keys = [key for feature in resolve_features(config, model) for key in config.feature_tables[feature.table].entity]
     landed = [name for name in input_columns(config, model) if name in rows.columns]
     spine = make_spine(rows, predict, [*keys, *landed, model.label.closes.of])

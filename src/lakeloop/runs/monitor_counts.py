@@ -13,6 +13,7 @@ from lakeloop.config.model import Model, Task
 from lakeloop.drift.bins import ColumnBins
 from lakeloop.drift.counts import COUNTS_SCHEMA, count_bins
 from lakeloop.labels.closing import attach_labels, local_date
+from lakeloop.quality.versions import newest_versions
 from lakeloop.runs.context import Context
 from lakeloop.statuses import LabelStatus
 
@@ -76,6 +77,7 @@ def count_outcomes(
     """
     label = model.label
     truth = context.lake.read(context.lake.address("bronze", label.from_), context.as_of)
+    truth = newest_versions(truth, context.config.sources[label.from_])
     names = dict.fromkeys(("prediction_id", "prediction_ts", "score", *model.predict.id, label.closes.of))
     labelled = attach_labels(predictions.select(*names), truth, model.predict, label, context.as_of)
     closed = labelled.where(F.col("label_status") != LabelStatus.PENDING.value).withColumn(

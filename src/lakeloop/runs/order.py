@@ -11,14 +11,15 @@ from lakeloop.runs.context import Context, instant_text
 RUN = "run"
 STEPS = "steps"
 """Key in the notes of the run ledger's commits: step and model of everything a job did."""
-FLOW = ("ingest", "features", "score", "monitor", "decide", "training_set", "train")
-"""The steps with a verb, in the order of a turn."""
+REPLAY = "replay"
+FLOW = ("ingest", REPLAY, "features", "score", "monitor", "decide", "training_set", "train")
+"""The steps with a verb, in the order of a turn; a replay brings rows to bronze as an ingest does."""
 
 ALL = "*"
 """Stands for the model where a job is for the whole project, or for all models."""
 
-_STANDS_BEFORE = {"train": "score"}
-"""What a training promotes, the next turn scores with: it may not come after that."""
+_STANDS_BEFORE = {"train": "score", REPLAY: "ingest"}
+"""What a training promotes, the next turn scores with: it may not come after that. Rows take keys from later ones."""
 
 
 def refuse_earlier(context: Context, step: str, model: str | None = None) -> None:
@@ -44,7 +45,7 @@ def refuse_earlier(context: Context, step: str, model: str | None = None) -> Non
     if step not in (RUN, *FLOW):
         return
     done, steps = _done_jobs(context)
-    if step not in (RUN, "ingest") and (step, model or ALL, context.as_of) in steps:
+    if step not in (RUN, "ingest", REPLAY) and (step, model or ALL, context.as_of) in steps:
         return
     first = 0 if step == RUN else FLOW.index(_STANDS_BEFORE.get(step, step))
     later = [

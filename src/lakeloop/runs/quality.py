@@ -209,7 +209,9 @@ def suite_of(source: Source) -> list[Expectation]:
     least = {"min_value": source.gate.min_rows}
     expectations = [Expectation("min_rows", "ExpectTableRowCountToBeBetween", least, fail)]
     present = NotNull(rule="not_null", columns=tuple(dict.fromkeys((*source.key, *TIME_COLUMNS))))
-    implied = [*present.expected(), expected_unique("unique_key", source.key)]
+    implied = [*present.expected()]
+    if source.order_by is None:  # else a key has versions
+        implied.append(expected_unique("unique_key", source.key))
     expectations += [Expectation(each.check, each.type, dict(each.arguments), fail) for each in implied]
     told = {each.check for each in implied}
     for rule in source.rules:

@@ -19,6 +19,7 @@ from lakeloop.config.model import Model
 from lakeloop.labels.calendar import last_closed_day
 from lakeloop.labels.closing import attach_labels
 from lakeloop.point_in_time.lookup import STATUS_SUFFIX, Rows
+from lakeloop.quality.versions import newest_versions
 from lakeloop.runs.context import Context
 from lakeloop.runs.model_inputs import GoldInput, add_in_process, add_on_spark, spine_as_of
 from lakeloop.statuses import LabelStatus
@@ -121,6 +122,7 @@ def _closed_spine(context: Context, model: Model, versions: Mapping[str, int]) -
     lake, label = context.lake, model.label
     spine = spine_as_of(context, model, version=versions[model.predict.from_])
     truth = lake.read(lake.address("bronze", label.from_), context.as_of, version=versions[label.from_])
+    truth = newest_versions(truth, context.config.sources[label.from_])
     labelled = attach_labels(spine, truth, model.predict, label, context.as_of)
     return labelled.where(F.col("label_status") != LabelStatus.PENDING.value)
 

@@ -309,6 +309,7 @@ class Lake:
         *,
         notes: Mapping[str, Any] | None = None,
         expect_rows: int | None = None,
+        adds_columns: bool = False,
     ) -> WriteResult:
         """Append rows exactly once and read back the commit.
 
@@ -318,6 +319,7 @@ class Lake:
             identity: What makes this write the same write.
             notes: Recorded with the commit.
             expect_rows: Rows the commit must have.
+            adds_columns: Whether columns that the table lacks are added to it; without it they are refused.
 
         Returns:
             WRITTEN or SKIPPED, with the rows of the commit.
@@ -331,7 +333,7 @@ class Lake:
             done.assert_rows(address, expect_rows)
             return WriteResult(Outcome.SKIPPED, done.rows, done.version, done.notes)
         app_id = identity.app_id(address)
-        self._commit(rows, address, app_id, write_metadata(app_id, identity, notes))
+        self._commit(rows, address, app_id, write_metadata(app_id, identity, notes), adds_columns)
         return self._read_back(address, app_id, expect_rows)
 
     def _read_back(self, address: TableAddress, app_id: str, expect_rows: int | None) -> WriteResult:
@@ -348,7 +350,9 @@ class Lake:
             "run the step again; if it repeats, the table was changed by something else",
         )
 
-    def _commit(self, rows: DataFrame | pa.Table, address: TableAddress, app_id: str, metadata: str) -> None:
+    def _commit(
+        self, rows: DataFrame | pa.Table, address: TableAddress, app_id: str, metadata: str, adds: bool = False
+    ) -> None:
         if isinstance(rows, pa.Table):
             in_process.append_table(address.path, rows, app_id, metadata)
             return
@@ -358,6 +362,7 @@ class Lake:
             .option("txnAppId", app_id)
             .option("txnVersion", 0)
             .option("userMetadata", metadata)
+            .option("mergeSchema", adds)
         )
         if address.in_catalog:
             writer.saveAsTable(address.sql)

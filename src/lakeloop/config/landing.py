@@ -1,0 +1,95 @@
+"""The `landing` section of a source: where files arrive, what they are, and what becomes of columns that differ."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+from lakeloop.config.section import Folder, Section, Text
+
+
+class FileFormat(StrEnum):
+    """Formats of landed files. JSON is one object per line."""
+
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+class NewColumns(StrEnum):
+    """What becomes of a file with a column that is not declared.
+
+    The file is refused; the column is left out; it becomes a column of bronze, as text; or the rows are quarantined.
+    """
+
+    REFUSE = "refuse"
+    IGNORE = "ignore"
+    ADD_NULLABLE = "add_nullable"
+    QUARANTINE = "quarantine"
+
+
+class MissingColumns(StrEnum):
+    """What becomes of a file that lacks a declared column: it is refused, or the column is null in its rows."""
+
+    REFUSE = "refuse"
+    NULL = "null"
+
+
+def _written_null(value: Any) -> Any:
+    """YAML reads an unquoted null as nothing."""
+    return MissingColumns.NULL if value is None else value
+
+
+_PATTERNS = {FileFormat.CSV: "*.csv", FileFormat.JSON: "*.jsonl", FileFormat.PARQUET: "*.parquet"}
+_CSV_NULLS = ("", "NA")
+
+
+class Landing(Section):
+    """Where files arrive.
+
+    Attributes:
+        path: Folder, relative to the workspace, or absolute.
+        format: Format of the files; `json` is one object per line.
+        pattern: Which files of the folder count; `*.csv`, `*.jsonl` or `*.parquet` by default, as the format is.
+        null_values: Texts that stand for a missing value; empty text and `NA` by default in CSV, none in other formats.
+        new_columns: What becomes of a file with a column that is not declared.
+        missing_columns: What becomes of a file that lacks a declared column.
+    """
+
+    path: Folder
+    format: FileFormat = FileFormat.CSV
+    pattern: Text | None = None
+    null_values: tuple[str, ...] | None = None
+    new_columns: NewColumns = NewColumns.REFUSE
+    missing_columns: Annotated[MissingColumns, BeforeValidator(_written_null)] = MissingColumns.REFUSE
+
+    @property
+    def files(self) -> str:
+        """Pattern of the files that count.
+
+        >>> Landing(path="orders", format="json").files, Landing(path="orders", pattern="o*.csv").files
+        ('*.jsonl', 'o*.csv')
+        """
+        return self.pattern or _PATTERNS[self.format]
+
+    @property
+    def nulls(self) -> frozenset[str]:
+        """Texts that stand for a missing value.
+
+        >>> sorted(Landing(path="orders").nulls), sorted(Landing(path="orders", format="json").nulls)
+        (['', 'NA'], [])
+        """
+        if self.null_values is not None:
+            return frozenset(self.null_values)
+        return frozenset(_CSV_NULLS if self.format is FileFormat.CSV else ())
+
+    @property
+    def keeps_new_columns(self) -> bool:
+        """Whether what lands in a column that is not declared is kept at all.
+
+        >>> Landing(path="orders").keeps_new_columns, Landing(path="orders", new_columns="quarantine").keeps_new_columns
+        (False, True)
+        """
+        return self.new_columns in (NewColumns.ADD_NULLABLE, NewColumns.QUARANTINE)

@@ -1,0 +1,37 @@
+"""The `landing` section as it is written in YAML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lakeloop.config.landing import FileFormat, Landing, MissingColumns, NewColumns
+from lakeloop.config.loading import load_config
+from tests.config.small_project import edited, write_project
+
+OUTCOMES = "conf/base/sources/outcomes.yml"
+
+
+def read(root: Path, keys: str) -> Landing:
+    changes = edited(OUTCOMES, "path: landing/outcomes", f"path: landing/outcomes{keys}")
+    return load_config(write_project(root, changes)).sources["outcomes"].landing
+
+
+def test_what_is_not_declared_is_refused_csv(tmp_path: Path) -> None:
+    found = read(tmp_path, "")
+    assert (found.format, found.files, found.nulls) == (FileFormat.CSV, "*.csv", {"", "NA"})
+    assert (found.new_columns, found.missing_columns) == (NewColumns.REFUSE, MissingColumns.REFUSE)
+
+
+@pytest.mark.parametrize("written", ["null", "'null'", "~"])
+def test_null_is_a_policy_however_it_is_written(tmp_path: Path, written: str) -> None:
+    assert read(tmp_path, f", missing_columns: {written}").missing_columns is MissingColumns.NULL
+
+
+@pytest.mark.parametrize(("format_", "files"), [("json", "*.jsonl"), ("parquet", "*.parquet")])
+def test_a_format_has_its_own_pattern_and_no_texts_for_null(tmp_path: Path, format_: str, files: str) -> None:
+    found = read(tmp_path, f", format: {format_}")
+    assert (found.files, found.nulls) == (files, frozenset())
+    given = read(tmp_path, f", format: {format_}, pattern: 'o*', null_values: ['-']")
+    assert (given.files, given.nulls) == ("o*", {"-"})

@@ -28,6 +28,7 @@ from lakeloop.tables.commits import Commit, WriteResult, find_write, read_histor
 from lakeloop.tables.integrity import Damage, Head, find_damage, has_log
 from lakeloop.tables.lock import hold
 from lakeloop.tables.settings import plain_settings
+from lakeloop.tables.spark_append import append_frame
 
 
 class Lake:
@@ -355,19 +356,8 @@ class Lake:
     ) -> None:
         if isinstance(rows, pa.Table):
             in_process.append_table(address.path, rows, app_id, metadata)
-            return
-        writer = (
-            rows.write.format("delta")
-            .mode("append")
-            .option("txnAppId", app_id)
-            .option("txnVersion", 0)
-            .option("userMetadata", metadata)
-            .option("mergeSchema", adds)
-        )
-        if address.in_catalog:
-            writer.saveAsTable(address.sql)
         else:
-            writer.save(address.path)
+            append_frame(rows, address, app_id, metadata, adds_columns=adds)
 
     def append_own(
         self,

@@ -1,0 +1,119 @@
+"""Tables of what was found: quality, profiles, drift, performance."""
+
+from __future__ import annotations
+
+from pyspark.sql.types import ArrayType
+
+from lakeloop.schemas.table import (
+    AS_OF,
+    ATTEMPT,
+    DOUBLE,
+    LONG,
+    MODEL,
+    TEXT,
+    TRUTH,
+    VERSION,
+    WINDOW,
+    column,
+    declare_table,
+)
+
+QUALITY = declare_table(
+    "monitoring",
+    "quality",
+    "source x turn x attempt x check",
+    "as_of",
+    [
+        column("source", TEXT, "source", required=True),
+        column("window", WINDOW.dataType, "stretch of available_ts that was checked, UTC", required=True),
+        column("check", TEXT, "expectation and its columns; `suite` is the whole", required=True),
+        column("severity", TEXT, "what a failure does: warn or fail", required=True),
+        column("rows", LONG, "rows checked", required=True),
+        column("status", TEXT, "OK, or why it could not be judged", required=True),
+        column("passed", TRUTH, "the verdict; null when it could not be judged"),
+        column("observed", TEXT, "what was expected and found, as JSON: counts and statistics, never rows"),
+        ATTEMPT,
+        AS_OF,
+    ],
+)
+
+PROFILE_METRICS = declare_table(
+    "monitoring",
+    "profile_metrics",
+    "model version x window x slice x column x evaluation",
+    "as_of",
+    [
+        MODEL,
+        VERSION,
+        WINDOW,
+        column("granularity", TEXT, "length of the window", required=True),
+        column("slice_key", TEXT, "slicing expression; null for all rows"),
+        column("slice_value", TEXT, "its value; null for all rows"),
+        column("column_name", TEXT, "profiled column of the predictions", required=True),
+        column("count", LONG, "rows", required=True),
+        column("num_nulls", LONG, "rows without a value", required=True),
+        column("percent_null", DOUBLE, "100 x num_nulls / count; null when there are no rows"),
+        column("avg", DOUBLE, "mean of the values; null for categories"),
+        column("bins", ArrayType(LONG, False), "rows per frozen bin; the last bin is null", required=True),
+        column("status", TEXT, "OK, or why there is no profile", required=True),
+        AS_OF,
+    ],
+)
+
+DRIFT_METRICS = declare_table(
+    "monitoring",
+    "drift_metrics",
+    "model version x window x slice x column x test x evaluation",
+    "as_of",
+    [
+        MODEL,
+        VERSION,
+        WINDOW,
+        column("granularity", TEXT, "length of the window", required=True),
+        column("drift_type", TEXT, "BASELINE: compared with the champion's reference", required=True),
+        column("slice_key", TEXT, "slicing expression; null for all rows"),
+        column("slice_value", TEXT, "its value; null for all rows"),
+        column("column_name", TEXT, "judged column", required=True),
+        column("kind", TEXT, "feature, prediction or target", required=True),
+        column("role", TEXT, "contract, regime or seasonal", required=True),
+        column("test", TEXT, "the declared statistic", required=True),
+        column("statistic", DOUBLE, "its value; null when it could not be judged"),
+        column("threshold", DOUBLE, "value from which the verdict is DRIFT"),
+        column("population_stability_index", DOUBLE, "PSI over the frozen bins; null for categories and targets"),
+        column("tv_distance", DOUBLE, "total variation over the categories; null for numbers and targets"),
+        column("count", LONG, "rows in the window", required=True),
+        column("status", TEXT, "OK, or why it could not be judged", required=True),
+        column("verdict", TEXT, "STABLE, DRIFT, RECORDED or UNKNOWN", required=True),
+        column("evidence", TEXT, "what is needed to compute the verdict again, as JSON", required=True),
+        AS_OF,
+    ],
+)
+
+SCORE_SLICE = "score"
+"""Slice key of the rows of `monitoring.performance` that hold calibration: predicted and realised share per stretch."""
+
+PERFORMANCE = declare_table(
+    "monitoring",
+    "performance",
+    "model version x window x slice x metric x evaluation; closed days only",
+    "as_of",
+    [
+        MODEL,
+        VERSION,
+        WINDOW,
+        column("slice_key", TEXT, "slicing expression, `score` for stretches of the score; null for all rows"),
+        column("slice_value", TEXT, "its value; null for all rows"),
+        column("metric", TEXT, "metric", required=True),
+        column("value", DOUBLE, "its value on closed, matured rows; null when it could not be judged"),
+        column("lower", DOUBLE, "lower bound of the interval from resampled days"),
+        column("upper", DOUBLE, "upper bound of the interval from resampled days"),
+        column("baseline", DOUBLE, "the same metric of the constant prediction of the reference"),
+        column("rows", LONG, "matured rows", required=True),
+        column(
+            "rows_void", LONG, "closed rows without a label; counted over all rows only, 0 in a slice", required=True
+        ),
+        column("closed_days", LONG, "closed days in the window", required=True),
+        column("status", TEXT, "OK, or why it could not be judged", required=True),
+        AS_OF,
+    ],
+)

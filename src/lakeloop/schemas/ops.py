@@ -1,0 +1,189 @@
+"""Tables of what was done: files and batches, builds, flags and decisions, training sets, promotions, runs."""
+
+from __future__ import annotations
+
+from pyspark.sql.types import ArrayType
+
+from lakeloop.schemas.table import AS_OF, ATTEMPT, DOUBLE, INSTANT, LONG, MODEL, TEXT, VERSION, column, declare_table
+
+INGESTED_FILES = declare_table(
+    "ops",
+    "ingested_files",
+    "landed file seen",
+    "as_of",
+    [
+        column("source", TEXT, "source the file belongs to", required=True),
+        column("file", TEXT, "path below the landing folder", required=True),
+        column("content_hash", TEXT, "SHA-256 of the bytes", required=True),
+        column("size_bytes", LONG, "size", required=True),
+        column("modified_ns", LONG, "modification time of the file, nanoseconds; volatile", required=True),
+        column("status", TEXT, "ADMITTED, REFUSED or DUPLICATE_CONTENT", required=True),
+        column("reason", TEXT, "why it was refused"),
+        column("raw_rows", LONG, "records counted when the file was read to its end"),
+        AS_OF,
+    ],
+    ["modified_ns"],
+)
+
+INGESTED_BATCHES = declare_table(
+    "ops",
+    "ingested_batches",
+    "micro-batch of one source (law 5: read = accepted + quarantined + exact duplicates + superseded)",
+    "as_of",
+    [
+        column("source", TEXT, "source", required=True),
+        column("batch_id", LONG, "micro-batch", required=True),
+        column("files", LONG, "landed files in the batch", required=True),
+        column("rows_read", LONG, "records counted at admission", required=True),
+        column("rows_accepted", LONG, "rows committed to bronze", required=True),
+        column("rows_quarantined", LONG, "rows committed to quarantine", required=True),
+        column("rows_duplicate", LONG, "rows equal to an accepted row in every landed column", required=True),
+        column("rows_superseded", LONG, "rows replaced by a newer row of the same key", required=True),
+        column("rows_warned", LONG, "accepted rows that broke a rule of severity warn", required=True),
+        AS_OF,
+    ],
+    ["batch_id"],
+)
+
+REPLAYS = declare_table(
+    "ops",
+    "replays",
+    "replay of a quarantine (law 5: read = accepted + still quarantined + exact duplicates)",
+    "as_of",
+    [
+        *INGESTED_BATCHES.columns.fields[:1],
+        column("rule", TEXT, "rule whose rows were judged again; null for all"),
+        column("rows_read", LONG, "quarantined rows that were judged again", required=True),
+        column("rows_accepted", LONG, "rows committed to bronze", required=True),
+        column("rows_quarantined", LONG, "rows that stay in quarantine", required=True),
+        *INGESTED_BATCHES.columns.fields[-4:],
+    ],
+)
+
+FEATURE_BUILDS = declare_table(
+    "ops",
+    "feature_builds",
+    "build of one gold table",
+    "as_of",
+    [
+        column("feature_table", TEXT, "gold table", required=True),
+        column("built_from", INSTANT, "the table was complete up to here before, UTC; null at first"),
+        column("built_through", INSTANT, "the table is complete up to here, UTC", required=True),
+        column("rows", LONG, "rows appended", required=True),
+        column("spec_hash", TEXT, "hash of the table's declaration", required=True),
+        column("gold_version", LONG, "Delta version of the gold table after the build; volatile", required=True),
+        AS_OF,
+    ],
+    ["gold_version"],
+)
+
+FLAGS = declare_table(
+    "ops",
+    "flags",
+    "event of a flag",
+    "as_of",
+    [
+        column("flag_id", TEXT, "hash of model, version, kind, subject and window end", required=True),
+        column("event", TEXT, "raised, resolved or superseded", required=True),
+        column("kind", TEXT, "what the flag is about", required=True),
+        MODEL,
+        VERSION,
+        column("subject", TEXT, "column, metric or source", required=True),
+        column("window_end", INSTANT, "end of the window it was raised for, UTC"),
+        column("evidence", TEXT, "why, or how it ended, as JSON", required=True),
+        AS_OF,
+    ],
+)
+
+DECISIONS = declare_table(
+    "ops",
+    "decisions",
+    "decision of one model x attempt",
+    "as_of",
+    [
+        column("decision_id", TEXT, "hash of model, as_of and attempt", required=True),
+        MODEL,
+        column("action", TEXT, "none, notify or retrain", required=True),
+        column("reasons", ArrayType(TEXT, False), "every rule and what it said", required=True),
+        column("policy", TEXT, "the policy applied, as JSON", required=True),
+        column("inputs", TEXT, "everything the policy looked at, as JSON", required=True),
+        ATTEMPT,
+        AS_OF,
+    ],
+)
+
+TRAINING_SETS = declare_table(
+    "ops",
+    "training_sets",
+    "training set",
+    "as_of",
+    [
+        column("training_set_id", TEXT, "hash of what it is made from", required=True),
+        MODEL,
+        column("spec_hash", TEXT, "hash of the model's and its tables' declarations", required=True),
+        column("inputs", TEXT, "every input table with its Delta version and built_through, as JSON", required=True),
+        column("windows", TEXT, "first and last day of train, validation and holdout, as JSON", required=True),
+        column("seed", LONG, "seed of everything random", required=True),
+        column("rows", LONG, "rows", required=True),
+        column("content_hash", TEXT, "hash of the rows, whatever their order", required=True),
+        column("data_through", INSTANT, "greatest available_ts of any label or feature used, UTC", required=True),
+        column("delta_version", LONG, "Delta version of the table that holds the rows; volatile", required=True),
+        column("packages", TEXT, "versions of what made it, as JSON; volatile"),
+        column("engine", TEXT, "spark or local: what joined it; volatile"),
+        AS_OF,
+    ],
+    ["delta_version", "inputs", "packages", "engine"],
+)
+
+TRAINING_SET_EVENTS = declare_table(
+    "ops",
+    "training_set_events",
+    "training set x event",
+    "as_of",
+    [
+        column("training_set_id", TEXT, "training set", required=True),
+        MODEL,
+        column("event", TEXT, "retired: its inputs are held back no longer", required=True),
+        column("reason", TEXT, "why, as it was said"),
+        AS_OF,
+    ],
+)
+
+PROMOTIONS = declare_table(
+    "ops",
+    "promotions",
+    "model version judged by the gate",
+    "as_of",
+    [
+        column("promotion_id", TEXT, "hash of model, version and as_of", required=True),
+        MODEL,
+        VERSION,
+        column("outcome", TEXT, "promoted or rejected", required=True),
+        column("previous_version", TEXT, "champion before"),
+        column("training_set_id", TEXT, "training set", required=True),
+        column("run_key", TEXT, "hash of model, training set, declaration and seed", required=True),
+        column("trained_through", INSTANT, "greatest available_ts that touched the version, UTC", required=True),
+        column("reasons", ArrayType(TEXT, False), "why it was rejected, or what it showed", required=True),
+        column("evidence", TEXT, "every check with value, bound and status, as JSON", required=True),
+        AS_OF,
+    ],
+)
+
+RUNS = declare_table(
+    "ops",
+    "runs",
+    "step of a job",
+    "as_of",
+    [
+        column("run_id", TEXT, "hash of job, as_of and start; volatile", required=True),
+        column("job", TEXT, "verb that was called", required=True),
+        column("step", TEXT, "step, or the verb itself for the whole", required=True),
+        column("subject", TEXT, "model the step was for"),
+        column("outcome", TEXT, "done, failed or skipped", required=True),
+        column("result", TEXT, "what the step reported, as JSON", required=True),
+        column("started_ts", INSTANT, "wall-clock start, UTC; volatile", required=True),
+        column("seconds", DOUBLE, "wall-clock duration; volatile", required=True),
+        AS_OF,
+    ],
+    ["run_id", "started_ts", "seconds", "result"],
+)

@@ -159,6 +159,13 @@ class DataContractError(_ListedError):
     headline: ClassVar[str] = "the data broke its contract"
 
 
+class LeakageError(_ListedError):
+    """A training set knows what could not be known at the instants of its rows. Do not retry."""
+
+    exit_code: ClassVar[int] = 4
+    headline: ClassVar[str] = "leaks were found"
+
+
 class QualityGateError(_ListedError):
     """The quality gate refused a turn's bronze rows; nothing is built on them. The same rows would fail again."""
 

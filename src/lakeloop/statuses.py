@@ -123,6 +123,15 @@ class CheckStatus(StrEnum):
     NOT_CHECKED = "NOT_CHECKED"
 
 
+class LeakCheck(StrEnum):
+    """What a training set is searched for."""
+
+    TIME_TRAVEL = "time_travel"
+    SUSPICIOUS_SCORE = "suspicious_score"
+    LABEL_COLUMN = "label_column"
+    POST_EVENT = "post_event"
+
+
 class SetStatus(StrEnum):
     """What can still be done with a pinned training set; its own rows can be trained on in each."""
 

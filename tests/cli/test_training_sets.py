@@ -7,7 +7,9 @@ import json
 import pytest
 
 from lakeloop.cli import main
+from lakeloop.runs.audit import AuditResult, LeakFinding
 from lakeloop.runs.manifests import read_manifests
+from lakeloop.statuses import GateStatus, LeakCheck, Outcome
 from tests.shared import finished_context
 
 
@@ -75,7 +77,18 @@ def test_vacuum_plans_and_refuses_a_wrong_age(call):
     assert "hours, days or weeks" in err
 
 
-@pytest.mark.parametrize("verb", ["show", "rebuild", "retire"])
+@pytest.mark.parametrize(("is_leaky", "code"), [(False, 0), (True, 4)])
+def test_audit_ends_by_what_it_finds(call, ids, monkeypatch, is_leaky, code):
+    status = GateStatus.FAIL if is_leaky else GateStatus.WARN
+    finding = LeakFinding(LeakCheck.LABEL_COLUMN, "items", status, 1.0, 1.0, "is made of items, as the label is")
+    result = AuditResult("late", ids[0], not is_leaky, (finding,), 7, Outcome.WRITTEN)
+    monkeypatch.setattr("lakeloop.runs.audit.audit_training_set", lambda *_: result)
+    ended, line, err = call("training-set", "audit", ids[0])
+    assert (ended, line["result"]["is_clean"], line["result"]["checks"]) == (code, not is_leaky, 7)
+    assert ("label_column items: is made of items, as the label is" in err) == is_leaky
+
+
+@pytest.mark.parametrize("verb", ["show", "rebuild", "retire", "audit"])
 def test_an_unknown_set_is_told_with_where_to_look(call, verb):
     code, _, err = call("training-set", verb, "ffffffff")
     assert code == 5

@@ -31,7 +31,7 @@ def add_training_sets(app: typer.Typer, step: Step) -> None:
     >>> add_training_sets(app, next(each for each in STEPS if each.verb == "training-set"))
     >>> (below,) = app.registered_groups
     >>> [each.name for each in below.typer_instance.registered_commands]
-    ['build', 'list', 'show', 'rebuild', 'diff', 'retire']
+    ['build', 'list', 'show', 'rebuild', 'diff', 'audit', 'retire']
     """
     from lakeloop.cli import verbs
 
@@ -95,6 +95,19 @@ def add_training_sets(app: typer.Typer, step: Step) -> None:
                 report.result = diff_sets(verbs._open_now(options, report, show), first, second)
 
         finish("training-set diff", options, work)
+
+    @verb(below, "audit", "Search a training set for leaks.")
+    def _audit(options: Options, training_set: _SET) -> None:
+        def work(report: Report) -> None:
+            with Display(verbose=options.verbose) as show:
+                from lakeloop.runs.audit import audit_training_set
+
+                report.result = result = audit_training_set(verbs._open_now(options, report, show), training_set)
+            leaks = result.failure()
+            if leaks is not None:
+                report.failures = (leaks,)
+
+        finish("training-set audit", options, work)
 
     @verb(below, "retire", "Release a training set's inputs; its rows stay.")
     def _retire(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from lakeloop.config.audit import Audit
 from lakeloop.config.project import Timezone
 from lakeloop.config.section import Bounded, Duration, Name, Number, Section, Text, Whole
 from lakeloop.distances import DISTANCES
@@ -349,6 +350,7 @@ class Model(Section):
         gate: What a challenger has to show.
         monitor: How scored data is compared.
         decide: When it is trained again.
+        audit: How its training sets are searched for leaks.
     """
 
     model: Name
@@ -365,6 +367,7 @@ class Model(Section):
     gate: Gate
     monitor: Monitor = Monitor()
     decide: Decide = Decide()
+    audit: Audit = Field(default=Audit(), exclude=True)
 
     @model_validator(mode="after")
     def _metric_fits_task(self) -> Self:

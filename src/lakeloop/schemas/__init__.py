@@ -14,7 +14,7 @@ from lakeloop.schemas.added import (
     REASON,
     TRAINING_COLUMNS,
 )
-from lakeloop.schemas.monitoring import DRIFT_METRICS, PERFORMANCE, PROFILE_METRICS, QUALITY, SCORE_SLICE
+from lakeloop.schemas.monitoring import DRIFT_METRICS, LEAKAGE, PERFORMANCE, PROFILE_METRICS, QUALITY, SCORE_SLICE
 from lakeloop.schemas.ops import (
     DECISIONS,
     FEATURE_BUILDS,
@@ -60,6 +60,7 @@ __all__ = [
     "INGESTED_FILES",
     "INSTANT",
     "INT",
+    "LEAKAGE",
     "LONG",
     "MODEL",
     "OWN_TABLES",
@@ -86,7 +87,17 @@ __all__ = [
 ]
 
 OWN_TABLES: tuple[TableSchema, ...] = (
-    *(INGESTED_FILES, INGESTED_BATCHES, REPLAYS, FEATURE_BUILDS, QUALITY, PROFILE_METRICS, DRIFT_METRICS, PERFORMANCE),
+    *(
+        INGESTED_FILES,
+        INGESTED_BATCHES,
+        REPLAYS,
+        FEATURE_BUILDS,
+        QUALITY,
+        PROFILE_METRICS,
+        DRIFT_METRICS,
+        PERFORMANCE,
+        LEAKAGE,
+    ),
     *(FLAGS, DECISIONS, TRAINING_SETS, TRAINING_SET_EVENTS, PROMOTIONS, RUNS),
 )
 """Tables whose columns do not depend on the project."""

@@ -89,6 +89,25 @@ DRIFT_METRICS = declare_table(
     ],
 )
 
+LEAKAGE = declare_table(
+    "monitoring",
+    "leakage",
+    "training set x audit x check x subject",
+    "as_of",
+    [
+        column("training_set_id", TEXT, "training set", required=True),
+        column("audit_id", TEXT, "hash of how it was audited", required=True),
+        MODEL,
+        column("check", TEXT, "time_travel, suspicious_score, label_column or post_event", required=True),
+        column("subject", TEXT, "gold table, or column of the model, or source", required=True),
+        column("status", TEXT, "PASS, FAIL, WARN (accepted), INSUFFICIENT or NOT_APPLICABLE", required=True),
+        column("value", DOUBLE, "rows that differ, the score, or rows available before they happened"),
+        column("bound", DOUBLE, "from which value on it is a finding"),
+        column("detail", TEXT, "what was found, for people", required=True),
+        AS_OF,
+    ],
+)
+
 SCORE_SLICE = "score"
 """Slice key of the rows of `monitoring.performance` that hold calibration: predicted and realised share per stretch."""
 

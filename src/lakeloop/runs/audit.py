@@ -1,0 +1,284 @@
+"""The leakage audit of a training set: what no row could have known at its instant, and what tells too much."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from lakeloop import schemas
+from lakeloop.aggregates import AGGREGATES
+from lakeloop.config.columns import model_columns
+from lakeloop.config.feature_table import FeatureTable
+from lakeloop.config.model import Model, Task
+from lakeloop.discovery.leaks import find_label_columns
+from lakeloop.errors import Failure, LeakageError
+from lakeloop.features.recompute import recompute
+from lakeloop.quality.versions import standing_versions
+from lakeloop.runs.context import Context
+from lakeloop.runs.manifests import Manifest, find_manifest
+from lakeloop.runs.model_inputs import features_by_table, spine_as_of
+from lakeloop.runs.training_data import TrainingData, read_training_data
+from lakeloop.runs.training_set import find_training_set, training_rows
+from lakeloop.statuses import GateStatus, LeakCheck, Outcome
+from lakeloop.tables import WriteIdentity, identity_hash
+from lakeloop.training.leakage import score_columns
+from lakeloop.training.split import TRAIN, VALIDATION
+
+JOB = "audit"
+_RELATIVE, _ABSOLUTE = 1e-9, 1e-9
+
+
+@dataclass(frozen=True)
+class LeakFinding:
+    """What one check says of one subject.
+
+    Attributes:
+        check: What was looked for.
+        subject: Gold table, model column or source it speaks of.
+        status: PASS; FAIL; WARN where a finding is accepted; INSUFFICIENT or NOT_APPLICABLE where it can't be said.
+        value: Rows that differ, the score, or rows that were available before they happened.
+        bound: From which value on it is a finding.
+        detail: What was found, for people.
+    """
+
+    check: LeakCheck
+    subject: str
+    status: GateStatus
+    value: float | None
+    bound: float | None
+    detail: str
+
+    @property
+    def name(self) -> str:
+        """What `audit.accept` calls it."""
+        return f"{self.check.value} {self.subject}"
+
+
+@dataclass(frozen=True)
+class AuditResult:
+    """What the audit of a training set found.
+
+    Attributes:
+        model: The model.
+        training_set_id: The training set.
+        is_clean: Whether no check failed.
+        findings: What is not a plain pass, worst first.
+        checks: Number of checks that were made.
+        outcome: WRITTEN, or SKIPPED when it was audited in this way already.
+    """
+
+    model: str
+    training_set_id: str
+    is_clean: bool
+    findings: tuple[LeakFinding, ...]
+    checks: int
+    outcome: Outcome
+
+    def failure(self) -> LeakageError | None:
+        """Give the error this result stands for; None when it is clean."""
+        failed = [each for each in self.findings if each.status is GateStatus.FAIL]
+        if not failed:
+            return None
+        return LeakageError(
+            f"training set {self.training_set_id} of model {self.model}",
+            [Failure(each.name, each.detail) for each in failed],
+            "take the column out of the model, or mend the source's available_ts; what is meant is named in"
+            " audit.accept of the model",
+        )
+
+
+def audit_training_set(context: Context, set_id: str) -> AuditResult:
+    """Search a training set for leaks; what is found is also written to `monitoring.leakage`.
+
+    Args:
+        context: Project and lake.
+        set_id: The training set, or the beginning of its id.
+
+    Returns:
+        The findings; the same call gives the same ones.
+
+    Raises:
+        NotReadyError: If there is no such set.
+        BudgetError: If its rows do not fit the memory budget.
+
+    >>> from lakeloop.errors import NotReadyError
+    >>> try:
+    ...     audit_training_set(context, "no-such-set")
+    ... except NotReadyError as error:
+    ...     print(error.failures[0])
+    training set: there is none with the id no-such-set
+    """
+    lake = context.lake
+    with lake.writing():
+        manifest = find_manifest(context, set_id)
+        model = context.config.models[manifest.model]
+        address = lake.create_own(schemas.LEAKAGE)
+        audit_id = identity_hash(JOB, manifest.training_set_id, model.audit.model_dump(mode="json"))
+        identity = WriteIdentity(JOB, f"{manifest.training_set_id} {audit_id}")
+        done = lake.find_commit(address, identity)
+        if done is not None:
+            return _result(manifest, [_from_row(each) for each in done.notes["findings"]], Outcome.SKIPPED)
+        context.progress(f"audit {model.model}")
+        found = [_accepted(model, each) for each in _search(context.at(manifest.as_of), model, manifest)]
+        rows = [_as_row(each) for each in found]
+        same = {
+            "training_set_id": manifest.training_set_id,
+            "audit_id": audit_id,
+            "model": model.model,
+            "as_of": manifest.as_of,
+        }
+        lake.append_own(schemas.LEAKAGE, [row | same for row in rows], identity, notes={"findings": rows})
+        return _result(manifest, found, Outcome.WRITTEN)
+
+
+def _search(context: Context, model: Model, manifest: Manifest) -> Iterator[LeakFinding]:
+    yield from _label_columns(context, model)
+    yield from _post_events(context, model)
+    yield from _scores(model, read_training_data(context, model, find_training_set(context, model.model)), context)
+    yield from _time_travel(context, model, manifest)
+
+
+def _label_columns(context: Context, model: Model) -> Iterator[LeakFinding]:
+    leaks = {each.column: each.made_of for each in find_label_columns(context.config, model)}
+    for column in model_columns(context.config, model):
+        shared = leaks.get(column, ())
+        status = GateStatus.FAIL if shared else GateStatus.PASS
+        detail = f"is made of {', '.join(shared)}, as the label is" if shared else "shares no column with the label"
+        yield LeakFinding(LeakCheck.LABEL_COLUMN, column, status, float(len(shared)), 1.0, detail)
+
+
+def _post_events(context: Context, model: Model) -> Iterator[LeakFinding]:
+    """Look for rows of the features' and the label's sources that were available before they happened."""
+    tables = context.config.feature_tables
+    sources = {tables[name].from_ for name in features_by_table(context.config, model)} | {model.label.from_}
+    for name in sorted(sources - {model.predict.from_}):  # what is announced is known before it happens
+        rows = context.lake.read(context.lake.address("bronze", name), context.as_of)
+        early = F.count_if(F.col("available_ts") < F.col("event_ts"))
+        counted = rows.agg(F.count(F.lit(1)), early).first()
+        total, ahead = (int(counted[0]), int(counted[1])) if counted is not None else (0, 0)
+        if not total:
+            yield LeakFinding(LeakCheck.POST_EVENT, name, GateStatus.INSUFFICIENT, None, 1.0, "has no row")
+            continue
+        status = GateStatus.FAIL if ahead else GateStatus.PASS
+        detail = f"{ahead} of {total} rows were available before their event_ts"
+        yield LeakFinding(LeakCheck.POST_EVENT, name, status, float(ahead), 1.0, detail)
+
+
+def _scores(model: Model, data: TrainingData, context: Context) -> Iterator[LeakFinding]:
+    columns: dict[str, pd.Series[Any]] = {
+        name: (data.frame if name in data.frame else data.logged)[name] for name in model_columns(context.config, model)
+    }
+    scores = score_columns(columns, data.label, data.part(TRAIN), data.part(VALIDATION), model.task)
+    metric, bound = ("ROC AUC" if model.task is Task.CLASSIFICATION else "R2"), model.audit.suspicious_score
+    for name, value in scores.items():
+        if value is None:
+            status, detail = GateStatus.INSUFFICIENT, "too few rows, or one class, in train or validation"
+        else:
+            status = GateStatus.FAIL if value >= bound else GateStatus.PASS
+            detail = f"tells the label alone with {metric} {value:.3f}, suspicious from {bound:g}"
+        yield LeakFinding(LeakCheck.SUSPICIOUS_SCORE, name, status, value, bound, detail)
+
+
+def _time_travel(context: Context, model: Model, manifest: Manifest) -> Iterator[LeakFinding]:
+    sample = _sample(context, model, manifest)
+    for name, features in features_by_table(context.config, model).items():
+        table = context.config.feature_tables[name]
+        if not (table.is_windowed or table.attributes):
+            detail = "is of a kind that is computed for whole ticks only"
+            yield LeakFinding(LeakCheck.TIME_TRAVEL, name, GateStatus.NOT_APPLICABLE, None, None, detail)
+            continue
+        rows, differ = _compare(context, table, features, sample)
+        if not rows:
+            yield LeakFinding(LeakCheck.TIME_TRAVEL, name, GateStatus.INSUFFICIENT, None, 1.0, "no row to look at")
+            continue
+        columns = ", ".join(f"{feature} in {count}" for feature, count in differ.items() if count)
+        worst = max(differ.values(), default=0)
+        status = GateStatus.FAIL if worst else GateStatus.PASS
+        detail = f"of {rows} rows computed again from what was available at their instants "
+        detail += f"differ {columns}" if worst else "none differs"
+        yield LeakFinding(LeakCheck.TIME_TRAVEL, name, status, float(worst), 1.0, detail)
+
+
+def _sample(context: Context, model: Model, manifest: Manifest) -> DataFrame:
+    """Take rows of the set by the hash of their id: the same ones each time, from all of its stretch."""
+    rows = training_rows(context, context.lake.address("training_sets", model.model), manifest.training_set_id)
+    chosen = rows.orderBy(F.xxhash64("prediction_id", F.lit(manifest.seed)), "prediction_id").limit(model.audit.sample)
+    tables = context.config.feature_tables
+    keys = dict.fromkeys(key for name in features_by_table(context.config, model) for key in tables[name].entity)
+    missing = [key for key in keys if key not in rows.columns]
+    if missing:  # keys that are no input of the model are in the spine alone
+        spine = spine_as_of(context, model).select("prediction_id", *missing)
+        chosen = spine.join(F.broadcast(chosen), "prediction_id")
+    taken: pa.Table = chosen.toArrow()  # bounded: audit.sample rows
+    return context.spark.createDataFrame(taken)
+
+
+def _compare(
+    context: Context, table: FeatureTable, features: list[str], sample: DataFrame
+) -> tuple[int, dict[str, int]]:
+    """Count the rows whose stored features are not those computed again: one query per table."""
+    name, source = table.feature_table, context.config.sources[table.from_]
+    events = context.lake.read(context.lake.address("bronze", table.from_), context.as_of)
+    if source.order_by is not None:
+        events = standing_versions(events, source)
+    asked = sample.select(
+        F.col("prediction_id").alias("_sample"), F.col("prediction_ts").alias("_asked_ts"), *table.entity
+    )
+    again = recompute(asked, events, table, context.as_of)
+    stored = sample.select(
+        F.col("prediction_id").alias("_sample"),
+        *(F.col(f"{name}__{each}").alias(f"_stored_{each}") for each in features),
+    )
+    joined = stored.join(again, "_sample", "left")
+    counted = _emptied_to_zero(table)
+    differs = [
+        F.count_if(~_equal(F.col(f"_stored_{each}"), F.col(each), is_count=each in counted)).alias(each)
+        for each in features
+    ]
+    found = joined.agg(F.count(F.lit(1)).alias("_rows"), *differs).first()
+    if found is None:
+        return 0, {}
+    return int(found["_rows"]), {each: int(found[each]) for each in features}
+
+
+def _emptied_to_zero(table: FeatureTable) -> set[str]:
+    """Name the features that are 0 where a window holds nothing: a row that is not there says the same."""
+    return {each.name for each in table.window_features if AGGREGATES[each.computed_as].gives == "long"}
+
+
+def _equal(stored: Column, again: Column, *, is_count: bool) -> Column:
+    if is_count:
+        return F.coalesce(stored, F.lit(0)) == F.coalesce(again, F.lit(0))
+    near = F.abs(stored.try_cast("double") - again.try_cast("double"))
+    is_near = near <= F.greatest(F.lit(_ABSOLUTE), F.abs(again.try_cast("double")) * _RELATIVE)
+    return stored.eqNullSafe(again) | F.coalesce(is_near, F.lit(False))
+
+
+def _accepted(model: Model, finding: LeakFinding) -> LeakFinding:
+    if finding.status is GateStatus.FAIL and finding.name in model.audit.accept:
+        return replace(finding, status=GateStatus.WARN, detail=f"accepted: {finding.detail}")
+    return finding
+
+
+_ORDER = (GateStatus.FAIL, GateStatus.WARN, GateStatus.INSUFFICIENT, GateStatus.NOT_APPLICABLE)
+
+
+def _result(manifest: Manifest, found: list[LeakFinding], outcome: Outcome) -> AuditResult:
+    told = [each for each in found if each.status is not GateStatus.PASS]
+    told.sort(key=lambda each: (_ORDER.index(each.status), each.name))
+    is_clean = all(each.status is not GateStatus.FAIL for each in told)
+    return AuditResult(manifest.model, manifest.training_set_id, is_clean, tuple(told), len(found), outcome)
+
+
+def _as_row(finding: LeakFinding) -> dict[str, Any]:
+    return {**asdict(finding), "check": finding.check.value, "status": finding.status.value}
+
+
+def _from_row(row: dict[str, Any]) -> LeakFinding:
+    return LeakFinding(**{**row, "check": LeakCheck(row["check"]), "status": GateStatus(row["status"])})

@@ -12,7 +12,8 @@ from lakeloop.errors import BudgetError
 from lakeloop.runs.content import read_content
 from lakeloop.runs.context import Context
 from lakeloop.runs.engine import Held, choose_engine
-from lakeloop.runs.model_inputs import add_in_process, add_on_spark, gold_inputs, spine_as_of
+from lakeloop.runs.model_inputs import add_in_process, add_on_spark, gold_inputs
+from lakeloop.runs.spine import spine_as_of
 from lakeloop.runs.training_data import read_training_data
 from lakeloop.runs.training_rows import build_in_process, build_on_spark
 from lakeloop.runs.training_set import find_training_set

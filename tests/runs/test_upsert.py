@@ -11,8 +11,8 @@ from lakeloop.config.loading import load_config
 from lakeloop.runs.context import Context
 from lakeloop.runs.features import build_features
 from lakeloop.runs.ingest import SourceIngest, ingest
-from lakeloop.runs.model_inputs import spine_as_of
 from lakeloop.runs.monitor_counts import count_outcomes
+from lakeloop.runs.spine import spine_as_of
 from tests.factories import frame, instant, rows_of
 from tests.laws.small_loop import write_project
 

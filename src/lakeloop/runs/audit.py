@@ -22,7 +22,8 @@ from lakeloop.features.recompute import recompute
 from lakeloop.quality.versions import standing_versions
 from lakeloop.runs.context import Context
 from lakeloop.runs.manifests import Manifest, find_manifest
-from lakeloop.runs.model_inputs import features_by_table, spine_as_of
+from lakeloop.runs.model_inputs import features_by_table
+from lakeloop.runs.spine import spine_as_of
 from lakeloop.runs.training_data import TrainingData, read_training_data
 from lakeloop.runs.training_set import find_training_set, training_rows
 from lakeloop.statuses import GateStatus, LeakCheck, Outcome

@@ -8,22 +8,19 @@ from datetime import datetime
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from lakeloop import schemas
-from lakeloop.config.columns import input_columns, resolve_features
+from lakeloop.config.columns import resolve_features
 from lakeloop.config.model import Model
 from lakeloop.config.project import Engine
 from lakeloop.config.tree import Config
 from lakeloop.errors import Failure, NotReadyError
 from lakeloop.features.on_demand import add_on_demand
 from lakeloop.features.windows import floor_tick_of
-from lakeloop.labels.spine import make_spine
 from lakeloop.on_demand import arrow as arrow_on_demand
 from lakeloop.point_in_time import arrow, spark
 from lakeloop.point_in_time.lookup import STATUS_SUFFIX, Lookup, Rows
-from lakeloop.quality.versions import newest_versions
 from lakeloop.runs.build_state import assert_same_table, read_build_state
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.engine import Held, choose_engine, held_columns, types_of
@@ -115,32 +112,6 @@ def features_by_table(config: Config, model: Model) -> dict[str, list[str]]:
     return found
 
 
-def spine_as_of(context: Context, model: Model, *, version: int | None = None) -> DataFrame:
-    """Make the spine of a model from what was known at the logical now.
-
-    Args:
-        context: Project, lake and logical now.
-        model: The model's declaration.
-        version: Delta version of the bronze table to read; the newest without it.
-
-    Returns:
-        `prediction_id`, `prediction_ts`, id and known columns, entity keys, arguments of on-demand calls, and the
-        column that says when a label closes; rows with `prediction_ts` up to the logical now.
-
-    >>> spine_as_of(context, context.config.models["late"]).columns
-    ['prediction_id', 'prediction_ts', 'order', 'shop', 'items', 'due_ts']
-    """
-    config, predict = context.config, model.predict
-    rows = context.lake.read(context.lake.address("bronze", predict.from_), context.as_of, version=version)
-    source = config.sources[predict.from_]
-    if source.order_by is not None:  # a version that came after its instant of prediction takes the place of none
-        rows = newest_versions(rows.where(F.col("available_ts") <= F.expr(predict.at).cast("timestamp")), source)
-    keys = [key for feature in resolve_features(config, model) for key in config.feature_tables[feature.table].entity]
-    landed = [name for name in input_columns(config, model) if name in rows.columns]
-    spine = make_spine(rows, predict, [*keys, *landed, model.label.closes.of])
-    return spine.where(F.col("prediction_ts") <= F.lit(context.as_of))
-
-
 def add_model_inputs(
     context: Context, model: Model, spine: DataFrame, inputs: Sequence[GoldInput], spine_rows: int
 ) -> DataFrame:
@@ -160,6 +131,7 @@ def add_model_inputs(
         BudgetError: If the in-process engine is declared and the rows do not fit the memory budget.
 
     >>> model = context.config.models["late"]
+    >>> from lakeloop.runs.spine import spine_as_of
     >>> spine = spine_as_of(context, model)
     >>> rows = add_model_inputs(context, model, spine, gold_inputs(context, model), spine.count())
     >>> [name for name in rows.columns if name not in spine.columns][-4:]
@@ -185,6 +157,7 @@ def add_on_spark(context: Context, model: Model, spine: DataFrame, inputs: Seque
         The spine's rows and columns with feature columns, `<table>__status` and on-demand columns.
 
     >>> model = context.config.models["late"]
+    >>> from lakeloop.runs.spine import spine_as_of
     >>> add_on_spark(context, model, spine_as_of(context, model), gold_inputs(context, model)).columns[-1]
     'hour_of_day'
     """
@@ -209,6 +182,7 @@ def add_in_process(context: Context, model: Model, spine: pa.Table, inputs: Sequ
         The spine's rows in their order, with the columns that `add_on_spark` gives.
 
     >>> model = context.config.models["late"]
+    >>> from lakeloop.runs.spine import spine_as_of
     >>> spine = spine_as_of(context, model).limit(3).toArrow()
     >>> add_in_process(context, model, spine, gold_inputs(context, model)).num_rows
     3
@@ -245,6 +219,7 @@ def held_by_join(
         The joined rows and each gold table.
 
     >>> model = context.config.models["late"]
+    >>> from lakeloop.runs.spine import spine_as_of
     >>> held = held_by_join(context, model, gold_inputs(context, model), spine_as_of(context, model).schema, 741)
     >>> [(each.what, each.rows is None) for each in held]
     [('the joined rows', False), ('gold.shop_delays', False), ('gold.shop_last', False)]

@@ -21,7 +21,8 @@ from lakeloop.labels.closing import attach_labels
 from lakeloop.point_in_time.lookup import STATUS_SUFFIX, Rows
 from lakeloop.quality.versions import newest_versions
 from lakeloop.runs.context import Context
-from lakeloop.runs.model_inputs import GoldInput, add_in_process, add_on_spark, spine_as_of
+from lakeloop.runs.model_inputs import GoldInput, add_in_process, add_on_spark
+from lakeloop.runs.spine import spine_as_of
 from lakeloop.statuses import LabelStatus
 from lakeloop.training.split import assign_split
 

@@ -28,10 +28,10 @@ from lakeloop.runs.model_inputs import (
     described_columns,
     gold_inputs,
     held_by_join,
-    spine_as_of,
     with_columns,
 )
 from lakeloop.runs.progress import count_of
+from lakeloop.runs.spine import spine_as_of
 from lakeloop.runs.training_rows import BuiltRows, build_in_process, build_on_spark
 from lakeloop.statuses import Outcome
 from lakeloop.tables import TableAddress, WriteIdentity, WriteResult, count_logged_rows, identity_hash

@@ -1,0 +1,76 @@
+"""The spine of a model: the rows of its source for which a prediction is due."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import StructField, StructType
+
+from lakeloop.config.columns import input_columns, resolve_features
+from lakeloop.config.model import Model
+from lakeloop.config.rules.not_null import NotNull
+from lakeloop.config.source import TIME_COLUMNS, Source
+from lakeloop.errors import DataContractError, Failure
+from lakeloop.labels.spine import make_spine
+from lakeloop.quality.versions import newest_versions
+from lakeloop.runs.context import Context
+from lakeloop.statuses import Severity
+
+
+def spine_as_of(context: Context, model: Model, *, version: int | None = None) -> DataFrame:
+    """Make the spine of a model from what was known at the logical now.
+
+    Args:
+        context: Project, lake and logical now.
+        model: The model's declaration.
+        version: Delta version of the bronze table to read; the newest without it.
+
+    Returns:
+        `prediction_id`, `prediction_ts`, id and known columns, entity keys, arguments of on-demand calls, and the
+        column that says when a label closes; rows with `prediction_ts` up to the logical now.
+
+    Raises:
+        DataContractError: If `predict.at` gives no instant for some row.
+
+    >>> spine_as_of(context, context.config.models["late"]).columns
+    ['prediction_id', 'prediction_ts', 'order', 'shop', 'items', 'due_ts']
+    """
+    config, predict = context.config, model.predict
+    rows = context.lake.read(context.lake.address("bronze", predict.from_), context.as_of, version=version)
+    source = config.sources[predict.from_]
+    _refuse_missing_instants(model, source, rows)
+    if source.order_by is not None:  # a version that came after its instant of prediction takes the place of none
+        rows = newest_versions(rows.where(F.col("available_ts") <= F.expr(predict.at).cast("timestamp")), source)
+    keys = [key for feature in resolve_features(config, model) for key in config.feature_tables[feature.table].entity]
+    landed = [name for name in input_columns(config, model) if name in rows.columns]
+    spine = make_spine(rows, predict, [*keys, *landed, model.label.closes.of])
+    return spine.where(F.col("prediction_ts") <= F.lit(context.as_of))
+
+
+def _refuse_missing_instants(model: Model, source: Source, rows: DataFrame) -> None:
+    """Refuse a spine with rows that have no instant of prediction: they would be left out without a word."""
+    if not _can_be_null(model.predict.at, source, rows):
+        return
+    instant = F.expr(model.predict.at).cast("timestamp")
+    of_key = F.first(F.to_json(F.struct(*source.key)), ignorenulls=True)
+    found = rows.where(instant.isNull()).agg(F.count(F.lit(1)), of_key).first()
+    count, key = (int(found[0]), found[1]) if found is not None else (0, None)
+    if count:
+        raise DataContractError(
+            f"spine of model {model.model}",
+            [Failure("prediction_ts", f"is null in {count} rows of bronze.{source.source}, the first of them {key}")],
+            f"declare {{rule: not_null, columns: [...]}} in source {source.source} for what `{model.predict.at}` reads,"
+            " or give predict.at a value for such rows (coalesce)",
+        )
+
+
+def _can_be_null(expression: str, source: Source, rows: DataFrame) -> bool:
+    """Ask Spark's analyzer whether an expression can be null, given the columns that no accepted row lacks."""
+    # An instant that is a column's own: no row is accepted without it.
+    present = {*source.key, *TIME_COLUMNS, source.event_ts.strip(), source.available_ts.strip()}
+    for rule in source.rules:
+        if isinstance(rule, NotNull) and rule.severity is not Severity.WARN:
+            present |= {*rule.columns}
+    fields = [StructField(each.name, each.dataType, each.name not in present) for each in rows.schema.fields]
+    nothing = rows.sparkSession.createDataFrame([], StructType(fields))
+    return bool(nothing.select(F.expr(expression).cast("timestamp")).schema[0].nullable)

@@ -16,7 +16,10 @@ SHOWN_BY = [
         TESTS / name
         for name in ("tables/test_integrity.py", "test_tracking_store.py", "test_tables.py", "runs/test_quality.py")
     ),
-    *(TESTS / "runs" / name for name in ("test_audit.py", "test_engine.py", "test_manifests.py", "test_spine.py")),
+    *(
+        TESTS / "runs" / name
+        for name in ("test_audit.py", "test_engine.py", "test_manifests.py", "test_spine.py", "test_table_rules.py")
+    ),
 ]
 
 

@@ -33,6 +33,7 @@ from lakeloop.statuses import (
     Outcome,
     RebuildStatus,
     Role,
+    SetStatus,
     Status,
     Verdict,
 )
@@ -57,12 +58,20 @@ from tests.laws.small_loop import TURNS
 from tests.reporting.recordings import ABOUT, APRIL, MAY, drift, metric, promotion
 
 # Words that a person writes in conf/, or that name things: nothing is found by them.
-DECLARED = {"Severity", "Role", "Task", "Step", "Metric", "ColumnType", "Ink"}
+DECLARED = {
+    *("Severity", "Role", "Task", "Step", "Metric", "ColumnType", "Ink", "Engine", "Mode", "FileFormat"),
+    *("NewColumns", "MissingColumns", "Kind", "Part", "LeakCheck"),
+}
 # Reached by whole runs of the loop.
 ELSEWHERE = {
     RebuildStatus.REPRODUCED: "laws/test_reproducible.py::test_a_rebuild_after_further_turns_gives_the_same_hash",
     RebuildStatus.DIFFERENT: "laws/test_reproducible.py::test_an_input_changed_by_hand_is_found_with_its_columns",
     RebuildStatus.INPUTS_EXPIRED: "laws/test_reproducible.py::test_vacuumed_inputs_have_expired",
+    SetStatus.LIVE: "runs/test_manifests.py::test_the_champions_set_is_not_retired",
+    SetStatus.RETIRED: "runs/test_manifests.py::test_a_retired_set_is_told_so_once_and_trains_on",
+    SetStatus.INPUTS_EXPIRED: (
+        "runs/test_manifests.py::test_beyond_the_horizon_a_set_holds_nothing_back_and_its_own_rows_still_train"
+    ),
     CheckStatus.OK: "runs/doctor/test_project.py::test_a_workspace_is_left_as_it_was",
     CheckStatus.WARN: "runs/doctor/test_project.py::test_a_database_that_takes_connections_is_reached",
     CheckStatus.FAIL: "runs/doctor/test_project.py::test_a_workspace_that_is_a_file_fails",

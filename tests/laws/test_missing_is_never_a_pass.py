@@ -63,25 +63,26 @@ DECLARED = {
     *("NewColumns", "MissingColumns", "Kind", "Part", "LeakCheck"),
 }
 # Reached by whole runs of the loop.
-ELSEWHERE = {
-    RebuildStatus.REPRODUCED: "laws/test_reproducible.py::test_a_rebuild_after_further_turns_gives_the_same_hash",
-    RebuildStatus.DIFFERENT: "laws/test_reproducible.py::test_an_input_changed_by_hand_is_found_with_its_columns",
-    RebuildStatus.INPUTS_EXPIRED: "laws/test_reproducible.py::test_vacuumed_inputs_have_expired",
-    SetStatus.LIVE: "runs/test_manifests.py::test_the_champions_set_is_not_retired",
-    SetStatus.RETIRED: "runs/test_manifests.py::test_a_retired_set_is_told_so_once_and_trains_on",
-    SetStatus.INPUTS_EXPIRED: (
-        "runs/test_manifests.py::test_beyond_the_horizon_a_set_holds_nothing_back_and_its_own_rows_still_train"
+ELSEWHERE: list[tuple[StrEnum, str]] = [
+    (RebuildStatus.REPRODUCED, "laws/test_reproducible.py::test_a_rebuild_after_further_turns_gives_the_same_hash"),
+    (RebuildStatus.DIFFERENT, "laws/test_reproducible.py::test_an_input_changed_by_hand_is_found_with_its_columns"),
+    (RebuildStatus.INPUTS_EXPIRED, "laws/test_reproducible.py::test_vacuumed_inputs_have_expired"),
+    (SetStatus.LIVE, "runs/test_manifests.py::test_the_champions_set_is_not_retired"),
+    (SetStatus.RETIRED, "runs/test_manifests.py::test_a_retired_set_is_told_so_once_and_trains_on"),
+    (
+        SetStatus.INPUTS_EXPIRED,
+        "runs/test_manifests.py::test_beyond_the_horizon_a_set_holds_nothing_back_and_its_own_rows_still_train",
     ),
-    CheckStatus.OK: "runs/doctor/test_project.py::test_a_workspace_is_left_as_it_was",
-    CheckStatus.WARN: "runs/doctor/test_project.py::test_a_database_that_takes_connections_is_reached",
-    CheckStatus.FAIL: "runs/doctor/test_project.py::test_a_workspace_that_is_a_file_fails",
-    CheckStatus.NOT_CHECKED: "runs/doctor/test_examination.py::test_outside_a_project_what_needs_one_is_not_checked",
-    JavaOrigin.JAVA_HOME: "java/test_finding.py::test_java_home_comes_before_the_path",
-    JavaOrigin.PATH: "java/test_finding.py::test_without_java_home_the_path_is_taken_and_its_real_home_told",
-    JavaOrigin.PYTHON_INDEX: "java/test_finding.py::test_without_any_other_the_runtime_of_the_package_is_used",
-    FileStatus.UNSETTLED: "landing/test_left_and_refused.py::test_admit_files_names_a_file_whose_name_is_no_text",
-    Outcome.EMPTY: "laws/test_missing_is_never_a_pass.py::test_a_turn_in_which_no_window_has_ended_is_empty",
-}
+    (CheckStatus.OK, "runs/doctor/test_project.py::test_a_workspace_is_left_as_it_was"),
+    (CheckStatus.WARN, "runs/doctor/test_project.py::test_a_database_that_takes_connections_is_reached"),
+    (CheckStatus.FAIL, "runs/doctor/test_project.py::test_a_workspace_that_is_a_file_fails"),
+    (CheckStatus.NOT_CHECKED, "runs/doctor/test_examination.py::test_outside_a_project_what_needs_one_is_not_checked"),
+    (JavaOrigin.JAVA_HOME, "java/test_finding.py::test_java_home_comes_before_the_path"),
+    (JavaOrigin.PATH, "java/test_finding.py::test_without_java_home_the_path_is_taken_and_its_real_home_told"),
+    (JavaOrigin.PYTHON_INDEX, "java/test_finding.py::test_without_any_other_the_runtime_of_the_package_is_used"),
+    (FileStatus.UNSETTLED, "landing/test_left_and_refused.py::test_admit_files_names_a_file_whose_name_is_no_text"),
+    (Outcome.EMPTY, "laws/test_missing_is_never_a_pass.py::test_a_turn_in_which_no_window_has_ended_is_empty"),
+]
 NOT_JUDGED = [status for status in Status if status is not Status.OK]
 
 
@@ -100,7 +101,7 @@ def found_words() -> list[StrEnum]:
 
 
 def test_every_word_has_a_situation_that_leads_to_it():
-    assert {name_of(each) for each in found_words()} == {*SITUATIONS, *(name_of(each) for each in ELSEWHERE)}
+    assert {name_of(each) for each in found_words()} == {*SITUATIONS, *(name_of(each) for each, _ in ELSEWHERE)}
 
 
 @pytest.mark.parametrize("name", SITUATIONS)
@@ -109,7 +110,7 @@ def test_a_situation_leads_to_its_word(name, place):
     assert situation(place) == word.value
 
 
-@pytest.mark.parametrize(("word", "test"), ELSEWHERE.items(), ids=lambda each: each if isinstance(each, str) else "")
+@pytest.mark.parametrize(("word", "test"), ELSEWHERE, ids=lambda each: each if isinstance(each, str) else "")
 def test_a_word_reached_elsewhere_is_asserted_there(word, test):
     file, _, name = test.partition("::")
     _, _, code = (Path(__file__).parents[1] / file).read_text(encoding="utf-8").partition(f"def {name}(")

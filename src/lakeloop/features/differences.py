@@ -139,9 +139,7 @@ def touched_by(spine: DataFrame, spans: DataFrame, entity: Sequence[str]) -> Dat
     [1, 2]
     """
     span = spans.select(*(F.col(name).alias(f"_{name}") for name in entity), FROM, UNTIL)
-    meets = (F.col("prediction_ts") >= F.col(FROM)) & (
-        F.col(UNTIL).isNull() | (F.col("prediction_ts") < F.col(UNTIL))
-    )
+    meets = (F.col("prediction_ts") >= F.col(FROM)) & (F.col(UNTIL).isNull() | (F.col("prediction_ts") < F.col(UNTIL)))
     for name in entity:
         meets = meets & (F.col(name) == F.col(f"_{name}"))
     return spine.join(span, meets, "left_semi")

@@ -18,8 +18,8 @@ from pyspark.sql import functions as F
 from lakeloop.aggregates import AGGREGATES, Part
 from lakeloop.config.aggregate import WindowFeature
 from lakeloop.config.feature_table import FeatureTable
-from lakeloop.features.stretches import Stretch
 from lakeloop.features.moments import Moments, merge_moments
+from lakeloop.features.stretches import Stretch
 
 
 def floor_tick(instant: Column, every: timedelta) -> Column:

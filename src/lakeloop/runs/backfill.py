@@ -167,8 +167,8 @@ def _base(context: Context, scope: Scope) -> int:
     version = context.lake.version(scope.address)
     commits = context.lake.commits(scope.address)
     if commits and commits[-1].job == BACKFILL and commits[-1].version == version:
-        notes = commits[-1].notes
-        if {key: notes[key] for key in (same := _same(scope))} == same:
+        notes, same = commits[-1].notes, _same(scope)
+        if {key: notes[key] for key in same} == same:
             return int(notes["base"])
     return version
 

@@ -1,4 +1,4 @@
-"""What a backfill is asked to make again, and whether that may be done: range, chunks, declaration, the table's state."""
+"""What a backfill is asked to make again, and whether it may: range, chunks, declaration, the table's state."""
 
 from __future__ import annotations
 
@@ -102,10 +102,11 @@ def find_table(config: Config, name: str) -> FeatureTable:
 
     >>> find_table(shops, "shop_last").entity
     ('shop',)
-    >>> find_table(shops, "shop_lasts")
-    Traceback (most recent call last):
-    ...
-    lakeloop.errors.UsageError: FEATURE_TABLE: got 'shop_lasts'; allowed: shop_delays, shop_last; remedy: did you mean 'shop_last'?
+    >>> try:
+    ...     find_table(shops, "shop_lasts")
+    ... except UsageError as error:
+    ...     error.remedy
+    "did you mean 'shop_last'?"
     """
     found = config.feature_tables.get(name)
     if found is None:
@@ -156,7 +157,7 @@ def read_scope(context: Context, asked: Asked) -> Scope:
     known = lake.read(bronze, built_through)
     first = _first_instant([known, *([lake.read_uncut(address)] if is_there else [])])
     whole = Stretch(_before(first if first is not None else built_through, table), built_through)
-    stretch = _stretch(table, asked, whole)
+    stretch = lay_on_ticks(table, asked, whole)
     is_whole = stretch.after <= whole.after and stretch.through == built_through
     spec_hash = context.config.spec_hash("feature_table", table.feature_table)
     is_same = state is not None and state.unfinished is None and state.spec_hash == spec_hash
@@ -167,7 +168,7 @@ def read_scope(context: Context, asked: Asked) -> Scope:
     if is_there:
         rows = compute_rows(context, table, stretch, bronze_version)
         assert_same_columns(lake, address, rows.schema, NEW_NAME)
-    pieces = cut_stretch(stretch, _chunk(table, asked.chunk))
+    pieces = cut_stretch(stretch, chunk_length(table, asked.chunk))
     return Scope(
         table, address, stretch, pieces, built_through, is_whole, makes_anew, is_there, spec_hash, bronze_version
     )
@@ -249,8 +250,25 @@ def _before(instant: datetime, table: FeatureTable) -> datetime:
     return floor_tick_of(instant - timedelta.resolution, table.every or timedelta(hours=1))
 
 
-def _stretch(table: FeatureTable, asked: Asked, whole: Stretch) -> Stretch:
-    """Lay the range on ticks and hold it against what the table has."""
+def lay_on_ticks(table: FeatureTable, asked: Asked, whole: Stretch) -> Stretch:
+    """Lay a range on ticks and hold it against what the table has.
+
+    Args:
+        table: The table's declaration.
+        asked: What is asked for.
+        whole: The table's whole history.
+
+    Returns:
+        The range.
+
+    Raises:
+        UsageError: If an end is not named, or the range is none that can be made again.
+
+    >>> day = Stretch(*(datetime.fromisoformat(f"2024-02-0{each}T00:00:00Z") for each in (1, 2)))
+    >>> asked = Asked("shop_delays", day.after, datetime.fromisoformat("2024-02-01T05:59:00Z"))
+    >>> lay_on_ticks(shops.feature_tables["shop_delays"], asked, day).through.isoformat()
+    '2024-02-01T05:00:00+00:00'
+    """
     allowed = f"a range up to {instant_text(whole.through)}, through which gold.{table.feature_table} is built"
     remedy = f"the whole history is {_call(table, whole)}"
     if asked.after is None or asked.through is None:
@@ -274,7 +292,22 @@ def _call(table: FeatureTable, stretch: Stretch) -> str:
     return backfill_call(table.feature_table, range_text(stretch.after, stretch.through))
 
 
-def _chunk(table: FeatureTable, asked: timedelta | None) -> timedelta:
+def chunk_length(table: FeatureTable, asked: timedelta | None) -> timedelta:
+    """Tell the length of a chunk.
+
+    Args:
+        table: The table's declaration.
+        asked: The length that was named; None for the default.
+
+    Returns:
+        Whole ticks.
+
+    Raises:
+        UsageError: If the named length is none.
+
+    >>> chunk_length(shops.feature_tables["shop_delays"], None).days
+    28
+    """
     every = table.every or timedelta.resolution
     if asked is None:
         return -(-CHUNK // every) * every

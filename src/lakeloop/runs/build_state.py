@@ -61,7 +61,8 @@ def replay_builds(commits: Iterable[Commit]) -> BuildState | None:
     >>> built = Commit(1, "a1", JOB, "shops", "", 3, {"built_through": through, "spec_hash": "old"})
     >>> notes = {"built_through": through, "spec_hash": "new", "makes_anew": True, "range": "all of it"}
     >>> newer, older = (Commit(v, f"b{v}", BACKFILL, "", "", 3, notes | {"left": 3 - v}) for v in (2, 3))
-    >>> [(each.spec_hash, each.unfinished) for each in map(replay_builds, [[built], [built, newer], [built, newer, older]])]
+    >>> states = map(replay_builds, [[built], [built, newer], [built, newer, older]])
+    >>> [(each.spec_hash, each.unfinished) for each in states]
     [('old', None), ('old', 'all of it'), ('new', None)]
     """
     state: BuildState | None = None

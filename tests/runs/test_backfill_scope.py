@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -74,7 +75,7 @@ def test_chunks_lie_end_to_end_newest_first() -> None:
     pieces = cut_stretch(WHOLE, timedelta(hours=7))
     assert [(each.through - each.after) // timedelta(hours=1) for each in pieces] == [1, 7, 7]
     assert (pieces[0].through, pieces[-1].after) == (LAST, FIRST)
-    assert all(newer.after == older.through for newer, older in zip(pieces, pieces[1:], strict=False))
+    assert all(newer.after == older.through for newer, older in pairwise(pieces))
     assert cut_stretch(WHOLE, timedelta(days=9)) == (WHOLE,)
     assert cut_stretch(Stretch(LAST, LAST), timedelta(days=1)) == ()
 

@@ -86,4 +86,3 @@ def test_whoever_met_other_rows_is_named(tmp_path: Path) -> None:
 
     assert len(rows(root, "predictions/late")) == len(before["predictions/late"])
     assert [find_expired(context, each.inputs) for each in manifests] == [(), ()]  # what they pinned can be read
-    print(plan)

@@ -338,7 +338,11 @@ class Lake:
         return self.read_back(address, app_id, expect_rows)
 
     def read_back(self, address: TableAddress, app_id: str, expect_rows: int | None = None) -> WriteResult:
-        """Find the commit that was just made, and compare its rows where their number is known."""
+        """Find the commit that was just made, and compare its rows where their number is known.
+
+        Returns:
+            WRITTEN, with the rows of the commit.
+        """
         for limit in (4, None):  # another writer may have committed in between
             for commit in self._read_commits(address, limit):
                 if commit.app_id == app_id:

@@ -14,7 +14,13 @@ SHOWN_BY = [
     *sorted((TESTS / "misuse").glob("test_*.py")),
     *(
         TESTS / name
-        for name in ("tables/test_integrity.py", "test_tracking_store.py", "test_tables.py", "runs/test_quality.py")
+        for name in (
+            "tables/test_integrity.py",
+            "test_tracking_store.py",
+            "test_tables.py",
+            "runs/test_quality.py",
+            "runs/test_backfill.py",
+        )
     ),
     *(
         TESTS / "runs" / name

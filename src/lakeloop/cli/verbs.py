@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 import typer
 
 from lakeloop import __version__
+from lakeloop.cli.backfill import add_backfill
 from lakeloop.cli.display import Display
 from lakeloop.cli.features import add_features
 from lakeloop.cli.impact import add_impact
@@ -325,6 +326,7 @@ def _demo(
 
 
 add_quarantine(app)
+add_backfill(app)
 add_rebuild(app)
 add_vacuum(app)
 add_impact(app)

@@ -19,6 +19,7 @@ from lakeloop.aggregates import AGGREGATES, Part
 from lakeloop.config.aggregate import WindowFeature
 from lakeloop.config.feature_table import FeatureTable
 from lakeloop.features.moments import Moments, merge_moments
+from lakeloop.features.stretches import Stretch
 
 
 def floor_tick(instant: Column, every: timedelta) -> Column:
@@ -143,6 +144,40 @@ def aggregate_windows(
     )
     rows = rows.where(F.col("available_ts") <= F.lit(through))
     return rows if built_through is None else rows.where(F.col("available_ts") > F.lit(built_through))
+
+
+def entry_keys(events: DataFrame, table: FeatureTable, stretch: Stretch) -> DataFrame:
+    """Tell where rows of a windowed table stand, without computing them.
+
+    Args:
+        events: Bronze rows, as for `aggregate_windows`.
+        table: The table's declaration.
+        stretch: Ticks to tell of.
+
+    Returns:
+        Entity columns and `available_ts`, as in the log.
+
+    >>> from datetime import UTC
+    >>> table = FeatureTable.model_validate({
+    ...     "feature_table": "delays", "entity": ["carrier"], "from": "outcomes", "every": "1 hour",
+    ...     "aggregate": [{"of": "delay", "as": ["count", "mean"], "over": ["2 hours"]}]})
+    >>> event = "select 'UA' as carrier, timestamp'2013-05-01 10:30:00Z' as available_ts, 5d as delay"
+    >>> events = spark.sql(event).selectExpr("*", "available_ts as event_ts")
+    >>> day = Stretch(datetime(2013, 5, 1, tzinfo=UTC), datetime(2013, 5, 2, tzinfo=UTC))
+    >>> [row["available_ts"].hour for row in entry_keys(events, table, day).orderBy("available_ts").collect()]
+    [11, 13]
+    """
+    if table.every is None:
+        raise ValueError(f"{table.feature_table} is not windowed")
+    entity, features = list(table.entity), table.window_features
+    shown = {_seconds(each.offset) for each in features} | {_seconds(each.offset + each.window) for each in features}
+    entries = _values(events, table, _seconds(table.every), features).select(*entity, "_tick").distinct()
+    shift = F.explode(F.array(*(F.lit(each) for each in sorted(shown)))).alias("_shift")
+    at = entries.select(*entity, "_tick", shift).select(
+        *entity, F.timestamp_seconds(F.col("_tick") + F.col("_shift")).alias("available_ts")
+    )
+    is_in = (F.col("available_ts") > F.lit(stretch.after)) & (F.col("available_ts") <= F.lit(stretch.through))
+    return at.where(is_in).distinct()
 
 
 @dataclass(frozen=True)

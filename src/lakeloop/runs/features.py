@@ -81,6 +81,28 @@ def build_features(context: Context) -> FeaturesResult:
         return FeaturesResult(do_side_by_side(lambda table: _build(context, table), tables))
 
 
+def create_gold(context: Context, table: FeatureTable, rows: DataFrame) -> TableAddress:
+    """Create a gold table where it is missing, with what is declared of it.
+
+    Args:
+        context: Project, lake and logical now.
+        table: Its declaration.
+        rows: A frame with its columns.
+
+    Returns:
+        Its address.
+
+    >>> table = fresh.config.feature_tables["shop_last"]
+    >>> rows = context.lake.read_uncut(context.lake.address("gold", "shop_last"))
+    >>> address = create_gold(fresh, table, rows)
+    >>> fresh.lake.columns(address).fieldNames()
+    ['shop', 'event_ts', 'available_ts', 'last_delay_minutes']
+    """
+    address, entry = context.lake.address("gold", table.feature_table), describe_table(context.config, table)
+    context.lake.create(address, _gold_schema(entry, rows), table.description, _gold_properties(table, entry))
+    return address
+
+
 def _gold_schema(entry: TableEntry, rows: DataFrame) -> StructType:
     """Give the columns of a gold table with their meaning.
 
@@ -137,8 +159,7 @@ def _build(context: Context, table: FeatureTable) -> FeatureBuild:
         return FeatureBuild(name, instant_text(state.built_through), 0, Outcome.SKIPPED)
     since = state.built_through if state is not None else None
     rows = _new_rows(context, table, address, since, through)
-    entry = describe_table(context.config, table)
-    lake.create(address, _gold_schema(entry, rows), table.description, _gold_properties(table, entry))
+    create_gold(context, table, rows)
     unit = f"{name} {instant_text(since) if since else 'start'}..{instant_text(through)}"
     notes = {"built_through": through.isoformat(), "built_from": since and since.isoformat(), "spec_hash": spec_hash}
     written = lake.append(rows, address, WriteIdentity(JOB, unit, spec_hash), notes=notes)
@@ -169,7 +190,12 @@ def _record(context: Context, table: FeatureTable, through: datetime) -> None:
     lake = context.lake
     address = lake.address("gold", table.feature_table)
     commit = next(
-        (each for each in lake.commits(address) if each.notes.get("built_through") == through.isoformat()), None
+        (
+            each
+            for each in lake.commits(address)
+            if each.job == JOB and each.notes["built_through"] == through.isoformat()
+        ),
+        None,
     )
     if commit is None:
         return

@@ -9,6 +9,8 @@ from lakeloop.errors import ConflictError, Failure
 from lakeloop.runs.context import Context, instant_text
 
 RUN = "run"
+BACKFILL = "backfill"
+"""Makes the past again from all that is there: it comes after everything, and nothing is built on it."""
 STEPS = "steps"
 """Key in the notes of the run ledger's commits: step and model of everything a job did."""
 REPLAY = "replay"
@@ -27,7 +29,7 @@ def refuse_earlier(context: Context, step: str, model: str | None = None) -> Non
 
     Args:
         context: Project, lake and logical now.
-        step: `run`, or the ledger's name of a step; others are let through.
+        step: `run`, `backfill`, or the ledger's name of a step; others are let through.
         model: The model it is for; None for steps of the whole project.
 
     Raises:
@@ -42,12 +44,12 @@ def refuse_earlier(context: Context, step: str, model: str | None = None) -> Non
     ...     print(error.failures[0])
     order: `run` was done as of 2024-02-04T00:00:00Z
     """
-    if step not in (RUN, *FLOW):
+    if step not in (RUN, BACKFILL, *FLOW):
         return
     done, steps = _done_jobs(context)
-    if step not in (RUN, "ingest", REPLAY) and (step, model or ALL, context.as_of) in steps:
+    if step not in (RUN, BACKFILL, "ingest", REPLAY) and (step, model or ALL, context.as_of) in steps:
         return
-    first = 0 if step == RUN else FLOW.index(_STANDS_BEFORE.get(step, step))
+    first = 0 if step in (RUN, BACKFILL) else FLOW.index(_STANDS_BEFORE.get(step, step))
     later = [
         (at, job)
         for job, subject, at in done

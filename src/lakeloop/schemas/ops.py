@@ -63,13 +63,13 @@ REPLAYS = declare_table(
 FEATURE_BUILDS = declare_table(
     "ops",
     "feature_builds",
-    "build of one gold table",
+    "build of one gold table, or of a range of it by a backfill",
     "as_of",
     [
         column("feature_table", TEXT, "gold table", required=True),
-        column("built_from", INSTANT, "the table was complete up to here before, UTC; null at first"),
+        column("built_from", INSTANT, "the rows stand after this instant, UTC; null at first"),
         column("built_through", INSTANT, "the table is complete up to here, UTC", required=True),
-        column("rows", LONG, "rows appended", required=True),
+        column("rows", LONG, "rows written", required=True),
         column("spec_hash", TEXT, "hash of the table's declaration", required=True),
         column("gold_version", LONG, "Delta version of the gold table after the build; volatile", required=True),
         AS_OF,

@@ -15,6 +15,7 @@ from lakeloop.tables.profiles import (
     profile_path,
     read_known,
 )
+from lakeloop.tables.ranges import range_condition, replace_range
 from lakeloop.tables.versions import holds_version
 
 __all__ = [
@@ -34,6 +35,8 @@ __all__ = [
     "identity_hash",
     "profile_frame",
     "profile_path",
+    "range_condition",
     "read_arrow",
     "read_known",
+    "replace_range",
 ]

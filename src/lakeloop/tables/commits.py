@@ -23,7 +23,7 @@ class Commit:
         job: Job that wrote.
         unit: Unit of work.
         fingerprint: Fingerprint of its inputs.
-        rows: Rows written.
+        rows: Rows written; not those that only moved to another file.
         notes: What the job recorded with the commit.
         committed_ts: Wall-clock time of the commit, UTC; None where the history does not tell.
     """
@@ -125,6 +125,7 @@ def read_history(history: Iterable[Mapping[str, Any]]) -> list[Commit]:
     for entry in sorted(history, key=lambda each: int(each["version"])):
         metrics = entry.get("operationMetrics") or {}
         written = int(metrics.get("numOutputRows") or metrics.get("num_added_rows") or 0)
+        written -= int(metrics.get("numCopiedRows") or 0)  # they lay in a file of which other rows were replaced
         try:
             said = json.loads(entry["userMetadata"])[_KEY]
             commit = Commit(

@@ -335,10 +335,14 @@ class Lake:
             return WriteResult(Outcome.SKIPPED, done.rows, done.version, done.notes)
         app_id = identity.app_id(address)
         self._commit(rows, address, app_id, write_metadata(app_id, identity, notes), adds_columns)
-        return self._read_back(address, app_id, expect_rows)
+        return self.read_back(address, app_id, expect_rows)
 
-    def _read_back(self, address: TableAddress, app_id: str, expect_rows: int | None) -> WriteResult:
-        """Find the commit that was just made and compare its rows."""
+    def read_back(self, address: TableAddress, app_id: str, expect_rows: int | None = None) -> WriteResult:
+        """Find the commit that was just made, and compare its rows where their number is known.
+
+        Returns:
+            WRITTEN, with the rows of the commit.
+        """
         for limit in (4, None):  # another writer may have committed in between
             for commit in self._read_commits(address, limit):
                 if commit.app_id == app_id:
@@ -390,4 +394,4 @@ class Lake:
             self._commit(frame.coalesce(1), address, app_id, metadata)
         else:
             in_process.append_rows(address.path, table.columns, rows, app_id, metadata)
-        return self._read_back(address, app_id, len(rows))
+        return self.read_back(address, app_id, len(rows))

@@ -10,6 +10,7 @@ from lakeloop.config.aggregate import Aggregate
 from lakeloop.config.computed_references import statement_issues
 from lakeloop.config.derivations import derivation_issues
 from lakeloop.config.expressions import at_items, column_issues, expression_issues
+from lakeloop.config.feature_function import function_issues
 from lakeloop.config.feature_table import FeatureTable, Kind
 from lakeloop.config.located_yaml import KeyPath, LocatedYaml
 from lakeloop.config.mistakes import listed
@@ -176,6 +177,7 @@ def _feature_table_issues(
             section = "features" if name in table.features else "attributes"
             yield document.issue((section, name), got, allowed, "rename it", at_key=True)
     yield from statement_issues(document, table, config, broken)
+    yield from function_issues(document, table, config.root)
     if table.from_ is None:
         return
     source, issues = find_source(document, ("from",), table.from_, config, broken)

@@ -129,14 +129,12 @@ def log_changes(
     of_entity = Window.partitionBy(*entity).orderBy(_TICK)
     after = F.col(_TICK) + F.expr(f"interval {int(table.every.total_seconds())} seconds")
     following = given.withColumn("_next_ts", F.lead(_TICK).over(of_entity))
-    vanished = following.where((after <= F.lit(through)) & (F.col("_next_ts").isNull() | (F.col("_next_ts") > after)))
-    gone = vanished.select(
-        after.alias(_TICK),
-        *entity,
-        *(F.lit(None).cast(given.schema[name].dataType).alias(name) for name in names),
-        F.lit(False).alias(_SINCE_ROW),
-    )
-    states = given.unionByName(gone)
+    is_last = (after <= F.lit(through)) & (F.col("_next_ts").isNull() | (F.col("_next_ts") > after))
+    nulls = [F.lit(None).cast(given.schema[name].dataType).alias(name) for name in names]
+    itself = F.struct(_TICK, *names, _SINCE_ROW)
+    gone = F.when(is_last, F.struct(after.alias(_TICK), *nulls, F.lit(False).alias(_SINCE_ROW)))
+    # In one pass: a union of two would compute the statements twice.
+    states = following.select(*entity, F.inline(F.filter(F.array(itself, gone), lambda each: each.isNotNull())))
     before = F.lag(F.struct(*names)).over(of_entity)
     states = states.withColumns({"_before": before, "_is_first": F.lag(F.lit(1)).over(of_entity).isNull()})
     is_new = F.col("_is_first") | ~F.struct(*names).eqNullSafe(F.col("_before"))

@@ -7,6 +7,7 @@ from pyspark.errors import PySparkException
 from lakeloop.config import Config
 from lakeloop.config.feature_table import FeatureTable, Kind
 from lakeloop.errors import DataContractError, Failure
+from lakeloop.features.function_ticks import FAILED
 from lakeloop.features.statement_ticks import REPEATED
 
 _DATA = "22"
@@ -31,10 +32,17 @@ def explain_table(config: Config, table: FeatureTable, failure: PySparkException
     >>> print(explain_table(shops, table, PySparkException(REPEATED)).failures[0])
     sql: it gives several rows of one entity at a tick; one row per shop is allowed
     """
-    if table.kind is not Kind.SQL:
-        return failure
     file = config.files.get(f"feature_table:{table.feature_table}", "its file")
     key = ", ".join(table.entity)
+    if table.kind is Kind.PYTHON:
+        told = str(failure).rpartition(FAILED)[2].partition(".\n")[0].strip()
+        if FAILED not in str(failure):
+            return failure
+        remedy = f"mend {table.python}, or give the rows of some {key} another treatment in it; see {file}"
+        found = Failure(str(table.python), f"for some {key}: {told}")
+        return DataContractError(f"gold.{table.feature_table}", [found], remedy)
+    if table.kind is not Kind.SQL:
+        return failure
     if REPEATED in str(failure):
         found = f"it gives several rows of one entity at a tick; one row per {key} is allowed"
         remedy = f"group by {key}, or keep one row of each with row_number(), in {file}"

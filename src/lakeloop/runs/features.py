@@ -22,6 +22,7 @@ from lakeloop.quality.versions import standing_versions
 from lakeloop.runs.build_state import JOB, assert_same_table, read_build_state
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.failed_tables import explain_table
+from lakeloop.runs.function_table import function_rows
 from lakeloop.runs.progress import count_of
 from lakeloop.runs.quality import assert_gate_passed, check_quality
 from lakeloop.runs.side_by_side import do_side_by_side
@@ -190,6 +191,8 @@ def _new_rows(context: Context, table: FeatureTable, since: datetime | None, thr
     if table.kind is Kind.WINDOWED:
         after = since - reach_back(table) if since is not None else None
         return aggregate_windows(lake.read(bronze, through, after=after), table, since, through)
+    if table.kind is Kind.PYTHON:
+        return function_rows(context, table, since, through)
     last_known = None
     if since is not None:
         published = lake.read(lake.address("gold", table.feature_table), since)

@@ -1,4 +1,4 @@
-"""A Python feature table as a state log: its function at every tick at which an event enters or leaves (t - needs, t]."""
+"""A Python feature table as a state log: its function at every tick at which an event enters or leaves its window."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ def test_both_kinds_are_built_turn_by_turn_as_at_once(spark: SparkSession, tmp_p
     ]
     changed = write(tmp_path / "turns", **{"features_py/paces.py": FILES["features_py/paces.py"].replace("max", "sum")})
     with pytest.raises(ConflictError, match="built as"):
-        build_features(Context(changed, instant("2024-01-01 15:20")))
+        build_features(Context(changed, instant(TURNS[1][0])))
 
 
 def test_one_build_of_all_equals_the_turns_and_a_failing_function_is_named(spark: SparkSession, tmp_path: Path) -> None:

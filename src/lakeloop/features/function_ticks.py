@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import LongType, StructField, StructType, TimestampType
+from pyspark.sql.types import DataType, DoubleType, LongType, StringType, StructField, StructType, TimestampType
 
 from lakeloop.config.feature_table import FeatureTable, FeatureType
 
@@ -22,9 +22,13 @@ FAILED = "lakeloop: the function failed with"
 _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = "_tick_us"
-_TYPES = {FeatureType.DOUBLE: "double", FeatureType.LONG: "bigint", FeatureType.STRING: "string"}
+_TYPES: Mapping[FeatureType, DataType] = {
+    FeatureType.DOUBLE: DoubleType(),
+    FeatureType.LONG: LongType(),
+    FeatureType.STRING: StringType(),
+}
 
-Function = Callable[[pd.DataFrame], Mapping[str, Any]]
+Function = Callable[[pd.DataFrame], Any]
 
 
 def call_ticks(
@@ -70,8 +74,8 @@ def call_ticks(
     known = known.withColumns({name: F.unix_micros(name) for name in instants})
     kept = [StructField(name, events.schema[name].dataType) for name in entity if name not in instants]
     kept += [StructField(name, LongType()) for name in entity if name in instants]
-    features = ", ".join(f"`{name}` {_TYPES[each.type]}" for name, each in table.features.items())
-    schema = StructType([*kept, StructField(_TICK, LongType()), *StructType.fromDDL(features).fields])
+    features = [StructField(name, _TYPES[each.type]) for name, each in table.features.items()]
+    schema = StructType([*kept, StructField(_TICK, LongType()), *features])
     since = None if built_through is None else (built_through - _EPOCH) // _MICROSECOND
     until = (through - _EPOCH) // _MICROSECOND
 
@@ -117,7 +121,9 @@ def answer_ticks(
     >>> answer_ticks(rows, table, lambda rows: {"n": len(rows)}, ["available_ts"], None, 10**12)["n"].tolist()
     [1, None]
     """
-    every, needs = ((each or timedelta(0)) // _MICROSECOND for each in (table.every, table.needs))
+    if table.every is None or table.needs is None:
+        raise ValueError(f"{table.feature_table} has no ticks")
+    every, needs = table.every // _MICROSECOND, table.needs // _MICROSECOND
     order = dict.fromkeys(("available_ts", "event_ts", *ties))
     ordered = rows.sort_values(list(order), kind="stable", na_position="first").reset_index(drop=True)
     available = ordered["available_ts"].to_numpy(dtype=np.int64)
@@ -141,7 +147,7 @@ def _call(function: Function, seen: pd.DataFrame, table: FeatureTable) -> dict[s
         given = function(seen)
     except Exception as error:  # noqa: BLE001 - it is the project's own code; its message may hold values
         raise RuntimeError(f"{FAILED} {type(error).__name__}{_line(error)}.") from None
-    if not isinstance(given, Mapping) or set(given) != set(table.features):
+    if not isinstance(given, dict) or set(given) != set(table.features):
         keys = ", ".join(table.features)
         raise RuntimeError(f"{FAILED} an answer that is no dict of exactly {keys}.")
     return {name: _value(name, given[name], each.type) for name, each in table.features.items()}
@@ -168,12 +174,12 @@ def _value(name: str, value: Any, kind: FeatureType) -> Any:
         return None
     if kind is FeatureType.STRING and isinstance(value, str):
         return value
-    if kind is not FeatureType.STRING and isinstance(value, numbers.Real) and not isinstance(value, str):
+    if kind is not FeatureType.STRING and isinstance(value, numbers.Real):
         number = float(value)
-        if kind is FeatureType.DOUBLE:
-            return None if math.isnan(number) else number
         if math.isnan(number):
             return None
-        if number.is_integer():
-            return int(value)
+        if kind is FeatureType.DOUBLE:
+            return number
+        if isinstance(value, numbers.Integral) or number.is_integer():
+            return int(value) if isinstance(value, numbers.Integral) else int(number)
     raise RuntimeError(f"{FAILED} a value of {name} that is no {kind}, but {type(value).__name__}.")

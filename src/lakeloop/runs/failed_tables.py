@@ -39,8 +39,8 @@ def explain_table(config: Config, table: FeatureTable, failure: PySparkException
         if FAILED not in str(failure):
             return failure
         remedy = f"mend {table.python}, or give the rows of some {key} another treatment in it; see {file}"
-        found = Failure(str(table.python), f"for some {key}: {told}")
-        return DataContractError(f"gold.{table.feature_table}", [found], remedy)
+        failures = [Failure(str(table.python), f"for some {key}: {told}")]
+        return DataContractError(f"gold.{table.feature_table}", failures, remedy)
     if table.kind is not Kind.SQL:
         return failure
     if REPEATED in str(failure):

@@ -61,7 +61,7 @@ def expression_columns(text: str) -> tuple[str, ...]:
     try:
         trees = sqlglot.parse(text, dialect="spark")
     except SqlglotError as error:
-        raise ValueError(_syntax_problem(error)) from None
+        raise ValueError(syntax_problem(error)) from None
     tree = trees[0] if len(trees) == 1 else None
     if tree is None:
         raise ValueError("it is not exactly one expression; write one, without a semicolon")
@@ -147,12 +147,19 @@ def _problem(node: exp.Expr) -> str | None:
         return f"it gives the name {node.alias!r}; write the expression alone, or the missing operator"
     if isinstance(node, _NOT_OF_ONE_ROW) or (node.parent is None and isinstance(node, _STATEMENTS)):
         return f"it holds {_sql(node)}, which is more than a value of one row; remove that part"
-    if isinstance(node, exp.Func) and _is_unrepeatable(node):
+    if isinstance(node, exp.Func) and is_unrepeatable(node):
         return f"it holds {_sql(node)}, which differs from run to run; use a column of the row"
     return None
 
 
-def _is_unrepeatable(node: exp.Func) -> bool:
+def is_unrepeatable(node: exp.Func) -> bool:
+    """Tell whether a function reads a clock, draws at random, or asks for its surroundings.
+
+    >>> [is_unrepeatable(sqlglot.parse_one(each, dialect="spark")) for each in ("now()", "hour(due_ts)")]
+    [True, False]
+    """
+    if isinstance(node, exp.StrToUnix) and node.this is None:  # unix_timestamp()
+        return True
     name = node.name if isinstance(node, exp.Anonymous) else node.sql_name()
     if isinstance(node, exp.CurrentTimestamp | exp.CurrentDate | exp.Rand | exp.Randn | exp.Uuid):
         return True
@@ -168,7 +175,15 @@ def _first_use(name: str, text: str) -> int:
     return match.start() if match else len(text)
 
 
-def _syntax_problem(error: SqlglotError) -> str:
+def syntax_problem(error: SqlglotError) -> str:
+    """Say near what a text does not parse, and what to do.
+
+    >>> try:
+    ...     sqlglot.parse_one("a +", dialect="spark")
+    ... except SqlglotError as error:
+    ...     syntax_problem(error).partition(" near ")[0]
+    'it does not parse'
+    """
     for detail in getattr(error, "errors", []):
         near, column = detail.get("highlight"), detail.get("col")
         if near:

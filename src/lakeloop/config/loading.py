@@ -12,6 +12,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from lakeloop.config.estimators import estimator_issues
+from lakeloop.config.feature_function import code_hash
 from lakeloop.config.feature_table import FeatureTable
 from lakeloop.config.files import BASE, KIND_OF_FOLDER, read_folder
 from lakeloop.config.located_yaml import LocatedYaml, dotted
@@ -101,15 +102,18 @@ def load_config(
         _read_object(relative, document, over.get(relative), reading)
 
     project = next(iter(reading.of_kind("project", Project).values()), None)
+    tables = reading.of_kind("feature_table", FeatureTable)
+    hashes = {name: code_hash(root, each.python) for name, each in tables.items() if each.python is not None}
     config = Config(
         root=root,
         env=env,
         project=project or Project(project="unknown", retention=timedelta(days=1)),  # never returned, see below
         sources=reading.of_kind("source", Source),
-        feature_tables=reading.of_kind("feature_table", FeatureTable),
+        feature_tables=tables,
         models=reading.of_kind("model", Model),
         files={key: document.file for key, document in sorted(reading.documents.items())},
         written={key: each.variables for key, each in sorted(reading.documents.items()) if each.variables},
+        code={name: each for name, each in hashes.items() if each is not None},
     )
     reading.issues += reference_issues(config, reading.documents, frozenset(reading.broken))
     if import_estimators:

@@ -14,7 +14,10 @@ from lakeloop.config.section import Section
 
 _CARRYING: Mapping[str, tuple[KeyPath, ...]] = {
     "source": (("source",), ("columns",), ("derive",), ("key",), ("event_ts",), ("available_ts",)),
-    "feature_table": (("feature_table",), ("entity",), ("from",), ("aggregate",), ("attributes",)),
+    "feature_table": (
+        *(("feature_table",), ("entity",), ("from",), ("aggregate",), ("attributes",)),
+        *(("sql",), ("python",), ("features",)),
+    ),
     "model": (
         *(("model",), ("task",), ("predict",), ("features",), ("on_demand",), ("preprocess",)),
         *(("label", "from"), ("label", "as"), ("label", "void"), ("label", "closes", "of")),
@@ -28,6 +31,7 @@ _METRIC = "metric of the task"
 _RULE: Mapping[str, Any] = {"rule": "expression", "name": "left_out", "that": "true"}
 _STAND_IN: Mapping[KeyPath, Any] = {
     ("every",): "1 second",
+    ("needs",): "36500 days",
     ("landing",): {"path": "landing"},
     ("landing", "path"): "landing",
     ("history", "trusted_until"): "2000-01-01",

@@ -215,7 +215,7 @@ def _entity_issues(
 ) -> Iterator[ConfigIssue]:
     """Check that the spine has the keys by which a feature table is looked up."""
     declared = config.feature_tables[table]
-    source = config.sources.get(declared.from_)
+    source = config.sources.get(declared.from_) if declared.from_ is not None else None
     for name in declared.entity:
         kind = spine.all_columns.get(name)
         if source is not None and name not in source.all_columns:
@@ -235,9 +235,11 @@ def _column_types(scope: _Scope, config: Config) -> dict[str, ColumnType]:
     types |= {PREDICTION_TS: ColumnType.TIMESTAMP} | dict.fromkeys(scope.model.on_demand, ColumnType.DOUBLE)
     for feature in scope.features:
         table = config.feature_tables[feature.table]
-        source = config.sources.get(table.from_)
+        source = config.sources.get(table.from_) if table.from_ is not None else None
         kept = _columns_kept(table).get(feature.feature)
-        if feature.feature not in table.attributes and kept is None:
+        if feature.feature in table.features:
+            types[feature.column] = table.features[feature.feature].type.column_type
+        elif feature.feature not in table.attributes and kept is None:
             types[feature.column] = ColumnType.DOUBLE
         elif source is not None and kept in source.all_columns:
             types[feature.column] = source.all_columns[kept]

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 
 from lakeloop.aggregates import AGGREGATES
 from lakeloop.config.aggregate import Aggregate
+from lakeloop.config.computed_references import statement_issues
 from lakeloop.config.derivations import derivation_issues
 from lakeloop.config.expressions import at_items, column_issues, expression_issues
-from lakeloop.config.feature_table import FeatureTable
+from lakeloop.config.feature_function import function_issues
+from lakeloop.config.feature_table import FeatureTable, Kind
 from lakeloop.config.located_yaml import KeyPath, LocatedYaml
 from lakeloop.config.mistakes import listed
 from lakeloop.config.model_references import model_issues
@@ -169,20 +171,26 @@ def _types(source: Source) -> dict[str, ColumnType]:
 def _feature_table_issues(
     document: LocatedYaml, table: FeatureTable, config: Config, broken: frozenset[str]
 ) -> Iterator[ConfigIssue]:
-    source, issues = find_source(document, ("from",), table.from_, config, broken)
-    yield from issues
     for name in table.feature_names:
         if name in (*table.entity, *TIME_COLUMNS):
             got, allowed = f"the feature {name!r}", "names other than the entity's columns, event_ts and available_ts"
-            yield document.issue(("attributes", name), got, allowed, "rename it", at_key=True)
+            section = "features" if name in table.features else "attributes"
+            yield document.issue((section, name), got, allowed, "rename it", at_key=True)
+    yield from statement_issues(document, table, config, broken)
+    yield from function_issues(document, table, config.root)
+    if table.from_ is None:
+        return
+    source, issues = find_source(document, ("from",), table.from_, config, broken)
+    yield from issues
     if source is None:
         return
     of = f"source {source.source}"
     columns = source.all_columns
-    if table.is_windowed and source.mode is Mode.UPSERT:
-        got, allowed = f"windows over {of}, whose keys have versions", "attributes, or a source of mode append"
+    if table.kind in (Kind.WINDOWED, Kind.PYTHON) and source.mode is Mode.UPSERT:
+        key, what = ("aggregate", "windows") if table.kind is Kind.WINDOWED else ("python", "a function")
+        got, allowed = f"{what} over {of}, whose keys have versions", "attributes, or a source of mode append"
         remedy = "declare attributes: every version would count as an event"
-        yield document.issue(("aggregate",), got, allowed, remedy, at_key=True)
+        yield document.issue((key,), got, allowed, remedy, at_key=True)
     yield from column_issues(document, at_items(("entity",), table.entity), columns, of)
     for index, aggregate in enumerate(table.aggregate):
         yield from _aggregate_issues(document, index, aggregate, source)

@@ -36,6 +36,7 @@ class Config:
         feature_tables: Name -> feature table, in order of names.
         models: Name -> model, in order of names.
         files: Kind and name, `source:outcomes`, -> file relative to the root.
+        code: Feature table -> hash of the file its function is written in.
         written: Kind and name -> path of each value that is written with an environment variable -> as it is written.
 
     >>> from dataclasses import replace
@@ -57,6 +58,7 @@ class Config:
     models: dict[str, Model]
     files: dict[str, str]
     written: dict[str, dict[KeyPath, str]] = field(default_factory=dict)
+    code: dict[str, str] = field(default_factory=dict)
 
     @property
     def workspace(self) -> Path:
@@ -121,6 +123,8 @@ class Config:
         for path, written in self._written(kind, name).items():
             if any(path[: len(each)] == each for each in _PLACES.get(kind, ())):
                 _put(content, path, written)
+        if kind == "feature_table" and name in self.code:
+            content["python_code"] = self.code[name]
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 from lakeloop.config.columns import resolve_features
 from lakeloop.config.durations import short_name
-from lakeloop.config.feature_table import FeatureTable
+from lakeloop.config.feature_table import FeatureTable, Kind
 from lakeloop.config.section import PII
 from lakeloop.config.source import TIME_COLUMNS, Source
 from lakeloop.config.tree import Config
-from lakeloop.discovery.lineage import cast_type, feature_needs, source_needs, standing_on
+from lakeloop.discovery.lineage import cast_type, feature_needs, landed_below
 from lakeloop.discovery.private import private_features
 from lakeloop.discovery.windowed import windowed_features
-
-
-class Kind(StrEnum):
-    """How a feature table says what was."""
-
-    WINDOWED = "windowed"
-    ATTRIBUTES = "attributes"
 
 
 @dataclass(frozen=True)
@@ -37,10 +29,10 @@ class FeatureEntry:
         type: Type as it is declared; None where only Spark knows what the expression gives.
         unit: Its unit; None where it has none, or it is not known.
         entity: Key columns.
-        kind: windowed or attributes.
-        window: Length of the window, `3h`; None for an attribute.
-        made_of: What it is computed from: the aggregate and its measure, or the expression.
-        columns: Columns of the bronze table that it names, `<source>.<column>`.
+        kind: windowed, attributes, sql or python.
+        window: Length of the window, `3h`; how far back a statement or a function sees; None for an attribute.
+        made_of: What it is computed from: the aggregate and its measure, the expression, the statement, the function.
+        columns: Columns it is made of, `<source>.<column>` or `gold.<feature table>.<column>`.
         landed: Landed columns it comes from in the end.
         models: Models that use it, by name.
     """
@@ -93,9 +85,9 @@ class TableEntry:
         owner: Who answers for it.
         tags: Its own tags.
         entity: Key columns.
-        kind: windowed or attributes.
-        source: Source it is made from.
-        every: Tick of a windowed table, `30min`; None for attributes.
+        kind: windowed, attributes, sql or python.
+        source: Source it is made from; of a statement all that it reads, `outcomes, gold.weather`.
+        every: Tick, `30min`; None for attributes.
         ttl: Age at which an attribute is not used any more, `6h`; None where it never expires.
         file: Where it is declared.
         features: Its features, in order.
@@ -186,18 +178,14 @@ def describe_table(config: Config, table: FeatureTable, users: Mapping[str, list
         owner=table.owner,
         tags=table.tags,
         entity=table.entity,
-        kind=_kind(table),
-        source=table.from_,
+        kind=table.kind,
+        source=", ".join(table.inputs),
         every=short_name(table.every) if table.every is not None else None,
         ttl=short_name(table.ttl) if table.ttl is not None else None,
         file=config.files.get(f"feature_table:{table.feature_table}", ""),
         features=features,
         models=tuple(sorted(models)),
     )
-
-
-def _kind(table: FeatureTable) -> Kind:
-    return Kind.WINDOWED if table.is_windowed else Kind.ATTRIBUTES
 
 
 @dataclass(frozen=True)
@@ -213,12 +201,13 @@ class _Said:
 
 
 def _features(config: Config, table: FeatureTable, users: Mapping[str, list[str]]) -> Iterator[FeatureEntry]:
-    source = config.sources[table.from_]
-    needs, private = source_needs(source), private_features(config, table)
-    said = {**_windowed(table, source), **_attributes(table, source)}
-    for name, used in feature_needs(table).items():
+    private = private_features(config, table)
+    source = config.sources[table.from_] if table.from_ is not None else None
+    said = _computed(table)
+    if source is not None:
+        said |= {**_windowed(table, source), **_attributes(table, source)}
+    for name, used in feature_needs(config, table).items():
         each = said[name]
-        landed = [column for column in standing_on(used, needs) if column in source.columns]
         tags = (*table.tags, *each.tags, *((PII,) if name in private else ()))
         yield FeatureEntry(
             table=table.feature_table,
@@ -229,11 +218,11 @@ def _features(config: Config, table: FeatureTable, users: Mapping[str, list[str]
             type=each.type,
             unit=each.unit,
             entity=table.entity,
-            kind=_kind(table),
+            kind=table.kind,
             window=each.window,
             made_of=each.made_of,
-            columns=tuple(f"{source.source}.{column}" for column in used),
-            landed=tuple(f"{source.source}.{column}" for column in landed),
+            columns=tuple(f"{key}.{column}" for key, column in used),
+            landed=landed_below(config, used),
             models=tuple(users.get(f"{table.feature_table}__{name}", ())),
         )
 
@@ -263,3 +252,12 @@ def _attributes(table: FeatureTable, source: Source) -> dict[str, _Said]:
         meaning = each.description or (same.description if same is not None else "")
         found[name] = _Said(meaning, kind, unit, None, each.as_, each.tags)
     return found
+
+
+def _computed(table: FeatureTable) -> dict[str, _Said]:
+    made_of = " ".join((table.sql or table.python or "").split())
+    window = short_name(table.needs) if table.needs is not None else None
+    return {
+        name: _Said(each.description, each.type.value, each.unit, window, made_of, each.tags)
+        for name, each in table.features.items()
+    }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from lakeloop.config.columns import matching_columns, model_columns, resolve_features
+from lakeloop.config.feature_table import Kind
 from lakeloop.config.model import Model
 from lakeloop.config.tree import Config
 from lakeloop.discovery.lineage import columns_named, feature_needs, source_needs
@@ -99,10 +100,23 @@ def _of_sources(config: Config) -> Iterator[_Need]:
 def _of_tables(config: Config) -> Iterator[_Need]:
     for name, table in config.feature_tables.items():
         whole = Thing(Part.TABLE, name)
-        times = ("available_ts",) if table.is_windowed else ("event_ts", "available_ts")
-        yield whole, (Thing(Part.SOURCE, table.from_), *_columns(config, table.from_, *table.entity, *times))
-        for feature, needs in feature_needs(table).items():
-            yield Thing(Part.FEATURE, name, feature), (whole, *_columns(config, table.from_, *needs))
+        times = ("event_ts", "available_ts") if table.kind in (Kind.ATTRIBUTES, Kind.PYTHON) else ("available_ts",)
+        keys = table.entity if table.from_ is not None else ()
+        below = [Thing(Part.SOURCE, each) for each in table.sources]
+        below += [each for source in table.sources for each in _columns(config, source, *keys, *times)]
+        yield whole, (*below, *(Thing(Part.TABLE, each) for each in table.feature_tables))
+        for feature, needs in feature_needs(config, table).items():
+            made_of = (each for key, column in needs for each in _read(config, key, column))
+            yield Thing(Part.FEATURE, name, feature), (whole, *dict.fromkeys(made_of))
+
+
+def _read(config: Config, key: str, column: str) -> tuple[Thing, ...]:
+    """Name what a feature table reads: a column of a source, or a feature of another table."""
+    if key in config.sources:
+        return _columns(config, key, column)
+    name = key.removeprefix("gold.")
+    is_feature = column in config.feature_tables[name].feature_names
+    return (Thing(Part.FEATURE, name, column) if is_feature else Thing(Part.TABLE, name),)
 
 
 def _of_models(config: Config) -> Iterator[_Need]:

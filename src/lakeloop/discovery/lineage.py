@@ -8,9 +8,13 @@ from functools import cache
 import sqlglot
 from sqlglot import exp
 
+from lakeloop.config.computed_references import table_columns
 from lakeloop.config.expressions import expression_columns
-from lakeloop.config.feature_table import FeatureTable
+from lakeloop.config.feature_table import FeatureTable, Kind
 from lakeloop.config.source import Source
+from lakeloop.config.sql_statement import columns_named as statement_columns
+from lakeloop.config.sql_statement import read_statement
+from lakeloop.config.tree import Config
 from lakeloop.discovery.windowed import windowed_features
 
 
@@ -79,14 +83,85 @@ def standing_on(names: Iterable[str], needs: Mapping[str, Iterable[str]]) -> tup
     return tuple(found)
 
 
-def feature_needs(table: FeatureTable) -> dict[str, tuple[str, ...]]:
-    """Tell which columns of its source each feature of a table names.
+def feature_needs(config: Config, table: FeatureTable) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Tell which columns each feature of a table is made of, one step back.
+
+    Args:
+        config: The project.
+        table: One of its feature tables.
+
+    Returns:
+        Feature -> pairs of `<source>` or `gold.<feature table>` and a column of it. All that a statement names counts
+        for each of its features: what it filters and joins by, too. A function is given all columns of its source.
 
     >>> from pathlib import Path
     >>> from lakeloop.config.loading import load_config
-    >>> needs = feature_needs(load_config(Path()).feature_tables["weather"])
-    >>> needs["dew_point_spread_f"]
-    ('temperature_f', 'dew_point_f')
+    >>> config = load_config(Path())
+    >>> feature_needs(config, config.feature_tables["weather"])["dew_point_spread_f"]
+    (('weather', 'temperature_f'), ('weather', 'dew_point_f'))
     """
-    windowed = {each.name: each.columns for each in windowed_features(table)}
-    return windowed | {name: columns_named(each.as_) for name, each in table.attributes.items()}
+    if table.sql is not None:
+        statement, known = read_statement(table.sql), table_columns(config)
+        named_by = ((each.text.rpartition(".")[2], each.tables) for each in statement_columns(statement, known))
+        used = dict.fromkeys((key, name) for name, keys in named_by for key in keys)
+        return dict.fromkeys(table.features, tuple(used))
+    source = str(table.from_)
+    if table.kind is Kind.PYTHON:
+        return dict.fromkeys(table.features, tuple((source, name) for name in config.sources[source].all_columns))
+    named = {each.name: each.columns for each in windowed_features(table)}
+    named |= {name: columns_named(each.as_) for name, each in table.attributes.items()}
+    return {name: tuple((source, column) for column in columns) for name, columns in named.items()}
+
+
+def landed_below(config: Config, used: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Follow columns of any table back to the landed columns they come from.
+
+    Args:
+        config: The project.
+        used: Pairs of a table and a column, as of `feature_needs`.
+
+    Returns:
+        `<source>.<column>`, each once, nearest first.
+
+    >>> landed_below(shops, [("gold.shop_last", "last_delay_minutes"), ("deliveries", "is_late")])
+    ('deliveries.delay_minutes',)
+    """
+    return tuple(
+        f"{source}.{column}"
+        for source, column in source_columns_below(config, used)
+        if column in config.sources[source].columns
+    )
+
+
+def source_columns_below(config: Config, used: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Follow columns of any table back through bronze and gold to all source columns they stand on.
+
+    Args:
+        config: The project.
+        used: Pairs of a table and a column, as of `feature_needs`.
+
+    Returns:
+        Pairs of a source and a column, those that are named first, each once.
+
+    >>> source_columns_below(shops, [("gold.shop_last", "last_delay_minutes")])
+    (('deliveries', 'delay_minutes'),)
+    """
+    found: dict[tuple[str, str], None] = {}
+    waiting, seen = list(used), set[tuple[str, str]]()
+    while waiting:
+        key, column = waiting.pop(0)
+        if (key, column) in seen:
+            continue
+        seen.add((key, column))
+        if key in config.sources:
+            found[key, column] = None
+            waiting += [(key, each) for each in source_needs(config.sources[key]).get(column, ())]
+        elif key.startswith("gold.") and key.removeprefix("gold.") in config.feature_tables:
+            table = config.feature_tables[key.removeprefix("gold.")]
+            keys_of = [(source, column) for source in table.sources] if column in table.entity else []
+            waiting += feature_needs(config, table).get(column, keys_of)
+    return tuple(each for each in found if each[1] in _known(config.sources[each[0]]))
+
+
+def _known(source: Source) -> frozenset[str]:
+    return frozenset(source_needs(source))

@@ -7,6 +7,7 @@ from lakeloop.config.feature_table import FeatureTable
 from lakeloop.config.model import Model
 from lakeloop.config.section import PII
 from lakeloop.config.source import Source
+from lakeloop.config.table_inputs import tables_below
 from lakeloop.config.tree import Config
 from lakeloop.discovery.lineage import columns_named, feature_needs, source_needs, standing_on
 from lakeloop.discovery.windowed import windowed_features
@@ -54,14 +55,20 @@ def private_features(config: Config, table: FeatureTable) -> frozenset[str]:
     >>> private_features(shops, shops.feature_tables["shop_delays"])
     frozenset()
     """
-    source = config.sources[table.from_]
-    private = private_source_columns(source)
+    private = {(name, each) for name, source in config.sources.items() for each in private_source_columns(source)}
+    below = tables_below(config.feature_tables, table.feature_tables)
+    private |= {
+        (f"gold.{name}", each)
+        for name in below
+        if name != table.feature_table
+        for each in private_features(config, config.feature_tables[name])
+    }
     tagged = {each.name for each in windowed_features(table) if PII in each.aggregate.tags}
-    tagged |= {name for name, each in table.attributes.items() if PII in each.tags}
+    tagged |= {name for name, each in (table.attributes | table.features).items() if PII in each.tags}
     if PII in table.tags:
         tagged |= set(table.feature_names)
     return frozenset(
-        name for name, used in feature_needs(table).items() if name in tagged or private.intersection(used)
+        name for name, used in feature_needs(config, table).items() if name in tagged or private.intersection(used)
     )
 
 

@@ -25,6 +25,7 @@ from lakeloop.errors import ConfigError, ConfigIssue
 from lakeloop.quality.typing import SQL_TYPES
 from lakeloop.runs.bronze import bronze_schema
 from lakeloop.runs.context import Context
+from lakeloop.runs.statement_types import statement_mistakes
 
 _TRUTH, _INSTANT = frozenset({"boolean"}), frozenset({"timestamp", "date"})
 _MEASURE = _TRUTH | {"number"}
@@ -91,7 +92,10 @@ def find_mistakes(spark: SparkSession, config: Config) -> list[ConfigIssue]:
         mistakes += _judge_patterns(spark, config, source)
     bronze = {name: spark.createDataFrame(_NO_ROWS, bronze_schema(source)) for name, source in config.sources.items()}
     for name, table in config.feature_tables.items():
-        mistakes += _judge(config, f"feature_table:{name}", bronze[table.from_], _of_table(table))
+        if table.from_ is not None:
+            mistakes += _judge(config, f"feature_table:{name}", bronze[table.from_], _of_table(table))
+    if not mistakes:  # a statement is judged over the tables it reads
+        mistakes += statement_mistakes(config, bronze)
     for name, model in config.models.items():
         at = [_Declared(("predict", "at"), model.predict.at, _INSTANT)]
         mistakes += _judge(config, f"model:{name}", bronze[model.predict.from_], at)

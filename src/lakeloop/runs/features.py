@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from lakeloop import schemas
-from lakeloop.config.feature_table import FeatureTable
+from lakeloop.config.feature_table import FeatureTable, Kind
+from lakeloop.config.table_inputs import build_levels, sources_below
 from lakeloop.discovery.catalogue import TableEntry, describe_table
 from lakeloop.features.attributes import log_attributes
 from lakeloop.features.windows import aggregate_windows, floor_tick_of, reach_back
 from lakeloop.quality.versions import standing_versions
 from lakeloop.runs.build_state import JOB, assert_same_table, read_build_state
 from lakeloop.runs.context import Context, instant_text
+from lakeloop.runs.failed_tables import explain_table
+from lakeloop.runs.function_table import function_rows
 from lakeloop.runs.progress import count_of
 from lakeloop.runs.quality import assert_gate_passed, check_quality
 from lakeloop.runs.side_by_side import do_side_by_side
+from lakeloop.runs.statement_table import Stretch, statement_stretches
 from lakeloop.statuses import Outcome
-from lakeloop.tables import TableAddress, WriteIdentity
+from lakeloop.tables import Lake, TableAddress, WriteIdentity, WriteResult
 
 
 @dataclass(frozen=True)
@@ -74,11 +81,14 @@ def build_features(context: Context) -> FeaturesResult:
     """
     with context.lake.writing():
         quality = check_quality(context)  # every source, also one that no table is made from: a decision asks for all
-        used = {table.from_ for table in context.config.feature_tables.values()}
+        used = set(sources_below(context.config.feature_tables, context.config.feature_tables))
         assert_gate_passed([each for each in quality.sources if each.source in used])
         context.lake.create_own(schemas.FEATURE_BUILDS)
-        tables = context.config.feature_tables.values()
-        return FeaturesResult(do_side_by_side(lambda table: _build(context, table), tables))
+        built: dict[str, FeatureBuild] = {}
+        for level in build_levels(context.config.feature_tables):
+            done = do_side_by_side(lambda table: _build(context, table), level)
+            built |= {each.feature_table: each for each in done}
+        return FeaturesResult(tuple(built[name] for name in context.config.feature_tables))
 
 
 def create_gold(context: Context, table: FeatureTable, rows: DataFrame) -> TableAddress:
@@ -133,10 +143,12 @@ def _gold_properties(table: FeatureTable, entry: TableEntry) -> dict[str, str]:
         "event_time_column": "event_ts",
         "owner": table.owner,
         "tags": ", ".join(table.tags),
-        "source": table.from_,
+        "source": entry.source,
+        "kind": table.kind.value,
         "ttl": str(table.ttl or ""),
         "every": str(table.every or ""),
         "delay": str(table.delay or ""),
+        "needs": str(table.needs or ""),
     }
     for each in entry.features:
         found[f"lineage.{each.feature}"] = each.origin
@@ -165,21 +177,55 @@ def _build(context: Context, table: FeatureTable) -> FeatureBuild:
     written = lake.append(rows, address, WriteIdentity(JOB, unit, spec_hash), notes=notes)
     _record(context, table, through)
     return FeatureBuild(name, instant_text(through), written.rows, written.outcome)
+    entry = describe_table(context.config, table)
+    rows, outcome = 0, Outcome.SKIPPED
+    try:
+        with closing(_stretches(context, table, since, through)) as stretches:
+            for each in stretches:
+                lake.create(address, _gold_schema(entry, each.rows), table.description, _gold_properties(table, entry))
+                written = _append(lake, address, each, WriteIdentity(JOB, _unit(name, each), spec_hash))
+                _record(context, table, each.through)
+                rows, outcome = rows + written.rows, written.outcome
+    except PySparkException as failure:
+        raise explain_table(context.config, table, failure) from failure
+    return FeatureBuild(name, instant_text(through), rows, outcome)
 
 
-def _new_rows(
-    context: Context, table: FeatureTable, address: TableAddress, since: datetime | None, through: datetime
-) -> DataFrame:
+def _unit(name: str, stretch: Stretch) -> str:
+    return f"{name} {instant_text(stretch.since) if stretch.since else 'start'}..{instant_text(stretch.through)}"
+
+
+def _append(lake: Lake, address: TableAddress, stretch: Stretch, identity: WriteIdentity) -> WriteResult:
+    notes = {
+        "built_through": stretch.through.isoformat(),
+        "built_from": stretch.since and stretch.since.isoformat(),
+        "spec_hash": identity.fingerprint,
+    }
+    return lake.append(stretch.rows, address, identity, notes=notes)
+
+
+def _stretches(
+    context: Context, table: FeatureTable, since: datetime | None, through: datetime
+) -> Generator[Stretch, None, None]:
+    if table.kind is Kind.SQL:
+        yield from statement_stretches(context, table, since, through)
+    else:
+        yield Stretch(since, through, _new_rows(context, table, since, through))
+
+
+def _new_rows(context: Context, table: FeatureTable, since: datetime | None, through: datetime) -> DataFrame:
     lake = context.lake
-    bronze = lake.address("bronze", table.from_)
-    if table.is_windowed:
+    source = context.config.sources[str(table.from_)]
+    bronze = lake.address("bronze", source.source)
+    if table.kind is Kind.WINDOWED:
         after = since - reach_back(table) if since is not None else None
         return aggregate_windows(lake.read(bronze, through, after=after), table, since, through)
+    if table.kind is Kind.PYTHON:
+        return function_rows(context, table, since, through)
     last_known = None
     if since is not None:
-        published = lake.read(address, since)
+        published = lake.read(lake.address("gold", table.feature_table), since)
         last_known = published.groupBy(*table.entity).agg(F.max("event_ts").alias("_known_ts"))
-    source = context.config.sources[table.from_]
     if source.order_by is not None:  # whether a version was overtaken is told by all that were known before
         return log_attributes(standing_versions(lake.read(bronze, through), source), table, last_known, since)
     return log_attributes(lake.read(bronze, through, after=since), table, last_known, since)

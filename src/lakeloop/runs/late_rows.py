@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import timedelta
 
+from lakeloop.config.table_inputs import sources_below
 from lakeloop.errors import ConflictError, Failure
 from lakeloop.features.windows import floor_tick_of
 from lakeloop.runs.build_state import read_build_state
@@ -40,7 +41,7 @@ def refuse_built_instant(context: Context, sources: Collection[str], work: str, 
         if is_through_gate(context, name)
     ]
     for table in context.config.feature_tables.values():
-        if table.from_ not in sources:
+        if not set(sources_below(context.config.feature_tables, [table.feature_table])).intersection(sources):
             continue
         state = read_build_state(context.lake, context.lake.address("gold", table.feature_table))
         needed = floor_tick_of(context.as_of, table.every or timedelta.resolution)

@@ -54,13 +54,14 @@ class PlannedTable:
 
     Attributes:
         feature_table: Its name.
-        kind: `windowed` or `attributes`.
+        kind: `windowed`, `attributes`, `sql` or `python`.
         entity: Key columns.
-        source: Source it is made from.
-        every: Tick of a windowed table, `15min`; None for attributes.
+        source: What it is made from: a source, or all that a statement reads.
+        every: Tick, `15min`; None for attributes.
         features: Its feature columns.
         used_by: Models that use one of them.
         delay: How much later than it became available an event counts, `2h`; None for at once.
+        needs: How far back a statement or a function sees, `28d`; None for other kinds.
     """
 
     feature_table: str
@@ -71,6 +72,7 @@ class PlannedTable:
     features: tuple[str, ...]
     used_by: tuple[str, ...]
     delay: str | None = None
+    needs: str | None = None
 
 
 @dataclass(frozen=True)
@@ -199,11 +201,12 @@ def _plan_source(config: Config, source: Source) -> PlannedSource:
 def _plan_table(table: FeatureTable, used_by: tuple[str, ...]) -> PlannedTable:
     return PlannedTable(
         feature_table=table.feature_table,
-        kind="windowed" if table.is_windowed else "attributes",
+        kind=table.kind.value,
         entity=table.entity,
-        source=table.from_,
+        source=", ".join(table.inputs),
         every=short_name(table.every) if table.every is not None else None,
         delay=short_name(table.delay) if table.delay else None,
+        needs=short_name(table.needs) if table.needs is not None else None,
         features=table.feature_names,
         used_by=used_by,
     )
@@ -256,6 +259,7 @@ def _lines(plan: Plan, width: int) -> Iterator[str]:
     for table in plan.feature_tables:
         tick = f"every {table.every}" if table.every is not None else "when an attribute changes"
         tick += f", {table.delay} after it is available" if table.delay is not None else ""
+        tick += f", over the last {table.needs}" if table.needs is not None else ""
         used = f"used by {', '.join(table.used_by)}" if table.used_by else "used by no model"
         yield table.feature_table
         facts = f"{table.kind}, {tick}, per {', '.join(table.entity)}, from {table.source}; {used}"

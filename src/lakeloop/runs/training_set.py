@@ -18,6 +18,7 @@ from pyspark.sql.types import StructType
 from lakeloop import schemas
 from lakeloop.config.model import Model
 from lakeloop.config.project import Engine
+from lakeloop.config.table_inputs import sources_below, tables_below
 from lakeloop.errors import AccountingError, Failure, NotReadyError
 from lakeloop.runs.content import read_content
 from lakeloop.runs.context import Context, instant_text
@@ -103,7 +104,7 @@ def make_training_set(context: Context, name: str) -> TrainingSet:
 
 
 def training_spec_hash(context: Context, model: Model) -> str:
-    """Hash the declarations a training set is made by: the model's, its gold tables' and their sources'.
+    """Hash the declarations a training set is made by: the model's, its gold tables' and all that these stand on.
 
     Args:
         context: Project, lake and logical now.
@@ -118,8 +119,8 @@ def training_spec_hash(context: Context, model: Model) -> str:
     False
     """
     config = context.config
-    tables = sorted({pattern.split(".")[0] for pattern in model.features})
-    sources = {config.feature_tables[each].from_ for each in tables} | {model.predict.from_, model.label.from_}
+    tables = sorted(tables_below(config.feature_tables, {pattern.split(".")[0] for pattern in model.features}))
+    sources = {*sources_below(config.feature_tables, tables), model.predict.from_, model.label.from_}
     parts = [("model", model.model), *(("feature_table", t) for t in tables), *(("source", s) for s in sorted(sources))]
     return identity_hash(*(config.spec_hash(kind, each) for kind, each in parts))
 

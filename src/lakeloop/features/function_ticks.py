@@ -1,0 +1,185 @@
+"""A Python feature table as a state log: its function at every tick at which an event enters or leaves its window."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import DataType, DoubleType, LongType, StringType, StructField, StructType, TimestampType
+
+from lakeloop.config.feature_table import FeatureTable, FeatureType
+
+FAILED = "lakeloop: the function failed with"
+"""Begin of the text of an error in a function; the rest names no value."""
+
+_MICROSECOND = timedelta(microseconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TICK = "_tick_us"
+_TYPES: Mapping[FeatureType, DataType] = {
+    FeatureType.DOUBLE: DoubleType(),
+    FeatureType.LONG: LongType(),
+    FeatureType.STRING: StringType(),
+}
+
+Function = Callable[[pd.DataFrame], Any]
+
+
+def call_ticks(
+    events: DataFrame,
+    table: FeatureTable,
+    function: Function,
+    built_through: datetime | None,
+    through: datetime,
+    ties: Sequence[str] = (),
+) -> DataFrame:
+    """Call the function of a table for each entity at each of its ticks.
+
+    Args:
+        events: Bronze rows with `event_ts` and `available_ts`; at least all that became available in
+            (built_through - needs, through].
+        table: The table's declaration.
+        function: Gets the events of one entity that became available in (t - needs, t], at least one, ordered by
+            `available_ts`, `event_ts` and `ties`, with instants aware in UTC; gives feature -> value.
+        built_through: Tick up to which the log is complete; None at the first build.
+        through: Tick up to which it is to be complete.
+        ties: Columns by which events of the same instants are ordered.
+
+    Returns:
+        Entity, `event_ts`, `available_ts` (both the tick) and the features: one row per entity and tick in
+        (built_through, through] at which an event enters or leaves; nulls where none is left. Rows whose entity has a
+        null are left out.
+
+    >>> table = FeatureTable.model_validate({
+    ...     "feature_table": "pace", "entity": ["shop"], "from": "orders", "every": "1 hour", "needs": "2 hours",
+    ...     "python": "my_module.pace", "features": {"n": {"type": "long"}}})
+    >>> orders = spark.sql("select 'A' as shop, timestamp'2024-01-01 10:30:00Z' as available_ts"
+    ...                    ).selectExpr("*", "available_ts as event_ts")
+    >>> log = call_ticks(orders, table, lambda rows: {"n": len(rows)}, None, datetime(2024, 1, 1, 20, tzinfo=UTC))
+    >>> [(row["available_ts"].hour, row["n"]) for row in log.orderBy("available_ts").collect()]
+    [(11, 1), (13, None)]
+    """
+    entity = list(table.entity)
+    known = events
+    for name in entity:
+        known = known.where(F.col(name).isNotNull())
+    instants = [each.name for each in events.schema.fields if isinstance(each.dataType, TimestampType)]
+    # As microseconds: pandas would get the wall clock of the session's zone.
+    known = known.withColumns({name: F.unix_micros(name) for name in instants})
+    kept = [StructField(name, events.schema[name].dataType) for name in entity if name not in instants]
+    kept += [StructField(name, LongType()) for name in entity if name in instants]
+    features = [StructField(name, _TYPES[each.type]) for name, each in table.features.items()]
+    schema = StructType([*kept, StructField(_TICK, LongType()), *features])
+    since = None if built_through is None else (built_through - _EPOCH) // _MICROSECOND
+    until = (through - _EPOCH) // _MICROSECOND
+
+    def of_entity(rows: pd.DataFrame) -> pd.DataFrame:
+        return answer_ticks(rows, table, function, instants, since, until, ties)
+
+    log = known.groupBy(*entity).applyInPandas(of_entity, schema)
+    tick = F.timestamp_micros(_TICK)
+    keys = (F.timestamp_micros(name).alias(name) if name in instants else F.col(name) for name in entity)
+    return log.select(*keys, tick.alias("event_ts"), tick.alias("available_ts"), *table.features)
+
+
+def answer_ticks(
+    rows: pd.DataFrame,
+    table: FeatureTable,
+    function: Function,
+    instants: Sequence[str],
+    since: int | None,
+    until: int,
+    ties: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Call the function for one entity at each of its ticks.
+
+    Args:
+        rows: Its events, instants in microseconds since 1970-01-01 UTC.
+        table: The table's declaration.
+        function: As of `call_ticks`.
+        instants: Columns that hold instants.
+        since: Tick up to which the log is complete, in microseconds; None at the first build.
+        until: Tick up to which it is to be complete, in microseconds.
+        ties: Columns by which events of the same instants are ordered.
+
+    Returns:
+        Entity, `_tick_us` and the features.
+
+    Raises:
+        RuntimeError: If the function fails or gives something else, with no value of the data in its text.
+
+    >>> table = FeatureTable.model_validate({
+    ...     "feature_table": "pace", "entity": ["shop"], "from": "orders", "every": "1 hour", "needs": "2 hours",
+    ...     "python": "my_module.pace", "features": {"n": {"type": "long"}}})
+    >>> rows = pd.DataFrame({"shop": ["A"], "event_ts": [1], "available_ts": [1]})
+    >>> answer_ticks(rows, table, lambda rows: {"n": len(rows)}, ["available_ts"], None, 10**12)["n"].tolist()
+    [1, None]
+    """
+    if table.every is None or table.needs is None:
+        raise ValueError(f"{table.feature_table} has no ticks")
+    every, needs = table.every // _MICROSECOND, table.needs // _MICROSECOND
+    order = dict.fromkeys(("available_ts", "event_ts", *ties))
+    ordered = rows.sort_values(list(order), kind="stable", na_position="first").reset_index(drop=True)
+    available = ordered["available_ts"].to_numpy(dtype=np.int64)
+    for name in instants:
+        ordered[name] = pd.to_datetime(ordered[name], unit="us", utc=True)
+    ticks = np.unique(-(-np.concatenate([available, available + needs]) // every) * every)
+    ticks = ticks[(ticks <= until) & (ticks > (since if since is not None else ticks.min() - 1))]
+    made: list[dict[str, Any]] = []
+    key = {name: rows[name].iloc[0] for name in table.entity}
+    for tick in ticks.tolist():
+        first, last = np.searchsorted(available, [tick - needs, tick], side="right")
+        seen = ordered.iloc[first:last].reset_index(drop=True)
+        values = dict.fromkeys(table.features) if seen.empty else _call(function, seen, table)
+        made.append(key | {_TICK: tick} | values)
+    answers = pd.DataFrame(made, columns=[*key, _TICK, *table.features], dtype=object)
+    return answers.astype({_TICK: "int64"})
+
+
+def _call(function: Function, seen: pd.DataFrame, table: FeatureTable) -> dict[str, Any]:
+    try:
+        given = function(seen)
+    except Exception as error:  # noqa: BLE001 - it is the project's own code; its message may hold values
+        raise RuntimeError(f"{FAILED} {type(error).__name__}{_line(error)}.") from None
+    if not isinstance(given, dict) or set(given) != set(table.features):
+        keys = ", ".join(table.features)
+        raise RuntimeError(f"{FAILED} an answer that is no dict of exactly {keys}.")
+    return {name: _value(name, given[name], each.type) for name, each in table.features.items()}
+
+
+def _line(error: BaseException) -> str:
+    lines = list(_lines(error))
+    return f" in line {lines[-1]} of {lines[0]}" if len(lines) > 1 else ""
+
+
+def _lines(error: BaseException) -> Iterator[Any]:
+    """Give the file of the function, and the lines in it on the way to the error."""
+    trace = error.__traceback__.tb_next if error.__traceback__ is not None else None
+    file = trace.tb_frame.f_code.co_filename if trace is not None else ""
+    yield file.replace("\\", "/").rpartition("/")[2]
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == file:
+            yield trace.tb_lineno
+        trace = trace.tb_next
+
+
+def _value(name: str, value: Any, kind: FeatureType) -> Any:
+    if value is None or value is pd.NaT or value is pd.NA:
+        return None
+    if kind is FeatureType.STRING and isinstance(value, str):
+        return value
+    if kind is not FeatureType.STRING and isinstance(value, numbers.Real):
+        number = float(value)
+        if math.isnan(number):
+            return None
+        if kind is FeatureType.DOUBLE:
+            return number
+        if isinstance(value, numbers.Integral) or number.is_integer():
+            return int(value) if isinstance(value, numbers.Integral) else int(number)
+    raise RuntimeError(f"{FAILED} a value of {name} that is no {kind}, but {type(value).__name__}.")

@@ -2,8 +2,8 @@
 
 Run it in a project after `make demo`: python -m benchmarks.leakage
 
-Every version is trained on the same rows of the newest training set, with the same split, search and seed, and judged on
-the same holdout. Only the features differ:
+Every version is trained on the same rows of the newest training set, with the same split, search and seed, and judged
+on the same holdout. Only the features differ:
 
 - as they are: gold as known at prediction_ts, two hours before departure;
 - at departure: the look-ups made two hours later, as a join on the time of the event would;

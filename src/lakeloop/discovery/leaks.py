@@ -61,9 +61,10 @@ def find_label_columns(config: Config, model: Model) -> tuple[LabelColumn, ...]:
             found[name] = _shared(standing_on([name], needs), of_label)
     for feature in resolve_features(config, model):
         table = config.feature_tables[feature.table]
-        if table.from_ == model.label.from_ and own_ids <= {*table.entity}:
-            used = feature_needs(table)[feature.feature]
-            found[feature.column] = _shared(standing_on(used, needs), of_label)
+        if own_ids <= {*table.entity}:
+            used = feature_needs(config, table)[feature.feature]
+            of_truth = [column for source, column in used if source == model.label.from_]
+            found[feature.column] = _shared(standing_on(of_truth, needs), of_label)
     return tuple(LabelColumn(name, shared) for name, shared in found.items() if shared)
 
 

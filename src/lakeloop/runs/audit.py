@@ -14,8 +14,9 @@ from pyspark.sql import functions as F
 from lakeloop import schemas
 from lakeloop.aggregates import AGGREGATES
 from lakeloop.config.columns import model_columns
-from lakeloop.config.feature_table import FeatureTable
+from lakeloop.config.feature_table import FeatureTable, Kind
 from lakeloop.config.model import Model, Task
+from lakeloop.config.table_inputs import sources_below
 from lakeloop.discovery.leaks import find_label_columns
 from lakeloop.errors import Failure, LeakageError
 from lakeloop.features.recompute import recompute
@@ -157,7 +158,7 @@ def _label_columns(context: Context, model: Model) -> Iterator[LeakFinding]:
 def _post_events(context: Context, model: Model) -> Iterator[LeakFinding]:
     """Look for rows of the features' and the label's sources that were available before they happened."""
     tables = context.config.feature_tables
-    sources = {tables[name].from_ for name in features_by_table(context.config, model)} | {model.label.from_}
+    sources = {*sources_below(tables, features_by_table(context.config, model)), model.label.from_}
     for name in sorted(sources - {model.predict.from_}):  # what is announced is known before it happens
         rows = context.lake.read(context.lake.address("bronze", name), context.as_of)
         early = F.count_if(F.col("available_ts") < F.col("event_ts"))
@@ -190,7 +191,7 @@ def _time_travel(context: Context, model: Model, manifest: Manifest) -> Iterator
     sample = _sample(context, model, manifest)
     for name, features in features_by_table(context.config, model).items():
         table = context.config.feature_tables[name]
-        if not (table.is_windowed or table.attributes):
+        if table.kind not in (Kind.WINDOWED, Kind.ATTRIBUTES):
             detail = "is of a kind that is computed for whole ticks only"
             yield LeakFinding(LeakCheck.TIME_TRAVEL, name, GateStatus.NOT_APPLICABLE, None, None, detail)
             continue
@@ -224,8 +225,8 @@ def _compare(
     context: Context, table: FeatureTable, features: list[str], sample: DataFrame
 ) -> tuple[int, dict[str, int]]:
     """Count the rows whose stored features are not those computed again: one query per table."""
-    name, source = table.feature_table, context.config.sources[table.from_]
-    events = context.lake.read(context.lake.address("bronze", table.from_), context.as_of)
+    name, source = table.feature_table, context.config.sources[str(table.from_)]
+    events = context.lake.read(context.lake.address("bronze", source.source), context.as_of)
     if source.order_by is not None:
         events = standing_versions(events, source)
     asked = sample.select(

@@ -9,13 +9,15 @@ from datetime import UTC, datetime
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from lakeloop.config.feature_table import Kind
 from lakeloop.features.differences import compare_rows, count_differences, find_spans, touched_after, touched_by
 from lakeloop.features.windows import entry_keys, reach_back
 from lakeloop.runs.backfill_scope import Asked, Scope, compute_rows, read_scope
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.manifests import Manifest, read_manifests
-from lakeloop.runs.model_inputs import features_by_table, spine_as_of
+from lakeloop.runs.model_inputs import features_by_table
 from lakeloop.runs.order import BACKFILL, refuse_earlier
+from lakeloop.runs.spine import spine_as_of
 
 
 @dataclass(frozen=True)
@@ -189,10 +191,10 @@ def _text(instant: datetime | None) -> str | None:
 def _keys(context: Context, scope: Scope) -> DataFrame:
     """Give the keys of the rows that a range may have: of attributes every one that an event could write."""
     table, stretch, lake = scope.table, scope.stretch, context.lake
-    bronze = lake.address("bronze", table.from_)
-    after = stretch.after - reach_back(table) if table.is_windowed else stretch.after
+    bronze = lake.address("bronze", str(table.from_))
+    after = stretch.after - reach_back(table) if table.kind is Kind.WINDOWED else stretch.after
     events = lake.read(bronze, stretch.through, after=after, version=scope.bronze_version)
-    if table.is_windowed:
+    if table.kind is Kind.WINDOWED:
         return entry_keys(events, table, stretch)
     return events.select(*table.entity, "available_ts").dropna().distinct()
 

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from lakeloop import schemas
 from lakeloop.config.durations import write_duration
-from lakeloop.config.feature_table import FeatureTable
+from lakeloop.config.feature_table import FeatureTable, Kind
 from lakeloop.config.tree import Config
 from lakeloop.errors import ConflictError, Failure, NotReadyError, UsageError
 from lakeloop.features.attributes import log_attributes
@@ -143,7 +143,8 @@ def read_scope(context: Context, asked: Asked) -> Scope:
     lakeloop.errors.UsageError: --from and --to: got neither; allowed: ... remedy: the whole history is ...
     """
     lake, table = context.lake, find_table(context.config, asked.feature_table)
-    address, bronze = lake.address("gold", table.feature_table), lake.address("bronze", table.from_)
+    _refuse_kind(table)
+    address, bronze = lake.address("gold", table.feature_table), lake.address("bronze", str(table.from_))
     is_there = lake.exists(address)
     is_mended = is_there and _is_damaged(context, address)
     state = read_build_state(lake, address) if is_there else None
@@ -174,6 +175,18 @@ def read_scope(context: Context, asked: Asked) -> Scope:
     )
 
 
+def _refuse_kind(table: FeatureTable) -> None:
+    """Refuse what is computed for whole ticks by a person's statement or function: it is made anew as a whole."""
+    if table.kind in (Kind.WINDOWED, Kind.ATTRIBUTES):
+        return
+    raise UsageError(
+        "FEATURE_TABLE",
+        f"{table.feature_table}, a table of the kind {table.kind}",
+        "tables of the kinds windowed and attributes",
+        "give the changed declaration a new name; or remove the table's folder, and the next turn makes it anew",
+    )
+
+
 def compute_rows(context: Context, table: FeatureTable, stretch: Stretch, bronze_version: int) -> DataFrame:
     """Compute the rows of a stretch of a gold table from bronze alone, as a build from nothing has them.
 
@@ -194,12 +207,12 @@ def compute_rows(context: Context, table: FeatureTable, stretch: Stretch, bronze
     >>> compute_rows(context, table, stretch, version).exceptAll(published).count()
     0
     """
-    lake, bronze = context.lake, context.lake.address("bronze", table.from_)
-    if table.is_windowed:
+    lake, bronze = context.lake, context.lake.address("bronze", str(table.from_))
+    if table.kind is Kind.WINDOWED:
         reached = stretch.after - reach_back(table)
         events = lake.read(bronze, stretch.through, after=reached, version=bronze_version)
         return aggregate_windows(events, table, stretch.after, stretch.through)
-    source = context.config.sources[table.from_]
+    source = context.config.sources[str(table.from_)]
     events = standing_versions(lake.read(bronze, stretch.through, version=bronze_version), source)
     before = events.where(F.col("available_ts") <= F.lit(stretch.after))
     last_known = before.groupBy(*table.entity).agg(F.max("event_ts").alias("_known_ts"))
@@ -282,7 +295,7 @@ def lay_on_ticks(table: FeatureTable, asked: Asked, whole: Stretch) -> Stretch:
     if after >= through:
         got = f"{instant_text(after)}, not before {instant_text(through)}"
         raise UsageError("--from", got, "an instant whose tick is before that of --to", remedy)
-    if not table.is_windowed and through != whole.through:
+    if table.kind is not Kind.WINDOWED and through != whole.through:
         ends = f"{instant_text(whole.through)}: later rows of attributes depend on earlier ones"
         raise UsageError("--to", instant_text(through), ends, f"{_call(table, Stretch(after, whole.through))}")
     return Stretch(after, through)

@@ -170,19 +170,11 @@ def _build(context: Context, table: FeatureTable) -> FeatureBuild:
         _record(context, table, state.built_through)
         return FeatureBuild(name, instant_text(state.built_through), 0, Outcome.SKIPPED)
     since = state.built_through if state is not None else None
-    rows = _new_rows(context, table, address, since, through)
-    create_gold(context, table, rows)
-    unit = f"{name} {instant_text(since) if since else 'start'}..{instant_text(through)}"
-    notes = {"built_through": through.isoformat(), "built_from": since and since.isoformat(), "spec_hash": spec_hash}
-    written = lake.append(rows, address, WriteIdentity(JOB, unit, spec_hash), notes=notes)
-    _record(context, table, through)
-    return FeatureBuild(name, instant_text(through), written.rows, written.outcome)
-    entry = describe_table(context.config, table)
     rows, outcome = 0, Outcome.SKIPPED
     try:
         with closing(_stretches(context, table, since, through)) as stretches:
             for each in stretches:
-                lake.create(address, _gold_schema(entry, each.rows), table.description, _gold_properties(table, entry))
+                create_gold(context, table, each.rows)
                 written = _append(lake, address, each, WriteIdentity(JOB, _unit(name, each), spec_hash))
                 _record(context, table, each.through)
                 rows, outcome = rows + written.rows, written.outcome

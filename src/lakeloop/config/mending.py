@@ -30,6 +30,7 @@ _STAND_IN: Mapping[KeyPath, Any] = {
     ("every",): "1 second",
     ("landing",): {"path": "landing"},
     ("landing", "path"): "landing",
+    ("read",): {"delta": "read"},
     ("history", "trusted_until"): "2000-01-01",
     **{("label", "closes", key): value for key, value in _CLOSES.items()},
     ("split",): _SPLIT,

@@ -126,8 +126,8 @@ class Config:
         """Fingerprint one object's declaration, with every default filled in.
 
         Environment variables count by their values, because these change what is made. In keys that only say where
-        something is (`landing.path`, `read`, `tracking_uri`, ...) they count as they are written: the same declaration has
-        one hash everywhere, and no secret is hashed.
+        something is (`landing.path`, `read`, `tracking_uri`, ...) they count as they are written: the same declaration
+        has one hash everywhere, and no secret is hashed.
 
         Args:
             kind: `project`, `source`, `feature_table` or `model`.

@@ -49,6 +49,7 @@ class LandedFile:
         status: What became of it.
         reason: Why it was refused or left lying, or which file it repeats.
         raw_rows: Records counted on reading it to its end.
+        stretch: What is said of a stretch that was read where it is, as JSON; None for a file.
     """
 
     file: str
@@ -58,6 +59,7 @@ class LandedFile:
     status: FileStatus
     reason: str | None = None
     raw_rows: int = 0
+    stretch: str | None = None
 
 
 def staged_schema(source: Source) -> pa.Schema:

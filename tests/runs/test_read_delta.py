@@ -45,9 +45,7 @@ def stretches(context: Context) -> list[Row]:
     return sorted((json.loads(row["stretch"]) for row in rows), key=lambda each: int(each["number"]))
 
 
-def test_rows_that_were_appended_enter_once_typed_judged_and_accounted_for(
-    spark: SparkSession, tmp_path: Path
-) -> None:
+def test_rows_that_were_appended_enter_once_typed_judged_and_accounted_for(spark: SparkSession, tmp_path: Path) -> None:
     append(spark, tmp_path, ("EWR", NINE, 5.5), ("JFK", NINE, -1.0), ("LGA", NINE, None), (None, NINE, 1.0))
     first = open_weather(tmp_path, JUNE)
     assert ingest(first).sources == (SourceIngest("weather", 1, 0, 0, 0, 4, 2, 2, 0),)
@@ -57,7 +55,9 @@ def test_rows_that_were_appended_enter_once_typed_judged_and_accounted_for(
     assert ingest(later).sources == (SourceIngest("weather", 1, 0, 0, 0, 3, 2, 0, 1),)
     assert ingest(later).sources == (SourceIngest("weather", 0, 0, 0, 0, 0, 0, 0, 0),)  # nothing is new
 
-    found = [(row["origin"], row["wind_mph"], row["_source_file"], row["available_ts"]) for row in table(later, "bronze")]
+    found = [
+        (row["origin"], row["wind_mph"], row["_source_file"], row["available_ts"]) for row in table(later, "bronze")
+    ]
     assert found == [
         ("EWR", 5.5, "000000 version 0", instant("2013-05-01 10:00")),
         ("LGA", None, "000000 version 0", instant("2013-05-01 10:00")),

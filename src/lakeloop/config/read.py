@@ -10,6 +10,7 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, SecretStr, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from lakeloop.config.addresses import without_password
+from lakeloop.config.durations import short_name
 from lakeloop.config.landing import MissingColumns, NewColumns, written_null
 from lakeloop.config.section import Duration, Section, Text, Whole
 
@@ -180,4 +181,4 @@ class Read(Section):
 
 
 def _shown(overlap: timedelta | int | None) -> str:
-    return str(overlap)
+    return short_name(overlap) if isinstance(overlap, timedelta) else str(overlap)

@@ -29,7 +29,7 @@ _MALFORMED = {
 
 
 def _malformed(source: Source) -> str:
-    return "is no text in UTF-8" if source.landing is None else _MALFORMED[source.landing.format]
+    return "can't be taken apart" if source.landing is None else _MALFORMED[source.landing.format]
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ def insert(spark: SparkSession, url: str, *rows: tuple[str, str, float | None, s
     columns = "ORIGIN string, OBSERVED_TS string, WIND_MPH double, seen string"
     frame = spark.createDataFrame(list(rows), columns).coalesce(1)
     frame = frame.selectExpr("ORIGIN", "OBSERVED_TS", "WIND_MPH", "cast(seen as timestamp_ntz) as SEEN_AT")
-    frame.write.format("jdbc").mode("append").options(url=f"{url};create=true", dbtable="readings").save()
+    frame.write.format("jdbc").mode("append").options(url=f"{url};create=true", dbtable="readings", user="joan").save()
 
 
 def open_weather(root: Path, as_of: Any, **read: Any) -> Context:

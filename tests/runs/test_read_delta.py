@@ -15,7 +15,7 @@ from lakeloop.errors import ConflictError, DataContractError, NotReadyError
 from lakeloop.runs.context import Context
 from lakeloop.runs.ingest import SourceIngest, ingest
 from lakeloop.runs.replay import replay
-from tests.factories import Row, instant, rows_of
+from tests.factories import Row, instant
 from tests.runs.read_projects import open_reading, table
 
 JUNE, JULY, AUGUST = (instant(f"2014-0{month}-01 00:00") for month in (6, 7, 8))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from lakeloop.config.addresses import hide_credentials
 from lakeloop.config.source import Source
 from lakeloop.config.tree import Config
@@ -31,7 +33,7 @@ def describe_safely(config: Config, source: Source, failure: Exception) -> str:
     """
     read = source.read
     lines = [each.strip() for each in str(failure).splitlines() if each.strip() and _NO_NEWS not in each]
-    text = lines[0] if lines else type(failure).__name__
+    text = lines[0].removeprefix(": ") if lines else type(failure).__name__
     if read is None:
         return text[:_MAX_MESSAGE]
     written = config.written_read(source)
@@ -41,7 +43,9 @@ def describe_safely(config: Config, source: Source, failure: Exception) -> str:
     if read.password is not None:
         secrets[read.password.get_secret_value()] = written.get("password", "(the password)")
     text = hide_values(text, secrets, pieces=True)
-    named = {read.jdbc: written.get("jdbc", "(the URL)"), read.user: written.get("user", "(the user)")}
-    for value, reference in named.items():
-        text = text if value is None else text.replace(value, reference)
+    if read.jdbc is not None:
+        text = text.replace(read.jdbc, written.get("jdbc", "(the URL)"))
+    if read.user is not None:  # databases write names in capitals
+        reference = written.get("user", "(the user)")
+        text = re.sub(rf"(?<!\w){re.escape(read.user)}(?!\w)", lambda _: reference, text, flags=re.IGNORECASE)
     return hide_credentials(text)[:_MAX_MESSAGE]

@@ -12,7 +12,7 @@ from lakeloop.config.mistakes import listed
 from lakeloop.config.read import Read, ReadKind
 from lakeloop.config.source import Source
 from lakeloop.errors import AccountingError, ConflictError, DataContractError, Failure
-from lakeloop.landing import FileStatus, LandedFile, RefusedError, match_columns
+from lakeloop.landing import MALFORMED, FileStatus, LandedFile, RefusedError, match_columns
 from lakeloop.quality.texts import list_no_values, write_texts
 from lakeloop.reading import Stretch, drop_staged, find_staged, stage
 from lakeloop.runs.context import Context
@@ -105,7 +105,8 @@ class Reading:
         Raises:
             DataContractError: If the columns are not those declared, or one has a type that is no single value.
         """
-        name, names = f"source {self.source.source}", [each for each in rows.columns if each not in left_out]
+        name, own = f"source {self.source.source}", (*left_out, MALFORMED)
+        names = [each for each in rows.columns if each not in own]
         try:
             matched = match_columns(self.source, names)
         except RefusedError as refused:

@@ -32,7 +32,7 @@ def load(root: Path, read: str, **variables: str) -> Config:
         (f"{{{JDBC}, overlap: 1 hour, user: me, password: '${{PW}}'}}", "${URL}: table outcomes by seen_at, 1h again"),
         ("{jdbc: 'jdbc:derby:shop;create=true', query: select 1, watermark: id, overlap: 100}",
          "jdbc:derby:shop: a query by id, 100 again"),
-        ("{stream: json, options: {path: /feeds, maxFilesPerTrigger: 1}}",
+        ("{stream: json, options: {path: /feeds}, new_columns: ignore, missing_columns: null}",
          "stream json: what is there when a run begins"),
     ],
 )  # fmt: skip
@@ -59,9 +59,14 @@ def test_a_plan_tells_what_is_read_without_secrets(tmp_path: Path, read: str, sh
          "an environment variable", "write password: ${NAME}"),
         ("read: {stream: kafka, options: {kafka.sasl.jaas.config: x}}", "read.options.kafka.sasl.jaas.config",
          "(hidden), in the file itself", "an environment variable", "write kafka.sasl.jaas.config: ${NAME}"),
-        ("read: {stream: json, options: {checkpointLocation: x}}", "read.options.checkpointLocation",
+        ("read: {stream: text, options: {checkpointLocation: x}}", "read.options.checkpointLocation",
          "the option 'checkpointLocation'", "options other than checkpointlocation",
          "remove it: lakeloop sets it, from the keys beside `options` where they are declared"),
+        ("read: {stream: csv}", "read.stream", "'csv': a stream matches its columns by position",
+         "landing: for files of CSV", "write it in that form"),
+        ("read: {stream: json, new_columns: ignore}", "read.stream",
+         "'json': a stream can't tell which members are not declared or missing",
+         "new_columns: ignore and missing_columns: null beside it, or landing: for the files", "write it in that form"),
         (f"read: {{{JDBC}, query: select 1}}", "read", "a section with the keys jdbc, table, watermark, query",
          "declare table or query, one of them, beside jdbc", "change what contradicts it"),
         ("read: {jdbc: 'jdbc:x:y', table: t}", "read", "a section with the keys jdbc, table",
@@ -89,7 +94,7 @@ def test_a_source_without_an_origin_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("url", ["jdbc:postgresql://me:hunter22@db/shop", "jdbc:derby:shop;password=hunter22"])
 def test_a_password_in_a_url_is_refused_and_not_shown(tmp_path: Path, url: str) -> None:
     for read, variables in ((f"jdbc: '{url}'", {}), ("jdbc: '${URL}'", {"URL": url})):
-        with pytest.raises(ConfigError, match="holds a password") as raised:
+        with pytest.raises(ConfigError, match="in the URL of the database") as raised:
             load(tmp_path, f"read: {{{read}, table: t, watermark: w}}", **variables)
         assert "hunter22" not in str(raised.value)
 

@@ -106,10 +106,12 @@ class Read(Section):
     def _complete(self) -> Self:
         if self.delta is not None and not self.changes and "deletes" in self.model_fields_set:
             raise ValueError("deletes: appended rows have none; write `changes: true` beside it, or remove it")
+        if self.stream is not None:
+            self._assert_matched_by_name(self.stream.lower())
         if self.jdbc is None:
             return self
         if _PASSWORD.search(self.jdbc):  # without the key in front: what stands there is not to be shown
-            raise ValueError("the URL of the database holds a password; write user: and password: beside it")
+            raise ValueError("no password in the URL of the database: declare user and password beside it")
         if not self.jdbc.startswith("jdbc:"):
             raise ValueError("jdbc: no such URL; write jdbc:<database>:...")
         if (self.table is None) == (self.query is None):
@@ -119,6 +121,15 @@ class Read(Section):
         if isinstance(self.overlap, int) and self.overlap < 1:
             raise ValueError("overlap: nothing would be read again; write 1 or more, or a duration")
         return self
+
+    def _assert_matched_by_name(self, stream: str) -> None:
+        """Refuse what a stream would do without a word: shift values, or leave out what is not declared."""
+        if stream == "csv":
+            raise ValueError("stream: a stream matches its columns by position; write landing: for files of CSV")
+        takes_all = self.new_columns is NewColumns.IGNORE and self.missing_columns is MissingColumns.NULL
+        if stream == "json" and self.schema_ is None and not takes_all:
+            allowed = "new_columns: ignore and missing_columns: null beside it, or landing: for the files"
+            raise ValueError(f"stream: a stream can't tell which members are not declared or missing; write {allowed}")
 
     @model_serializer(mode="wrap")
     def _without_unused_keys(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -176,7 +187,8 @@ class Read(Section):
             return f"stream {written}: what is there when a run begins"
         again = f", {_shown(self.overlap)} again" if self.overlap is not None else ""
         what = f"table {self.table}" if self.table is not None else "a query"
-        place = "jdbc:" + without_password(_PARAMETERS.sub("", written).removeprefix("jdbc:"))
+        begin = "jdbc:" if written.startswith("jdbc:") else ""  # urlsplit would take it for the scheme
+        place = begin + without_password(_PARAMETERS.sub("", written).removeprefix(begin))
         return f"{place}: {what} by {self.watermark}{again}"
 
 

@@ -45,7 +45,8 @@ def read_new(context: Context, source: Source, staging: Path, seen: Sequence[Lan
     >>> declared = {"source": "shops", "read": {"delta": str(feed)}, "columns": {"shop": {"type": "string"}}}
     >>> declared |= {"key": ["shop"], "event_ts": "timestamp_seconds(0)", "available_ts": "event_ts"}
     >>> source, staging = Source.model_validate(declared), fresh.config.workspace / "admitted" / "shops"
-    >>> [(each.file, each.raw_rows) for each in (seen := read_new(fresh, source, staging, []))]
+    >>> seen = read_new(fresh, source, staging, [])
+    >>> [(each.file, each.raw_rows) for each in seen]
     [('000000 version 0', 1)]
     >>> read_new(fresh, source, staging, seen)  # nothing is new
     []

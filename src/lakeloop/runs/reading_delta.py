@@ -103,8 +103,7 @@ def _read_appended(reading: Reading, table: ForeignTable, after: int) -> Iterato
 
 
 def _read_feed(reading: Reading, table: ForeignTable, after: int) -> Iterator[Stretch]:
-    feed = read_changes(reading.context.spark, table, after)
-    counted = {row[CHANGE]: row["count"] for row in feed.groupBy(CHANGE).count().collect()}  # bounded: kinds of change
+    feed, counted = read_changes(reading.context.spark, table, after)
     deletes = counted.get(_DELETE, 0)
     if deletes and reading.read.deletes is Deletes.REFUSE:
         found = Failure("deletes", f"{deletes} in versions {after + 1} to {table.version}")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from lakeloop.errors import AccountingError, Failure, NotReadyError
 
@@ -95,7 +96,7 @@ def open_foreign(spark: SparkSession, place: str) -> ForeignTable:
     >>> open_foreign(spark, "/no/table")
     Traceback (most recent call last):
     ...
-    lakeloop.errors.NotReadyError: /no/table: is not ready
+    lakeloop.errors.NotReadyError: /no/table: not ready
       - table: is no Delta table
       remedy: write the table first, or correct read.delta in the source's file
     """
@@ -122,7 +123,7 @@ def read_version(spark: SparkSession, table: ForeignTable) -> DataFrame:
     return spark.sql(f"SELECT * FROM {table.sql} VERSION AS OF {table.version}")
 
 
-def read_changes(spark: SparkSession, table: ForeignTable, after: int) -> DataFrame:
+def read_changes(spark: SparkSession, table: ForeignTable, after: int) -> tuple[DataFrame, dict[str, int]]:
     """Read the change data feed behind a version, up to the one the table was looked up with.
 
     Args:
@@ -131,7 +132,7 @@ def read_changes(spark: SparkSession, table: ForeignTable, after: int) -> DataFr
         after: Version that was read before.
 
     Returns:
-        Columns of the table and `FEED_COLUMNS`, in the order of the versions.
+        Columns of the table and `FEED_COLUMNS`, in the order of the versions; and rows per kind of change.
 
     Raises:
         LostVersionsError: If a version between is gone.
@@ -145,12 +146,12 @@ def read_changes(spark: SparkSession, table: ForeignTable, after: int) -> DataFr
     """
     options = {"readChangeFeed": "true", "startingVersion": str(after + 1), "endingVersion": str(table.version)}
     reader = spark.read.format("delta").options(**options)
-    try:
+    try:  # the log is looked into when rows are asked for
         rows = reader.load(table.place) if "/" in table.place else reader.table(table.sql)
-        rows.schema  # noqa: B018 - on Connect nothing is looked up before
+        counted = rows.groupBy(CHANGE).agg(F.count("*").alias("rows")).collect()  # bounded: one row per kind of change
     except PySparkException as failure:
         raise explain_loss(failure) from failure
-    return rows.orderBy("_commit_version")
+    return rows.orderBy("_commit_version"), {row[CHANGE]: int(row["rows"]) for row in counted}
 
 
 def stream_appended(

@@ -10,7 +10,7 @@ from enum import Enum
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -27,7 +27,7 @@ ROOTS: tuple[tuple[str, type[BaseModel]], ...] = (
 )
 _PLAIN: dict[Any, str] = {
     str: "text", int: "whole number", float: "number", bool: "true or false", timedelta: "duration",
-    datetime: "instant", model.ClosesAt: "time of day", model.Persistence: "`n of m`",
+    datetime: "instant", SecretStr: "text", model.ClosesAt: "time of day", model.Persistence: "`n of m`",
 }  # fmt: skip
 _RULES = RULES
 _SHARED = ("rule", "severity")

@@ -37,8 +37,12 @@ class MissingColumns(StrEnum):
     NULL = "null"
 
 
-def _written_null(value: Any) -> Any:
-    """YAML reads an unquoted null as nothing."""
+def written_null(value: Any) -> Any:
+    """Take nothing for the word null: YAML reads an unquoted null as nothing.
+
+    >>> str(written_null(None)), written_null("refuse")
+    ('null', 'refuse')
+    """
     return MissingColumns.NULL if value is None else value
 
 
@@ -63,7 +67,7 @@ class Landing(Section):
     pattern: Text | None = None
     null_values: tuple[str, ...] | None = None
     new_columns: NewColumns = NewColumns.REFUSE
-    missing_columns: Annotated[MissingColumns, BeforeValidator(_written_null)] = MissingColumns.REFUSE
+    missing_columns: Annotated[MissingColumns, BeforeValidator(written_null)] = MissingColumns.REFUSE
 
     @property
     def files(self) -> str:

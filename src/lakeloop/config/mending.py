@@ -34,6 +34,7 @@ _STAND_IN: Mapping[KeyPath, Any] = {
     ("needs",): "36500 days",
     ("landing",): {"path": "landing"},
     ("landing", "path"): "landing",
+    ("read",): {"delta": "read"},
     ("history", "trusted_until"): "2000-01-01",
     **{("label", "closes", key): value for key, value in _CLOSES.items()},
     ("split",): _SPLIT,

@@ -17,6 +17,7 @@ from lakeloop.config.mistakes import listed
 from lakeloop.config.model_references import model_issues
 from lakeloop.config.model_sense import NUMBERS
 from lakeloop.config.named_source import find_source
+from lakeloop.config.read_issues import read_issues
 from lakeloop.config.rules import Rule
 from lakeloop.config.rules.table_rule import Reference, TableRule
 from lakeloop.config.source import (
@@ -64,8 +65,9 @@ def reference_issues(
     """
     landings: dict[tuple[str, str], str] = {}
     for name, source in config.sources.items():
-        place = (str(config.landing_path(source)), source.landing.files)
-        other = landings.setdefault(place, name)
+        yield from read_issues(documents[f"source:{name}"], source)
+        place = None if source.landing is None else (str(config.landing_path(source)), source.landing.files)
+        other = name if place is None else landings.setdefault(place, name)
         if other != name:
             document = documents[f"source:{name}"]
             got = f"{document.shown_at(('landing', 'path'))}, where source {other} lands too"

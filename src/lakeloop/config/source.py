@@ -1,14 +1,15 @@
-"""`conf/base/sources/*.yml`: what lands, what it means and what must hold."""
+"""`conf/base/sources/*.yml`: what lands or is read, what it means and what must hold."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from lakeloop.config.landing import Landing
+from lakeloop.config.read import Read
 from lakeloop.config.rules import Rule
 from lakeloop.config.section import Name, Section, Tags, Text, Whole
 
@@ -33,7 +34,7 @@ class ColumnType(StrEnum):
 
 
 class Column(Section):
-    """A column of the landed files.
+    """A column of the landed files, or of what is read.
 
     Attributes:
         type: Its type.
@@ -109,15 +110,16 @@ class QualityGate(Section):
 
 
 class Source(Section):
-    """A feed of files and the bronze table made of it.
+    """A feed and the bronze table made of it.
 
     Attributes:
         source: Name; the table is `bronze.<source>`.
         description: What a row is.
         owner: Who answers for it.
         tags: Words to find it by; `pii` stands for all of its columns.
-        landing: Where files arrive.
-        columns: Columns of the files.
+        landing: Where files arrive; this or `read`.
+        read: What is read where it is, in place of files that land.
+        columns: Columns of the files, or of what is read.
         derive: Columns computed from the row, in order.
         key: Columns (landed or derived) that identify a row.
         event_ts: Spark SQL expression of the instant the thing happened, UTC.
@@ -133,7 +135,8 @@ class Source(Section):
     description: str = ""
     owner: str = ""
     tags: Tags = ()
-    landing: Landing
+    landing: Landing | None = None
+    read: Read | None = None
     columns: dict[Name, Column] = Field(min_length=1)
     derive: dict[Name, DerivedColumn] = Field(default_factory=dict)
     key: tuple[str, ...] = Field(min_length=1)
@@ -144,6 +147,43 @@ class Source(Section):
     history: History | None = None
     rules: tuple[Rule, ...] = ()
     gate: QualityGate = QualityGate()
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if self.landing is None and self.read is None:
+            raise ValueError("declare landing (files that arrive) or read (rows that are read where they are)")
+        if self.landing is not None and self.read is not None:
+            raise ValueError("read: landing is declared too; write one of landing and read")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_other_origin(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out which of `landing` and `read` is not there, so that a declaration of files keeps its hash."""
+        origins = ("landing", "read")
+        return {key: each for key, each in write(self).items() if key not in origins or getattr(self, key) is not None}
+
+    @property
+    def origin(self) -> Landing | Read:
+        """Where the rows come from, and what becomes of columns that differ.
+
+        Raises:
+            ValueError: If there is none, which no checked source has.
+        """
+        found = self.read or self.landing
+        if found is None:
+            raise ValueError(f"source {self.source} has no origin")
+        return found
+
+    @property
+    def files(self) -> Landing:
+        """Where files arrive, of a source that has them.
+
+        Raises:
+            ValueError: If the source is read where it is.
+        """
+        if self.landing is None:
+            raise ValueError(f"no files land for source {self.source}")
+        return self.landing
 
     @property
     def declared(self) -> dict[str, Column | DerivedColumn]:

@@ -19,7 +19,7 @@ from lakeloop.config.source import Source
 
 _PLACES: dict[str, tuple[KeyPath, ...]] = {
     "project": (("workspace",), ("tracking_uri",), ("notify",), ("spark",)),
-    "source": (("landing", "path"),),
+    "source": (("landing", "path"), ("read",)),
 }
 """Keys that say where something is and may hold a secret; a variable in them is no part of what is declared."""
 
@@ -94,14 +94,42 @@ class Config:
         Returns:
             The absolute folder.
         """
-        return Path(os.path.normpath(self.workspace / source.landing.path))  # `..` may come before there is a workspace
+        return Path(os.path.normpath(self.workspace / source.files.path))  # `..` may come before there is a workspace
+
+    def read_place(self, source: Source) -> str:
+        """Find the Delta table a source reads.
+
+        Args:
+            source: A source of this project that reads one.
+
+        Returns:
+            An absolute path or an address, or the name of a table in a catalog.
+        """
+        read = source.read
+        if read is None or read.delta is None:
+            raise ValueError(f"source {source.source} reads no Delta table")
+        if read.delta_path is None or "://" in read.delta:
+            return read.delta
+        return os.path.normpath(self.workspace / read.delta)
+
+    def written_read(self, source: Source) -> dict[str, str]:
+        """Give what a `read` section is written with where environment variables stand in it.
+
+        Args:
+            source: A source of this project.
+
+        Returns:
+            Dotted key below `read` -> the text as it is written.
+        """
+        written = self._written("source", source.source)
+        return {".".join(map(str, path[1:])): text for path, text in written.items() if path[:1] == ("read",)}
 
     def spec_hash(self, kind: str, name: str) -> str:
         """Fingerprint one object's declaration, with every default filled in.
 
         Environment variables count by their values, because these change what is made. In keys that only say where
-        something is (`landing.path`, `tracking_uri`, ...) they count as they are written: the same declaration has
-        one hash everywhere, and no secret is hashed.
+        something is (`landing.path`, `read`, `tracking_uri`, ...) they count as they are written: the same declaration
+        has one hash everywhere, and no secret is hashed.
 
         Args:
             kind: `project`, `source`, `feature_table` or `model`.

@@ -49,6 +49,7 @@ class LandedFile:
         status: What became of it.
         reason: Why it was refused or left lying, or which file it repeats.
         raw_rows: Records counted on reading it to its end.
+        stretch: What is said of a stretch that was read where it is, as JSON; None for a file.
     """
 
     file: str
@@ -58,6 +59,7 @@ class LandedFile:
     status: FileStatus
     reason: str | None = None
     raw_rows: int = 0
+    stretch: str | None = None
 
 
 def staged_schema(source: Source) -> pa.Schema:
@@ -76,7 +78,7 @@ def staged_schema(source: Source) -> pa.Schema:
     ['order', '_malformed', '_source_file', '_content_hash', '_source_row']
     """
     texts = [pa.field(name, pa.string()) for name in source.columns]
-    kept = [pa.field(UNKNOWN, pa.map_(pa.string(), pa.string()))] if source.landing.keeps_new_columns else []
+    kept = [pa.field(UNKNOWN, pa.map_(pa.string(), pa.string()))] if source.origin.keeps_new_columns else []
     return pa.schema(
         [
             *texts,
@@ -135,7 +137,7 @@ def admit_files(source: Source, landing: Path, staging: Path, seen: Sequence[Lan
     unchanged = {(f.file, f.size_bytes, f.modified_ns) for f in seen}
     by_content = {f.content_hash: f.file for f in seen if f.status is FileStatus.ADMITTED}
     found: list[LandedFile] = []
-    for path in sorted(landing.glob(source.landing.files)):
+    for path in sorted(landing.glob(source.files.files)):
         if path.name.startswith(".") or path.is_dir():
             continue
         name = path.relative_to(landing).as_posix()
@@ -276,7 +278,7 @@ def _stage(source: Source, path: Path, name: str, content_hash: str, staging: Pa
                 arrays = [pa.array(batch[column], pa.string()) for column in (*source.columns, MALFORMED)]
                 arrays += [pa.array([name] * count, pa.string()), pa.array([content_hash] * count, pa.string())]
                 arrays.append(pa.array(range(rows + 1, rows + count + 1), pa.int64()))
-                if source.landing.keeps_new_columns:
+                if source.origin.keeps_new_columns:
                     arrays.append(pa.array(batch[UNKNOWN], schema.field(UNKNOWN).type))
                 writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
                 rows += count

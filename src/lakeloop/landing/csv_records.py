@@ -36,7 +36,7 @@ def read_csv(source: Source, text: OpenText) -> Iterator[Block]:
     ...         list(read_csv(Source.model_validate(declared), text))
     [{'order': [], '_malformed': [], '_unknown': []}]
     """
-    nulls = source.landing.nulls
+    nulls = source.files.nulls
     records = csv.reader(text.read_lines(), strict=True)
     try:
         header = next(records, None)

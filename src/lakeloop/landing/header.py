@@ -58,22 +58,23 @@ def match_columns(source: Source, names: Sequence[str]) -> MatchedColumns:
     ...
     lakeloop.landing.opened.RefusedError: columns that can't be added to bronze: 'Tip'; name them in plain letters
     """
-    declared, landing = list(source.columns), source.landing
+    declared, origin = list(source.columns), source.origin
     known = tuple(name for name in declared if name in names)
     missing = tuple(name for name in declared if name not in names)
     unknown = tuple(dict.fromkeys(name for name in names if name not in source.columns))
-    allows_missing = landing.missing_columns is MissingColumns.NULL and known
+    allows_missing = origin.missing_columns is MissingColumns.NULL and known
+    is_text = source.landing is not None and source.landing.format is FileFormat.CSV
     wanted = list(known) if allows_missing else declared
-    refuses_new = landing.new_columns is NewColumns.REFUSE
+    refuses_new = origin.new_columns is NewColumns.REFUSE
     shown = [name for name in names if name in source.columns or refuses_new]
-    problem = header_problem(wanted, shown, is_text=landing.format is FileFormat.CSV)
+    problem = header_problem(wanted, shown, is_text=is_text)
     if problem is None and len(set(names)) < len(names):
         problem = header_problem(list(dict.fromkeys(names)), names)
-    if problem is None and landing.keeps_new_columns:
+    if problem is None and origin.keeps_new_columns:
         problem = _unfit(source, unknown)
     if problem is not None:
         raise RefusedError(problem)
-    return MatchedColumns(known, missing, unknown if landing.keeps_new_columns else ())
+    return MatchedColumns(known, missing, unknown if origin.keeps_new_columns else ())
 
 
 def _unfit(source: Source, unknown: Sequence[str]) -> str | None:
@@ -81,7 +82,7 @@ def _unfit(source: Source, unknown: Sequence[str]) -> str | None:
     if len(unknown) > MAX_NEW:
         return f"{len(unknown)} columns not declared, at most {MAX_NEW} are taken: is the header there?"
     taken = {*source.derive, *TIME_COLUMNS}
-    if source.landing.new_columns is NewColumns.ADD_NULLABLE:
+    if source.origin.new_columns is NewColumns.ADD_NULLABLE:
         odd = [name for name in unknown if not _PLAIN_NAME.fullmatch(name) or name in taken]
     else:
         odd = [name for name in unknown if not name]

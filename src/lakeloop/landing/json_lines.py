@@ -49,8 +49,8 @@ def read_json(source: Source, text: OpenText) -> Iterator[Block]:
     ...         list(read_json(Source.model_validate(declared), text))
     [{'order': ['7', None], '_malformed': [None, '{"order":'], '_unknown': [None, None]}]
     """
-    nulls, declared = source.landing.nulls, source.columns
-    ignores = source.landing.new_columns is NewColumns.IGNORE
+    nulls, declared = source.files.nulls, source.columns
+    ignores = source.files.new_columns is NewColumns.IGNORE
     names: dict[str, None] = {}  # in the order in which they were met
     columns: dict[str, list[Any]] = {name: [] for name in (*declared, MALFORMED, UNKNOWN)}
     is_first = True
@@ -70,7 +70,7 @@ def read_json(source: Source, text: OpenText) -> Iterator[Block]:
             columns[name].append(found.get(name))
         columns[MALFORMED].append(written if members is None else None)
         more = [(name, value) for name, value in found.items() if name not in declared]
-        columns[UNKNOWN].append((more or None) if source.landing.keeps_new_columns else None)
+        columns[UNKNOWN].append((more or None) if source.files.keeps_new_columns else None)
         if text.is_block_full(len(columns[MALFORMED])):
             yield columns
             columns = {name: [] for name in columns}

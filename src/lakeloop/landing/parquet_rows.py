@@ -72,7 +72,7 @@ def _read_blocks(source: Source, file: pq.ParquetFile) -> Iterator[Block]:
     rows = 0
     for batch in file.iter_batches(BATCH_ROWS, columns=list(taken)):
         count = batch.num_rows
-        texts = {name: _as_text(batch.column(name), source.landing.nulls) for name in taken}
+        texts = {name: _as_text(batch.column(name), source.files.nulls) for name in taken}
         more = [[(name, texts[name][row]) for name in matched.unknown] or None for row in range(count)]
         columns: dict[str, list[Any]] = {name: texts.get(name, [None] * count) for name in source.columns}
         rows += count

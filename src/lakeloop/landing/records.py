@@ -43,9 +43,9 @@ def read_records(source: Source, path: Path, digest: _Hash) -> Iterator[Block]:
     ...         print(block)
     {'order': ['1', None, None], '_malformed': [None, None, '2,3'], '_unknown': [None, None, None]}
     """
-    if source.landing.format is FileFormat.PARQUET:
+    if source.files.format is FileFormat.PARQUET:
         yield from read_parquet(source, path, digest)
         return
-    read = read_csv if source.landing.format is FileFormat.CSV else read_json
+    read = read_csv if source.files.format is FileFormat.CSV else read_json
     with open_text(path, digest) as text:
         yield from read(source, text)

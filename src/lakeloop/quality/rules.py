@@ -28,6 +28,10 @@ _MALFORMED = {
 }
 
 
+def _malformed(source: Source) -> str:
+    return "can't be taken apart" if source.landing is None else _MALFORMED[source.landing.format]
+
+
 @dataclass(frozen=True)
 class RowRule:
     """A rule over one row.
@@ -61,7 +65,7 @@ def row_rules(source: Source) -> list[RowRule]:
     ['malformed', 'type_order', 'type_shop', 'type_items', 'type_due_ts']
     """
     quarantine = Severity.QUARANTINE
-    rules = [RowRule("malformed", "", F.col("_malformed").isNotNull(), _MALFORMED[source.landing.format], quarantine)]
+    rules = [RowRule("malformed", "", F.col("_malformed").isNotNull(), _malformed(source), quarantine)]
     rules += [
         RowRule(
             f"type_{name}",
@@ -154,7 +158,7 @@ def judge_rows(typed: DataFrame, source: Source) -> DataFrame:
 
     rejecting = [reason(rule) for rule in rules if rule.severity is not Severity.WARN]
     reasons = F.array_compact(F.array(*rejecting))
-    if UNKNOWN in typed.columns and source.landing.new_columns in (NewColumns.QUARANTINE, NewColumns.REFUSE):
+    if UNKNOWN in typed.columns and source.origin.new_columns in (NewColumns.QUARANTINE, NewColumns.REFUSE):
         reasons = F.concat(reasons, _unknown_columns())
     return typed.withColumns(
         {

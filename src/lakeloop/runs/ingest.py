@@ -1,4 +1,4 @@
-"""Landed files -> bronze and quarantine: admission, stream, typing, rules, and the accounting of every row."""
+"""Landed files and what is read -> bronze and quarantine: admission, typing, rules, the accounting of every row."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from lakeloop.landing import FileStatus, LandedFile, admit_files, drop_unrecorde
 from lakeloop.runs.bronze import bronze_schema, create_tables
 from lakeloop.runs.context import Context
 from lakeloop.runs.declared import SOURCE_REMEDY, assert_same_columns
-from lakeloop.runs.ingest_batch import JOB, drain_staged
+from lakeloop.runs.ingest_batch import JOB, drain_staged, drain_stretches
 from lakeloop.runs.landed_files import assert_all_files_read, file_row, read_batches, seen_files
 from lakeloop.runs.late_rows import refuse_built_instant
 from lakeloop.runs.progress import count_of
+from lakeloop.runs.read_sources import read_new
+from lakeloop.runs.readings import list_stretches
 from lakeloop.runs.side_by_side import do_side_by_side
 from lakeloop.tables import Lake, WriteIdentity, identity_hash
 
@@ -28,7 +30,7 @@ class SourceIngest:
 
     Attributes:
         source: The source.
-        files_admitted: New files admitted.
+        files_admitted: New files admitted; stretches, where a source is read.
         files_refused: New files refused and moved aside.
         files_repeated: New files whose content was seen before.
         files_left: Files that could not be judged now and stay where they are.
@@ -95,7 +97,7 @@ class IngestResult:
 
 
 def ingest(context: Context) -> IngestResult:
-    """Ingest what has landed, source by source.
+    """Ingest what has landed, and what is new where sources are read, source by source.
 
     Args:
         context: Project, lake and logical now.
@@ -128,6 +130,8 @@ def ingest(context: Context) -> IngestResult:
             rows = [file_row(each, name, context.as_of) for name, each in new]
             lake.append_own(schemas.INGESTED_FILES, rows, WriteIdentity(JOB, f"files {unit}"))
         for name, source in sources.items():
+            if source.landing is None:
+                continue
             set_aside(context.config.landing_path(source), lake.workspace / "refused" / name, known[name])
             drop_unrecorded(_staging(context, source), known[name])
         lake.create_own(schemas.INGESTED_BATCHES)
@@ -193,7 +197,10 @@ def _staging(context: Context, source: Source) -> Path:
 
 
 def _admit(context: Context, source: Source, seen: Sequence[LandedFile]) -> list[LandedFile]:
-    return admit_files(source, context.config.landing_path(source), _staging(context, source), seen)
+    staging = _staging(context, source)
+    if source.read is not None:
+        return read_new(context, source, staging, seen)
+    return admit_files(source, context.config.landing_path(source), staging, seen)
 
 
 def _ingest_source(
@@ -205,7 +212,10 @@ def _ingest_source(
         context.progress(f"ingest {name}")
         create_tables(lake, source)
         raw_rows = {each.content_hash: each.raw_rows for each in _with_rows(known)}
-        drain_staged(context, source, _staging(context, source), raw_rows)
+        if source.read is not None:
+            drain_stretches(context, source, _staging(context, source), list_stretches(known))
+        else:
+            drain_staged(context, source, _staging(context, source), raw_rows)
     batches = read_batches(lake, name)
     assert_all_files_read(name, _with_rows(known), batches)
     statuses = (FileStatus.ADMITTED, FileStatus.REFUSED, FileStatus.DUPLICATE_CONTENT, FileStatus.UNSETTLED)

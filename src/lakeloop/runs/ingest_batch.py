@@ -21,6 +21,7 @@ from lakeloop.quality.rules import BROKEN, REASONS, WARNINGS, judge_rows
 from lakeloop.quality.typing import RAW, type_rows
 from lakeloop.quality.uniqueness import ACCEPTED, CLASS, DUPLICATE, QUARANTINED, SUPERSEDED
 from lakeloop.quality.versions import classify
+from lakeloop.reading import Stretch, folder_of
 from lakeloop.runs.accounted import drop_moved_checkpoint, list_unaccounted, note_content
 from lakeloop.runs.bronze import bronze_schema
 from lakeloop.runs.context import Context
@@ -80,6 +81,34 @@ def drain_staged(context: Context, source: Source, staging: Path, raw_rows: dict
         if failures:
             raise failures[0] from stopped
         raise
+
+
+def drain_stretches(context: Context, source: Source, staging: Path, stretches: Sequence[Stretch]) -> None:
+    """Take in the stretches that are not accounted for yet, each as a batch of its own, in the order of their reading.
+
+    Args:
+        context: Project, lake and logical now.
+        source: The source's declaration.
+        staging: Where its stretches are staged.
+        stretches: All that are recorded.
+
+    Raises:
+        DataContractError: If a row breaks a rule of severity fail; nothing of its batch is written.
+        AccountingError: If a row is lost.
+
+    >>> drain_stretches(fresh, fresh.config.sources["orders"], fresh.config.workspace, [])
+    """
+    schema = from_arrow_schema(staged_schema(source))
+    with_rows = [each for each in stretches if each.rows]
+    new = set(list_unaccounted(context.lake, source.source, [each.content_hash for each in with_rows]))
+    for stretch in with_rows:
+        if stretch.content_hash not in new:
+            continue
+        batch = context.spark.read.schema(schema).parquet(str(folder_of(staging, stretch)))
+        try:
+            _write_batch(context, source, batch, stretch.number, {stretch.content_hash: stretch.rows})
+        except PySparkException as failure:
+            raise explain_failure(context.config, source, batch, context.as_of, failure) from failure
 
 
 def _write_batch(context: Context, source: Source, batch: DataFrame, batch_id: int, raw_rows: dict[str, int]) -> None:

@@ -34,6 +34,7 @@ def seen_files(lake: Lake) -> dict[str, list[LandedFile]]:
             FileStatus(row["status"]),
             row["reason"],
             row["raw_rows"],
+            row.get("stretch"),
         )
         seen.setdefault(row["source"], []).append(file)
     return seen
@@ -65,6 +66,7 @@ def file_row(found: LandedFile, source: str, as_of: datetime) -> dict[str, Any]:
         "status": found.status.value,
         "reason": found.reason,
         "raw_rows": found.raw_rows,
+        "stretch": found.stretch,
         "as_of": as_of,
     }
 

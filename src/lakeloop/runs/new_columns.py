@@ -45,7 +45,7 @@ def name_added(rows: DataFrame, source: Source, bronze: StructType) -> tuple[str
     (('tip', 'colour'), ('tip',))
     """
     there = tuple(each.name for each in bronze.fields if is_added(each) and each.name not in source.columns)
-    if UNKNOWN not in rows.columns or source.landing.new_columns is not NewColumns.ADD_NULLABLE:
+    if UNKNOWN not in rows.columns or source.origin.new_columns is not NewColumns.ADD_NULLABLE:
         return there
     named = rows.select(F.explode(F.map_keys(UNKNOWN)).alias("name")).distinct()
     met = {row["name"] for row in named.collect()}  # bounded: one per new column, few per file by admission

@@ -17,7 +17,7 @@ from lakeloop.config.tree import Config
 from lakeloop.runs.progress import count_of
 
 STEPS: tuple[tuple[str, str], ...] = (
-    ("ingest", "landed files -> bronze.*, quarantine.*"),
+    ("ingest", "landed files, what sources read -> bronze.*, quarantine.*"),
     ("quality gate", "the turn's bronze rows -> monitoring.quality"),
     ("features", "bronze.* -> gold.*"),
     ("score", "champion of the turn before -> predictions.*"),
@@ -35,17 +35,19 @@ class PlannedSource:
 
     Attributes:
         source: Its name.
-        landing: Folder its files arrive in, absolute.
+        landing: Folder its files arrive in, absolute; None where no files land.
         key: Columns that identify a row.
         rules: Number of declared row rules.
         trusted_until: Instant up to which the declared availability alone counts, ISO; None without.
+        reads: What it reads in place of files; None for files.
     """
 
     source: str
-    landing: str
+    landing: str | None
     key: tuple[str, ...]
     rules: int
     trusted_until: str | None
+    reads: str | None = None
 
 
 @dataclass(frozen=True)
@@ -194,8 +196,16 @@ def describe_plan(plan: Plan, *, width: int = 80) -> str:
 
 def _plan_source(config: Config, source: Source) -> PlannedSource:
     trusted = source.history.trusted_until.isoformat() if source.history is not None else None
-    landing = str(config.landing_path(source))
-    return PlannedSource(source.source, landing, source.key, len(source.rules), trusted)
+    landing = None if source.landing is None else str(config.landing_path(source))
+    return PlannedSource(source.source, landing, source.key, len(source.rules), trusted, _describe_read(config, source))
+
+
+def _describe_read(config: Config, source: Source) -> str | None:
+    read = source.read
+    if read is None:
+        return None
+    written = config.written_read(source).get(read.kind.value, getattr(read, read.kind.value))
+    return read.describe(written)
 
 
 def _plan_table(table: FeatureTable, used_by: tuple[str, ...]) -> PlannedTable:
@@ -255,6 +265,8 @@ def _lines(plan: Plan, width: int) -> Iterator[str]:
     for source in plan.sources:
         facts = f"key {', '.join(source.key)}; {count_of(source.rules, 'rule')}"
         yield from _entry(source.source, longest, facts, width)
+        if source.reads is not None:
+            yield from _entry("", longest, f"reads {source.reads}", width)
     yield from ("", "feature tables (gold.<name>)")
     for table in plan.feature_tables:
         tick = f"every {table.every}" if table.every is not None else "when an attribute changes"

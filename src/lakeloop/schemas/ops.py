@@ -9,7 +9,7 @@ from lakeloop.schemas.table import AS_OF, ATTEMPT, DOUBLE, INSTANT, LONG, MODEL,
 INGESTED_FILES = declare_table(
     "ops",
     "ingested_files",
-    "landed file seen",
+    "landed file seen, or stretch read",
     "as_of",
     [
         column("source", TEXT, "source the file belongs to", required=True),
@@ -20,6 +20,9 @@ INGESTED_FILES = declare_table(
         column("status", TEXT, "ADMITTED, REFUSED or DUPLICATE_CONTENT", required=True),
         column("reason", TEXT, "why it was refused"),
         column("raw_rows", LONG, "records counted when the file was read to its end"),
+        column(
+            "stretch", TEXT, "what was read where it is: from where, after what, through what, as JSON; null of a file"
+        ),
         AS_OF,
     ],
     ["modified_ns"],

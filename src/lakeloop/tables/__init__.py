@@ -5,6 +5,18 @@ from __future__ import annotations
 from lakeloop.tables.address import TableAddress, WriteIdentity, identity_hash
 from lakeloop.tables.arrow import count_logged_rows, read_arrow
 from lakeloop.tables.commits import Commit, WriteResult
+from lakeloop.tables.foreign import (
+    CHANGE,
+    FEED_COLUMNS,
+    ChangedRowsError,
+    ForeignTable,
+    LostVersionsError,
+    NoFeedError,
+    open_foreign,
+    read_changes,
+    read_version,
+    stream_appended,
+)
 from lakeloop.tables.integrity import BACKUP, Damage, Head
 from lakeloop.tables.lake import Lake
 from lakeloop.tables.profiles import (
@@ -20,11 +32,17 @@ from lakeloop.tables.versions import holds_version
 
 __all__ = [
     "BACKUP",
+    "CHANGE",
+    "FEED_COLUMNS",
+    "ChangedRowsError",
     "ColumnProfile",
     "Commit",
     "Damage",
+    "ForeignTable",
     "Head",
     "Lake",
+    "LostVersionsError",
+    "NoFeedError",
     "TableAddress",
     "TableProfile",
     "WriteIdentity",
@@ -33,10 +51,14 @@ __all__ = [
     "has_table",
     "holds_version",
     "identity_hash",
+    "open_foreign",
     "profile_frame",
     "profile_path",
     "range_condition",
     "read_arrow",
+    "read_changes",
     "read_known",
     "replace_range",
+    "read_version",
+    "stream_appended",
 ]

@@ -15,12 +15,14 @@ from benchmarks.sides import FOLDER, SideStatus
 def make_parser(title: str) -> argparse.ArgumentParser:
     """Make a parser with the options that all benchmarks have."""
     parser = argparse.ArgumentParser(description=title)
-    parser.add_argument("--quick", action="store_true", help="small cells only: under two minutes")
+    parser.add_argument("--quick", action="store_true", help="a small cell and the main sides")
     parser.add_argument("--runs", type=_positive, help="measured runs per side, after the first (3; quick: 2)")
     parser.add_argument("--cores", type=_positive, default=os.cpu_count() or 1, help="cores for each side (all)")
     parser.add_argument("--heap", default="4g", help="greatest heap of a JVM (4g)")
     parser.add_argument("--timeout", type=float, default=1800.0, help="seconds a side may take for a cell (1800)")
-    parser.add_argument("--sides", nargs="+", default=[], metavar="SIDE", help="sides to run (all)")
+    parser.add_argument(
+        "--sides", nargs="+", default=[], metavar="SIDE", help="sides to run (all; quick: the main ones)"
+    )
     parser.add_argument("--json", type=Path, help="where to write the figures (benchmarks/results/<name>.json)")
     return parser
 
@@ -62,7 +64,10 @@ def run_and_report(
     """
     settings, load = settings_of(options), [os.getloadavg()[0]]
     try:
-        chosen = [(benchmark.choose(options.sides), cells) for benchmark, cells in parts]
+        chosen = [
+            (benchmark.choose(options.sides or (benchmark.quick_sides if options.quick else ())), cells)
+            for benchmark, cells in parts
+        ]
     except ValueError as mistake:
         print(mistake)
         return 2

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +41,14 @@ class Prepared:
         slug: The cell in names of files.
         fields: What it is made of.
         data: Folder of its data.
-        check: Compares a written result with the expected one.
+        check: Compares what a side has written with the expected result.
     """
 
     name: str
     slug: str
     fields: dict[str, Any]
     data: Path
-    check: Callable[[Path], Agreement]
+    check: Callable[[str, Path], Agreement]
 
 
 @dataclass(frozen=True)
@@ -73,11 +74,13 @@ class Benchmark:
         name: Its name.
         title: What is compared.
         programs: The sides; all others are compared with the first.
+        quick_sides: Names of those that a quick run has.
     """
 
     name: str
     title: str
     programs: tuple[SideProgram, ...]
+    quick_sides: tuple[str, ...]
 
     def choose(self, names: Sequence[str]) -> Benchmark:
         """Give the benchmark with some of its sides; all where none is named.
@@ -89,7 +92,7 @@ class Benchmark:
         unknown = [name for name in names if name not in known]
         if unknown:
             raise ValueError(f"--sides: no side is called {', '.join(unknown)}; there are {', '.join(known)}")
-        return Benchmark(self.name, self.title, tuple(p for p in self.programs if not names or p.name in names))
+        return replace(self, programs=tuple(each for each in self.programs if not names or each.name in names))
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,7 @@ def _run_cell(benchmark: Benchmark, cell: Cell, settings: Settings) -> CellResul
             settings.cores,
             settings.heap,
         )
-        outcome = run_side(program, task, prepared.check, settings.timeout_seconds)
+        outcome = run_side(program, task, partial(prepared.check, program.name), settings.timeout_seconds)
         if outcome.status is not SideStatus.DIFFERENT:  # what differs is kept, to be looked at
             _remove(result)
         outcomes.append(outcome)

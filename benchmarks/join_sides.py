@@ -123,7 +123,7 @@ def join_by_duckdb(data: Path, tables: int, cores: int) -> pa.Table:
     ]
     query = f"select s.{ROW}, s.{KEY}, s.{TS}, {', '.join(columns)} from '{data}/spine.parquet' s {' '.join(joins)}"
     with duckdb.connect(config={"threads": cores}) as connection:
-        return connection.execute(query).to_arrow_table()
+        return connection.sql(query).to_arrow_table()
 
 
 # --- how they are run -------------------------------------------------------------------------------------------------

@@ -97,7 +97,7 @@ def run_side(program: SideProgram, task: Task, check: Callable[[Path], Agreement
     """
     if not program.python.exists():
         return Outcome(program.name, SideStatus.NOT_RUN, "no environment: run make bench-peers")
-    log = CACHE / "logs" / f"{Path(task.result).stem}-{program.name}.log"
+    log = CACHE / "logs" / f"{Path(task.result).stem}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [str(program.python), "-m", program.module, json.dumps(asdict(task))]
     # What Spark leaves behind when it is ended goes with the folder.

@@ -79,7 +79,8 @@ def _count_different(found: pa.ChunkedArray, expected: pa.ChunkedArray) -> int:
     if not pa.types.is_floating(expected.type):
         same = pc.equal(found.cast(expected.type), expected)
         both_null = pc.and_(found.is_null(), expected.is_null())
-        return int(found.length() - pc.sum(pc.or_(pc.fill_null(same, False), both_null)).as_py())
+        alike = pc.sum(pc.or_(pc.fill_null(same, False), both_null)).as_py()
+        return int(found.length() - (alike or 0))
     null, expected_null = (_array(each.is_null()) for each in (found, expected))
     a, b = (_array(each.cast(pa.float64()).fill_null(0.0)) for each in (found, expected))
     scale = np.maximum(np.abs(a), np.abs(b))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from itertools import pairwise
@@ -35,7 +36,8 @@ def format_table(results: Sequence[CellResult]) -> str:
     for result in results:
         lines.append(f"{result.benchmark}: {result.cell}"[:WIDTH])
         base = result.outcomes[0].cost if result.outcomes else None
-        lines += [_describe(outcome, base) for outcome in result.outcomes]
+        for outcome in result.outcomes:
+            lines += _describe(outcome, base)
     lines += ["", *_notes(results)]
     return "\n".join(lines)
 
@@ -49,11 +51,12 @@ def _notes(results: Sequence[CellResult]) -> list[str]:
     return notes if can_read_tree() else [*notes, NOT_LINUX]
 
 
-def _describe(outcome: Outcome, base: Measurement | None) -> str:
+def _describe(outcome: Outcome, base: Measurement | None) -> list[str]:
     cost, first = outcome.cost, outcome.first
     if cost is None or outcome.status is not SideStatus.OK:
-        return f"  {outcome.side:<22} {outcome.status.value.lower().replace('_', ' ')}: {outcome.detail}"[:WIDTH]
-    return _line(
+        text = f"  {outcome.side:<22} {outcome.status.value.lower().replace('_', ' ')}: {outcome.detail}"
+        return textwrap.wrap(text, WIDTH, subsequent_indent=" " * 4, break_on_hyphens=False)
+    figures = _line(
         (
             f"  {outcome.side}",
             _number(None if first is None else first.wall_seconds),
@@ -66,6 +69,7 @@ def _describe(outcome: Outcome, base: Measurement | None) -> str:
             ),
         )
     )
+    return [figures]
 
 
 def _line(texts: Iterable[str]) -> str:

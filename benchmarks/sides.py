@@ -100,9 +100,12 @@ def run_side(program: SideProgram, task: Task, check: Callable[[Path], Agreement
     log = CACHE / "logs" / f"{Path(task.result).stem}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [str(program.python), "-m", program.module, json.dumps(asdict(task))]
-    # What Spark leaves behind when it is ended goes with the folder.
-    with log.open("w", encoding="utf-8") as errors, tempfile.TemporaryDirectory(dir=CACHE) as scratch:
-        process = subprocess.Popen(
+    late = threading.Event()
+    with (
+        log.open("w", encoding="utf-8") as errors,
+        # What Spark leaves behind when it is ended goes with the folder.
+        tempfile.TemporaryDirectory(dir=CACHE) as scratch,
+        subprocess.Popen(
             command,
             cwd=scratch,
             env=_environment(program, scratch),
@@ -111,8 +114,8 @@ def run_side(program: SideProgram, task: Task, check: Callable[[Path], Agreement
             stderr=errors,
             text=True,
             start_new_session=True,
-        )
-        late = threading.Event()
+        ) as process,
+    ):
 
         def end() -> None:
             late.set()
@@ -125,7 +128,6 @@ def run_side(program: SideProgram, task: Task, check: Callable[[Path], Agreement
         finally:
             timer.cancel()
             _end(process)
-            process.wait()
     if outcome.status is SideStatus.FAILED:
         if late.is_set():
             return Outcome(program.name, SideStatus.NOT_FINISHED, f"not finished in {timeout_seconds:g} s")

@@ -61,7 +61,7 @@ lock: ## resolve requirements.lock again; needs uv
 
 clean: ## remove the environment, the demo's workspace and caches
 	rm -rf .venv workspace spark-warehouse metastore_db derby.log build .coverage
-	rm -rf benchmarks/.venvs benchmarks/.cache benchmarks/results
+	rm -rf benchmarks/.venvs benchmarks/.cache
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -1,8 +1,7 @@
 """Makes the environments of peers that cannot share the project's: `make bench-peers`.
 
-Each is a folder under `benchmarks/.venvs`, of the packages in `benchmarks/<peer>.txt`. One that is there and was made of
-the same list is left alone; a call that was cut off is carried on by the next. Packages come from where pip is told to
-look.
+Each is a folder under `benchmarks/.venvs`, of the packages in `benchmarks/<peer>.txt`. One that was made of the same
+list is left alone; a call that was cut off is carried on by the next. Packages come from where pip is told to look.
 """
 
 from __future__ import annotations

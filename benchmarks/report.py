@@ -103,7 +103,8 @@ def format_growth(results: Sequence[CellResult], along: str, fixed: Sequence[str
                 others = tuple(result.fields[name] for name in fixed)
                 times.setdefault((*others, outcome.side), {})[result.fields[along]] = outcome.cost.wall_seconds
     lines = []
-    for (*others, side), of_size in times.items():
+    for key, of_size in times.items():
+        *others, side = key
         for small, large in pairwise(sorted(of_size)):
             where = ", ".join(f"{name} {value}" for name, value in zip(fixed, others, strict=True))
             grown = of_size[large] / of_size[small]

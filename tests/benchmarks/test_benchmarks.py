@@ -12,8 +12,11 @@ import pytest
 
 from benchmarks import ingest, point_in_time, quick, windows
 from benchmarks.agreement import compare
+from benchmarks.ingest_data import ROW_CHECKS, IngestCell, declare_source, expected_checks
+from benchmarks.ingest_data import write_data as write_landed
 from benchmarks.join_data import KEY, ROW, TS, JoinCell, expected_join, write_data
 from benchmarks.join_sides import join_by_duckdb, join_in_process
+from benchmarks.window_data import log_by_duckdb
 
 TINY = JoinCell(3000, 2, 7)
 CELLS = [TINY, replace(TINY, is_skewed=True), replace(TINY, rows=30_000, rows_in_ttl=70, tables=1)]
@@ -56,6 +59,35 @@ def test_expected_join_by_hand(tmp_path: Path) -> None:
     # At that very instant; a microsecond before; the newest of two; a microsecond beyond the ttl; of no entity.
     assert found.column("f0_0").to_pylist() == [1.0, None, 2.0, None, None]
     assert found.column("f0_4").to_pylist() == [1.0, None, None, None, None]
+
+
+def test_expected_windows_by_hand(tmp_path: Path) -> None:
+    hour = 3_600_000_000
+    start = 1_704_067_200_000_000
+    instants = pa.array([start + hour, start + hour + 1]).cast(pa.timestamp("us", "UTC"))
+    events = {"entity_id": [1, 1], "event_ts": instants, "available_ts": instants, "amount": [5.0, 7.0]}
+    pq.write_table(pa.table(events), tmp_path / "events.parquet")
+
+    log = sorted(log_by_duckdb(tmp_path, cores=1).to_pylist(), key=lambda row: row["tick_us"])
+
+    # Each event enters at its tick, and leaves after an hour, a day and a week.
+    assert [(row["tick_us"] - start) // hour for row in log] == [1, 2, 3, 25, 26, 169, 170]
+    assert [row["sum_amount_1h"] for row in log] == [5.0, 7.0, None, None, None, None, None]
+    assert [row["count_amount_1d"] for row in log] == [1, 2, 2, 1, 0, 0, 0]
+    assert [row["min_amount_7d"] for row in log] == [5.0, 5.0, 5.0, 5.0, 5.0, 7.0, None]
+
+
+def test_planted_mistakes_are_as_many_as_expected() -> None:
+    cell = IngestCell(2000)
+    data = write_landed(cell)
+    landed = pq.read_table(data / "landed.parquet")
+    expected = dict(zip(*expected_checks(data).to_pydict().values(), strict=True))
+
+    assert {expected[each] for each in ROW_CHECKS} == {10.0}
+    assert landed.column("shop").null_count == 10
+    assert len(set(landed.column("order").to_pylist())) == 2000 - 10
+    assert landed.column("items").to_pylist().count("0") == 10
+    assert {rule.label for rule in declare_source().rules} >= set(ROW_CHECKS) - {"unique_key", "not_null_shop"}
 
 
 def test_a_quick_run_has_the_cells_and_sides_of_all_benchmarks() -> None:

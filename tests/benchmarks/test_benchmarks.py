@@ -113,7 +113,7 @@ def test_a_side_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str])
             ["lakeloop-spark", "window-per-table", "row-number-per-table", "lakeloop-process", "duckdb"],
         ),
         (windows, ["--per-day", "100"], ["lakeloop", "range-frames", "range-frames-tree", "duckdb"]),
-        (ingest, [], ["lakeloop", "lakeloop-with-rows", "gx-counts", "gx-verdicts"]),
+        (ingest, [], ["lakeloop-with-rows", "gx-counts"]),
     ],
     ids=lambda value: value.__name__.split(".")[-1] if hasattr(value, "__name__") else "",
 )

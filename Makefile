@@ -15,7 +15,7 @@ MAKE_ENVIRONMENT = for each in "$(PYTHON)" python3.12 python3.11 python3 python 
 	exit 1
 
 .DEFAULT_GOAL = help
-.PHONY: help setup environment demo demo-year demo-resume test test-all lint types imports lock clean
+.PHONY: help setup environment demo demo-year demo-resume test test-all lint types imports bench-peers bench-quick lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -49,12 +49,19 @@ types: environment ## check types
 imports: environment ## check who imports whom
 	.venv/bin/lint-imports
 
+bench-peers: environment ## make the environments of the peers that benchmarks compare with
+	@$(PY) -m benchmarks.peers
+
+bench-quick: setup ## compare with peers on small data; the peers that are there
+	@$(PY) -m benchmarks.quick
+
 lock: ## resolve requirements.lock again; needs uv
 	uv pip compile --universal --python-version 3.11 --extra local --extra demo --extra dev --no-annotate \
 	  --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
 
 clean: ## remove the environment, the demo's workspace and caches
 	rm -rf .venv workspace spark-warehouse metastore_db derby.log build .coverage
+	rm -rf benchmarks/.venvs benchmarks/.cache
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -58,7 +58,7 @@ __all__ = [
     "read_arrow",
     "read_changes",
     "read_known",
-    "replace_range",
     "read_version",
+    "replace_range",
     "stream_appended",
 ]

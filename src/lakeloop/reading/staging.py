@@ -67,7 +67,12 @@ class Stretch:
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     def to_json(self) -> str:
-        """Write it for the record."""
+        """Write it for the record.
+
+        >>> first = Stretch("orders", "delta", 0, "5c1d", "version 0", None, "0", 3, 0, ("order",), "2024-01-01")
+        >>> first.to_json().partition(",")[0]
+        '{"after": null'
+        """
         return json.dumps(asdict(self), sort_keys=True)
 
     @classmethod

@@ -73,6 +73,10 @@ class AuditResult:
         findings: What is not a plain pass, worst first.
         checks: Number of checks that were made.
         outcome: WRITTEN, or SKIPPED when it was audited in this way already.
+
+    >>> found = LeakFinding(LeakCheck.LABEL_COLUMN, "items", GateStatus.FAIL, 1.0, 1.0, "is made of items")
+    >>> print(AuditResult("late", "set-1", False, (found,), 9, Outcome.WRITTEN).failure().failures[0])
+    label_column items: is made of items
     """
 
     model: str

@@ -30,6 +30,9 @@ class PinnedInput:
         version: Its Delta version.
         built_through: Instant up to which a gold table was complete, ISO, UTC; None for bronze.
         spec_hash: Hash of the declaration a gold table was built by; None for bronze.
+
+    >>> str(PinnedInput("bronze.orders", 3).address(context))
+    'bronze.orders'
     """
 
     table: str

@@ -26,6 +26,18 @@ def read_database(reading: Reading) -> Iterator[Stretch]:
         ConflictError: If the watermark is of a type without an exact order, or something else was read before.
         DataContractError: If rows have no watermark: they would never be read.
         EnvironmentProblemError: If the database does not answer, or not as it should; no secret is in the message.
+
+    >>> from lakeloop.config.source import Source
+    >>> from pathlib import Path
+    >>> read = {"jdbc": "jdbc:none://db", "table": "orders", "watermark": "order"}
+    >>> declared = {"source": "orders", "read": read, "columns": {"order": {"type": "long"}}}
+    >>> declared |= {"key": ["order"], "event_ts": "timestamp_seconds(order)", "available_ts": "event_ts"}
+    >>> source = Source.model_validate(declared)
+    >>> try:
+    ...     list(read_database(Reading(fresh, source, Path("admitted/orders"), [])))
+    ... except EnvironmentProblemError as error:
+    ...     print(error.failures[0].name)
+    jdbc
     """
     try:
         yield from _read(reading)

@@ -40,6 +40,18 @@ def read_delta(reading: Reading) -> Iterator[Stretch]:
         ConflictError: If versions are gone, or the table is another one than before.
         DataContractError: If rows were deleted or changed and the declaration does not take that.
         NotReadyError: If there is no table.
+
+    >>> from pathlib import Path
+    >>> from lakeloop.config.source import Source
+    >>> from lakeloop.errors import NotReadyError
+    >>> declared = {"source": "orders", "read": {"delta": "/no/table"}, "columns": {"order": {"type": "long"}}}
+    >>> declared |= {"key": ["order"], "event_ts": "timestamp_seconds(order)", "available_ts": "event_ts"}
+    >>> source = Source.model_validate(declared)
+    >>> try:
+    ...     list(read_delta(Reading(fresh, source, Path("admitted/orders"), [])))
+    ... except NotReadyError as error:
+    ...     print(error.failures[0])
+    table: none
     """
     context, read, last = reading.context, reading.read, reading.last
     table = open_foreign(context.spark, context.config.read_place(reading.source))

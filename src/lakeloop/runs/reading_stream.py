@@ -25,6 +25,19 @@ def read_stream(reading: Reading) -> Iterator[Stretch]:
     Raises:
         ConflictError: If the stream's checkpoint is gone.
         EnvironmentProblemError: If the stream stops; no secret is in the message.
+
+    >>> from lakeloop.config.source import Source
+    >>> from pathlib import Path
+    >>> from lakeloop.reading.staging import Stretch
+    >>> declared = {"source": "orders", "read": {"stream": "rate-micro-batch"}, "columns": {"order": {"type": "long"}}}
+    >>> declared |= {"key": ["order"], "event_ts": "timestamp_seconds(order)", "available_ts": "event_ts"}
+    >>> source = Source.model_validate(declared)
+    >>> first = Stretch("orders", "stream", 0, "5c1d", "batch 0", None, "0", 3, 0, ("order",), "2024-01-01")
+    >>> try:
+    ...     read_stream(Reading(fresh, source, Path("admitted/orders"), [first])).__next__()
+    ... except ConflictError as error:
+    ...     print(error.failures[0].name)
+    checkpoint
     """
     context, source = reading.context, reading.source
     checkpoint = context.lake.workspace / "checkpoints" / "read" / source.source

@@ -57,6 +57,19 @@ class Reading:
         read: What it reads.
         staging: Where its stretches are staged.
         done: The stretches that were read before, in their order.
+
+    >>> declared = {"source": "orders", "read": {"delta": "/orders"}, "columns": {"order": {"type": "long"}}}
+    >>> declared |= {"key": ["order"], "event_ts": "timestamp_seconds(order)", "available_ts": "event_ts"}
+    >>> source = Source.model_validate(declared)
+    >>> reading = Reading(fresh, source, Path("admitted/orders"), [])
+    >>> first = reading.begin("5c1d", "version 0")
+    >>> first.number, reading.last
+    (0, None)
+    >>> try:
+    ...     reading.assert_counted(first, found=3)
+    ... except AccountingError as error:
+    ...     print(error.failures[0])
+    rows: 0 were counted where they are, 3 were read
     """
 
     def __init__(self, context: Context, source: Source, staging: Path, done: Sequence[Stretch]) -> None:
@@ -188,6 +201,15 @@ def take_staged(source: Source, read: Read, staging: Path, recorded: set[str]) -
 
 def end(stretch: Stretch, through: str | None, rows: int, deletes: int = 0) -> Stretch:
     """Say where a stretch ends and what was counted in it.
+
+    Args:
+        stretch: The stretch, without an end.
+        through: It ends here.
+        rows: Rows counted in it.
+        deletes: Deleted rows that were told and are no rows of it.
+
+    Returns:
+        The stretch with its end.
 
     >>> begun = Stretch("orders", "delta", 0, "5c1d", "version 0", None, None, 0, 0, ("order",), "2024-01-01")
     >>> end(begun, "4", 3).through

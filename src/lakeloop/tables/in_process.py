@@ -172,6 +172,15 @@ def count_logged_rows(path: str, version: int | None = None) -> int | None:
 def read_table(path: str, columns: Sequence[str], condition: pc.Expression, version: int | None = None) -> pa.Table:
     """Read columns of the rows that keep a condition; files whose statistics rule it out are left alone.
 
+    Args:
+        path: The table's folder.
+        columns: Columns wanted.
+        condition: What the rows have to keep.
+        version: Delta version; the newest without it.
+
+    Returns:
+        The rows, in no order.
+
     >>> from lakeloop.schemas import DECISIONS
     >>> read_table(context.lake.own(DECISIONS).path, ["action"], pc.field("model") == "late").to_pydict()
     {'action': ['retrain', 'retrain']}

@@ -47,7 +47,8 @@ def log_by_frames(spark: SparkSession, data: Path) -> DataFrame:
     events = read.select(KEY, F.unix_micros("available_ts").alias("tick_us"), MEASURE, F.lit(False).alias("is_tick"))
     shifts = F.array(*(F.lit(shift * 1_000_000) for shift in (0, *WINDOWS.values())))
     entry = F.ceil(F.col("tick_us") / F.lit(tick_us)) * tick_us
-    ticks = events.select(KEY, (entry + F.explode(shifts)).alias("tick_us")).distinct()
+    changes = events.select(KEY, entry.alias("entry_us"), F.explode(shifts).alias("shift_us"))
+    ticks = changes.select(KEY, (F.col("entry_us") + F.col("shift_us")).alias("tick_us")).distinct()
     ticks = ticks.where(F.col("tick_us") <= int(THROUGH.timestamp()) * 1_000_000).withColumn("is_tick", F.lit(True))
     ordered = Window.partitionBy(KEY).orderBy("tick_us")
     words = {"mean": "avg"}

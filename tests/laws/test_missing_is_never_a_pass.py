@@ -60,7 +60,8 @@ from tests.reporting.recordings import ABOUT, APRIL, MAY, drift, metric, promoti
 # Words that a person writes in conf/, or that name things: nothing is found by them.
 DECLARED = {
     *("Severity", "Role", "Task", "Step", "Metric", "ColumnType", "Ink", "Engine", "Mode", "FileFormat"),
-    *("NewColumns", "MissingColumns", "Kind", "Part", "LeakCheck"),
+    *("NewColumns", "MissingColumns", "Kind", "Part", "LeakCheck", "ReadKind", "Deletes", "LostVersions"),
+    "FeatureType",
 }
 # Reached by whole runs of the loop.
 ELSEWHERE: list[tuple[StrEnum, str]] = [

@@ -19,7 +19,7 @@ from tests.factories import instant, rows_of
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = pytest.mark.loop
+pytestmark = [pytest.mark.loop, pytest.mark.slow]
 
 FILES = {
     "conf/base/project.yml": "project: shops\nretention: 400 days\n",

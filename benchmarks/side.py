@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -70,13 +71,27 @@ def serve(make: Callable[[Task], Work]) -> None:
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # Spark and its peers print where they like
     task = Task(**json.loads(sys.argv[1]))
+    told = threading.Event()
+    threading.Thread(target=_listen, args=(told,), name="listen", daemon=True).start()
     work = make(task)
     first = measure(lambda: work.write(Path(task.result)))
     _tell(out, {"written": asdict(first), "versions": work.versions})
-    if sys.stdin.readline().strip() != GO:
-        return
+    told.wait()
     runs: list[Measurement] = [measure(work.run) for _ in range(task.runs)]
     _tell(out, {"measured": [asdict(each) for each in runs]})
+
+
+def _listen(told: threading.Event) -> None:
+    """Wait for `go`, then for the end of standard input: who asked is gone, so nobody needs the answer.
+
+    Spark's JVM ends with this process.
+    """
+    heard = b""
+    while more := os.read(0, 64):
+        heard += more
+        if heard.strip() == GO.encode():
+            told.set()
+    os._exit(1)
 
 
 def _tell(out: Any, message: dict[str, Any]) -> None:

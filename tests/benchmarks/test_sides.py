@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,7 +14,7 @@ import pytest
 
 from benchmarks.agreement import Agreement, compare
 from benchmarks.side import Task
-from benchmarks.sides import VENVS, Outcome, SideProgram, SideStatus, run_side
+from benchmarks.sides import ROOT, VENVS, Outcome, SideProgram, SideStatus, run_side
 
 SERVED = """
 import sys, time
@@ -64,6 +68,24 @@ def test_a_side_that_fails_points_to_its_log(folder: Path) -> None:
 def test_a_side_that_does_not_finish_is_ended(folder: Path) -> None:
     outcome = run(folder, run="time.sleep(600)", timeout=8.0)
     assert (outcome.status, outcome.detail) == (SideStatus.NOT_FINISHED, "not finished in 8 s")
+
+
+def test_a_side_ends_when_who_asked_is_gone(folder: Path) -> None:
+    (folder / "fake_side.py").write_text(SERVED.format(value=7, run="time.sleep(600)"))
+    task = Task("fake", {}, str(folder), str(folder / "fake.parquet"), runs=1, cores=1, heap="1g")
+    with subprocess.Popen(
+        [sys.executable, "-m", "fake_side", json.dumps(asdict(task))],
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{folder}"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        assert "written" in process.stdout.readline()
+        process.stdin.write("go\n")
+        process.stdin.close()
+        assert process.wait(timeout=60) == 1
 
 
 def test_a_side_without_its_environment_is_not_run(folder: Path) -> None:

@@ -16,7 +16,7 @@ from lakeloop import schemas
 from lakeloop.config.loading import load_config
 from lakeloop.features.attributes import log_attributes
 from lakeloop.features.windows import aggregate_windows
-from lakeloop.landing import FileStatus, admission, records
+from lakeloop.landing import FileStatus, admission, opened
 from lakeloop.runs.context import Context
 from lakeloop.runs.ingest import IngestResult, ingest
 from tests.factories import declare_attributes, declare_windows, instant, rows_of
@@ -65,7 +65,7 @@ def disturb_reading(patch: pytest.MonkeyPatch) -> None:
         return found
 
     patch.setattr(admission, "hash_file", hash_then_disturb)
-    patch.setattr(records, "_FREE_BYTES", 2**20)
+    patch.setattr(opened, "_FREE_BYTES", 2**20)
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,9 @@ def test_both_kinds_are_built_turn_by_turn_as_at_once(spark: SparkSession, tmp_p
         build_features(Context(changed, instant(TURNS[1][0])))
 
 
-def test_one_build_of_all_equals_the_turns_and_a_failing_function_is_named(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_failing_function_is_named_and_once_mended_one_build_equals_the_turns(
+    spark: SparkSession, tmp_path: Path
+) -> None:
     failing = FILES["features_py/paces.py"].replace("float(", "float(1 / (len(delays) - 1) * ")
     config = write(tmp_path, **{"features_py/paces.py": failing})
     land(config, "all", RECORDS)
@@ -130,4 +132,6 @@ def test_one_build_of_all_equals_the_turns_and_a_failing_function_is_named(spark
     with pytest.raises(DataContractError) as raised:
         build_features(context)
     assert str(raised.value.failures[0]) == "paces.spread: for some shop: ZeroDivisionError in line 6 of paces.py"
-    assert log_of(spark, config, "a_busy") == BUSY
+    mended = Context(write(tmp_path), instant(TURNS[1][0]))
+    build_features(mended)
+    assert log_of(spark, mended.config, "a_busy") == BUSY

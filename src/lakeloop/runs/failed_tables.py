@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from pyspark.errors import PySparkException
 
 from lakeloop.config import Config
@@ -13,8 +15,11 @@ from lakeloop.features.statement_ticks import REPEATED
 _DATA = "22"
 """Class of SQL states that say that a value is not what a function takes."""
 
+_TOLD = re.compile(rf"\[([A-Z][A-Z0-9_.]*)\](?:(?!\[[A-Z]).)*?SQLSTATE: {_DATA}", re.DOTALL)
+"""How the text of a Java exception tells such a condition, also as the cause of another one."""
 
-def explain_table(config: Config, table: FeatureTable, failure: PySparkException) -> Exception:
+
+def explain_table(config: Config, table: FeatureTable, failure: Exception) -> Exception:
     """Say what of a feature table's declaration Spark could not compute.
 
     Args:
@@ -47,8 +52,17 @@ def explain_table(config: Config, table: FeatureTable, failure: PySparkException
         found = f"it gives several rows of one entity at a tick; one row per {key} is allowed"
         remedy = f"group by {key}, or keep one row of each with row_number(), in {file}"
         return DataContractError(f"gold.{table.feature_table}", [Failure("sql", found)], remedy)
-    if not (failure.getSqlState() or "").startswith(_DATA):
+    condition = _data_condition(failure)
+    if condition is None:
         return failure
-    found = f"the statement can't be computed for some rows: {failure.getCondition()}"
+    found = f"the statement can't be computed for some rows: {condition}"
     remedy = f"guard it in {file} against such values (try_cast, try_divide, nullif)"
     return DataContractError(f"gold.{table.feature_table}", [Failure("sql", found)], remedy)
+
+
+def _data_condition(failure: Exception) -> str | None:
+    """Name the condition by which a value was not what a function takes; None where something else failed."""
+    if isinstance(failure, PySparkException) and (failure.getSqlState() or "").startswith(_DATA):
+        return failure.getCondition()
+    told = _TOLD.search(str(failure))
+    return None if told is None else told[1]

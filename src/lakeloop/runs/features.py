@@ -7,7 +7,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
-from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
@@ -178,8 +177,11 @@ def _build(context: Context, table: FeatureTable) -> FeatureBuild:
                 written = _append(lake, address, each, WriteIdentity(JOB, _unit(name, each), spec_hash))
                 _record(context, table, each.through)
                 rows, outcome = rows + written.rows, written.outcome
-    except PySparkException as failure:
-        raise explain_table(context.config, table, failure) from failure
+    except Exception as failure:  # what fails while a task writes is none of PySpark's own classes
+        explained = explain_table(context.config, table, failure)
+        if explained is failure:
+            raise
+        raise explained from failure
     return FeatureBuild(name, instant_text(through), rows, outcome)
 
 

@@ -51,7 +51,7 @@ def read_delta(reading: Reading) -> Iterator[Stretch]:
     ...     list(read_delta(Reading(fresh, source, Path("admitted/orders"), [])))
     ... except NotReadyError as error:
     ...     print(error.failures[0])
-    table: none
+    table: is no Delta table
     """
     context, read, last = reading.context, reading.read, reading.last
     table = open_foreign(context.spark, context.config.read_place(reading.source))

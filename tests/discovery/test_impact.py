@@ -11,7 +11,7 @@ from lakeloop.discovery import Impact, find_impact
 from lakeloop.discovery.dependencies import Part, Thing, dependencies
 from lakeloop.discovery.impact_text import describe_impact
 from lakeloop.errors import UsageError
-from tests.config.small_project import write_project
+from tests.config.small_project import edited, write_project
 
 FLIGHTS = load_config(Path(__file__).parents[2])
 ALL_OF_FLIGHTS = [str(each) for each in (*FLIGHTS.sources, *FLIGHTS.feature_tables, "outcomes.arrival_utc")]
@@ -114,3 +114,18 @@ def test_lines_stay_within_80_columns(what: str) -> None:
 def test_everything_that_is_needed_is_declared() -> None:
     needs = dependencies(FLIGHTS)
     assert {str(each) for below in needs.values() for each in below if each not in needs} == set()
+
+
+def test_a_column_reaches_the_rules_of_other_sources_that_look_it_up(tmp_path: Path) -> None:
+    old = "  - {rule: range, column: distance, min: 50}\n"
+    looked_up = "  - {rule: foreign_key, columns: [origin], to: weather, references: [origin]}\n"
+    changes = edited("conf/base/sources/schedules.yml", old, old + looked_up)
+    found = find_impact(load_config(write_project(tmp_path, changes)), "weather.origin")
+    assert [(each.of, each.name) for each in found.of(Part.RULE)] == [("schedules", "foreign_key_origin_weather")]
+
+
+def test_a_column_reaches_the_order_of_versions(tmp_path: Path) -> None:
+    changes = edited("conf/base/sources/weather.yml", "event_ts:", "mode: upsert\norder_by: wind_mph + 1\nevent_ts:")
+    found = find_impact(load_config(write_project(tmp_path, changes)), "weather.wind_mph")
+    assert [(each.of, each.name) for each in found.of(Part.ORDER)] == [("weather", "wind_mph + 1")]
+    assert "  versions      1: wind_mph + 1" in describe_impact(found).splitlines()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lakeloop.config.feature_table import FeatureTable
 from lakeloop.config.loading import load_config
 from lakeloop.discovery.leaks import find_label_columns
 
@@ -45,3 +46,19 @@ def test_a_feature_keyed_by_the_rows_own_id_is_a_leak() -> None:
     found = {each.column for each in find_label_columns(config, MODEL)}
     assert "carrier_delays__mean_is_late_1d" in found
     assert not any(name.startswith("route_delays__") for name in found)
+
+
+@pytest.mark.parametrize(("keys", "is_leak"), [(MODEL.predict.id, True), (("carrier",), False)])
+def test_a_feature_made_of_another_gold_table_is_followed_to_the_labels_source(
+    keys: tuple[str, ...], is_leak: bool
+) -> None:
+    by_carrier = CONFIG.feature_tables["carrier_delays"]
+    below = by_carrier.model_copy(update={"feature_table": "below", "entity": keys})
+    made = f"select {', '.join(MODEL.predict.id)}, mean_is_late_1d as seen from gold.below"
+    features = {"seen": {"type": "double"}}
+    declared = {"feature_table": "above", "entity": MODEL.predict.id, "every": "1 day", "needs": "7 days"}
+    above = FeatureTable.model_validate({**declared, "sql": made, "features": features})
+    config = replace(CONFIG, feature_tables={**CONFIG.feature_tables, "below": below, "above": above})
+    model = MODEL.model_copy(update={"features": ("above.seen",)})
+    expected = [("above__seen", ("arrival_delay_minutes",))] if is_leak else []
+    assert [(each.column, each.made_of) for each in find_label_columns(config, model)] == expected

@@ -8,7 +8,7 @@ import pytest
 
 from lakeloop.config import Config, load_config
 from lakeloop.discovery import build_catalogue, private_columns
-from lakeloop.discovery.private import private_source_columns
+from lakeloop.discovery.private import private_gold_columns, private_source_columns
 from tests.config.small_project import edited, write_project
 from tests.discovery.tagged_project import load_tagged
 
@@ -70,3 +70,60 @@ def test_an_instant_made_of_a_tagged_column_is_hidden(tmp_path: Path) -> None:
     config = load_config(write_project(tmp_path, changes))
     found = private_columns(config, config.models["late_arrival"])
     assert {"departure_ts", "prediction_ts", "hour_of_day"} == found
+
+
+CUSTOMERS = """\
+feature_table: customers
+entity: [carrier, tailnum]
+from: schedules
+every: 1 hour
+aggregate:
+  - {of: distance, as: [max], over: [1 day]}
+"""
+BEST = """\
+feature_table: best
+entity: [origin]
+every: 1 day
+needs: 7 days
+sql: select 'EWR' as origin, max_by(tailnum, max_distance_1d) as best_tail from gold.customers
+features: {best_tail: {type: string}}
+"""
+BY_BEST = """\
+feature_table: by_best
+entity: [tail]
+every: 1 day
+needs: 7 days
+sql: select tailnum as tail, count(*) as n from gold.customers group by tailnum
+features: {n: {type: long}}
+"""
+ABOVE = """\
+feature_table: above
+entity: [origin]
+every: 1 day
+needs: 7 days
+sql: select 'EWR' as origin, max(tail) as last_tail from gold.by_best
+features: {last_tail: {type: string}}
+"""
+
+
+def test_a_private_key_of_a_gold_table_stays_private_in_statements(tmp_path: Path) -> None:
+    tables = {"customers": CUSTOMERS, "best": BEST, "by_best": BY_BEST, "above": ABOVE}
+    files: dict[str, str | None] = {f"conf/base/features/{name}.yml": text for name, text in tables.items()}
+    plain = load_config(write_project(tmp_path / "plain", files))
+    assert private_names(plain) == []
+    tagged = edited(
+        "conf/base/sources/schedules.yml", "tailnum: {type: string}", "tailnum: {type: string, tags: [pii]}"
+    )
+    config = load_config(write_project(tmp_path / "tagged", {**files, **tagged}))
+    assert sorted(private_names(config)) == ["above.last_tail", "best.best_tail", "by_best.n"]
+    assert private_gold_columns(config, config.feature_tables["customers"]) == {"tailnum"}
+
+
+def test_a_private_time_of_an_attribute_table_stays_private_in_statements(tmp_path: Path) -> None:
+    seen = BEST.replace("'EWR' as origin, max_by(tailnum, max_distance_1d) as best_tail from gold.customers", "{}")
+    seen = seen.replace("{}", "origin, cast(max(event_ts) as string) as best_tail from gold.readings group by origin")
+    tagged = edited(
+        "conf/base/sources/weather.yml", "observed_ts: {type: timestamp}", "observed_ts: {type: timestamp, tags: [pii]}"
+    )
+    config = load_config(write_project(tmp_path, {"conf/base/features/best.yml": seen, **tagged}))
+    assert private_names(config) == ["best.best_tail"]

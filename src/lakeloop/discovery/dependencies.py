@@ -9,6 +9,8 @@ from enum import StrEnum
 from lakeloop.config.columns import matching_columns, model_columns, resolve_features
 from lakeloop.config.feature_table import Kind
 from lakeloop.config.model import Model
+from lakeloop.config.rules import Rule
+from lakeloop.config.rules.table_rule import TableRule
 from lakeloop.config.tree import Config
 from lakeloop.discovery.lineage import columns_named, feature_needs, source_needs
 from lakeloop.on_demand.calls import parse_call
@@ -23,6 +25,7 @@ class Part(StrEnum):
     DERIVED = "derived column"
     TIME = "time"
     KEY = "key"
+    ORDER = "order of versions"
     RULE = "rule"
     TABLE = "feature table"
     FEATURE = "feature"
@@ -91,10 +94,22 @@ def _of_sources(config: Config) -> Iterator[_Need]:
         for column, needs in source_needs(source).items():
             yield _column(config, name, column), (whole, *_columns(config, name, *needs))
         yield Thing(Part.KEY, name, ", ".join(source.key)), _columns(config, name, *source.key)
+        if source.order_by is not None:
+            yield Thing(Part.ORDER, name, source.order_by), _columns(config, name, *columns_named(source.order_by))
         for rule in source.rules:
             named = [each for names in rule.columns_named().values() for each in names]
             named += [each for text in rule.expressions().values() for each in columns_named(text)]
-            yield Thing(Part.RULE, name, rule.label), (whole, *_columns(config, name, *named))
+            yield (
+                Thing(Part.RULE, name, rule.label),
+                (whole, *_columns(config, name, *named), *_looked_up(config, rule)),
+            )
+
+
+def _looked_up(config: Config, rule: Rule) -> tuple[Thing, ...]:
+    """Name the columns of another source that a rule compares with."""
+    if not isinstance(rule, TableRule) or rule.reference is None:
+        return ()
+    return _columns(config, rule.reference.to, *rule.reference.references)
 
 
 def _of_tables(config: Config) -> Iterator[_Need]:

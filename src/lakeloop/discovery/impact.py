@@ -80,7 +80,7 @@ _OF_MODEL = frozenset(
     {*(Part.SPINE, Part.KNOWN, Part.LABEL, Part.VOID, Part.MODEL_FEATURE), *(Part.ON_DEMAND, Part.SLICE, Part.MONITOR)}
 )
 _OF_TABLE = frozenset({Part.TABLE, Part.FEATURE})
-_NAMED = frozenset(Part) - _OF_MODEL - {Part.RULE, Part.KEY}
+_NAMED = frozenset(Part) - _OF_MODEL - {Part.RULE, Part.KEY, Part.ORDER}
 
 
 def find_impact(config: Config, what: str) -> Impact:

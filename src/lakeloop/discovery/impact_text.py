@@ -14,6 +14,7 @@ _OF_SOURCE = (
     (Part.DERIVED, "derived"),
     (Part.TIME, "times"),
     (Part.KEY, "key"),
+    (Part.ORDER, "versions"),
     (Part.RULE, "rules"),
 )
 _OF_MODEL = (

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from lakeloop.config.columns import resolve_features
 from lakeloop.config.model import Model
+from lakeloop.config.sql_statement import GOLD
 from lakeloop.config.tree import Config
 from lakeloop.discovery.lineage import columns_named, feature_needs, source_needs, standing_on
 from lakeloop.on_demand.calls import parse_call
@@ -28,8 +30,8 @@ def find_label_columns(config: Config, model: Model) -> tuple[LabelColumn, ...]:
     """Find the inputs that share a landed column with the label and speak of the very row.
 
     What happened to others may be known and is a good feature: how late a carrier's flights arrived. So a gold feature
-    counts only when its table is keyed by all that identifies a spine row, and a known column only when the spine is of
-    the label's own source.
+    counts only when its table is keyed by all that identifies a spine row, and so it is with the gold tables that it
+    is made of, whatever they call their keys. A known column counts only when the spine is of the label's own source.
 
     Args:
         config: The project.
@@ -62,10 +64,21 @@ def find_label_columns(config: Config, model: Model) -> tuple[LabelColumn, ...]:
     for feature in resolve_features(config, model):
         table = config.feature_tables[feature.table]
         if own_ids <= {*table.entity}:
-            used = feature_needs(config, table)[feature.feature]
+            used = _of_the_row(config, feature_needs(config, table)[feature.feature], len(own_ids))
             of_truth = [column for source, column in used if source == model.label.from_]
             found[feature.column] = _shared(standing_on(of_truth, needs), of_label)
     return tuple(LabelColumn(name, shared) for name, shared in found.items() if shared)
+
+
+def _of_the_row(config: Config, used: Iterable[tuple[str, str]], ids: int) -> Iterator[tuple[str, str]]:
+    """Follow columns of gold tables down to sources; a table of fewer keys than a row has speaks of several rows."""
+    for key, column in used:
+        if key in config.sources:
+            yield key, column
+            continue
+        table = config.feature_tables[key.removeprefix(f"{GOLD}.")]
+        if len(table.entity) >= ids:
+            yield from _of_the_row(config, feature_needs(config, table).get(column, ()), ids)
 
 
 def _shared(names: tuple[str, ...], of_label: set[str]) -> tuple[str, ...]:

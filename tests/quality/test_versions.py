@@ -132,3 +132,13 @@ def test_local_readings_order_versions_and_stay_text(spark: SparkSession) -> Non
     assert [each[CLASS] for each in found] == ["superseded", "duplicate", "accepted"]
     (newest,) = rows_of(newest_versions(before, source))
     assert (newest["at"], newest["wind_mph"]) == ("2013-05-01T10:00", 2.0)
+
+
+def test_a_row_whose_ordering_value_cannot_be_computed_is_set_aside_alone(spark: SparkSession) -> None:
+    source = declare_source(key=["origin"], mode="upsert", order_by="100 / wind_mph")
+    before = frame(spark, BRONZE, [version("EWR", 9, 50.0), version("EWR", 10, 0.0)])  # of an older declaration
+    records = [reading("EWR", 11, 25), reading("EWR", 12, 0), reading("JFK", 9, 0), reading("JFK", 10, 20)]
+    found = rows_of(classified(spark, records, before, source), "_source_row")
+    assert [row[CLASS] for row in found] == ["accepted", "quarantined", "quarantined", "accepted"]
+    assert [[each["rule"] for each in row[REASONS]] for row in found] == [[], ["order_by"], ["order_by"], []]
+    assert [row["wind_mph"] for row in rows_of(newest_versions(before, source))] == [50.0]

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from lakeloop.config.source import ColumnType, Source
 from lakeloop.quality.rules import REASONS
-from lakeloop.quality.typing import cast_text
+from lakeloop.quality.typing import attempted, cast_text
 from lakeloop.quality.uniqueness import (
     ACCEPTED,
     CLASS,
@@ -67,7 +67,7 @@ def _classify_versions(
     rows = judged.withColumns(
         {
             _STANDING: F.size(REASONS) == 0,
-            _ORDER: F.expr(order_by),
+            _ORDER: _order(order_by),
             _CONTENT: _hash_content(landed_columns(source, added)),
         }
     )
@@ -159,8 +159,14 @@ def _with_order(rows: DataFrame, source: Source, order_by: str) -> DataFrame:
     local = [name for name, each in source.all_columns.items() if each is ColumnType.LOCAL_TIMESTAMP]
     typed = rows.withColumns({f"_text_{name}": F.col(name) for name in local})
     typed = typed.withColumns({name: cast_text(F.col(name), ColumnType.LOCAL_TIMESTAMP) for name in local})
-    ordered = typed.withColumns({_ORDER: F.expr(order_by), **{f"_typed_{name}": F.col(name) for name in local}})
+    ordered = typed.withColumns({_ORDER: _order(order_by), **{f"_typed_{name}": F.col(name) for name in local}})
     return ordered.withColumns({name: F.col(f"_text_{name}") for name in local})
+
+
+def _order(order_by: str) -> Column:
+    """Compute the ordering value; null where it can't be computed: such a row broke a rule already."""
+    value, fails = attempted(order_by)
+    return value if fails is None else F.when(~fails, value)
 
 
 def _hash_content(columns: Sequence[Column]) -> Column:

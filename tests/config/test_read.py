@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lakeloop.config.loading import load_config
+from lakeloop.config.read import Read
 from lakeloop.config.tree import Config
 from lakeloop.errors import ConfigError
 from lakeloop.runs.plan import describe_plan, make_plan
@@ -91,12 +92,73 @@ def test_a_source_without_an_origin_is_told(tmp_path: Path) -> None:
     assert [each.file for each in raised.value.issues] == ["conf/base/sources/outcomes.yml"]
 
 
-@pytest.mark.parametrize("url", ["jdbc:postgresql://me:hunter22@db/shop", "jdbc:derby:shop;password=hunter22"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "jdbc:postgresql://me:hunter22@db/shop",
+        "jdbc:derby:shop;password=hunter22",
+        "jdbc:oracle:thin:scott/hunter22@//db:1521/shop",
+        "jdbc:oracle:oci:scott/hunter22@shop",
+        "jdbc:spark://db;AccessKey=hunter22",
+        "jdbc:snowflake://db/?private_key=hunter22",
+        "jdbc:x://db/shop?ssl=1&pass=hunter22",
+        "jdbc:x://db/shop;trustStorePassphrase=hunter22",
+    ],
+)
 def test_a_password_in_a_url_is_refused_and_not_shown(tmp_path: Path, url: str) -> None:
     for read, variables in ((f"jdbc: '{url}'", {}), ("jdbc: '${URL}'", {"URL": url})):
         with pytest.raises(ConfigError, match="in the URL of the database") as raised:
             load(tmp_path, f"read: {{{read}, table: t, watermark: w}}", **variables)
         assert "hunter22" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "jdbc:oracle:thin:@//db:1521/shop",
+        "jdbc:oracle:thin:/@shop",
+        "jdbc:postgresql://db:5432/shop?ssl=true&sslkey=/etc/key&bypass=1",
+        "jdbc:sqlserver://db:1433;databaseName=shop;encrypt=true",
+    ],
+)
+def test_a_url_without_a_password_is_taken(tmp_path: Path, url: str) -> None:
+    config = load(tmp_path, f"read: {{jdbc: '{url}', table: t, watermark: w}}")
+    assert config.sources["outcomes"].read == Read(jdbc=url, table="t", watermark="w")
+
+
+def test_a_password_in_the_default_of_a_url_is_refused_although_the_variable_is_set(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="a password in the URL") as raised:
+        load(tmp_path, "read: {jdbc: '${URL:-jdbc:x://me:hunter22@db}', table: t, watermark: w}")
+    assert "hunter22" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("read", "where"),
+    [
+        (f"{{{JDBC}, password: '${{PW:-hunter22}}'}}", "read.password"),
+        (f"{{{JDBC}, password: 'hunter22$${{'}}", "read.password"),
+        (f"{{{JDBC}, password: 'hunter22${{PW}}'}}", "read.password"),
+        (f"{{{JDBC}, options: {{trustStorePassphrase: hunter22}}}}", "read.options.trustStorePassphrase"),
+        (f"{{{JDBC}, options: {{token: 'a ${{TOKEN:-hunter22}}'}}}}", "read.options.token"),
+        ("{stream: eventhubs, options: {eventhubs.connectionString: hunter22}}",
+         "read.options.eventhubs.connectionString"),
+        ("{stream: mongodb, options: {spark.mongodb.connection.uri: hunter22}}",
+         "read.options.spark.mongodb.connection.uri"),
+        ("{stream: mongodb, options: {place: 'mongodb://me:hunter22@db'}}", "read.options.place"),
+    ],
+)  # fmt: skip
+def test_a_secret_is_written_by_a_variable_without_a_default(tmp_path: Path, read: str, where: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        load(tmp_path, f"read: {read}")
+    assert [(each.where, each.allowed) for each in raised.value.issues] == [(where, "an environment variable")]
+    assert "hunter22" not in str(raised.value)
+
+
+def test_a_secret_may_be_a_part_of_an_option(tmp_path: Path) -> None:
+    login = "kafka.sasl.jaas.config: 'Login required password=\"${PW}\";'"
+    read = load(tmp_path, f"read: {{stream: kafka, options: {{{login}}}}}").sources["outcomes"].read
+    assert read is not None
+    assert read.options["kafka.sasl.jaas.config"] == 'Login required password="hunter22secret";'
 
 
 def test_a_hash_knows_no_secret_and_no_place(tmp_path: Path) -> None:

@@ -14,10 +14,20 @@ from lakeloop.config.durations import short_name
 from lakeloop.config.landing import MissingColumns, NewColumns, written_null
 from lakeloop.config.section import Duration, Section, Text, Whole
 
-SECRET_NAME = re.compile(r"passw|pwd|secret|token|credential|jaas|key$", re.IGNORECASE)
+SECRET_NAME = re.compile(
+    r"pass(w|phrase|code)|pwd|secret|token|credential|jaas|connection[._-]?(string|ur[il])|key$", re.IGNORECASE
+)
 """Names of options whose values are written by environment variables only."""
 
-_PASSWORD = re.compile(r"//[^/\s@]*:[^/\s@]*@|(passw\w*|pwd|secret|token)\s*=", re.IGNORECASE)
+PASSWORD = re.compile(
+    r"//[^/\s@]*:[^/\s@]*@"  # user:password@host
+    r"|^jdbc:oracle:[^:@\s]+:[^@\s]+/[^@\s]*@"  # user/password@host
+    r"|(\bpass|pass(w|phrase|code)\w*|pwd|secret\w*|token|credentials?"
+    r"|(access|account|api|master|private|secret|shared)[._-]?key)\s*=",
+    re.IGNORECASE,
+)
+"""What an address is not to hold: a password or a key, by its place or by its name."""
+
 _PARAMETERS = re.compile(r"[;?].*", re.DOTALL)
 
 
@@ -110,7 +120,7 @@ class Read(Section):
             self._assert_matched_by_name(self.stream.lower())
         if self.jdbc is None:
             return self
-        if _PASSWORD.search(self.jdbc):  # without the key in front: what stands there is not to be shown
+        if PASSWORD.search(self.jdbc):  # without the key in front: what stands there is not to be shown
             raise ValueError("no password in the URL of the database: declare user and password beside it")
         if not self.jdbc.startswith("jdbc:"):
             raise ValueError("jdbc: no such URL; write jdbc:<database>:...")
@@ -146,6 +156,15 @@ class Read(Section):
         <ReadKind.DELTA: 'delta'>
         """
         return next(kind for kind in ReadKind if getattr(self, kind.value) is not None)
+
+    @property
+    def option_texts(self) -> dict[str, str]:
+        """The options of Spark's reader as it takes them.
+
+        >>> Read(stream="rate", options={"numPartitions": 1, "isFast": True}).option_texts
+        {'numPartitions': '1', 'isFast': 'true'}
+        """
+        return {name: str(each).lower() if isinstance(each, bool) else str(each) for name, each in self.options.items()}
 
     @property
     def keeps_new_columns(self) -> bool:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from lakeloop.config.located_yaml import KeyPath, LocatedYaml
 from lakeloop.config.mistakes import listed
-from lakeloop.config.read import SECRET_NAME, ReadKind
+from lakeloop.config.read import PASSWORD, SECRET_NAME, ReadKind
 from lakeloop.config.source import Source
 from lakeloop.errors import ConfigIssue
+
+_VARIABLE = re.compile(r"(?<!\$)\$\{\w+(:-)?\}")
+_DEFAULT = re.compile(r"(?<!\$)\$\{\w+:-[^{}]+\}")
 
 _TAKEN = {
     ReadKind.JDBC: ("url", "dbtable", "query", "user", "password"),
@@ -39,14 +43,30 @@ def read_issues(document: LocatedYaml, source: Source) -> Iterator[ConfigIssue]:
         return
     secrets = [("password",)] if read.password is not None else []
     options = [("options", name) for name in read.options]
-    for path in (*secrets, *(each for each in options if SECRET_NAME.search(each[1]))):
+    for path in (*secrets, *(each for each in options if _is_secret(each[1], read.options[each[1]]))):
         here: KeyPath = ("read", *path)
-        place = document.places.get(here)
-        if place is None or not place.has_variable:
+        if not _is_elsewhere(document, here, whole=path in secrets):
             got, name = "(hidden), in the file itself", path[-1]
             yield document.issue(here, got, "an environment variable", f"write {name}: ${{NAME}}")
+    url: KeyPath = ("read", "jdbc")
+    if PASSWORD.search((url in document.places and document.places[url].written) or ""):
+        got, remedy = "(hidden), a password in the URL", "declare user and password beside it"
+        yield document.issue(url, got, "a URL without a password", remedy)
     for path in options:
         if path[1].lower() in _TAKEN.get(read.kind, ()):
             allowed = f"options other than {listed(_TAKEN[read.kind])}"
             remedy = "remove it: lakeloop sets it, from the keys beside `options` where they are declared"
             yield document.issue(("read", *path), f"the option {path[1]!r}", allowed, remedy, at_key=True)
+
+
+def _is_secret(name: str, value: bool | int | str) -> bool:
+    return bool(SECRET_NAME.search(name)) or (isinstance(value, str) and bool(PASSWORD.search(value)))
+
+
+def _is_elsewhere(document: LocatedYaml, path: KeyPath, *, whole: bool) -> bool:
+    """Tell whether a secret is written by a variable, without a default that would hold it."""
+    place = document.places.get(path)
+    written = (place.written if place is not None else None) or ""
+    if whole:
+        return bool(_VARIABLE.fullmatch(written.strip()))
+    return bool(_VARIABLE.search(written)) and not _DEFAULT.search(written)

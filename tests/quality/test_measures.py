@@ -42,6 +42,7 @@ EARLIER = [
     reading("EWR", "2013-05-01 20:00"),
     reading("LGA", "2013-05-01 20:00"),
     reading(None, "2013-05-01 23:00"),
+    reading("EWR", "2013-06-01 00:00", None, "2013-05-01 23:00"),  # of the future: it says nothing of gaps before it
 ]
 TURN = [
     reading("EWR", "2013-05-02 01:00", 4.0),  # three hours after the newest one before the turn

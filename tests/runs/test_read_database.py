@@ -9,11 +9,13 @@ import pytest
 from pyspark.sql import SparkSession
 
 from lakeloop import schemas
+from lakeloop.config.read import Read
 from lakeloop.errors import DataContractError, EnvironmentProblemError
+from lakeloop.reading import cut_rows, measure_rows, open_database
 from lakeloop.runs.context import Context
 from lakeloop.runs.ingest import SourceIngest, ingest
 from lakeloop.runs.plan import make_plan
-from tests.factories import instant
+from tests.factories import instant, rows_of
 from tests.runs.read_projects import open_reading, table
 
 JUNE, JULY, AUGUST = (instant(f"2014-0{month}-01 00:00") for month in (6, 7, 8))
@@ -25,6 +27,20 @@ def insert(spark: SparkSession, url: str, *rows: tuple[str, str, float | None, s
     frame = spark.createDataFrame(list(rows), columns).coalesce(1)
     frame = frame.selectExpr("ORIGIN", "OBSERVED_TS", "WIND_MPH", "cast(seen as timestamp_ntz) as SEEN_AT")
     frame.write.format("jdbc").mode("append").options(url=f"{url};create=true", dbtable="readings", user="joan").save()
+
+
+def test_a_watermark_finer_than_a_microsecond_is_read_once(spark: SparkSession, tmp_path: Path) -> None:
+    url = f"jdbc:derby:{tmp_path / 'fine'}"
+    insert(spark, url, *((origin, "", 1.0, "2024-03-10 02:30:00.25") for origin in ("EWR", "JFK")))
+    moved = "{fn timestampadd(SQL_TSI_FRAC_SECOND, case when ORIGIN = 'EWR' then 789 else 1789 end, SEEN_AT)}"
+    read = Read(jdbc=url, query=f"select ORIGIN, {moved} as SEEN_AT from readings", watermark="seen_at")
+    rows = open_database(spark, read)
+    first, last = "2024-03-10T02:30:00.25", "2024-03-10T02:30:00.250001"
+    assert measure_rows(rows, read, None).first() == (last, 2, 0)
+    assert measure_rows(rows, read, first).first() == (last, 1, 0)
+    assert measure_rows(rows, read, last).first() == (None, 0, 0)
+    assert [row["origin"] for row in rows_of(cut_rows(rows, read, None, first))] == ["EWR"]
+    assert [row["origin"] for row in rows_of(cut_rows(rows, read, first, last))] == ["JFK"]
 
 
 def open_weather(root: Path, as_of: Any, **read: Any) -> Context:

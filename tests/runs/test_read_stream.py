@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from lakeloop.errors import ConflictError
+from lakeloop.errors import ConflictError, EnvironmentProblemError
 from lakeloop.runs import ingest as ingesting
 from lakeloop.runs.context import Context
 from lakeloop.runs.ingest import SourceIngest, ingest
@@ -58,6 +58,13 @@ def test_each_batch_of_a_stream_enters_once_also_when_a_job_stops_between(
     checkpoint.mkdir()
     again = ingest(open_weather(tmp_path, AUGUST)).sources[0]
     assert (again.rows_read, again.rows_accepted, again.rows_duplicate) == (5, 0, 3)
+
+
+def test_a_format_that_is_not_there_is_told_with_a_remedy(spark: SparkSession, tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentProblemError) as raised:
+        ingest(open_weather(tmp_path, JUNE, stream="no-such-format"))
+    assert [each.name for each in raised.value.failures] == ["stream"]
+    assert "a format may need a package" in raised.value.remedy
 
 
 def test_any_format_is_read_by_its_options(spark: SparkSession, tmp_path: Path) -> None:

@@ -60,7 +60,8 @@ def measure_turn(
         if rule.reference is not None:
             rows = _look_up(rows, others.get(rule.reference.to), rule.reference, helper)
         if rule.spacing is not None:
-            rows = _measure_gaps(rows, earlier, rule.spacing, helper)
+            past = earlier.where(F.col(rule.spacing.column) <= F.lit(as_of))  # behind a row of the future all is late
+            rows = _measure_gaps(rows, past, rule.spacing, helper)
         measures |= {f"_{index}_{name}": F.expr(sql) for name, sql in rule.measures(helper).items()}
         if rule.newest_of is not None:
             until_now = F.when(F.col(rule.newest_of) <= F.lit(as_of), F.unix_micros(rule.newest_of))

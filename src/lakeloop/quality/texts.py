@@ -11,7 +11,9 @@ from pyspark.sql import types as T
 from lakeloop.config.source import Source
 from lakeloop.quality.rules import UNKNOWN
 
-_MALFORMED = "_malformed"
+MALFORMED = "_malformed"
+"""Column with the text of a record that could not be taken apart."""
+
 _PLAIN = (T.StringType, T.VarcharType, T.CharType, T.IntegralType, T.DecimalType, T.BooleanType, T.DateType, T.NullType)
 _TIMES = (T.TimestampType, T.TimestampNTZType)
 _FRACTIONS = (T.FloatType, T.DoubleType)
@@ -59,9 +61,9 @@ def write_texts(rows: DataFrame, source: Source, known: Sequence[str], unknown: 
     texts = {name: text_of(F.col(f"`{name}`"), kind) for name, kind in kinds.items()}
     no_texts = [F.col(f"`{name}`") for name, kind in kinds.items() if isinstance(kind, T.BinaryType)]
     broken = [F.when(~F.is_valid_utf8(each.cast("string")), F.base64(each)) for each in no_texts]
-    said = [F.col(_MALFORMED)] if _MALFORMED in rows.columns else []
+    said = [F.col(MALFORMED)] if MALFORMED in rows.columns else []
     columns = [texts.get(name, F.lit(None).cast("string")).alias(name) for name in source.columns]
-    columns.append(F.coalesce(*said, *broken, F.lit(None).cast("string")).alias(_MALFORMED))
+    columns.append(F.coalesce(*said, *broken, F.lit(None).cast("string")).alias(MALFORMED))
     if source.origin.keeps_new_columns:
         pairs = [each for name in unknown for each in (F.lit(name), texts[name])]
         kept = F.create_map(*pairs) if pairs else F.lit(None)

@@ -41,14 +41,10 @@ def open_database(spark: SparkSession, read: Read) -> DataFrame:
         "user": read.user,
         "password": None if read.password is None else read.password.get_secret_value(),
     }
-    options = {"preferTimestampNTZ": "true", **{name: _text(each) for name, each in read.options.items()}}
+    options = {"preferTimestampNTZ": "true", **read.option_texts}
     options |= {name: each for name, each in given.items() if each is not None}
     rows = spark.read.format("jdbc").options(**options).load()
     return rows.toDF(*(name.lower() for name in rows.columns))
-
-
-def _text(value: bool | int | str) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def cut_rows(rows: DataFrame, read: Read, after: str | None, through: str | None, *, overlap: bool = True) -> DataFrame:
@@ -72,10 +68,9 @@ def cut_rows(rows: DataFrame, read: Read, after: str | None, through: str | None
     >>> [row["id"] for row in cut_rows(rows, read, "5", "7").collect()]
     [4, 5, 6, 7]
     """
-    column = _watermark(rows, read)
     if after is not None:
-        rows = rows.where(column > _bound(rows, read, after, overlap=overlap))
-    return rows if through is None else rows.where(column <= _bound(rows, read, through, overlap=False))
+        rows = rows.where(_is_above(rows, read, after, overlap=overlap))
+    return rows if through is None else rows.where(~_is_above(rows, read, through, overlap=False))
 
 
 def measure_rows(rows: DataFrame, read: Read, after: str | None) -> DataFrame:
@@ -95,18 +90,9 @@ def measure_rows(rows: DataFrame, read: Read, after: str | None) -> DataFrame:
     """
     column, kind = _watermark(rows, read), rows.schema[(read.watermark or "").lower()].dataType
     if after is not None:
-        rows = rows.where(column.isNull() | (column > _bound(rows, read, after, overlap=True)))
+        rows = rows.where(column.isNull() | _is_above(rows, read, after, overlap=True))
     counts = [F.count(column).alias("rows"), F.count_if(column.isNull()).alias("missing")]
     return rows.agg(text_of(F.max(column), kind).alias("greatest"), *counts)
-
-
-def count_rows(rows: DataFrame) -> int:
-    """Count rows at the place they are read from.
-
-    >>> count_rows(spark.range(3))
-    3
-    """
-    return rows.count()
 
 
 def _watermark(rows: DataFrame, read: Read) -> Column:
@@ -121,6 +107,14 @@ def _watermark(rows: DataFrame, read: Read) -> Column:
         found = f"is of type {kind.simpleString()}, which the overlap does not fit"
         raise _unfit(read, found, "write the overlap as a number for numbers, as a duration for dates and instants")
     return F.col(f"`{name}`")
+
+
+def _is_above(rows: DataFrame, read: Read, text: str, *, overlap: bool) -> Column:
+    """Compare with a watermark, which was cut to microseconds where the database compares what is finer."""
+    column, bound = _watermark(rows, read), _bound(rows, read, text, overlap=overlap)
+    if not isinstance(rows.schema[(read.watermark or "").lower()].dataType, _INSTANTS):
+        return column > bound
+    return column >= bound + F.expr("interval 1 microsecond")
 
 
 def _bound(rows: DataFrame, read: Read, text: str, *, overlap: bool) -> Column:

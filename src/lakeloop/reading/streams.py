@@ -10,8 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
 from lakeloop.config.source import Source
-
-_MALFORMED = "_malformed"
+from lakeloop.quality.texts import MALFORMED
 
 
 def identify_checkpoint(checkpoint: Path) -> str | None:
@@ -47,14 +46,12 @@ def drain_stream(spark: SparkSession, source: Source, checkpoint: Path, take: Ca
     read = source.read
     if read is None or read.stream is None:
         raise ValueError(f"source {source.source} reads no stream")
-    reader = spark.readStream.format(read.stream).options(
-        **{name: str(each).lower() if isinstance(each, bool) else str(each) for name, each in read.options.items()}
-    )
+    reader = spark.readStream.format(read.stream).options(**read.option_texts)
     if read.schema_ is not None:
         reader = reader.schema(read.schema_)
     elif read.stream.lower() == "json":  # by name, each value as the text it is written as
-        texts = [T.StructField(name, T.StringType()) for name in (*source.columns, _MALFORMED)]
-        reader = reader.schema(T.StructType(texts)).option("columnNameOfCorruptRecord", _MALFORMED)
+        texts = [T.StructField(name, T.StringType()) for name in (*source.columns, MALFORMED)]
+        reader = reader.schema(T.StructType(texts)).option("columnNameOfCorruptRecord", MALFORMED)
     failures: list[Exception] = []
 
     def hand_on(batch: DataFrame, number: int) -> None:

@@ -8,7 +8,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 
 from lakeloop.errors import ConflictError, EnvironmentProblemError, Failure
-from lakeloop.reading import Stretch, count_rows, drain_stream, identify_checkpoint
+from lakeloop.reading import Stretch, drain_stream, identify_checkpoint
 from lakeloop.runs.read_secrets import describe_safely
 from lakeloop.runs.readings import Reading, end
 
@@ -54,13 +54,15 @@ def read_stream(reading: Reading) -> Iterator[Stretch]:
         begun = reading.begin(reading.read.stream or "", f"batch {batch}", f"{identify_checkpoint(checkpoint)} {batch}")
         if any((each.of, each.after) == (begun.of, begun.after) for each in reading.done):
             return  # staged by a job that stopped before the stream knew it
-        stretch = end(begun, str(batch), count_rows(rows))
+        stretch = end(begun, str(batch), rows.count())
         taken.extend(reading.stage(rows, stretch))
         reading.done.append(stretch)
 
     try:
         drain_stream(context.spark, source, checkpoint, take)
-    except PySparkException as failure:
+    except Exception as failure:  # a format that is not there is none of PySpark's own classes
+        if not isinstance(failure, PySparkException) and type(failure).__name__ != "Py4JJavaError":
+            raise
         said = describe_safely(context.config, source, failure)
         remedy = (
             "check stream, schema and options in the source's file; a format may need a package: spark.jars.packages"

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from lakeloop.config.loading import load_config
-from tests.config.small_project import edited, write_project
+from lakeloop.errors import ConfigError
+from tests.config.small_project import FILES, edited, write_project
 from tests.config.wrong_project import SCHEDULES, Wrong, assert_refused
 
 OLD = "{rule: range, column: distance, min: 50}"
@@ -118,6 +119,27 @@ WRONG = [
         "null_share alone",
     ),
 ]
+
+
+PRIVATE = (
+    "{rule: column_statistics, column: NAME, statistics: [mean, max, null_share, min], within: 20%, over: 7 turns}"
+)
+
+
+@pytest.mark.parametrize("name", ["distance", "twice"])
+def test_the_least_and_the_greatest_value_of_a_person_are_no_statistics(tmp_path: Path, name: str) -> None:
+    text = FILES[SCHEDULES].replace(OLD, PRIVATE.replace("NAME", name))
+    text = text.replace("derive:\n", "derive:\n  twice: {as: distance * 2, type: integer}\n")
+    load_config(write_project(tmp_path, {SCHEDULES: text}))
+    tagged = text.replace("distance: {type: integer}", "distance: {type: integer, tags: [pii]}")
+    with pytest.raises(ConfigError) as raised:
+        load_config(write_project(tmp_path, {SCHEDULES: tagged}))
+    assert [(each.where, each.got) for each in raised.value.issues] == [
+        ("rules[1].statistics[1]", f"max of {name}, which says something of a person (pii)"),
+        ("rules[1].statistics[3]", f"min of {name}, which says something of a person (pii)"),
+    ]
+    plain = tagged.replace("mean, max, null_share, min", "mean, null_share")
+    load_config(write_project(tmp_path, {SCHEDULES: plain}))
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=str)

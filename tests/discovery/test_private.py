@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from lakeloop.config import Config, load_config
+from lakeloop.config.private_columns import private_source_columns
 from lakeloop.discovery import build_catalogue, private_columns
-from lakeloop.discovery.private import private_gold_columns, private_source_columns
+from lakeloop.discovery.private import private_gold_columns
 from tests.config.small_project import edited, write_project
 from tests.discovery.tagged_project import load_tagged
 

@@ -10,7 +10,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from lakeloop import schemas
-from lakeloop.discovery.private import HIDDEN, private_source_columns
+from lakeloop.config.private_columns import private_source_columns
+from lakeloop.discovery.private import HIDDEN
 from lakeloop.errors import ConflictError, UsageError
 from lakeloop.runs.context import Context
 from lakeloop.runs.ingest import ingest

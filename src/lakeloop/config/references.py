@@ -17,9 +17,12 @@ from lakeloop.config.mistakes import listed
 from lakeloop.config.model_references import model_issues
 from lakeloop.config.model_sense import NUMBERS
 from lakeloop.config.named_source import find_source
+from lakeloop.config.private_columns import private_source_columns
 from lakeloop.config.read_issues import read_issues
 from lakeloop.config.rules import Rule
+from lakeloop.config.rules.column_statistics import ColumnStatistics
 from lakeloop.config.rules.table_rule import Reference, TableRule
+from lakeloop.config.section import PII
 from lakeloop.config.source import (
     TIME_COLUMNS,
     ColumnType,
@@ -138,6 +141,7 @@ def _rule_issues(document: LocatedYaml, path: KeyPath, rule: Rule, source: Sourc
             if kind is not None and kinds is not None and kind not in kinds.types:
                 got = f"{name}, a column of type {kind}"
                 yield document.issue((*path, *place), got, kinds.words, kinds.remedy)
+    yield from _privacy_issues(document, path, rule, source)
     for place, (name, text) in rule.texts_compared().items():
         kind = source.all_columns.get(name)
         if kind is not None and kind in _WRITTEN and not re.fullmatch(_WRITTEN[kind], text):
@@ -146,6 +150,19 @@ def _rule_issues(document: LocatedYaml, path: KeyPath, rule: Rule, source: Sourc
             yield document.issue((*path, *place), got, f"texts of {kind} values", remedy)
     for place, text in rule.expressions().items():
         yield from expression_issues(document, (*path, *place), text, columns, of)
+
+
+def _privacy_issues(document: LocatedYaml, path: KeyPath, rule: Rule, source: Source) -> Iterator[ConfigIssue]:
+    """Refuse statistics that are the value of one row, where that says something of a person."""
+    if not isinstance(rule, ColumnStatistics) or rule.column not in private_source_columns(source):
+        return
+    for index, name in enumerate(rule.statistics):
+        if name in ("min", "max"):
+            got = f"{name} of {rule.column}, which says something of a person ({PII})"
+            allowed = "mean, stddev and null_share of such a column"
+            yield document.issue(
+                (*path, "statistics", index), got, allowed, "remove it: it would show a person's value"
+            )
 
 
 def _reference_issues(

@@ -5,42 +5,18 @@ from __future__ import annotations
 from lakeloop.config.columns import resolve_features
 from lakeloop.config.feature_table import FeatureTable, Kind
 from lakeloop.config.model import Model
+from lakeloop.config.private_columns import private_source_columns
 from lakeloop.config.section import PII
-from lakeloop.config.source import TIME_COLUMNS, Source
+from lakeloop.config.source import TIME_COLUMNS
 from lakeloop.config.sql_statement import GOLD
 from lakeloop.config.table_inputs import tables_below
 from lakeloop.config.tree import Config
-from lakeloop.discovery.lineage import columns_named, feature_needs, source_needs, standing_on
+from lakeloop.discovery.lineage import columns_named, feature_needs
 from lakeloop.discovery.windowed import windowed_features
 from lakeloop.on_demand.calls import parse_call
 
 HIDDEN = "hidden (pii)"
 """Shown instead of what a person's data would say."""
-
-
-def private_source_columns(source: Source) -> frozenset[str]:
-    """Find the columns of a bronze table that say something of a person.
-
-    Args:
-        source: The source; the tag on it stands for all of its columns.
-
-    Returns:
-        Landed columns with the tag, derived columns with the tag or made of one of them, and times made of them.
-
-    >>> source = Source.model_validate({
-    ...     "source": "orders", "landing": {"path": "orders"}, "key": ["order"], "event_ts": "due_ts",
-    ...     "available_ts": "event_ts", "columns": {
-    ...         "order": {"type": "long"}, "due_ts": {"type": "timestamp"},
-    ...         "birth_year": {"type": "integer", "tags": ["pii"]}},
-    ...     "derive": {"age": {"as": "year(due_ts) - birth_year", "type": "integer"}}})
-    >>> sorted(private_source_columns(source))
-    ['age', 'birth_year']
-    """
-    needs = source_needs(source)
-    if PII in source.tags:
-        return frozenset(needs)
-    tagged = {name for name, column in source.declared.items() if PII in column.tags}
-    return frozenset(name for name in needs if tagged.intersection(standing_on([name], needs)))
 
 
 def private_features(config: Config, table: FeatureTable) -> frozenset[str]:

@@ -10,9 +10,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakeloop.config.mistakes import listed, rename_remedy
+from lakeloop.config.private_columns import private_source_columns
 from lakeloop.config.source import Source
 from lakeloop.config.tree import Config
-from lakeloop.discovery.private import HIDDEN, private_source_columns
+from lakeloop.discovery.private import HIDDEN
 from lakeloop.errors import UsageError
 from lakeloop.quality.replay import IS_REPLAYED, has_reason, mark_replayed
 from lakeloop.quality.rules import REASONS

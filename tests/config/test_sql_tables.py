@@ -99,6 +99,43 @@ def test_what_is_wrong_is_told_where_it_stands(
     assert got in issue.got
 
 
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("select 'A' as shop, 1 as n", "it reads no table; name a source, or a feature table as gold.<name>"),
+        ("with o as (select 1 as n) select n from o", "it reads no table; name a source"),
+        ("with orders as (select * from orders) select shop from orders", "it reads orders, and names a query of WITH"),
+        ("with a as (select 1 from b), b as (select 1 as x from orders) select x from b", "it reads b, and names"),
+        ("select x from orders join (with orders as (select 1 as x from o) select x from orders)", "it reads orders"),
+    ],
+)
+def test_a_statement_reads_a_table_that_no_query_is_named_like(text: str, problem: str) -> None:
+    with pytest.raises(ValueError, match="; ") as raised:
+        read_statement(text)
+    assert problem in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "tables"),
+    [
+        ("with a as (select 1 as x from orders), b as (select x from a) select x from b", ("orders",)),
+        ("with a as (select 1 as x from orders) select (select max(x) from a) as x from lines", ("orders", "lines")),
+        (
+            "with a as (with b as (select 1 as x from orders) select x from b) select x from gold.a",
+            ("orders", "gold.a"),
+        ),
+    ],
+)
+def test_queries_of_with_are_no_tables(text: str, tables: tuple[str, ...]) -> None:
+    assert read_statement(text).keys == tables
+
+
+def test_a_statement_without_tables_is_told_by_plan(tmp_path: Path) -> None:
+    statement = BUSY[BUSY.index("  select") : BUSY.index("features:")]
+    (issue,) = issues_of(tmp_path, (statement, "  select 'UA' as carrier, 1 as flights, 2.0 as wind\n"))
+    assert (issue.where, issue.line, issue.got) == ("sql", 5, "a statement: it reads no table")
+
+
 def test_a_circle_is_named_whole(tmp_path: Path) -> None:
     first = BUSY.replace("gold.readings r", "gold.calm r").replace("r.wind_mph", "r.wind")
     second = BUSY.replace("feature_table: busy", "feature_table: calm").replace("gold.readings r", "gold.busy r")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ from lakeloop.errors import ConflictError, DataContractError
 from lakeloop.runs.context import Context
 from lakeloop.runs.features import build_features
 from lakeloop.runs.ingest import ingest
+from lakeloop.runs.statement_table import statement_stretches
 from lakeloop.tables import Lake
 from tests.factories import instant, rows_of
 
@@ -135,3 +138,9 @@ def test_a_failing_function_is_named_and_once_mended_one_build_equals_the_turns(
     mended = Context(write(tmp_path), instant(TURNS[1][0]))
     build_features(mended)
     assert log_of(spark, mended.config, "a_busy") == BUSY
+    # Of a table that is added after 60 days all hours are built in one call, part by part.
+    table, end = mended.config.feature_tables["a_busy"], instant("2024-03-01 00:00")
+    with closing(statement_stretches(mended.at(end), table, None, end)) as stretches:
+        first = next(stretches)
+    assert first.since is None
+    assert first.through == instant("2024-01-01 10:00") + 31 * timedelta(hours=1)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
+from typing import cast
 
 import sqlglot
 from sqlglot import exp
@@ -136,7 +137,13 @@ def read_statement(text: str) -> Statement:
     if problem is not None:
         raise ValueError(problem)
     own = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
-    tables = [_table_name(table) for table in tree.find_all(exp.Table) if table.db or table.name.lower() not in own]
+    named = [table for table in tree.find_all(exp.Table) if not _is_named_by_with(table)]
+    shadowed = next((each.name for each in named if not each.db and each.name.lower() in own), None)
+    if shadowed is not None:
+        raise ValueError(f"it reads {shadowed}, and names a query of WITH so, too; rename that query")
+    tables = [_table_name(table) for table in named]
+    if not tables:
+        raise ValueError("it reads no table; name a source, or a feature table as gold.<name>")
     columns = [each.alias_or_name.lower() for each in tree.selects]
     if any(isinstance(each, exp.Star) or each.is_star for each in tree.selects):
         raise ValueError("it gives *, so that its columns are not told; write out the entity and the features")
@@ -200,6 +207,21 @@ def _problem(node: exp.Expr) -> str | None:
     if isinstance(node, exp.Table) and not isinstance(node.this, exp.Identifier):
         return f"it reads {_sql(node)}, which is no table; name sources, and feature tables as gold.<name>"
     return None
+
+
+def _is_named_by_with(table: exp.Table) -> bool:
+    """Tell whether a name stands for a query of WITH at its place: of an enclosing WITH, or one before in the same."""
+    name, node = table.name.lower(), cast(exp.Expr, table)
+    while not table.db and node.parent is not None:
+        child, node = node, node.parent
+        given = node.args.get("with_") or node.args.get("with")
+        visible: list[exp.Expr] = list(given.expressions) if given is not None and given is not child else []
+        if isinstance(node, exp.With):
+            before = next(number for number, each in enumerate(node.expressions) if each is child)
+            visible = node.expressions if node.args.get("recursive") else node.expressions[:before]
+        if any(each.alias.lower() == name for each in visible):
+            return True
+    return False
 
 
 def _is_ordered(node: exp.Expr) -> bool:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import reduce
 from typing import Any
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from lakeloop.config.feature_table import ComputedFeature, FeatureTable
@@ -40,6 +40,18 @@ def with_ends(states: DataFrame, entity: Sequence[str]) -> DataFrame:
     """
     following = Window.partitionBy(*entity).orderBy("available_ts")
     return states.withColumn(_UNTIL, F.lead("available_ts").over(following))
+
+
+def is_known_after(instant: datetime) -> Column:
+    """Tell whether a state `with_ends` is the newest of its entity at any later instant.
+
+    >>> states = spark.sql("select 'A' as shop, timestamp'2024-01-01 10:00:00Z' as available_ts"
+    ...                    " union all select 'A', timestamp'2024-01-01 11:00:00Z'")
+    >>> noon = datetime(2024, 1, 1, 11, tzinfo=UTC)
+    >>> [row["available_ts"].hour for row in with_ends(states, ["shop"]).where(is_known_after(noon)).collect()]
+    [11]
+    """
+    return F.col(_UNTIL).isNull() | (F.col(_UNTIL) > F.lit(instant))
 
 
 def evaluate_ticks(table: FeatureTable, rows: Mapping[str, DataFrame], ticks: Sequence[datetime]) -> DataFrame:

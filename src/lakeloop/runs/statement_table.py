@@ -13,12 +13,12 @@ from lakeloop.config.feature_table import FeatureTable
 from lakeloop.config.source import TIME_COLUMNS
 from lakeloop.config.sql_statement import GOLD
 from lakeloop.errors import UsageError
-from lakeloop.features.statement_ticks import evaluate_ticks, log_changes, with_ends
+from lakeloop.features.statement_ticks import evaluate_ticks, is_known_after, log_changes, with_ends
 from lakeloop.features.windows import floor_tick, floor_tick_of
 from lakeloop.runs.context import Context, instant_text
 
-MAX_TICKS = 1000
-"""Ticks of one table that a call evaluates at most."""
+MAX_TICKS = 50_000
+"""Ticks of one table that a call evaluates at most: more than five years of hours."""
 
 TICKS_A_QUERY = 32
 """Ticks in one query: the statement stands in it once for each, and Spark's planning grows with it."""
@@ -67,8 +67,7 @@ def statement_stretches(
     """
     if table.every is None or table.needs is None:
         raise ValueError(f"{table.feature_table} has no ticks")
-    after = since - table.needs if since is not None else None
-    rows = {key: _read(context, key, through, after).persist() for key in table.inputs}
+    rows = {key: _read(context, table, key, since, through).persist() for key in table.inputs}
     try:
         ticks = _ticks(table, rows, since, through)
         parts = [ticks[at : at + TICKS_A_QUERY] for at in range(0, len(ticks), TICKS_A_QUERY)] or [[]]
@@ -81,13 +80,15 @@ def statement_stretches(
             each.unpersist()
 
 
-def _read(context: Context, key: str, through: datetime, after: datetime | None) -> DataFrame:
+def _read(context: Context, table: FeatureTable, key: str, since: datetime | None, through: datetime) -> DataFrame:
     layer, _, name = key.rpartition(".")
     if layer == GOLD:
         declared = context.config.feature_tables[name]
         states = context.lake.read(context.lake.address(GOLD, name), through)
-        return with_ends(states, declared.entity)
+        ends = with_ends(states, declared.entity)
+        return ends if since is None else ends.where(is_known_after(since))
     source = context.config.sources[name]
+    after = since - (table.needs or timedelta(0)) if since is not None else None
     bronze = context.lake.read(context.lake.address("bronze", name), through, after=after)
     return bronze.select(*source.all_columns, *TIME_COLUMNS)
 
@@ -127,7 +128,7 @@ def _ticks(
         if key.startswith(f"{GOLD}."):  # a state lasts
             entering = entering.agg(F.min("tick").alias("tick"), F.lit(None).cast("timestamp").alias("last"))
         entering = entering.select(F.unix_seconds("tick"), F.unix_micros("last")).limit(MAX_TICKS + 1)
-        for first, last in entering.collect():  # bounded: one row per tick, of which more than a few are refused
+        for first, last in entering.collect():  # bounded: one row per tick, of which more than MAX_TICKS are refused
             if first is None:
                 continue
             tick = datetime.fromtimestamp(first, through.tzinfo)
@@ -141,6 +142,6 @@ def _ticks(
             f"gold.{table.feature_table}",
             f"more than {MAX_TICKS} ticks from {start} to {instant_text(floor_tick_of(through, every))}",
             f"at most {MAX_TICKS} in one call",
-            "declare a larger every, or build in steps: `lakeloop features --as-of` an earlier instant first",
+            "declare a larger every",
         )
     return sorted(found)

@@ -70,6 +70,9 @@ def test_a_future_row_changes_nothing() -> None:
         (lambda rows: {"n": 1}, "no dict of exactly n, last"),
         (lambda rows: 5, "no dict of exactly n, last"),
         (lambda rows: {"n": 1.5, "last": 0.0}, "a value of n that is no long, but float"),
+        (lambda rows: {"n": 2**70, "last": 0.0}, "a value of n beyond the range of a long"),
+        (lambda rows: {"n": 2.0**63, "last": 0.0}, "a value of n beyond the range of a long"),
+        (lambda rows: {"n": 1, "last": 10**400}, "a value of last beyond the range of a double"),
         (lambda rows: {"n": 1, "last": "secret 4711"}, "a value of last that is no double, but str"),
     ],
 )
@@ -79,3 +82,9 @@ def test_a_failure_is_told_without_a_value(function: Callable[[pd.DataFrame], An
     assert told in str(raised.value)
     assert "secret" not in str(raised.value)
     assert raised.value.__context__ is None or raised.value.__suppress_context__
+
+
+@pytest.mark.parametrize("bound", [2**63 - 1, -(2**63)])
+def test_the_greatest_and_the_least_long_are_taken(bound: int) -> None:
+    found = answers(EVENTS[:1], None, 10 * HOUR, lambda rows: {"n": bound, "last": None})
+    assert found == [(10, bound, None)]

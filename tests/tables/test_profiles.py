@@ -136,5 +136,11 @@ def test_spark_names_as_many_words_and_does_not_let_one_column_push_out_another(
 def test_known_rows_are_cut_and_chosen(address: TableAddress, tmp_path: Path) -> None:
     assert len(read_known(address, "available_ts", AT)) == 6
     assert read_known(address, "available_ts", LATER, ["always"])[-1] == {"always": 8}
+    flags = [{"kind": kind, "slice_key": key, "as_of": AT} for kind in ("feature", "score") for key in (None, "JFK")]
+    texts = {name: ([row[name] for row in flags], pa.string()) for name in ("kind", "slice_key")}
+    own = write(tmp_path / "own", [AT] * len(flags), **texts)
+    found = read_known(own, "available_ts", AT, ["kind", "slice_key"], {"kind": "feature", "slice_key": None})
+    assert found == [{"kind": "feature", "slice_key": None}]
+    assert len(read_known(own, "available_ts", AT, where={"slice_key": "JFK"})) == 2
     nowhere = TableAddress("gold", "nowhere", str(tmp_path))
     assert (has_table(nowhere), read_known(nowhere, "available_ts", AT)) == (False, [])

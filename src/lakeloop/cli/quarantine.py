@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import Annotated
 
 import typer
@@ -47,7 +46,7 @@ def add_quarantine(app: typer.Typer) -> None:
                 from lakeloop.runs.quarantine_text import describe_counts
 
                 report.result = counts = list_quarantine(context)
-                report.text = describe_counts(counts, width=_width())
+                report.text = describe_counts(counts, width=verbs._width())
 
         finish("quarantine list", options, work)
 
@@ -60,7 +59,7 @@ def add_quarantine(app: typer.Typer) -> None:
                 from lakeloop.runs.quarantine_text import describe_sample
 
                 report.result = sample = show_quarantine(context, source, rule, limit)
-                report.text = describe_sample(sample, width=_width())
+                report.text = describe_sample(sample, width=verbs._width())
 
         finish("quarantine show", options, work)
 
@@ -76,7 +75,3 @@ def add_quarantine(app: typer.Typer) -> None:
         finish("quarantine replay", options, work)
 
     app.add_typer(group)
-
-
-def _width() -> int:
-    return min(shutil.get_terminal_size().columns, 120)

@@ -34,8 +34,11 @@ _STATEMENTS = (
 _UNREPEATABLE = frozenset(
     {
         *("now", "curdate", "current_date", "current_time", "current_timestamp", "localtimestamp"),
-        *("rand", "randn", "random", "shuffle", "uuid", "monotonically_increasing_id", "spark_partition_id"),
-        *("current_user", "session_user", "input_file_name", "current_timezone"),
+        *("rand", "randn", "random", "randstr", "uniform", "shuffle", "uuid"),
+        *("monotonically_increasing_id", "spark_partition_id", "input_file_name"),
+        *("input_file_block_start", "input_file_block_length"),
+        *("current_user", "session_user", "user", "current_timezone", "version"),
+        *("current_catalog", "current_database", "current_schema"),
     }
 )
 

@@ -10,6 +10,7 @@ import hashlib
 import importlib
 import importlib.util
 from collections.abc import Callable, Iterator
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +40,25 @@ def function_file(root: Path, path: str) -> Path | None:
     own = (root / FOLDER / module.replace(".", "/")).with_suffix(".py")
     if own.is_file():
         return own
-    try:
-        spec = importlib.util.find_spec(module)
-    except (ImportError, ValueError):
-        return None
+    spec = _find_spec(module)
     origin = spec.origin if spec is not None else None
     return Path(origin) if origin is not None and origin.endswith(".py") else None
+
+
+def _find_spec(module: str) -> ModuleSpec | None:
+    """Find a module part by part: asked for the whole, Python would import the packages that hold it."""
+    first, *parts = module.split(".")
+    try:
+        spec = importlib.util.find_spec(first)
+    except (ImportError, ValueError):
+        return None
+    name = first
+    for part in parts:
+        if spec is None or spec.submodule_search_locations is None:
+            return None
+        name = f"{name}.{part}"
+        spec = PathFinder.find_spec(name, spec.submodule_search_locations)
+    return spec
 
 
 def code_hash(root: Path, path: str) -> str | None:

@@ -158,7 +158,7 @@ class Source(Section):
 
     @model_serializer(mode="wrap")
     def _without_other_origin(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out which of `landing` and `read` is not there, so that a declaration of files keeps its hash."""
+        """Leave out which of `landing` and `read` is not there."""
         origins = ("landing", "read")
         return {key: each for key, each in write(self).items() if key not in origins or getattr(self, key) is not None}
 

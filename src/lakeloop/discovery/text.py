@@ -170,9 +170,16 @@ def labelled(label: str, text: str, width: int, *, indent: int = 2, label_width:
 
 
 def count_of(number: int, noun: str) -> str:
-    """Write a number with its noun.
+    """Write a number of things.
 
-    >>> count_of(1, "feature"), count_of(2, "feature")
-    ('1 feature', '2 features')
+    Args:
+        number: How many.
+        noun: One of them, with a plural in -s.
+
+    Returns:
+        The number with thousands set apart, and the noun.
+
+    >>> count_of(1, "row"), count_of(27004, "row")
+    ('1 row', '27,004 rows')
     """
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

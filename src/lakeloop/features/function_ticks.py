@@ -16,6 +16,8 @@ from pyspark.sql.types import DataType, DoubleType, LongType, StringType, Struct
 
 from lakeloop.config.feature_table import FeatureTable, FeatureType
 
+_LEAST, _GREATEST = -(2**63), 2**63 - 1  # of a long
+
 FAILED = "lakeloop: the function failed with"
 """Begin of the text of an error in a function; the rest names no value."""
 
@@ -175,11 +177,17 @@ def _value(name: str, value: Any, kind: FeatureType) -> Any:
     if kind is FeatureType.STRING and isinstance(value, str):
         return value
     if kind is not FeatureType.STRING and isinstance(value, numbers.Real):
-        number = float(value)
+        try:
+            number = float(value)
+        except OverflowError:
+            raise RuntimeError(f"{FAILED} a value of {name} beyond the range of a {kind}.") from None
         if math.isnan(number):
             return None
         if kind is FeatureType.DOUBLE:
             return number
         if isinstance(value, numbers.Integral) or number.is_integer():
-            return int(value) if isinstance(value, numbers.Integral) else int(number)
+            whole = int(value) if isinstance(value, numbers.Integral) else int(number)
+            if not _LEAST <= whole <= _GREATEST:
+                raise RuntimeError(f"{FAILED} a value of {name} beyond the range of a {kind}.")
+            return whole
     raise RuntimeError(f"{FAILED} a value of {name} that is no {kind}, but {type(value).__name__}.")

@@ -121,7 +121,7 @@ def aggregate_windows(
     )
     sums = values.groupBy(*entity, "_tick").agg(*(each.of_events(column) for column, each in partials.items()))
 
-    shown = {_seconds(each.offset) for each in features} | {_seconds(each.offset + each.window) for each in features}
+    shown = _shown_shifts(features)
     changes = sums.withColumn("_shift", F.explode(F.array(*(F.lit(shift) for shift in sorted({0} | shown)))))
     entering = F.col("_shift") == 0
     at_ticks = changes.select(
@@ -170,7 +170,7 @@ def entry_keys(events: DataFrame, table: FeatureTable, stretch: Stretch) -> Data
     if table.every is None:
         raise ValueError(f"{table.feature_table} is not windowed")
     entity, features = list(table.entity), table.window_features
-    shown = {_seconds(each.offset) for each in features} | {_seconds(each.offset + each.window) for each in features}
+    shown = _shown_shifts(features)
     entries = _values(events, table, _seconds(table.every), features).select(*entity, "_tick").distinct()
     shift = F.explode(F.array(*(F.lit(each) for each in sorted(shown)))).alias("_shift")
     at = entries.select(*entity, "_tick", shift).select(
@@ -194,6 +194,11 @@ class _Partial:
 
 def _seconds(duration: timedelta) -> int:
     return int(duration.total_seconds())
+
+
+def _shown_shifts(features: Sequence[WindowFeature]) -> set[int]:
+    """Tell how long after its entry tick an event changes a feature, in seconds: it is counted, and counted no more."""
+    return {_seconds(each.offset) for each in features} | {_seconds(each.offset + each.window) for each in features}
 
 
 def _measures(features: Sequence[WindowFeature]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 
 from lakeloop import schemas
+from lakeloop.discovery.text import count_of
 from lakeloop.features.stretches import Stretch
 from lakeloop.runs.backfill_plan import BackfillPlan, compare_scope
 from lakeloop.runs.backfill_scope import Asked, Scope, compute_rows, find_table, read_scope
@@ -21,7 +22,6 @@ from lakeloop.runs.features import create_gold
 from lakeloop.runs.integrity import assert_intact
 from lakeloop.runs.ledger import StepRecord, record_run, timed
 from lakeloop.runs.order import BACKFILL, refuse_earlier
-from lakeloop.runs.progress import count_of
 from lakeloop.statuses import Outcome
 from lakeloop.tables import WriteIdentity, WriteResult, identity_hash, range_condition, replace_range
 

@@ -11,7 +11,7 @@ from lakeloop.config.feature_table import FeatureTable
 from lakeloop.discovery.facts import DriftState, FeatureFacts, Share, Spread, TableFacts
 from lakeloop.discovery.private import private_features
 from lakeloop.runs.context import Context
-from lakeloop.schemas import TableSchema
+from lakeloop.runs.own_rows import read_own_rows
 from lakeloop.tables import (
     ColumnProfile,
     TableAddress,
@@ -19,11 +19,11 @@ from lakeloop.tables import (
     has_table,
     profile_frame,
     profile_path,
-    read_known,
 )
 
 _TIME = "available_ts"
-_DRIFT_COLUMNS = ("model", "model_version", "window", "column_name", "kind", "slice_key", "status", "verdict", "as_of")
+_OF_FEATURES = {"kind": "feature", "slice_key": None}
+_DRIFT_COLUMNS = ("model", "model_version", "window", "column_name", "status", "verdict", "as_of")
 
 
 def read_facts(context: Context, tables: Iterable[str] | None = None) -> dict[str, TableFacts]:
@@ -45,8 +45,8 @@ def read_facts(context: Context, tables: Iterable[str] | None = None) -> dict[st
     """
     declared = context.config.feature_tables
     chosen = list(declared) if tables is None else list(tables)
-    builds = _own_rows(context, schemas.FEATURE_BUILDS)
-    drift = _last_verdicts(_own_rows(context, schemas.DRIFT_METRICS, _DRIFT_COLUMNS))
+    builds = read_own_rows(context, schemas.FEATURE_BUILDS)
+    drift = _last_verdicts(read_own_rows(context, schemas.DRIFT_METRICS, _OF_FEATURES, _DRIFT_COLUMNS))
     found = {}
     for name in chosen:
         context.progress(f"read gold.{name}")
@@ -91,23 +91,10 @@ def _profile(context: Context, table: FeatureTable, hidden: Sequence[str]) -> Ta
     return profile_frame(context.lake.read(address, context.as_of), table.feature_names, unseen=hidden)
 
 
-def _own_rows(context: Context, table: TableSchema, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
-    """Read rows of one of the lake's own tables: a few for each turn."""
-    if context.config.project.catalog is None:
-        address = TableAddress(table.layer, table.name, str(context.config.workspace))
-        return read_known(address, table.cut_by, context.as_of, columns)
-    frame = context.lake.read_own(table, context.as_of)
-    frame = frame if columns is None else frame.select(*columns)
-    rows: list[dict[str, Any]] = frame.toArrow().to_pylist()  # bounded: the lake's own tables, a few rows per turn
-    return rows
-
-
 def _last_verdicts(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[DriftState]]:
     """Give what was said last of each column, model by model: of the newest window its newest evaluation."""
     newest: dict[tuple[str, str], Mapping[str, Any]] = {}
     for row in rows:
-        if row["slice_key"] is not None or row["kind"] != "feature":
-            continue
         key = (row["column_name"], row["model"])
         if key not in newest or _age(newest[key]) < _age(row):
             newest[key] = row

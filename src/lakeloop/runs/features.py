@@ -15,6 +15,7 @@ from lakeloop import schemas
 from lakeloop.config.feature_table import FeatureTable, Kind
 from lakeloop.config.table_inputs import build_levels, sources_below
 from lakeloop.discovery.catalogue import TableEntry, describe_table
+from lakeloop.discovery.text import count_of
 from lakeloop.features.attributes import log_attributes
 from lakeloop.features.windows import aggregate_windows, floor_tick_of, reach_back
 from lakeloop.quality.versions import standing_versions
@@ -22,7 +23,6 @@ from lakeloop.runs.build_state import JOB, assert_same_table, read_build_state
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.failed_tables import explain_table
 from lakeloop.runs.function_table import function_rows
-from lakeloop.runs.progress import count_of
 from lakeloop.runs.quality import assert_gate_passed, check_quality
 from lakeloop.runs.side_by_side import do_side_by_side
 from lakeloop.runs.statement_table import Stretch, statement_stretches

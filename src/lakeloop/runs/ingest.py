@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lakeloop import schemas
 from lakeloop.config.source import Source
+from lakeloop.discovery.text import count_of
 from lakeloop.errors import MAX_SHOWN, DataContractError, Failure
 from lakeloop.landing import FileStatus, LandedFile, admit_files, drop_unrecorded, set_aside
 from lakeloop.runs.bronze import bronze_schema, create_tables
@@ -17,7 +18,6 @@ from lakeloop.runs.declared import SOURCE_REMEDY, assert_same_columns
 from lakeloop.runs.ingest_batch import JOB, drain_staged, drain_stretches
 from lakeloop.runs.landed_files import assert_all_files_read, file_row, read_batches, seen_files
 from lakeloop.runs.late_rows import refuse_built_instant
-from lakeloop.runs.progress import count_of
 from lakeloop.runs.read_sources import read_new
 from lakeloop.runs.readings import list_stretches
 from lakeloop.runs.side_by_side import do_side_by_side

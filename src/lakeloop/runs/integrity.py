@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from lakeloop import schemas
+from lakeloop.discovery.text import count_of
 from lakeloop.errors import ConflictError, Failure
 from lakeloop.runs.context import Context
-from lakeloop.runs.progress import count_of
 from lakeloop.tables import BACKUP, Head, TableAddress
 
 HEADS = "heads"

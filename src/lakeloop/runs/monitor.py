@@ -16,6 +16,7 @@ from lakeloop import schemas
 from lakeloop.config.columns import matching_columns, model_columns
 from lakeloop.config.model import Model, Task
 from lakeloop.config.tree import Config
+from lakeloop.discovery.text import count_of
 from lakeloop.drift.calibration import calibrate
 from lakeloop.drift.counts import lay_out_daily
 from lakeloop.drift.performance import measure_performance
@@ -29,7 +30,6 @@ from lakeloop.runs.findings import WindowFinding
 from lakeloop.runs.flags import clear_flags, raise_flags
 from lakeloop.runs.monitor_counts import SCORE_BINS, count_outcomes, count_predictions
 from lakeloop.runs.monitor_rows import calibration_rows, drift_row, performance_rows, profile_row, target_row
-from lakeloop.runs.progress import count_of
 from lakeloop.runs.promotions import champion_before, read_promotions
 from lakeloop.runs.train import PREDICTION_REFERENCE_FILE, REFERENCE_FILE
 from lakeloop.runs.windows import MonitorWindow, ended_windows

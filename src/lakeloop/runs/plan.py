@@ -14,7 +14,7 @@ from lakeloop.config.feature_table import FeatureTable
 from lakeloop.config.model import Model, Split
 from lakeloop.config.source import Source
 from lakeloop.config.tree import Config
-from lakeloop.runs.progress import count_of
+from lakeloop.discovery.text import count_of
 
 STEPS: tuple[tuple[str, str], ...] = (
     ("ingest", "landed files, what sources read -> bronze.*, quarantine.*"),

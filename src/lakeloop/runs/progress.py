@@ -22,19 +22,3 @@ class StepDone:
     summary: str
     seconds: float
     turn: str | None = None
-
-
-def count_of(number: int, noun: str) -> str:
-    """Write a number of things.
-
-    Args:
-        number: How many.
-        noun: One of them, with a plural in -s.
-
-    Returns:
-        The number with thousands set apart, and the noun.
-
-    >>> count_of(1, "row"), count_of(27004, "row")
-    ('1 row', '27,004 rows')
-    """
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

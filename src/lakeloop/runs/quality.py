@@ -18,11 +18,11 @@ from lakeloop import schemas
 from lakeloop.config.rules.not_null import NotNull
 from lakeloop.config.rules.unique import expected_unique
 from lakeloop.config.source import TIME_COLUMNS, Source
+from lakeloop.discovery.text import count_of
 from lakeloop.errors import Failure, QualityGateError
 from lakeloop.expectations import Expectation, ExpectationVerdict, run_suite
 from lakeloop.quality.rules import holds
 from lakeloop.runs.context import Context
-from lakeloop.runs.progress import count_of
 from lakeloop.runs.table_rules import (
     SUITE,
     TableVerdict,

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from lakeloop.runs.progress import count_of
+from lakeloop.discovery.text import count_of
 from lakeloop.runs.quarantine import QuarantineCounts, QuarantinedRow, QuarantineSample, RuleCount
 
 _COUNTS = 44  # columns of a rule's numbers: rows, replayed, first, last

@@ -9,6 +9,7 @@ from typing import Any
 from pyspark.sql import functions as F
 
 from lakeloop import schemas
+from lakeloop.discovery.text import count_of
 from lakeloop.quality.accounting import Accounting
 from lakeloop.quality.replay import IS_REPLAYED, has_reason, mark_replayed, stage_again
 from lakeloop.quality.rules import judge_rows
@@ -25,7 +26,6 @@ from lakeloop.runs.late_rows import refuse_built_instant
 from lakeloop.runs.ledger import StepRecord, record_run, timed
 from lakeloop.runs.new_columns import name_added, take_added
 from lakeloop.runs.order import REPLAY, refuse_earlier
-from lakeloop.runs.progress import count_of
 from lakeloop.runs.quarantine import assert_rule_known, find_source
 from lakeloop.tables import Commit, WriteIdentity, identity_hash
 

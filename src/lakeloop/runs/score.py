@@ -12,13 +12,13 @@ from pyspark.sql import functions as F
 from lakeloop import schemas
 from lakeloop.config.columns import input_columns, model_columns
 from lakeloop.config.model import Model, Task
+from lakeloop.discovery.text import count_of
 from lakeloop.errors import Failure, NotReadyError
 from lakeloop.features.on_demand import as_model_input
 from lakeloop.point_in_time.lookup import STATUS_SUFFIX
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.declared import MODEL_REMEDY, SERVING_TAG, assert_same_columns, assert_same_model
 from lakeloop.runs.model_inputs import add_model_inputs, described_columns, gold_inputs, with_columns
-from lakeloop.runs.progress import count_of
 from lakeloop.runs.promotions import PROMOTED, champion_before, read_promotions, reconcile_alias
 from lakeloop.runs.spine import spine_as_of
 from lakeloop.statuses import Outcome, Purpose

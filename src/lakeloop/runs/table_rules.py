@@ -18,7 +18,10 @@ from lakeloop.config.source import ColumnType, Source
 from lakeloop.quality.measures import ROWS, measure_turn, measures_of
 from lakeloop.quality.typing import cast_text
 from lakeloop.runs.context import Context
+from lakeloop.runs.own_rows import read_own_rows
 from lakeloop.statuses import Severity
+
+_COMPARED = ("as_of", "attempt", "check", "passed", "rows", "observed")
 
 SUITE = "suite"
 """The check that stands for all of a source."""
@@ -164,10 +167,10 @@ def read_past(context: Context, source: str) -> list[PastTurn]:
     >>> [each.rows for each in read_past(context, "orders")]  # nothing of the turn itself
     [600]
     """
-    recorded = context.lake.own_rows(schemas.QUALITY, context.as_of)
+    recorded = read_own_rows(context, schemas.QUALITY, {"source": source}, _COMPARED)
     turns: dict[datetime, list[dict[str, Any]]] = {}
     for row in recorded:
-        if row["source"] == source and row["as_of"] < context.as_of:
+        if row["as_of"] < context.as_of:
             turns.setdefault(row["as_of"], []).append(row)
     past = (_past_turn(turns[as_of]) for as_of in sorted(turns))
     return [each for each in past if each is not None]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lakeloop import __version__
 from lakeloop.config.columns import model_columns
 from lakeloop.config.model import Model, Task
+from lakeloop.discovery.text import count_of
 from lakeloop.drift.bins import propose_bins
 from lakeloop.drift.counts import count_bins
 from lakeloop.drift.reference import SCORE_COLUMN, Reference, build_reference
@@ -20,7 +21,6 @@ from lakeloop.drift.targets import TargetDay
 from lakeloop.model_versions import DatasetInput, ModelVersion
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.declared import SERVING_TAG, assert_same_model, serving_hash
-from lakeloop.runs.progress import count_of
 from lakeloop.runs.promote import GateResult, judge_and_record, refuse_second_judgement
 from lakeloop.runs.promotions import champion_before, read_promotions
 from lakeloop.runs.training_data import TrainingData, read_training_data

@@ -19,6 +19,7 @@ from lakeloop import schemas
 from lakeloop.config.model import Model
 from lakeloop.config.project import Engine
 from lakeloop.config.table_inputs import sources_below, tables_below
+from lakeloop.discovery.text import count_of
 from lakeloop.errors import AccountingError, Failure, NotReadyError
 from lakeloop.runs.content import read_content
 from lakeloop.runs.context import Context, instant_text
@@ -31,7 +32,6 @@ from lakeloop.runs.model_inputs import (
     held_by_join,
     with_columns,
 )
-from lakeloop.runs.progress import count_of
 from lakeloop.runs.spine import spine_as_of
 from lakeloop.runs.training_rows import BuiltRows, build_in_process, build_on_spark
 from lakeloop.statuses import Outcome

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -190,7 +190,11 @@ def profile_frame(frame: DataFrame, columns: Sequence[str], *, unseen: Sequence[
 
 
 def read_known(
-    address: TableAddress, by: str, as_of: datetime, columns: Sequence[str] | None = None
+    address: TableAddress,
+    by: str,
+    as_of: datetime,
+    columns: Sequence[str] | None = None,
+    where: Mapping[str, str | None] | None = None,
 ) -> list[dict[str, Any]]:
     """Read the rows of a small table on a path without Spark.
 
@@ -199,6 +203,7 @@ def read_known(
         by: Column it is cut by.
         as_of: Rows after this instant are cut off.
         columns: Columns to read; all without it.
+        where: Column -> the text it has, None for rows without one; all rows without it.
 
     Returns:
         Column -> value, instants aware in UTC; none when the table does not exist yet.
@@ -211,6 +216,8 @@ def read_known(
         return []
     dataset = DeltaTable(address.path).to_pyarrow_dataset()  # bounded: a small table, cut by time
     cut = pc.field(by) <= pa.scalar(as_of, dataset.schema.field(by).type)
+    for name, text in (where or {}).items():
+        cut &= pc.field(name).is_null() if text is None else pc.field(name) == text
     rows: list[dict[str, Any]] = dataset.to_table(columns=columns and list(columns), filter=cut).to_pylist()
     return rows
 

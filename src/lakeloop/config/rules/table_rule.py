@@ -1,7 +1,8 @@
 """What a rule over a turn's rows is: what it measures of them, and how it judges what was measured.
 
 A rule over rows is judged where rows land; one over a turn's rows at the quality gate. All that a source's rules
-measure is found in one query, and recorded: a later turn compares with what was recorded, never with old rows.
+measure is found in one query, and recorded: a later turn compares with what was recorded. Earlier rows are read for
+`freshness` and `no_gaps` alone, which ask for the newest one known.
 """
 
 from __future__ import annotations

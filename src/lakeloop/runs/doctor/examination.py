@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lakeloop.discovery.text import count_of
 from lakeloop.errors import ConfigError
 from lakeloop.runs.doctor.finding import Finding, fail, not_checked, ok
 from lakeloop.runs.doctor.machine import (
@@ -17,7 +18,6 @@ from lakeloop.runs.doctor.machine import (
 )
 from lakeloop.runs.doctor.project import check_tracking, check_workspace
 from lakeloop.runs.doctor.software import check_jars, check_java, check_python, check_spark_and_delta
-from lakeloop.runs.progress import count_of
 from lakeloop.statuses import CheckStatus
 
 if TYPE_CHECKING:  # outside a project the configuration's parsers are not waited for

@@ -31,9 +31,10 @@ def insert(spark: SparkSession, url: str, *rows: tuple[str, str, float | None, s
 
 def test_a_watermark_finer_than_a_microsecond_is_read_once(spark: SparkSession, tmp_path: Path) -> None:
     url = f"jdbc:derby:{tmp_path / 'fine'}"
-    insert(spark, url, *((origin, "", 1.0, "2024-03-10 02:30:00.25") for origin in ("EWR", "JFK")))
-    moved = "{fn timestampadd(SQL_TSI_FRAC_SECOND, case when ORIGIN = 'EWR' then 789 else 1789 end, SEEN_AT)}"
-    read = Read(jdbc=url, query=f"select ORIGIN, {moved} as SEEN_AT from readings", watermark="seen_at")
+    insert(spark, url, *((origin, "", wind, "2024-03-10 02:30:00.25") for origin, wind in (("EWR", 1.0), ("JFK", 2.0))))
+    moved = "{fn timestampadd(SQL_TSI_FRAC_SECOND, case when WIND_MPH = 1 then 789 else 1789 end, SEEN_AT)}"
+    query = f"select ORIGIN, {moved} as SEEN_AT from readings"
+    read = Read(jdbc=url, query=query, watermark="seen_at", user="joan")
     rows = open_database(spark, read)
     first, last = "2024-03-10T02:30:00.25", "2024-03-10T02:30:00.250001"
     assert measure_rows(rows, read, None).first() == (last, 2, 0)

@@ -10,6 +10,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from lakeloop.tables.address import TableAddress
+from lakeloop.tables.in_process import data_files
 
 
 def files_of(address: TableAddress, version: int | None = None) -> frozenset[str] | None:
@@ -26,10 +27,9 @@ def files_of(address: TableAddress, version: int | None = None) -> frozenset[str
     (2, None)
     """
     try:
-        table = DeltaTable(address.path, version=version)
+        return data_files(DeltaTable(address.path, version=version))
     except DeltaError:
         return None
-    return frozenset(str(Path(each.removeprefix("file://")).relative_to(address.path)) for each in table.file_uris())
 
 
 def removable_files(address: TableAddress, older_than: timedelta) -> frozenset[str]:

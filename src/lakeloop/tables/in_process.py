@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -83,7 +84,24 @@ def holds_version(path: str, version: int) -> bool:
         table = DeltaTable(path, version=version)
     except DeltaError:
         return False
-    return all(Path(uri.removeprefix("file://")).is_file() for uri in table.file_uris())
+    return all(Path(path, each).is_file() for each in data_files(table))
+
+
+def data_files(table: DeltaTable) -> frozenset[str]:
+    """Name the data files of an opened version.
+
+    Args:
+        table: The table at a version.
+
+    Returns:
+        Paths below the table's folder, as the disk has them. The log writes them percent-encoded; the table's own
+        addresses of them are encoded too, and have symbolic links resolved.
+
+    >>> from lakeloop.schemas import DECISIONS
+    >>> len(data_files(DeltaTable(context.lake.own(DECISIONS).path)))  # one per write
+    2
+    """
+    return frozenset(unquote(each.as_py()) for each in pa.table(table.get_add_actions()).column("path"))
 
 
 def read_columns(path: str) -> StructType:

@@ -44,6 +44,12 @@ def test_a_version_is_held_while_its_files_are_there(workspace: Path) -> None:
     assert [holds_version(address.path, version) for version in (0, 1)] == [False, True]
 
 
+def test_a_version_that_is_kept_keeps_its_files(workspace: Path) -> None:
+    address = write_twice(workspace)
+    assert remove_files(address, NONE, keep={0}) == 0
+    assert holds_version(address.path, 0)
+
+
 def test_files_are_named_as_the_disk_and_the_vacuum_name_them(workspace: Path) -> None:
     address = write_twice(workspace)
     first, second = files_of(address, 0), files_of(address)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from pathlib import Path
 
@@ -50,12 +50,13 @@ def removable_files(address: TableAddress, older_than: timedelta) -> frozenset[s
     return frozenset(found)
 
 
-def remove_files(address: TableAddress, older_than: timedelta) -> int:
+def remove_files(address: TableAddress, older_than: timedelta, keep: Collection[int] = ()) -> int:
     """Remove what `removable_files` names.
 
     Args:
         address: A table on a path.
         older_than: Least age of a file since it was given up, wall clock.
+        keep: Delta versions whose files stay, however old they became since they were listed.
 
     Returns:
         Files removed.
@@ -71,7 +72,9 @@ def remove_files(address: TableAddress, older_than: timedelta) -> int:
     ...     remove_files(empty, timedelta(0))
     0
     """
-    found = DeltaTable(address.path).vacuum(_hours(older_than), dry_run=False, enforce_retention_duration=False)
+    table = DeltaTable(address.path)
+    versions = sorted(keep) or None
+    found = table.vacuum(_hours(older_than), dry_run=False, enforce_retention_duration=False, keep_versions=versions)
     return len(found)
 
 

@@ -30,6 +30,7 @@ from rich.table import Table
 from lakeloop.config.columns import input_columns, model_columns, resolve_features
 from lakeloop.config.loading import load_config
 from lakeloop.config.model import Metric, Model, Preprocess
+from lakeloop.errors import Failure, NotReadyError
 from lakeloop.on_demand.arrow import as_model_input
 from lakeloop.point_in_time.lookup import STATUS_SUFFIX
 from lakeloop.runs.context import Context
@@ -120,6 +121,16 @@ def measure(context: Context, model: Model, version: Version) -> dict[Metric, fl
     return evaluate(model.task, label[judge], predict_scores(model.task, best.pipeline, frame[judge]))
 
 
+def find_newest(context: Context, model: str) -> Manifest:
+    """Find the newest training set of a model."""
+    pinned = read_manifests(context, model)
+    if not pinned:
+        found = Failure("training set", "none is pinned")
+        remedy = "run `make demo`, or `lakeloop training-set build` in the project that --project names"
+        raise NotReadyError(f"model {model}", [found], remedy)
+    return pinned[-1]
+
+
 def main() -> int:
     """Print a table: what each version knows, and what it would have claimed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -128,7 +139,7 @@ def main() -> int:
     options = parser.parse_args()
     config = load_config(options.project.resolve())
     context = Context(config, datetime.now(UTC))
-    model, manifest = config.models[options.model], read_manifests(context, options.model)[-1]
+    model, manifest = config.models[options.model], find_newest(context, options.model)
     table = Table("features", *(str(metric) for metric in METRICS), title=f"{manifest.rows} rows of {manifest.model}")
     for version in make_versions(context, model, manifest):
         found = measure(context, model, version)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -17,9 +18,9 @@ from tests.shared import finished_context
 def call(capsys):
     """Call the command line in a finished project; gives exit code, the JSON line and standard error."""
 
-    def called(*arguments):
+    def called(*arguments, project=None):
         with pytest.raises(SystemExit) as stop:
-            main([*arguments, "--project", str(finished_context().config.root), "--json"])
+            main([*arguments, "--project", str(project or finished_context().config.root), "--json"])
         captured = capsys.readouterr()
         return stop.value.code, json.loads(captured.out.splitlines()[-1]), captured.err
 
@@ -77,15 +78,25 @@ def test_vacuum_plans_and_refuses_a_wrong_age(call):
     assert "hours, days or weeks" in err
 
 
-@pytest.mark.parametrize(("is_leaky", "code"), [(False, 0), (True, 4)])
-def test_audit_ends_by_what_it_finds(call, ids, monkeypatch, is_leaky, code):
-    status = GateStatus.FAIL if is_leaky else GateStatus.WARN
+@pytest.mark.parametrize(("status", "code"), [(GateStatus.WARN, 0), (GateStatus.FAIL, 4), (GateStatus.INSUFFICIENT, 5)])
+def test_audit_ends_by_what_it_finds(call, ids, monkeypatch, status, code):
     finding = LeakFinding(LeakCheck.LABEL_COLUMN, "items", status, 1.0, 1.0, "is made of items, as the label is")
-    result = AuditResult("late", ids[0], not is_leaky, (finding,), 7, Outcome.WRITTEN)
+    result = AuditResult("late", ids[0], code == 0, (finding,), 7, Outcome.WRITTEN)
     monkeypatch.setattr("lakeloop.runs.audit.audit_training_set", lambda *_: result)
     ended, line, err = call("training-set", "audit", ids[0])
-    assert (ended, line["result"]["is_clean"], line["result"]["checks"]) == (code, not is_leaky, 7)
-    assert ("label_column items: is made of items, as the label is" in err) == is_leaky
+    assert (ended, line["result"]["is_clean"], line["result"]["checks"]) == (code, code == 0, 7)
+    assert ("label_column items: is made of items, as the label is" in err) == (code > 0)
+
+
+def test_a_model_that_is_declared_no_more_is_blamed_on_conf_and_no_option(call, ids, tmp_path):
+    root = tmp_path / "copy"
+    shutil.copytree(finished_context().config.root, root)
+    (root / "conf/base/models/late.yml").unlink()
+    for verb in ("rebuild", "audit"):
+        code, _, err = call("training-set", verb, ids[0], project=root)
+        assert code == 6
+        assert "model: 'late' is not declared in conf/; there are none" in err
+        assert "--model" not in err
 
 
 @pytest.mark.parametrize("verb", ["show", "rebuild", "retire", "audit"])

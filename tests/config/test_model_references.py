@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from lakeloop import schemas
+from lakeloop.config.loading import load_config
 from lakeloop.config.model_references import WRITTEN
-from tests.config.wrong_project import MODEL, Wrong, assert_refused
+from lakeloop.errors import ConfigError
+from tests.config.small_project import edited, write_project
+from tests.config.wrong_project import DELAYS, MODEL, OUTCOMES, SCHEDULES, Wrong, assert_refused
 
 WRONG = [
     # models
@@ -255,3 +258,24 @@ def test_the_names_that_lakeloop_writes_are_those_of_its_tables() -> None:
 @pytest.mark.parametrize("wrong", WRONG, ids=str)
 def test_a_wrong_model_is_refused_with_the_place_and_the_remedy(tmp_path: Path, wrong: Wrong) -> None:
     assert_refused(tmp_path, wrong)
+
+
+def test_a_date_is_refused_as_a_known_column_and_as_a_feature(tmp_path: Path) -> None:
+    derived = 'departure_day: {as: "date(departure_ts)", type: date}'
+    zoned = 'departure_local, zone)", type: timestamp}\n'
+    spine = edited(SCHEDULES, zoned, f"{zoned}  {derived}\n")
+    truth = edited(OUTCOMES, "derive:\n", f"derive:\n  {derived}\n")
+    assert load_config(write_project(tmp_path / "unused", {**spine, **truth})).models
+    last = edited(
+        DELAYS,
+        "as: [max], over: [1 day]}",
+        "as: [max], over: [1 day]}\n  - {of: departure_day, as: [last], over: [1 day]}",
+    )
+    known = edited(MODEL, "origin, distance]\n", "origin, departure_day, distance]\n")
+    with pytest.raises(ConfigError) as raised:
+        load_config(write_project(tmp_path / "used", {**spine, **truth, **last, **known}))
+    assert [(each.where, each.got) for each in raised.value.issues] == [
+        ("predict.known[2]", "departure_day, a column of type date"),
+        ("features[0]", "carrier_delays__last_departure_day_1d, of type date"),
+    ]
+    assert "as in day(departure_day)" in raised.value.issues[0].remedy

@@ -19,10 +19,11 @@ from deltalake import DeltaTable
 from lakeloop import schemas
 from lakeloop.config import load_config
 from lakeloop.config.audit import Audit
-from lakeloop.errors import LeakageError
+from lakeloop.errors import ConflictError, LeakageError, NotReadyError
 from lakeloop.runs.audit import AuditResult, audit_training_set
 from lakeloop.runs.context import Context
 from lakeloop.runs.manifests import read_manifests
+from lakeloop.runs.rebuild import rebuild_training_set
 from lakeloop.runs.training_set import make_training_set
 from lakeloop.statuses import GateStatus, LeakCheck, Outcome
 from tests.laws.small_loop import TURNS
@@ -110,6 +111,7 @@ def test_a_state_that_was_published_before_it_was_known_is_found(context: Contex
     assert isinstance(error, LeakageError)
     assert "time_travel shop_last: of 100 rows computed again from what was available at their instants" in str(error)
     assert "differ last_delay_minutes in " in str(error)
+    assert "`lakeloop backfill shop_last` brings such rows in" in str(error)  # its source has a trusted history
 
 
 def test_a_column_that_tells_the_label_alone_is_found_and_may_be_accepted(context: Context) -> None:
@@ -135,16 +137,42 @@ def test_an_input_that_is_made_of_the_labels_column_is_found(context: Context) -
     late = context.config.models["late"]
     label = late.label.model_copy(update={"from_": "orders", "as_": "items > 3", "void": {}})
     models = {"late": late.model_copy(update={"label": label})}
-    leaky = Context(replace(context.config, models=models), context.as_of)
-    found = audit_training_set(leaky, newest_set(context))
+    leaky = Context(replace(context.config, models=models), TURNS[-1] - timedelta(hours=1))
+    pinned = make_training_set(leaky, "late")
+    found = audit_training_set(leaky, pinned.training_set_id)
     assert (LeakCheck.LABEL_COLUMN, "items") in failed(found)
     assert "label_column items: is made of items, as the label is" in str(found.failure())
+
+
+def test_a_set_of_other_declarations_is_not_audited(context: Context) -> None:
+    late = context.config.models["late"]
+    changed = {"late": late.model_copy(update={"features": ("shop_last.*",)})}
+    with pytest.raises(ConflictError, match=r"declarations: it was made by [0-9a-f]{12}, conf/ now says"):
+        audit_training_set(Context(replace(context.config, models=changed), context.as_of), newest_set(context))
+
+
+def test_a_set_whose_model_is_declared_no_more_is_neither_audited_nor_rebuilt(context: Context) -> None:
+    set_id = newest_set(context)
+    for models, there in (({}, "none"), ({"early": context.config.models["late"]}, "early")):
+        without = Context(replace(context.config, models=models), context.as_of)
+        said = f"'late' is not declared in conf/; there are {there}"
+        with pytest.raises(ConflictError, match=said):
+            audit_training_set(without, set_id)
+        with pytest.raises(ConflictError, match=said):
+            rebuild_training_set(without, "late", set_id)
 
 
 def test_too_few_rows_to_score_columns_on_is_told_as_such(context: Context) -> None:
     first = read_manifests(context)[0]
     rewrite(context, "training_sets/late", put("label", lambda rows: pc.multiply(rows["label"], 0.0)))
     found = audit_training_set(context, first.training_set_id)
-    told = {each.status for each in found.findings if each.check is LeakCheck.SUSPICIOUS_SCORE}
-    assert told == {GateStatus.INSUFFICIENT}
+    unjudged = [each for each in found.findings if each.check is LeakCheck.SUSPICIOUS_SCORE]
+    assert {each.status for each in unjudged} == {GateStatus.INSUFFICIENT}
+    assert not found.is_clean
+    error = found.failure()
+    assert isinstance(error, NotReadyError)
+    assert {each.name for each in error.failures} == {each.name for each in unjudged}
+    accepted = auditing(context, accept=tuple(each.name for each in unjudged))
+    meant = audit_training_set(accepted, first.training_set_id)
+    assert (meant.is_clean, {each.status for each in meant.findings}) == (True, {GateStatus.WARN})
     assert DeltaTable(str(context.config.workspace / "monitoring/leakage")).version() > 0

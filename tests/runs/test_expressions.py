@@ -66,6 +66,22 @@ INSTANT, CONDITION = "an instant: a timestamp", "a condition: true or false"
         (
             READINGS,
             "as: wind_mph}",
+            'as: "date(observed_ts)"}',
+            "attributes.wind_mph.as",
+            "of type date",
+            "or an instant",
+        ),
+        (
+            READINGS,
+            "as: wind_mph}",
+            'as: "cast(observed_ts as timestamp_ntz)"}',
+            "attributes.wind_mph.as",
+            "of type timestamp_ntz",
+            "a number, a text",
+        ),
+        (
+            READINGS,
+            "as: wind_mph}",
             'as: "date_add(wind_mph, 1)"}',
             "attributes.wind_mph.as",
             "DATATYPE_MISMATCH",

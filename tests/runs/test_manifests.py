@@ -21,6 +21,7 @@ from lakeloop.runs.training_data import read_training_data
 from lakeloop.runs.training_set import find_training_set
 from lakeloop.runs.vacuum import vacuum
 from lakeloop.statuses import Outcome, RebuildStatus, SetStatus
+from lakeloop.tables import Lake, TableAddress, holds_version
 from tests.laws.small_loop import TURNS
 from tests.shared import finished_context, finished_project
 
@@ -43,6 +44,14 @@ def give_up_files(context: Context, *tables: str) -> None:
     """Compact tables, as somebody who maintains them does: what they were written in is needed by old versions only."""
     for table in tables:
         DeltaTable(str(context.config.workspace / table)).optimize.compact()
+
+
+def clean_up_log(context: Context, name: str) -> None:
+    """Keep of a table's log a checkpoint and the newest entry, as Delta does after a while."""
+    table = DeltaTable(str(context.config.workspace / name))
+    table.create_checkpoint()
+    for entry in range(table.version()):
+        (context.config.workspace / name / "_delta_log" / f"{entry:020}.json").unlink()
 
 
 def test_a_manifest_holds_what_a_set_was_made_from_and_by() -> None:
@@ -101,7 +110,6 @@ def test_two_sets_of_consecutive_turns_differ_in_inputs_and_rows_and_one_not_fro
         "gold.shop_last",
     ]
     assert (found.is_same_declaration, found.is_same_content) == (True, False)
-    assert (found.columns_first, found.columns_second) == ((), ())
     assert (found.rows_first, found.rows_second) == (0, 741 - 513)
     # What was known of a row then is known of it now: only its part of the split has moved.
     assert set(found.changes) == {"_split"}
@@ -153,6 +161,48 @@ def test_a_vacuum_at_the_projects_own_horizon_takes_nothing_that_was_just_given_
     assert not any(each.would_break for each in found.held_back)
 
 
+def test_files_that_come_of_age_between_the_look_and_the_removal_are_not_taken_from_a_set(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give_up_files(context, "bronze/deliveries")
+    pinned = {each.version for one in read_manifests(context) for each in one.inputs if "deliveries" in each.table}
+    monkeypatch.setattr("lakeloop.runs.vacuum.removable_files", lambda *_: frozenset({"of-no-set.parquet"}))
+    assert vacuum(context, datetime.now(UTC), older_than=NONE).is_done
+    address = context.lake.address("bronze", "deliveries")
+    assert all(holds_version(context.lake, address, version) for version in pinned)
+
+
+def test_what_can_be_read_is_looked_for_once_for_all_sets(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int]] = []
+
+    def look(lake: Lake, address: TableAddress, version: int) -> bool:
+        asked.append((str(address), version))
+        return holds_version(lake, address, version)
+
+    monkeypatch.setattr("lakeloop.runs.manifests.holds_version", look)
+    first, _ = set_ids(context)
+    show_set(context, first)
+    assert len(asked) == len(set(asked)) == 4
+    asked.clear()
+    list_sets(context)
+    assert len(asked) == len(set(asked))
+
+
+def test_stored_rows_that_are_gone_are_no_reproduction(context: Context) -> None:
+    _, second = set_ids(context)
+    for data in (context.config.workspace / "training_sets/late").glob("*.parquet"):
+        data.unlink()
+    found = rebuild_training_set(context, "late", second)
+    assert (found.status, found.content_hash_rebuilt) == (RebuildStatus.DIFFERENT, found.content_hash)
+    assert found.different == ("the stored rows can no longer be read",)
+
+
+def test_a_set_is_found_by_its_manifest_when_the_log_of_its_pinning_was_cleaned_up(context: Context) -> None:
+    clean_up_log(context, "ops/training_sets")
+    for turn, rows in zip(TURNS, (513, 741), strict=True):
+        assert find_training_set(context.at(turn), "late").rows == rows
+
+
 def test_beyond_the_horizon_a_set_holds_nothing_back_and_its_own_rows_still_train(context: Context) -> None:
     give_up_files(context, "bronze/deliveries")
     late = datetime.now(UTC) + context.config.project.retention + timedelta(days=1)
@@ -169,11 +219,7 @@ def test_beyond_the_horizon_a_set_holds_nothing_back_and_its_own_rows_still_trai
 
 
 def test_a_set_outlives_the_log_version_at_which_its_rows_were_written(context: Context) -> None:
-    table = DeltaTable(str(context.config.workspace / "training_sets/late"))
-    table.create_checkpoint()
-    log = Path(table.table_uri.removeprefix("file://")) / "_delta_log"
-    for entry in range(table.version()):
-        (log / f"{entry:020}.json").unlink()
+    clean_up_log(context, "training_sets/late")
     earlier = context.at(TURNS[0])
     for engine in (Engine.LOCAL, Engine.SPARK):
         project = context.config.project.model_copy(update={"engine": engine})

@@ -74,8 +74,7 @@ def add_training_sets(app: typer.Typer, step: Step) -> None:
                 from lakeloop.runs.rebuild import rebuild_training_set
 
                 manifest = find_manifest(context, training_set)
-                (name,) = verbs._choose_models(context.config, [manifest.model])
-                report.result = result = rebuild_training_set(context, name, manifest.training_set_id)
+                report.result = result = rebuild_training_set(context, manifest.model, manifest.training_set_id)
             broken = result.failure()
             if broken is not None:
                 report.failures = (broken,)

@@ -14,7 +14,7 @@ class Audit(Section):
         sample: Rows whose features are computed again from what was available at their own instants.
         suspicious_score: ROC AUC (of a number as label: R2) from which a column that tells the label alone is a
             finding.
-        accept: Findings that were looked at and are meant: `suspicious_score items`.
+        accept: Findings that were looked at and are meant, or need not be judged: `suspicious_score items`.
     """
 
     sample: Whole = Field(default=100, gt=0, le=10_000)

@@ -43,7 +43,7 @@ class Attribute(Section):
     """A feature that is the newest known value of an expression over the source's row.
 
     Attributes:
-        as_: Spark SQL expression; a number or a string.
+        as_: Spark SQL expression; a number, a string, true or false, or an instant.
         description: What it means.
         unit: Its unit, where it has one.
         tags: Words to find it by.

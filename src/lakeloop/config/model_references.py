@@ -15,6 +15,7 @@ from lakeloop.config.model import Model
 from lakeloop.config.model_sense import (
     argument_issues,
     bound_issues,
+    date_issues,
     label_type_issues,
     preprocess_issues,
     role_issues,
@@ -124,6 +125,7 @@ def model_issues(document: LocatedYaml, model: Model, config: Config, broken: fr
     types = _column_types(scope, config)
     yield from _on_demand_issues(scope, types)
     yield from _pattern_issues(scope)
+    yield from date_issues(document, model, types)
     yield from preprocess_issues(document, model, scope.model_columns, types)
 
 

@@ -145,6 +145,46 @@ def label_type_issues(document: LocatedYaml, model: Model, truth: Source) -> Ite
         yield document.issue(("label", "as"), got, f"{said}, for the task {model.task}", remedy)
 
 
+def date_issues(document: LocatedYaml, model: Model, types: Mapping[str, ColumnType]) -> Iterator[ConfigIssue]:
+    """Check that no input of the model is a date: a day alone is no number, and no text to be told apart by.
+
+    Args:
+        document: The model's file.
+        model: The model.
+        types: Types of those columns whose type is known.
+
+    Yields:
+        A mistake per known column, and per pattern of features, that is a date.
+
+    >>> from lakeloop.config.located_yaml import parse_yaml
+    >>> document = parse_yaml("predict: {known: [shop, due_date]}", "models/late.yml")
+    >>> known = shops.models["late"].predict.model_copy(update={"known": ("shop", "due_date")})
+    >>> model = shops.models["late"].model_copy(update={"predict": known})
+    >>> for issue in date_issues(document, model, {"due_date": ColumnType.DATE}):
+    ...     print(issue)
+    models/late.yml:1: predict.known[1]
+        got:     due_date, a column of type date
+        allowed: columns of numbers, text, true or false, or instants
+        remedy:  derive a number or an instant from it in the source of the spine,
+                 as in day(due_date), and name that
+    """
+    dates = [name for name, kind in types.items() if kind is ColumnType.DATE]
+    allowed = "columns of numbers, text, true or false, or instants"
+    for index, name in enumerate(model.predict.known):
+        if name in dates:
+            remedy = (
+                f"derive a number or an instant from it in the source of the spine, as in day({name}), and name that"
+            )
+            yield document.issue(("predict", "known", index), f"{name}, a column of type date", allowed, remedy)
+    features = [name for name in dates if name not in model.predict.known and "__" in name]
+    for index, pattern in enumerate(model.features):
+        found = matching_columns([pattern], features)
+        if found:
+            got = f"{listed(found)}, of type date"
+            remedy = "make the feature of a number or an instant, as in an attribute with as: day(...), or leave it out"
+            yield document.issue(("features", index), got, allowed, remedy)
+
+
 def role_issues(document: LocatedYaml, model: Model) -> Iterator[ConfigIssue]:
     """Check that no column has two roles.
 

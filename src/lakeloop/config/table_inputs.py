@@ -32,6 +32,22 @@ def tables_below(tables: Tables, names: Iterable[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def tables_above(tables: Tables, name: str) -> tuple[str, ...]:
+    """Find the feature tables that read a feature table, through any number of tables.
+
+    Args:
+        tables: The project's feature tables by name.
+        name: The table they read.
+
+    Returns:
+        Their names, in the order of the project.
+
+    >>> tables_above(shops.feature_tables, "shop_last")
+    ()
+    """
+    return tuple(each for each in tables if each != name and name in tables_below(tables, [each]))
+
+
 def sources_below(tables: Tables, names: Iterable[str]) -> tuple[str, ...]:
     """Find the sources that feature tables stand on, through any number of tables.
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
-from pyspark.sql.types import DataType, DoubleType, FloatType
 
-_RELATIVE, _ABSOLUTE = 1e-9, 1e-12
-"""Numbers that are closer are the same: sums are taken in another order each time."""
+from lakeloop.features.same_values import are_same
 
 PUBLISHED, COMPUTED, IS_SAME = "published_rows", "computed_rows", "is_same"
 FROM, UNTIL = "from_ts", "until_ts"
@@ -26,7 +24,7 @@ def compare_rows(published: DataFrame, computed: DataFrame, entity: Sequence[str
 
     Returns:
         One row per entity and `available_ts` of either: `published_rows`, `computed_rows` and `is_same`, true where one
-        row stands on each side and all values are equal. Null equals null, NaN equals NaN.
+        row stands on each side and all values are the same.
 
     >>> log = lambda rows: spark.createDataFrame(rows, "shop string, available_ts timestamp, mean double")
     >>> first, then = datetime(2013, 5, 1), datetime(2013, 5, 2)
@@ -52,15 +50,8 @@ def compare_rows(published: DataFrame, computed: DataFrame, entity: Sequence[str
     )
     is_same = (F.col(PUBLISHED) == 1) & (F.col(COMPUTED) == 1)
     for name in values:
-        is_same = is_same & _equal(F.col(f"_old.`{name}`"), F.col(f"_new.`{name}`"), types[name])
+        is_same = is_same & are_same(F.col(f"_old.`{name}`"), F.col(f"_new.`{name}`"), types[name])
     return compared.select(*key, PUBLISHED, COMPUTED, is_same.alias(IS_SAME))
-
-
-def _equal(one: Column, other: Column, of_type: DataType) -> Column:
-    if not isinstance(of_type, DoubleType | FloatType):
-        return one.eqNullSafe(other)
-    near = F.abs(one - other) <= F.greatest(F.lit(_ABSOLUTE), _RELATIVE * F.greatest(F.abs(one), F.abs(other)))
-    return one.eqNullSafe(other) | F.coalesce(near, F.lit(False))
 
 
 def count_differences(compared: DataFrame) -> DataFrame:

@@ -18,20 +18,25 @@ def as_model_input(column: pa.ChunkedArray) -> pa.ChunkedArray:
         column: The column.
 
     Returns:
-        An instant as seconds since the epoch, UTC; a number or boolean as double; a text as it is. Missing stays null.
+        An instant as seconds since the epoch, UTC; a number or boolean as the nearest double, as Spark casts it; a text
+        as it is. Missing stays null.
 
     >>> from datetime import UTC, datetime
     >>> as_model_input(pa.chunked_array([[datetime(2013, 5, 1, 0, 0, 1, tzinfo=UTC), None]])).to_pylist()
     [1367366401.0, None]
     >>> as_model_input(pa.chunked_array([[True, False]])).to_pylist(), as_model_input(pa.chunked_array([["JFK"]]))[0]
     ([1.0, 0.0], <pyarrow.StringScalar: 'JFK'>)
+    >>> as_model_input(pa.chunked_array([[2**53 + 1]])).to_pylist()
+    [9007199254740992.0]
     """
     if pa.types.is_timestamp(column.type):
         micros = column.cast(pa.timestamp("us", column.type.tz)).cast(pa.int64())
-        return pc.divide(micros.cast(pa.float64()), 1_000_000.0)
+        return pc.divide(micros.cast(pa.float64(), safe=False), 1_000_000.0)
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         return column
-    return column.cast(pa.float64())
+    if pa.types.is_decimal(column.type):  # Arrow's own cast scales in floating point, and may miss the nearest double
+        column = column.cast(pa.string())
+    return column.cast(pa.float64(), safe=False)
 
 
 def add_on_demand(table: pa.Table, calls: Mapping[str, str], timezone: str) -> pa.Table:

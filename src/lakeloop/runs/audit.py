@@ -18,22 +18,25 @@ from lakeloop.config.feature_table import FeatureTable, Kind
 from lakeloop.config.model import Model, Task
 from lakeloop.config.table_inputs import sources_below
 from lakeloop.discovery.leaks import find_label_columns
-from lakeloop.errors import Failure, LeakageError
+from lakeloop.errors import Failure, LeakageError, NotReadyError
 from lakeloop.features.recompute import recompute
+from lakeloop.features.same_values import are_same
 from lakeloop.quality.versions import standing_versions
 from lakeloop.runs.context import Context
 from lakeloop.runs.manifests import Manifest, find_manifest
 from lakeloop.runs.model_inputs import features_by_table
+from lakeloop.runs.pinned_model import pinned_model
 from lakeloop.runs.spine import spine_as_of
 from lakeloop.runs.training_data import TrainingData, read_training_data
-from lakeloop.runs.training_set import find_training_set, training_rows
+from lakeloop.runs.training_set import pinned_set, training_rows
 from lakeloop.statuses import GateStatus, LeakCheck, Outcome
 from lakeloop.tables import WriteIdentity, identity_hash
 from lakeloop.training.leakage import score_columns
 from lakeloop.training.split import TRAIN, VALIDATION
 
 JOB = "audit"
-_RELATIVE, _ABSOLUTE = 1e-9, 1e-9
+_ABSOLUTE = 1e-9
+"""Numbers that are closer are the same: a row's own events are summed in another order than a whole table's."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ class AuditResult:
     Attributes:
         model: The model.
         training_set_id: The training set.
-        is_clean: Whether no check failed.
+        is_clean: Whether no check failed, and none lacked the rows to judge by.
         findings: What is not a plain pass, worst first.
         checks: Number of checks that were made.
         outcome: WRITTEN, or SKIPPED when it was audited in this way already.
@@ -86,17 +89,20 @@ class AuditResult:
     checks: int
     outcome: Outcome
 
-    def failure(self) -> LeakageError | None:
+    def failure(self) -> LeakageError | NotReadyError | None:
         """Give the error this result stands for; None when it is clean."""
-        failed = [each for each in self.findings if each.status is GateStatus.FAIL]
-        if not failed:
-            return None
-        return LeakageError(
-            f"training set {self.training_set_id} of model {self.model}",
-            [Failure(each.name, each.detail) for each in failed],
-            "take the column out of the model, or mend the source's available_ts; what is meant is named in"
-            " audit.accept of the model",
+        of_set = f"training set {self.training_set_id} of model {self.model}"
+        failed, unjudged = (
+            [Failure(each.name, each.detail) for each in self.findings if each.status is status]
+            for status in (GateStatus.FAIL, GateStatus.INSUFFICIENT)
         )
+        if failed:
+            remedy = "take the column out of the model, or mend the source's available_ts; what is meant is named in"
+            return LeakageError(of_set, failed, f"{remedy} audit.accept of the model")
+        if unjudged:
+            remedy = "pin a set of more closed days and audit that; what need not be judged is named in audit.accept"
+            return NotReadyError(of_set, unjudged, f"{remedy} of the model")
+        return None
 
 
 def audit_training_set(context: Context, set_id: str) -> AuditResult:
@@ -111,9 +117,9 @@ def audit_training_set(context: Context, set_id: str) -> AuditResult:
 
     Raises:
         NotReadyError: If there is no such set.
+        ConflictError: If the declarations are not those it was made by, or the model is declared no more.
         BudgetError: If its rows do not fit the memory budget.
 
-    >>> from lakeloop.errors import NotReadyError
     >>> try:
     ...     audit_training_set(context, "no-such-set")
     ... except NotReadyError as error:
@@ -123,7 +129,7 @@ def audit_training_set(context: Context, set_id: str) -> AuditResult:
     lake = context.lake
     with lake.writing():
         manifest = find_manifest(context, set_id)
-        model = context.config.models[manifest.model]
+        model = pinned_model(context, manifest)
         address = lake.create_own(schemas.LEAKAGE)
         audit_id = identity_hash(JOB, manifest.training_set_id, model.audit.model_dump(mode="json"))
         identity = WriteIdentity(JOB, f"{manifest.training_set_id} {audit_id}")
@@ -146,7 +152,7 @@ def audit_training_set(context: Context, set_id: str) -> AuditResult:
 def _search(context: Context, model: Model, manifest: Manifest) -> Iterator[LeakFinding]:
     yield from _label_columns(context, model)
     yield from _post_events(context, model)
-    yield from _scores(model, read_training_data(context, model, find_training_set(context, model.model)), context)
+    yield from _scores(model, read_training_data(context, model, pinned_set(manifest)), context)
     yield from _time_travel(context, model, manifest)
 
 
@@ -208,6 +214,9 @@ def _time_travel(context: Context, model: Model, manifest: Manifest) -> Iterator
         status = GateStatus.FAIL if worst else GateStatus.PASS
         detail = f"of {rows} rows computed again from what was available at their instants "
         detail += f"differ {columns}" if worst else "none differs"
+        if worst and context.config.sources[str(table.from_)].history is not None:
+            detail += "; so does a row of the trusted history that landed after its instant was built:"
+            detail += f" `lakeloop backfill {name}` brings such rows in"
         yield LeakFinding(LeakCheck.TIME_TRAVEL, name, status, float(worst), 1.0, detail)
 
 
@@ -242,11 +251,15 @@ def _compare(
         *(F.col(f"{name}__{each}").alias(f"_stored_{each}") for each in features),
     )
     joined = stored.join(again, "_sample", "left")
-    counted = _emptied_to_zero(table)
-    differs = [
-        F.count_if(~_equal(F.col(f"_stored_{each}"), F.col(each), is_count=each in counted)).alias(each)
-        for each in features
-    ]
+    counted, types = _emptied_to_zero(table), {field.name: field.dataType for field in again.schema.fields}
+
+    def is_same(feature: str) -> Column:
+        one, other = F.col(f"_stored_{feature}"), F.col(feature)
+        if feature in counted:
+            one, other = (F.coalesce(each, F.lit(0)) for each in (one, other))
+        return are_same(one, other, types[feature], absolute=_ABSOLUTE)
+
+    differs = [F.count_if(~is_same(each)).alias(each) for each in features]
     found = joined.agg(F.count(F.lit(1)).alias("_rows"), *differs).first()
     if found is None:
         return 0, {}
@@ -258,16 +271,8 @@ def _emptied_to_zero(table: FeatureTable) -> set[str]:
     return {each.name for each in table.window_features if AGGREGATES[each.computed_as].gives == "long"}
 
 
-def _equal(stored: Column, again: Column, *, is_count: bool) -> Column:
-    if is_count:
-        return F.coalesce(stored, F.lit(0)) == F.coalesce(again, F.lit(0))
-    near = F.abs(stored.try_cast("double") - again.try_cast("double"))
-    is_near = near <= F.greatest(F.lit(_ABSOLUTE), F.abs(again.try_cast("double")) * _RELATIVE)
-    return stored.eqNullSafe(again) | F.coalesce(is_near, F.lit(False))
-
-
 def _accepted(model: Model, finding: LeakFinding) -> LeakFinding:
-    if finding.status is GateStatus.FAIL and finding.name in model.audit.accept:
+    if finding.status in (GateStatus.FAIL, GateStatus.INSUFFICIENT) and finding.name in model.audit.accept:
         return replace(finding, status=GateStatus.WARN, detail=f"accepted: {finding.detail}")
     return finding
 
@@ -278,7 +283,7 @@ _ORDER = (GateStatus.FAIL, GateStatus.WARN, GateStatus.INSUFFICIENT, GateStatus.
 def _result(manifest: Manifest, found: list[LeakFinding], outcome: Outcome) -> AuditResult:
     told = [each for each in found if each.status is not GateStatus.PASS]
     told.sort(key=lambda each: (_ORDER.index(each.status), each.name))
-    is_clean = all(each.status is not GateStatus.FAIL for each in told)
+    is_clean = all(each.status not in (GateStatus.FAIL, GateStatus.INSUFFICIENT) for each in told)
     return AuditResult(manifest.model, manifest.training_set_id, is_clean, tuple(told), len(found), outcome)
 
 

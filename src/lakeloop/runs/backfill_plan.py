@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakeloop.config.feature_table import Kind
+from lakeloop.config.table_inputs import tables_above
 from lakeloop.features.differences import compare_rows, count_differences, find_spans, touched_after, touched_by
 from lakeloop.features.windows import entry_keys, reach_back
 from lakeloop.runs.backfill_scope import Asked, Scope, compute_rows, read_scope
@@ -76,6 +77,8 @@ class BackfillPlan:
         last_difference: The last of them, ISO, UTC; None without one.
         training_sets: Pinned training sets that would differ if made again.
         predictions: Recorded predictions that would differ, by model.
+        tables_above: Feature tables that read this one: their rows stay as they were computed, and whom they reach is
+            not counted; each needs a backfill of its own.
     """
 
     feature_table: str
@@ -95,6 +98,7 @@ class BackfillPlan:
     last_difference: str | None
     training_sets: tuple[TouchedSet, ...]
     predictions: tuple[TouchedPredictions, ...]
+    tables_above: tuple[str, ...] = ()
 
 
 def plan_backfill(context: Context, asked: Asked, *, estimate: bool = False) -> BackfillPlan:
@@ -181,6 +185,7 @@ def compare_scope(context: Context, scope: Scope, base: int | None, *, estimate:
         last_difference=None if estimate else _text(found["last"]),
         training_sets=sets,
         predictions=predictions,
+        tables_above=tables_above(context.config.feature_tables, scope.name),
     )
 
 

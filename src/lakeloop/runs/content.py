@@ -17,7 +17,7 @@ class Content:
 
     Attributes:
         digest: 32 hex digits, whatever the order of the rows: two sums of 64-bit hashes of whole rows, with
-            different salts.
+            different salts. A null counts where it stands: Spark's hash alone would pass over it.
         rows: Rows.
         data_through: Greatest `label_available_ts`; 1970 when there is none.
     """
@@ -43,8 +43,8 @@ def read_content(rows: DataFrame) -> Content:
     >>> content.rows, content.digest == pinned.content_hash
     (741, True)
     """
-    columns = sorted(rows.columns)
-    sums = [F.sum(F.xxhash64(F.lit(salt), *columns).cast("decimal(38,0)")).alias(f"sum_{salt}") for salt in (1, 2)]
+    parts = [part for name in sorted(rows.columns) for part in (F.col(name).isNull(), F.col(name))]
+    sums = [F.sum(F.xxhash64(F.lit(salt), *parts).cast("decimal(38,0)")).alias(f"sum_{salt}") for salt in (1, 2)]
     newest = F.unix_micros(F.max("label_available_ts")).alias("newest")
     found = rows.agg(F.count(F.lit(1)).alias("rows"), newest, *sums).first()
     if found is None:  # an aggregation without keys always has a row

@@ -1,4 +1,4 @@
-"""What differs between two training sets of one model: inputs, columns and rows."""
+"""What differs between two training sets of one model: inputs, and rows column by column."""
 
 from __future__ import annotations
 
@@ -42,12 +42,11 @@ class SetDiff:
         is_same_declaration: Whether both were made by one declaration.
         is_same_content: Whether their rows are the same.
         inputs: Tables that differ.
-        columns_first: Columns of the first alone.
-        columns_second: Columns of the second alone.
         rows_first: Rows of the first alone, by `prediction_id`.
         rows_second: Rows of the second alone.
-        rows_changed: Rows of both whose values differ, in columns of both.
-        changes: Column of both -> number of those rows that differ in it; columns without a change are left out.
+        rows_changed: Rows of both whose values differ.
+        changes: Column -> number of those rows that differ in it; columns without a change are left out. One that a set
+            was made without is null in all of its rows.
     """
 
     model: str
@@ -56,8 +55,6 @@ class SetDiff:
     is_same_declaration: bool
     is_same_content: bool
     inputs: tuple[InputChange, ...]
-    columns_first: tuple[str, ...]
-    columns_second: tuple[str, ...]
     rows_first: int
     rows_second: int
     rows_changed: int
@@ -95,10 +92,8 @@ def diff_sets(context: Context, first: str, second: str) -> SetDiff:
     address = context.lake.address("training_sets", one.model)
     now = context.at(max(context.as_of, one.as_of, other.as_of))
     sides = [_side(training_rows(now, address, each.training_set_id)) for each in (one, other)]
-    columns = [frozenset(each.columns) - {_ID} for each in sides]
-    # Columns that are not declared any more, or were not yet, are null in every row of one side; the table keeps them.
-    both = sorted(columns[0] & columns[1])
-    found = _compare(sides[0], sides[1], both)
+    columns = sorted({*sides[0].columns} - {_ID})  # both sides are rows of one table
+    found = _compare(sides[0], sides[1], columns)
     return SetDiff(
         model=one.model,
         first=one.training_set_id,
@@ -106,12 +101,10 @@ def diff_sets(context: Context, first: str, second: str) -> SetDiff:
         is_same_declaration=one.spec_hash == other.spec_hash,
         is_same_content=not any(found[name] for name in ("_first", "_second", "_changed")),
         inputs=_input_changes(one, other),
-        columns_first=tuple(sorted(columns[0] - columns[1])),
-        columns_second=tuple(sorted(columns[1] - columns[0])),
         rows_first=found["_first"],
         rows_second=found["_second"],
         rows_changed=found["_changed"],
-        changes={name: found[name] for name in both if found[name]},
+        changes={name: found[name] for name in columns if found[name]},
     )
 
 

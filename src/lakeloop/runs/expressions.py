@@ -30,12 +30,14 @@ from lakeloop.runs.statement_types import statement_mistakes
 _TRUTH, _INSTANT = frozenset({"boolean"}), frozenset({"timestamp", "date"})
 _MEASURE = _TRUTH | {"number"}
 _VALUE = _MEASURE | _INSTANT | {"string", "timestamp_ntz"}
+_FEATURE = _MEASURE | {"string", "timestamp"}  # what models are given; an instant counts in seconds
 _NOTHING = "void"  # the type of `null`, which goes with every other
 _WORDS = {
     _TRUTH: "a condition: true or false",
     _INSTANT: "an instant: a timestamp",
     _MEASURE: "true or false, or a number",
     _VALUE: "a number, a text, true or false, a date or an instant",
+    _FEATURE: "a number, a text, true or false, or an instant: a timestamp",
 }
 _KNOWN = "functions that Spark has, over values they take"
 _MAX_MESSAGE = 200
@@ -123,7 +125,7 @@ def _of_source(source: Source) -> list[_Declared]:
 
 
 def _of_table(table: FeatureTable) -> list[_Declared]:
-    declared = [_Declared(("attributes", key, "as"), each.as_, _VALUE) for key, each in table.attributes.items()]
+    declared = [_Declared(("attributes", key, "as"), each.as_, _FEATURE) for key, each in table.attributes.items()]
     for index, aggregate in enumerate(table.aggregate):
         for key, text in (("rate", aggregate.rate), ("where", aggregate.where)):
             if text is not None:

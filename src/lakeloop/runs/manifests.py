@@ -11,7 +11,7 @@ from typing import Any
 from lakeloop import schemas
 from lakeloop.errors import ConflictError, Failure, NotReadyError
 from lakeloop.runs.context import Context, instant_text
-from lakeloop.runs.promotions import PROMOTED
+from lakeloop.runs.promotions import newest_champion
 from lakeloop.statuses import Outcome, SetStatus
 from lakeloop.tables import TableAddress, WriteIdentity, holds_version
 
@@ -169,12 +169,15 @@ def retired_ids(context: Context) -> set[str]:
     return {row["training_set_id"] for row in rows if row["event"] == RETIRED}
 
 
-def find_expired(context: Context, inputs: Sequence[PinnedInput]) -> tuple[str, ...]:
+def find_expired(
+    context: Context, inputs: Sequence[PinnedInput], known: dict[tuple[str, int], bool] | None = None
+) -> tuple[str, ...]:
     """Tell which pinned versions can no longer be read.
 
     Args:
         context: Project and lake.
         inputs: What a training set was made from.
+        known: Table and version -> whether it can be read, filled here: sets share their inputs.
 
     Returns:
         Tables with their versions, as text.
@@ -182,11 +185,12 @@ def find_expired(context: Context, inputs: Sequence[PinnedInput]) -> tuple[str, 
     >>> find_expired(context, [PinnedInput("bronze.orders", 1), PinnedInput("bronze.orders", 99)])
     ('bronze.orders version 99',)
     """
-    return tuple(
-        f"{each.table} version {each.version}"
-        for each in inputs
-        if not holds_version(context.lake, each.address(context), each.version)
-    )
+    found = {} if known is None else known
+    for each in inputs:
+        key = (each.table, each.version)
+        if key not in found:
+            found[key] = holds_version(context.lake, each.address(context), each.version)
+    return tuple(f"{each.table} version {each.version}" for each in inputs if not found[each.table, each.version])
 
 
 @dataclass(frozen=True)
@@ -224,13 +228,14 @@ def list_sets(context: Context, models: Sequence[str] | None = None) -> tuple[Se
     [(513, 'LIVE', ('1',)), (741, 'LIVE', ('2',))]
     """
     retired, versions = retired_ids(context), _versions_by_set(context)
+    known: dict[tuple[str, int], bool] = {}
     return tuple(
         SetState(
             each.training_set_id,
             each.model,
             instant_text(each.as_of),
             each.rows,
-            _status(context, each, retired),
+            _status(each, find_expired(context, each.inputs, known), retired),
             versions.get(each.training_set_id, ()),
         )
         for each in read_manifests(context)
@@ -238,8 +243,8 @@ def list_sets(context: Context, models: Sequence[str] | None = None) -> tuple[Se
     )
 
 
-def _status(context: Context, manifest: Manifest, retired: set[str]) -> SetStatus:
-    if find_expired(context, manifest.inputs):
+def _status(manifest: Manifest, expired: Sequence[str], retired: set[str]) -> SetStatus:
+    if expired:
         return SetStatus.INPUTS_EXPIRED
     return SetStatus.RETIRED if manifest.training_set_id in retired else SetStatus.LIVE
 
@@ -286,10 +291,11 @@ def show_set(context: Context, set_id: str) -> SetDetails:
     ('LIVE', ('1',), ['bronze.orders', 'bronze.deliveries', 'gold.shop_delays', 'gold.shop_last'])
     """
     manifest = find_manifest(context, set_id)
+    expired = find_expired(context, manifest.inputs)
     return SetDetails(
         manifest,
-        _status(context, manifest, retired_ids(context)),
-        find_expired(context, manifest.inputs),
+        _status(manifest, expired, retired_ids(context)),
+        expired,
         _versions_by_set(context).get(manifest.training_set_id, ()),
     )
 
@@ -333,16 +339,11 @@ def retire_set(context: Context, set_id: str, reason: str | None = None) -> Reti
     lake = context.lake
     with lake.writing():
         manifest = find_manifest(context, set_id)
-        promoted = [
-            row
-            for row in lake.own_rows(schemas.PROMOTIONS, None)
-            if row["model"] == manifest.model and row["outcome"] == PROMOTED
-        ]
-        champion = max(promoted, key=lambda row: row["as_of"], default=None)
-        if champion is not None and champion["training_set_id"] == manifest.training_set_id:
+        champion = newest_champion(context, manifest.model)
+        if champion is not None and champion.training_set_id == manifest.training_set_id:
             raise ConflictError(
                 f"training set {manifest.training_set_id}",
-                [Failure("champion", f"version {champion['model_version']} was trained on it")],
+                [Failure("champion", f"version {champion.version} was trained on it")],
                 "retire it once another version is champion: until then somebody may have to make it again",
             )
         row = {

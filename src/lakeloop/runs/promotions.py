@@ -48,6 +48,26 @@ def read_promotions(context: Context, model: str) -> list[Promotion]:
     >>> [(each.version, each.outcome, each.as_of.date().isoformat()) for each in read_promotions(context, "late")]
     [('1', 'promoted', '2024-01-25'), ('2', 'promoted', '2024-02-04')]
     """
+    return _read(context, model, context.as_of)
+
+
+def newest_champion(context: Context, model: str) -> Promotion | None:
+    """Tell who is champion by the whole ledger, whatever the logical now.
+
+    Args:
+        context: Project and lake.
+        model: The model.
+
+    Returns:
+        The newest promotion; None when there was none.
+
+    >>> newest_champion(context.at(datetime(2024, 1, 25)), "late").version
+    '2'
+    """
+    return next((each for each in reversed(_read(context, model, None)) if each.outcome == PROMOTED), None)
+
+
+def _read(context: Context, model: str, as_of: datetime | None) -> list[Promotion]:
     found = [
         Promotion(
             model,
@@ -58,7 +78,7 @@ def read_promotions(context: Context, model: str) -> list[Promotion]:
             row["training_set_id"],
             row["run_key"],
         )
-        for row in context.lake.own_rows(schemas.PROMOTIONS, context.as_of)
+        for row in context.lake.own_rows(schemas.PROMOTIONS, as_of)
         if row["model"] == model
     ]
     return sorted(found, key=lambda each: (each.as_of, int(each.version)))
@@ -100,12 +120,7 @@ def reconcile_alias(context: Context, model: str) -> None:
     >>> context.registry.alias("late", CHAMPION)
     '2'
     """
-    promoted = [
-        row
-        for row in context.lake.own_rows(schemas.PROMOTIONS, None)
-        if row["model"] == model and row["outcome"] == PROMOTED
-    ]
-    if promoted:
-        newest = max(promoted, key=lambda row: (row["as_of"], int(row["model_version"])))
-        context.registry.get_version(model, newest["model_version"], newest["run_key"])
-        context.registry.set_alias(model, CHAMPION, newest["model_version"])
+    newest = newest_champion(context, model)
+    if newest is not None:
+        context.registry.get_version(model, newest.version, newest.run_key)
+        context.registry.set_alias(model, CHAMPION, newest.version)

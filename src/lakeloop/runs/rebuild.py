@@ -15,8 +15,9 @@ from lakeloop.runs.content import read_content
 from lakeloop.runs.context import Context
 from lakeloop.runs.manifests import Manifest, PinnedInput, find_expired, find_manifest, read_manifests
 from lakeloop.runs.model_inputs import GoldInput, features_by_table
+from lakeloop.runs.pinned_model import pinned_model
 from lakeloop.runs.training_rows import build_on_spark
-from lakeloop.runs.training_set import training_rows, training_spec_hash
+from lakeloop.runs.training_set import training_rows
 from lakeloop.statuses import RebuildStatus
 from lakeloop.tables import holds_version
 
@@ -89,7 +90,7 @@ def rebuild_training_set(context: Context, name: str, set_id: str | None = None)
 
     Raises:
         NotReadyError: If there is no such training set.
-        ConflictError: If the declarations are not those it was made by.
+        ConflictError: If the declarations are not those it was made by, or the model is declared no more.
 
     >>> try:
     ...     rebuild_training_set(context, "late", "no-such-set")
@@ -97,10 +98,9 @@ def rebuild_training_set(context: Context, name: str, set_id: str | None = None)
     ...     print(error.failures[0])
     training set: there is none with the id no-such-set
     """
-    model = context.config.models[name]
     manifest = _find_manifest(context, name, set_id)
     pinned = context.at(manifest.as_of)
-    _refuse_other_declarations(pinned, model, manifest)
+    model = pinned_model(pinned, manifest)
     context.progress(f"rebuild {name}")
     expired = find_expired(context, manifest.inputs)
     if expired:
@@ -124,16 +124,6 @@ def _find_manifest(context: Context, name: str, set_id: str | None) -> Manifest:
         [Failure("training set", f"none is pinned as of {context.turn}")],
         "`lakeloop training-set list` tells ids and instants; `lakeloop training-set build` pins one",
     )
-
-
-def _refuse_other_declarations(context: Context, model: Model, manifest: Manifest) -> None:
-    now = training_spec_hash(context, model)
-    if now != manifest.spec_hash:
-        raise ConflictError(
-            f"training set {manifest.training_set_id} of model {model.model}",
-            [Failure("declarations", f"it was made by {manifest.spec_hash[:12]}, conf/ now says {now[:12]}")],
-            "rebuild with the conf/ it was made by: that of its commit, and of its --env",
-        )
 
 
 def _bronze(inputs: Sequence[PinnedInput]) -> dict[str, int]:
@@ -163,7 +153,9 @@ def _compare(
     found = []
     if count != manifest.rows:
         found.append(f"{manifest.rows} rows were pinned, {count} were made")
-    if is_stored and read_content(stored).digest != manifest.content_hash:
+    if not is_stored:
+        found.append("the stored rows can no longer be read")
+    elif read_content(stored).digest != manifest.content_hash:
         found.append("the stored rows are not those that were pinned")
     if digest != manifest.content_hash:
         columns = _different_columns(stored, rows) if is_stored else ()

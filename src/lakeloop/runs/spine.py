@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructField, StructType
@@ -15,6 +17,9 @@ from lakeloop.labels.spine import make_spine
 from lakeloop.quality.versions import newest_versions
 from lakeloop.runs.context import Context
 from lakeloop.statuses import Severity
+
+_BEFORE_ALL = datetime(1900, 1, 1, tzinfo=UTC)
+"""No row was known then, and the files' statistics say so: nothing is read."""
 
 
 def spine_as_of(context: Context, model: Model, *, version: int | None = None) -> DataFrame:
@@ -48,12 +53,15 @@ def spine_as_of(context: Context, model: Model, *, version: int | None = None) -
 
 
 def _refuse_missing_instants(model: Model, source: Source, rows: DataFrame) -> None:
-    """Refuse a spine with rows that have no instant of prediction: they would be left out without a word."""
+    """Refuse a spine with rows that have no instant of prediction: they would be left out without a word.
+
+    Of a key with versions the newest counts: one that gives the instant mends those that lacked it.
+    """
     if not _can_be_null(model.predict.at, source, rows):
         return
     instant = F.expr(model.predict.at).cast("timestamp")
     of_key = F.first(F.to_json(F.struct(*source.key)), ignorenulls=True)
-    found = rows.where(instant.isNull()).agg(F.count(F.lit(1)), of_key).first()
+    found = newest_versions(rows, source).where(instant.isNull()).agg(F.count(F.lit(1)), of_key).first()
     count, key = (int(found[0]), found[1]) if found is not None else (0, None)
     if count:
         raise DataContractError(
@@ -74,3 +82,20 @@ def _can_be_null(expression: str, source: Source, rows: DataFrame) -> bool:
     fields = [StructField(each.name, each.dataType, each.name not in present) for each in rows.schema.fields]
     nothing = rows.sparkSession.createDataFrame([], StructType(fields))
     return bool(nothing.select(F.expr(expression).cast("timestamp")).schema[0].nullable)
+
+
+def spine_columns(context: Context, model: Model) -> StructType:
+    """Tell the columns of a spine; rows are not looked at.
+
+    Args:
+        context: Project, lake and logical now.
+        model: The model's declaration.
+
+    Returns:
+        Columns and types of `spine_as_of`.
+
+    >>> model = context.config.models["late"]
+    >>> spine_columns(context, model) == spine_as_of(context, model).schema
+    True
+    """
+    return spine_as_of(context.at(_BEFORE_ALL), model).schema

@@ -25,6 +25,7 @@ from lakeloop.runs.content import read_content
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.declared import MODEL_REMEDY, assert_same_columns
 from lakeloop.runs.engine import choose_engine
+from lakeloop.runs.manifests import Manifest, read_manifests
 from lakeloop.runs.model_inputs import (
     GoldInput,
     described_columns,
@@ -32,7 +33,7 @@ from lakeloop.runs.model_inputs import (
     held_by_join,
     with_columns,
 )
-from lakeloop.runs.spine import spine_as_of
+from lakeloop.runs.spine import spine_columns
 from lakeloop.runs.training_rows import BuiltRows, build_in_process, build_on_spark
 from lakeloop.statuses import Outcome
 from lakeloop.tables import TableAddress, WriteIdentity, WriteResult, count_logged_rows, identity_hash
@@ -142,22 +143,36 @@ def find_training_set(context: Context, name: str) -> TrainingSet:
     >>> pinned.rows, pinned.delta_version
     (741, 2)
     """
-    for commit in reversed(context.lake.commits(context.lake.own(schemas.TRAINING_SETS))):
-        notes = commit.notes
-        if notes["model"] == name and notes["as_of"] == context.turn:
-            return TrainingSet(
-                notes["training_set_id"],
-                name,
-                notes["rows"],
-                notes["content_hash"],
-                datetime.fromisoformat(notes["data_through"]),
-                notes["delta_version"],
-                Outcome.SKIPPED,
-            )
+    for each in read_manifests(context, name):
+        if instant_text(each.as_of) == context.turn:
+            return pinned_set(each)
     raise NotReadyError(
         f"model {name}",
         [Failure("training set", f"none is pinned as of {context.turn}")],
         f"run `lakeloop training-set --as-of {context.turn}` first",
+    )
+
+
+def pinned_set(manifest: Manifest) -> TrainingSet:
+    """Give a training set by its manifest, which stays when the log entries of its making are cleaned up.
+
+    Args:
+        manifest: What it was pinned with.
+
+    Returns:
+        The training set.
+
+    >>> pinned_set(read_manifests(context, "late")[0]).summary
+    '513 rows already pinned'
+    """
+    return TrainingSet(
+        manifest.training_set_id,
+        manifest.model,
+        manifest.rows,
+        manifest.content_hash,
+        manifest.data_through,
+        manifest.delta_version,
+        Outcome.SKIPPED,
     )
 
 
@@ -190,8 +205,8 @@ def _build(
 ) -> tuple[BuiltRows[DataFrame] | BuiltRows[pa.Table], StructType]:
     """Build the rows by the engine that suits the sizes, and tell their columns."""
     lake, bronze = context.lake, context.lake.address("bronze", model.predict.from_)
-    spine_columns = spine_as_of(context, model).schema
-    held = held_by_join(context, model, inputs, spine_columns, count_logged_rows(lake, bronze))
+    columns = spine_columns(context, model)
+    held = held_by_join(context, model, inputs, columns, count_logged_rows(lake, bronze))
     if choose_engine(context, f"training set of model {model.model}", held) is Engine.SPARK:
         by_spark = build_on_spark(context, model, set_id, inputs, versions)
         return by_spark, by_spark.rows.schema

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
 from lakeloop import schemas
 from lakeloop.errors import ConflictError, EnvironmentProblemError, Failure
@@ -119,7 +120,7 @@ def vacuum(context: Context, now: datetime, *, older_than: timedelta | None = No
             for address, files in removable.items():
                 if files:
                     context.progress(f"vacuum {address}")
-                    remove_files(address, age)
+                    remove_files(address, age, {each.version for each in held if each.table == str(address)})
         return VacuumResult(age, tables, held, is_done=not plan)
 
 
@@ -127,13 +128,14 @@ def _held_back(
     context: Context, horizon: datetime, removable: dict[TableAddress, frozenset[str]]
 ) -> tuple[HeldBack, ...]:
     found = []
+    read = cache(files_of)  # sets share versions
     for manifest in _live_sets(context, horizon):
         for each in manifest.inputs:
             address = each.address(context)
             if address not in removable:
                 continue
-            pinned = files_of(address, each.version) or frozenset()
-            only_pinned = pinned - (files_of(address) or frozenset())
+            pinned = read(address, each.version) or frozenset()
+            only_pinned = pinned - (read(address, None) or frozenset())
             if only_pinned:
                 found.append(
                     HeldBack(

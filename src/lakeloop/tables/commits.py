@@ -12,6 +12,14 @@ from lakeloop.errors import AccountingError, ConflictError, Failure
 from lakeloop.statuses import Outcome
 from lakeloop.tables.address import TableAddress, WriteIdentity
 
+VERSION_GONE = (
+    "DELTA_VERSION_NOT_FOUND",
+    "DELTA_VERSIONS_NOT_CONTIGUOUS",
+    "DELTA_LOG_FILE_NOT_FOUND",
+    "FILE_NOT_EXIST",
+)
+"""Conditions by which Spark says that a version of a table, or a file of it, is there no more."""
+
 
 @dataclass(frozen=True)
 class Commit:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from lakeloop.tables.address import TableAddress
+from lakeloop.tables.in_process import data_files
 
 
 def files_of(address: TableAddress, version: int | None = None) -> frozenset[str] | None:
@@ -26,10 +27,9 @@ def files_of(address: TableAddress, version: int | None = None) -> frozenset[str
     (2, None)
     """
     try:
-        table = DeltaTable(address.path, version=version)
+        return data_files(DeltaTable(address.path, version=version))
     except DeltaError:
         return None
-    return frozenset(str(Path(each.removeprefix("file://")).relative_to(address.path)) for each in table.file_uris())
 
 
 def removable_files(address: TableAddress, older_than: timedelta) -> frozenset[str]:
@@ -50,12 +50,13 @@ def removable_files(address: TableAddress, older_than: timedelta) -> frozenset[s
     return frozenset(found)
 
 
-def remove_files(address: TableAddress, older_than: timedelta) -> int:
+def remove_files(address: TableAddress, older_than: timedelta, keep: Collection[int] = ()) -> int:
     """Remove what `removable_files` names.
 
     Args:
         address: A table on a path.
         older_than: Least age of a file since it was given up, wall clock.
+        keep: Delta versions whose files stay, however old they became since they were listed.
 
     Returns:
         Files removed.
@@ -71,7 +72,9 @@ def remove_files(address: TableAddress, older_than: timedelta) -> int:
     ...     remove_files(empty, timedelta(0))
     0
     """
-    found = DeltaTable(address.path).vacuum(_hours(older_than), dry_run=False, enforce_retention_duration=False)
+    table = DeltaTable(address.path)
+    versions = sorted(keep) or None
+    found = table.vacuum(_hours(older_than), dry_run=False, enforce_retention_duration=False, keep_versions=versions)
     return len(found)
 
 

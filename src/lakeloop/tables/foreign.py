@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from lakeloop.errors import AccountingError, Failure, NotReadyError
+from lakeloop.tables.commits import VERSION_GONE
 
 CHANGE = "_change_type"
 """Column of a change data feed that says what became of a row."""
@@ -28,7 +29,7 @@ _ABSENT = (
     "NO_TABLE",
 )
 _GONE = (
-    *("DELTA_VERSION_NOT_FOUND", "DELTA_VERSIONS_NOT_CONTIGUOUS", "DELTA_LOG_FILE_NOT_FOUND", "FILE_NOT_EXIST"),
+    *VERSION_GONE,
     *("DELTA_TRUNCATED_TRANSACTION_LOG", "DELTA_CHANGE_DATA_FILE_NOT_FOUND", "DELTA_NO_RECREATABLE_HISTORY_FOUND"),
     *("DELTA_TIMESTAMP_EARLIER", "FileNotFoundException"),
 )

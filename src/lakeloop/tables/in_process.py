@@ -9,8 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import reduce
+from operator import and_
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -83,7 +86,24 @@ def holds_version(path: str, version: int) -> bool:
         table = DeltaTable(path, version=version)
     except DeltaError:
         return False
-    return all(Path(uri.removeprefix("file://")).is_file() for uri in table.file_uris())
+    return all(Path(path, each).is_file() for each in data_files(table))
+
+
+def data_files(table: DeltaTable) -> frozenset[str]:
+    """Name the data files of an opened version.
+
+    Args:
+        table: The table at a version.
+
+    Returns:
+        Paths below the table's folder, as the disk has them. The log writes them percent-encoded; the table's own
+        addresses of them are encoded too, and have symbolic links resolved.
+
+    >>> from lakeloop.schemas import DECISIONS
+    >>> len(data_files(DeltaTable(context.lake.own(DECISIONS).path)))  # one per write
+    2
+    """
+    return frozenset(unquote(each.as_py()) for each in pa.table(table.get_add_actions()).column("path"))
 
 
 def read_columns(path: str) -> StructType:
@@ -130,13 +150,21 @@ def _as_arrow(value: Any, data_type: Any) -> Any:
     return value
 
 
-def read_rows(path: str, by: str, as_of: datetime | None) -> list[dict[str, Any]]:
+def read_rows(
+    path: str,
+    by: str,
+    as_of: datetime | None,
+    columns: Sequence[str] | None = None,
+    where: Mapping[str, str | None] | None = None,
+) -> list[dict[str, Any]]:
     """Read the rows of a small table.
 
     Args:
         path: Its folder.
         by: Column it is cut by.
         as_of: Rows after this instant are cut off; None reads all.
+        columns: Columns to read; all without it.
+        where: Column -> the text it has, None for rows without one; all rows without it.
 
     Returns:
         Column -> value; instants are aware, UTC.
@@ -147,10 +175,13 @@ def read_rows(path: str, by: str, as_of: datetime | None) -> list[dict[str, Any]
     >>> [len(read_rows(path, "as_of", as_of)) for as_of in (None, datetime(2024, 1, 31, tzinfo=UTC))]
     [2, 1]
     """
-    table = DeltaTable(path).to_pyarrow_table()  # bounded: the lake's own tables, a few rows per turn
-    if as_of is not None:
-        table = table.filter(pc.less_equal(table[by], pa.scalar(as_of, table.schema.field(by).type)))
-    rows: list[dict[str, Any]] = table.to_pylist()
+    dataset = DeltaTable(path).to_pyarrow_dataset()  # bounded: a small table, cut by time
+    cuts = [] if as_of is None else [pc.field(by) <= pa.scalar(as_of, dataset.schema.field(by).type)]
+    cuts += [
+        pc.field(name).is_null() if text is None else pc.field(name) == text for name, text in (where or {}).items()
+    ]
+    cut = reduce(and_, cuts) if cuts else None
+    rows: list[dict[str, Any]] = dataset.to_table(columns=columns and list(columns), filter=cut).to_pylist()
     return rows
 
 

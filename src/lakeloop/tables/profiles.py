@@ -22,7 +22,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import NumericType, StringType, StructType
 
 from lakeloop.tables.address import TableAddress
-from lakeloop.tables.in_process import read_columns
+from lakeloop.tables.in_process import read_columns, read_rows
 from lakeloop.tables.integrity import has_log
 
 BINS = 16
@@ -214,12 +214,7 @@ def read_known(
     """
     if not has_log(address.path):
         return []
-    dataset = DeltaTable(address.path).to_pyarrow_dataset()  # bounded: a small table, cut by time
-    cut = pc.field(by) <= pa.scalar(as_of, dataset.schema.field(by).type)
-    for name, text in (where or {}).items():
-        cut &= pc.field(name).is_null() if text is None else pc.field(name) == text
-    rows: list[dict[str, Any]] = dataset.to_table(columns=columns and list(columns), filter=cut).to_pylist()
-    return rows
+    return read_rows(address.path, by, as_of, columns, where)
 
 
 def has_table(address: TableAddress) -> bool:

@@ -6,9 +6,8 @@ from pyspark.sql import functions as F
 
 from lakeloop.tables import in_process
 from lakeloop.tables.address import TableAddress
+from lakeloop.tables.commits import VERSION_GONE
 from lakeloop.tables.lake import Lake
-
-_GONE = ("DELTA_VERSION_NOT_FOUND", "DELTA_VERSIONS_NOT_CONTIGUOUS", "DELTA_LOG_FILE_NOT_FOUND", "FILE_NOT_EXIST")
 
 
 def holds_version(lake: Lake, address: TableAddress, version: int) -> bool:
@@ -35,7 +34,7 @@ def holds_version(lake: Lake, address: TableAddress, version: int) -> bool:
         rows = lake.read_uncut(address, version=version)
         rows.agg(F.max(F.xxhash64(*rows.columns))).first()
     except Exception as failure:  # what fails inside a task has no class of its own
-        if any(condition in str(failure) for condition in _GONE):
+        if any(condition in str(failure) for condition in VERSION_GONE):
             return False
         raise
     return True

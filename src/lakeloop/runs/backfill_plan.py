@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from lakeloop.config.feature_table import Kind
 from lakeloop.features.differences import compare_rows, count_differences, find_spans, touched_after, touched_by
 from lakeloop.features.windows import entry_keys, reach_back
-from lakeloop.runs.backfill_scope import Asked, Scope, compute_rows, read_scope
+from lakeloop.runs.backfill_scope import Asked, Scope, compute_rows, find_table, read_scope
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.manifests import Manifest, read_manifests
 from lakeloop.runs.model_inputs import features_by_table
@@ -118,6 +118,7 @@ def plan_backfill(context: Context, asked: Asked, *, estimate: bool = False) -> 
     >>> plan.rows_now == plan.rows_after, plan.rows_changed, plan.instants_differ, plan.training_sets
     (True, 0, 0, ())
     """
+    find_table(context.config, asked.feature_table)  # before Spark starts
     with context.lake.writing():
         refuse_earlier(context, BACKFILL)
         scope = read_scope(context, asked)

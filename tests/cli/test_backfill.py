@@ -178,7 +178,10 @@ def test_the_run_tells_what_it_did_and_what_differs(call: Call, project: Path, a
 @pytest.mark.parametrize(
     ("table", "told"),
     [
-        ("carrier_delay", "FEATURE_TABLE: got 'carrier_delay'; allowed: busy, carrier_delays, readings; remedy: did you"),
+        (
+            "carrier_delay",
+            "FEATURE_TABLE: got 'carrier_delay'; allowed: busy, carrier_delays, readings; remedy: did you",
+        ),
         ("busy", "FEATURE_TABLE: got busy, a table of the kind sql; allowed: tables of the kinds windowed and attrib"),
     ],
 )

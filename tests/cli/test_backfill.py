@@ -15,6 +15,7 @@ from lakeloop.cli import main
 from lakeloop.runs.backfill import BackfillResult
 from lakeloop.runs.backfill_plan import BackfillPlan, TouchedPredictions, TouchedSet
 from lakeloop.runs.backfill_scope import Asked
+from lakeloop.runs.outdated import OutdatedChampion
 from lakeloop.statuses import Outcome
 from tests.config.small_project import write_project
 from tests.factories import instant
@@ -54,6 +55,7 @@ PLAN = BackfillPlan(
         TouchedSet("c270cb9455860f557bbfde281c2a9e40", "late", "2024-02-04T00:00:00Z", 741, 27),
     ),
     predictions=(TouchedPredictions("late", 12),),
+    champions=(OutdatedChampion("late", "2", "c270cb9455860f557bbfde281c2a9e40"),),
 )
 FIGURES = """\
 feature_table: carrier_delays
@@ -80,6 +82,9 @@ training_sets
 predictions
   model  rows
   late     12
+champions
+  model  model_version  training_set_id
+  late   2              c270cb9455860f557bbfde281c2a9e40
 """
 NARROW = """\
 training_sets
@@ -97,6 +102,9 @@ training_sets
 predictions
   model  rows
   late     12
+champions
+  model  model_version  training_set_id
+  late   2              c270cb9455860f557bbfde281c2a9e40
 """
 
 
@@ -137,7 +145,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Asked]]:
     return calls
 
 
-@pytest.mark.parametrize(("columns", "wanted"), [(None, WIDE), (82, NARROW), (83, WIDE), (40, NARROW)])
+@pytest.mark.parametrize(("columns", "wanted"), [(None, WIDE), (82, NARROW), (83, WIDE), (60, NARROW)])
 def test_a_plan_tells_every_figure_in_a_terminal_of_any_width(
     call: Call, project: Path, asked: list[Any], monkeypatch: pytest.MonkeyPatch, columns: int | None, wanted: str
 ) -> None:
@@ -226,10 +234,8 @@ def test_a_project_is_planned_and_then_made_again(call: Call, spark: SparkSessio
     stretch = ("--from", "2024-02-03", "--to", "2024-02-04", "--as-of", "2024-02-05")
     code, out, _ = call(root, "shop_delays", *stretch, "--plan")
     found = dict(line.split(": ") for line in out.splitlines())
-    assert (code, found["ticks"], found["rows_changed"], found["training_sets"], found["predictions"]) == (
-        0,
-        *("24", "0", "-", "-"),
-    )
+    told = ("ticks", "rows_changed", "training_sets", "predictions", "champions")
+    assert (code, *(found[each] for each in told)) == (0, "24", "0", "-", "-", "-")
     assert found["rows_now"] == found["rows_after"] != "0"
     code, out, err = call(root, "shop_delays", "--from", "2024-02-03", "--to", "2024-02-09", "--as-of", "2024-02-10")
     assert (code, out) == (2, "")

@@ -17,6 +17,7 @@ from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.manifests import Manifest, read_manifests
 from lakeloop.runs.model_inputs import features_by_table
 from lakeloop.runs.order import BACKFILL, refuse_earlier
+from lakeloop.runs.outdated import OutdatedChampion, find_outdated
 from lakeloop.runs.spine import spine_as_of
 
 
@@ -76,6 +77,8 @@ class BackfillPlan:
         last_difference: The last of them, ISO, UTC; None without one.
         training_sets: Pinned training sets that would differ if made again.
         predictions: Recorded predictions that would differ, by model.
+        champions: Champions that are not known to have learned from the table as it is declared now; they go on
+            serving until a training promotes another.
     """
 
     feature_table: str
@@ -95,6 +98,7 @@ class BackfillPlan:
     last_difference: str | None
     training_sets: tuple[TouchedSet, ...]
     predictions: tuple[TouchedPredictions, ...]
+    champions: tuple[OutdatedChampion, ...]
 
 
 def plan_backfill(context: Context, asked: Asked, *, estimate: bool = False) -> BackfillPlan:
@@ -182,6 +186,7 @@ def compare_scope(context: Context, scope: Scope, base: int | None, *, estimate:
         last_difference=None if estimate else _text(found["last"]),
         training_sets=sets,
         predictions=predictions,
+        champions=find_outdated(context, scope.name, scope.spec_hash),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from lakeloop.errors import NotReadyError
 from lakeloop.reading import drain_stream
@@ -52,13 +52,11 @@ def test_a_table_of_a_catalog_is_read_by_its_name(spark: SparkSession, feed: str
     source = declare_source(landing=None, read=read, columns=columns)
     seen: list[list[str]] = []
 
+    def take(batch: DataFrame, _: int) -> None:
+        seen.append(sorted(row["origin"] for row in batch.collect()))
+
     def drain() -> None:
-        drain_stream(
-            spark,
-            source,
-            tmp_path / "s",
-            lambda batch, _: seen.append(sorted(row["origin"] for row in batch.collect())),
-        )
+        drain_stream(spark, source, tmp_path / "s", take)
 
     drain()
     drain()  # nothing is new

@@ -15,9 +15,9 @@ from lakeloop.runs.readings import Reading
 from tests.factories import instant
 from tests.runs.read_projects import open_reading
 
-ROWS = (
-    "select 'EWR' as origin, timestamp'2013-05-01 10:00:00Z' as observed_ts, 5.5D as wind_mph, 7 as gust, null as hail"
-)
+ROWS = """
+select 'EWR' as origin, timestamp'2013-05-01 10:00:00Z' as observed_ts, 5.5D as wind_mph, 7 as gust, null as hail
+"""
 
 
 def open_source(root: Path, **declared: Any) -> Reading:

@@ -63,6 +63,7 @@ def test_a_sound_statement_is_taken(tmp_path: Path) -> None:
         ("gold.readings r", "readings r", "sql", 5, "the table 'readings'", "sources and", "mean 'gold.readings'?"),
         ("o.delay_minutes", "o.delay_minute", "sql", 5, "'o.delay_minute'", "delay_minutes", "mean 'delay_minutes'?"),
         ("r.wind_mph", "r.wind", "sql", 5, "'r.wind'", "wind_mph, gust_ratio", "mean 'wind_mph'?"),
+        ("using (carrier, ", "using (carier, ", "sql", 5, "'carier'", "carrier", "mean 'carrier'?"),
         ("select o.carrier,", "select", "entity[0]", 2, "carrier, which", "flights, wind", "as carrier"),
         ("as wind", "as winds", "features.wind", 13, "wind, which", "winds", "mean 'winds'?"),
         ("count(*) as", "o.flight, count(*) as", "sql", 5, "'flight', which is not", "carrier, flights", "remove it"),
@@ -164,6 +165,23 @@ def test_what_cannot_be_told_is_left_to_spark() -> None:
     ):
         named = columns_named(read_statement(text), known)
         assert [each.text for each in named if each.options is not None] == [], text
+
+
+@pytest.mark.parametrize(
+    ("join", "named"),
+    [
+        ("join b using (x)", {"x": ("a", "b"), "a.k": ("a",)}),
+        ("natural join b", {"k": ("a", "b"), "x": ("a", "b"), "a.k": ("a",)}),
+        ("join b on b.x = a.k", {"b.x": ("b",), "a.k": ("a",)}),
+        ("join (select x from b) c using (x)", {"x": ("a", "b"), "a.k": ("a",)}),
+        ("join b using (y)", {"y": (), "a.k": ("a",)}),
+    ],
+)
+def test_what_a_join_goes_by_is_named(join: str, named: dict[str, tuple[str, ...]]) -> None:
+    statement = read_statement(f"select a.k, 1 as n from a {join}")
+    found = columns_named(statement, {"a": ("k", "x"), "b": ("k", "x", "z")})
+    assert {each.text: tuple(sorted(each.tables)) for each in found} == named
+    assert [each.text for each in found if each.options is not None] == ([] if "(y)" not in join else ["y"])
 
 
 def test_names_and_the_tick_are_replaced_at_their_places_only() -> None:

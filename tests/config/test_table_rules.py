@@ -17,7 +17,7 @@ from lakeloop.config.rules.freshness import Freshness
 from lakeloop.config.rules.history import Within
 from lakeloop.config.rules.no_gaps import NoGaps
 from lakeloop.config.rules.row_count import RowCount
-from lakeloop.config.rules.table_rule import Measured, PastTurn, TableRule, Value
+from lakeloop.config.rules.table_rule import NEWEST, Measured, PastTurn, TableRule, Value
 from lakeloop.statuses import Status
 from tests.factories import instant
 
@@ -157,6 +157,15 @@ def test_no_gaps() -> None:
     assert gaps(1, 1, 0, 0, None, None) == [(Status.TOO_FEW_ROWS, None, False)]
     assert gaps(3, 0, 0, 0, None, None) == [(NULL, None, True)]
     assert gaps(0, 0, 0, 0, None, None) == [(EMPTY, None, False)]
+
+
+def test_silence_up_to_now_is_no_gap_and_not_fresh() -> None:
+    """The newest of three instants, an hour apart, is a month old."""
+    newest = NOW - timedelta(days=30)
+    spaced = {"times": 3, "compared": 2, "gaps": 0, "missing": None, "longest": 3_600_000_000}
+    assert judge(NoGaps(rule="no_gaps", every=timedelta(hours=1)), 3, spaced) == [PASS]
+    age: dict[str, Value] = {NEWEST: (newest - EPOCH) // timedelta(microseconds=1)}
+    assert judge(Freshness(rule="freshness", within=timedelta(hours=1)), 3, age) == [FAIL]
 
 
 @pytest.mark.parametrize(("rows", "lost", "found"), [(3, 0, PASS), (3, 1, FAIL), (0, 0, (EMPTY, None, False))])

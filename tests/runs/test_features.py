@@ -88,3 +88,15 @@ def test_a_table_of_the_whole_vocabulary_is_built_turn_by_turn(spark: SparkSessi
         ),
         "rate_is_late_2h": ("double", "share with delay_minutes > 10 over the trailing 2 hours"),
     }
+
+    # Other words are said by the next run, at the same instant too, and make nothing anew.
+    file = tmp_path / "conf/base/features/habits.yml"
+    said = file.read_text().replace("entity:", "owner: dispatch\nentity:")
+    file.write_text(said.replace("as: [last, stddev, distinct]", "as: [last, stddev, distinct], unit: minutes"))
+    told, versions = Context(load_config(tmp_path), instant("2024-01-01 14:20")), []
+    for _ in range(2):
+        assert [each.outcome.value for each in build_features(told).tables] == ["SKIPPED"]
+        versions.append(lake.version(lake.address("gold", "habits")))
+    assert versions == [5, 5]  # made, two turns, the comments of last and stddev, properties
+    comment = told.lake.columns(lake.address("gold", "habits"))["last_delay_minutes_2h"].metadata["comment"]
+    assert comment == "last of delay_minutes over the trailing 2 hours [minutes]"

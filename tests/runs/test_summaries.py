@@ -49,6 +49,11 @@ TRAINED = TrainResult(
         (FeaturesResult(BUILDS.tables[1:]), "1 table already built"),
         (SCORED, "80 rows scored by version 1"),
         (ScoreResult("late", "1", 80, Outcome.SKIPPED, {}), "80 rows already scored by version 1"),
+        (
+            ScoreResult("late", "1", 80, Outcome.WRITTEN, {}, ("shops",)),
+            "80 rows scored by version 1; version 1 is not known to have learned from gold.shops as declared now:"
+            " train again",
+        ),
         (MONITORED, "2 windows, drift in items, 1 flag raised"),
         (MonitorResult("late", "1", 1, (), 0, Outcome.WRITTEN, {}), "1 window, no drift"),
         (MonitorResult("late", "1", 0, (), 0, Outcome.EMPTY, {}), "no window has ended"),

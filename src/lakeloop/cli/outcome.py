@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import sys
 import traceback
 import warnings
@@ -135,7 +136,8 @@ def _end(verb: str, options: Options, report: Report, code: int, error: dict[str
     elif report.text is not None:
         sys.stdout.write(f"{report.text}\n")
     elif report.result is not None:
-        sys.stdout.write(f"{describe_result(report.result)}\n")
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        sys.stdout.write(f"{describe_result(report.result, width)}\n")
     sys.stdout.flush()
     raise Finished(code)
 

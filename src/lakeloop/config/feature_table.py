@@ -10,7 +10,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, mode
 
 from lakeloop.config.aggregate import Aggregate, WindowFeature
 from lakeloop.config.durations import short_name
-from lakeloop.config.section import Duration, Lag, Name, Section, Tags, Text
+from lakeloop.config.section import Duration, Lag, Name, Section, Tags, Text, Unit, Words
 from lakeloop.config.source import ColumnType
 from lakeloop.config.sql_statement import read_statement
 
@@ -50,8 +50,8 @@ class Attribute(Section):
     """
 
     as_: str = Field(alias="as", min_length=1)
-    description: str = ""
-    unit: str | None = None
+    description: Words = ""
+    unit: Unit = None
     tags: Tags = ()
 
 
@@ -94,8 +94,8 @@ class FeatureTable(Section):
     """
 
     feature_table: Name
-    description: str = ""
-    owner: str = ""
+    description: Words = ""
+    owner: Words = ""
     tags: Tags = ()
     entity: tuple[Name, ...] = Field(min_length=1)
     from_: Name | None = Field(default=None, alias="from")

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from lakeloop.config.audit import Audit
 from lakeloop.config.project import Timezone
-from lakeloop.config.section import Bounded, Duration, Name, Number, Section, Text, Whole
+from lakeloop.config.section import Bounded, Duration, Name, Number, Section, Text, Whole, Words
 from lakeloop.distances import DISTANCES
 from lakeloop.statuses import Role
 
@@ -354,8 +354,8 @@ class Model(Section):
     """
 
     model: Name
-    description: str = ""
-    owner: str = ""
+    description: Words = ""
+    owner: Words = ""
     task: Task = Task.CLASSIFICATION
     predict: Predict
     label: Label

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from lakeloop.config.section import Duration, Folder, Name, Section, Text, Whole
+from lakeloop.config.section import Duration, Folder, Name, Section, Text, Whole, Words
 
 
 def _known_timezone(name: str) -> str:
@@ -86,7 +86,7 @@ class Project(Section):
     """
 
     project: Name
-    description: str = ""
+    description: Words = ""
     timezone: Timezone = "UTC"
     workspace: Folder = "workspace"
     catalog: Name | None = None

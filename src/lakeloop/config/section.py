@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
 from lakeloop.config.durations import parse_duration
 
@@ -63,6 +63,12 @@ TAG_PATTERN = r"^[a-z][a-z0-9_-]{0,62}$"
 
 Tags = Annotated[tuple[Annotated[str, Field(pattern=TAG_PATTERN)], ...], Field(exclude=True)]
 """Words to find things by. They change nothing that is made, so they are no part of a declaration's fingerprint."""
+
+Words = Annotated[str, PlainSerializer(lambda _: "", return_type=str, when_used="json")]
+"""Words for people: a declaration's fingerprint, which is made of its JSON, is the same whatever they say."""
+
+Unit = Annotated[str | None, PlainSerializer(lambda _: None, return_type=None, when_used="json")]
+"""A unit, for people too."""
 
 PII = "pii"
 """The tag of what says something of a person: it is inherited, and keeps values out of reports and messages."""

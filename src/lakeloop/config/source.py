@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, mode
 from lakeloop.config.landing import Landing
 from lakeloop.config.read import Read
 from lakeloop.config.rules import Rule
-from lakeloop.config.section import Name, Section, Tags, Text, Whole
+from lakeloop.config.section import Name, Section, Tags, Text, Unit, Whole, Words
 
 TIME_COLUMNS = ("event_ts", "available_ts")
 """Columns that every bronze row has beside those its source declares."""
@@ -44,8 +44,8 @@ class Column(Section):
     """
 
     type: ColumnType
-    description: str = ""
-    unit: str | None = None
+    description: Words = ""
+    unit: Unit = None
     tags: Tags = ()
 
 
@@ -62,8 +62,8 @@ class DerivedColumn(Section):
 
     as_: str = Field(alias="as", min_length=1)
     type: ColumnType
-    description: str = ""
-    unit: str | None = None
+    description: Words = ""
+    unit: Unit = None
     tags: Tags = ()
 
 
@@ -132,8 +132,8 @@ class Source(Section):
     """
 
     source: Name
-    description: str = ""
-    owner: str = ""
+    description: Words = ""
+    owner: Words = ""
     tags: Tags = ()
     landing: Landing | None = None
     read: Read | None = None

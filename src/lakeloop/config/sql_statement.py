@@ -6,7 +6,8 @@ text, so that Spark reads what the user wrote.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -264,6 +265,9 @@ def _columns_of(scope: Scope, own: set[str], known: Mapping[str, tuple[str, ...]
         if not isinstance(star.parent, exp.Count):
             for key, columns in visible.values():
                 yield from (NamedColumn(name, (key,), None) for name in columns or () if key)
+    for name in _joined_by(scope, [columns or () for _, columns in visible.values()]):
+        keys = tuple(key for key, columns in visible.values() if key and name in (columns or ()))
+        yield NamedColumn(name, keys, everything if is_known and name not in everything else None)
     for column in scope.columns:
         name, qualifier = column.name.lower(), column.table.lower()
         if isinstance(column.this, exp.Star):
@@ -278,6 +282,15 @@ def _columns_of(scope: Scope, own: set[str], known: Mapping[str, tuple[str, ...]
         is_absent = is_known and word not in everything and word not in aliases
         text = f"{qualifier}.{name}" if qualifier and is_absent else word
         yield NamedColumn(text, keys, everything if is_absent else None)
+
+
+def _joined_by(scope: Scope, tables: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """List the columns that joins name without a table: those of USING, and of NATURAL all that tables share."""
+    for join in scope.expression.args.get("joins") or ():
+        yield from (each.name.lower() for each in join.args.get("using") or ())
+        if join.args.get("method") == "NATURAL":
+            counted = Counter(name for columns in tables for name in columns)
+            yield from (name for name, count in counted.items() if count > 1)
 
 
 def _source_of(

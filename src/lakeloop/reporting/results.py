@@ -64,11 +64,12 @@ def _text(value: Any) -> Any:
     return str(value)
 
 
-def describe_result(result: Any) -> str:
+def describe_result(result: Any, width: int | None = None) -> str:
     """Write a step's result for a person: a line per field, a table per list of records.
 
     Args:
         result: A frozen dataclass, or a mapping of names to such.
+        width: Columns of the terminal; a table that is wider is written as records, a line per field. None for none.
 
     Returns:
         Lines of plain text; what is missing is `-`.
@@ -79,24 +80,30 @@ def describe_result(result: Any) -> str:
       name     rows
       weather     2
       routes     11
+    >>> print(describe_result([{"name": "weather", "rows": 2}, {"name": "routes", "rows": 11}], 12))
+    name: weather
+    rows: 2
+    <BLANKLINE>
+    name: routes
+    rows: 11
     """
     plain = as_plain(result)
-    return "\n".join(_lines(plain, "") if isinstance(plain, dict | list) else [_cell(plain)])
+    return "\n".join(_lines(plain, "", width) if isinstance(plain, dict | list) else [_cell(plain)])
 
 
-def _lines(value: Mapping[str, Any] | Sequence[Any], indent: str) -> Iterator[str]:
+def _lines(value: Mapping[str, Any] | Sequence[Any], indent: str, width: int | None) -> Iterator[str]:
     if isinstance(value, Mapping):
         for name, item in value.items():
             if isinstance(item, Mapping) and item:
                 yield f"{indent}{name}"
-                yield from _lines(item, indent + _INDENT)
+                yield from _lines(item, indent + _INDENT, width)
             elif _is_table(item):
                 yield f"{indent}{name}"
-                yield from _table(item, indent + _INDENT)
+                yield from _table(item, indent + _INDENT, width)
             else:
                 yield f"{indent}{name}: {_cell(item)}"
     elif _is_table(value):
-        yield from _table(value, indent)
+        yield from _table(value, indent, width)
     else:
         for item in value:
             yield f"{indent}{_cell(item)}"
@@ -106,15 +113,20 @@ def _is_table(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(row, Mapping) for row in value)
 
 
-def _table(rows: Sequence[Mapping[str, Any]], indent: str) -> Iterator[str]:
+def _table(rows: Sequence[Mapping[str, Any]], indent: str, width: int | None) -> Iterator[str]:
     names = list(dict.fromkeys(name for row in rows for name in row))
     cells = [names, *([_cell(row.get(name)) for name in names] for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(names))]
+    if width is not None and len(indent) + sum(widths) + 2 * (len(names) - 1) > width:
+        for number, line in enumerate(cells[1:]):
+            yield from [""] if number else []
+            yield from (f"{indent}{name}: {text}" for name, text in zip(names, line, strict=True))
+        return
     is_number = [all(isinstance(row.get(name), int | float | None) for row in rows) for name in names]
     for line in cells:
         padded = (
-            text.rjust(width) if right else text.ljust(width)
-            for text, width, right in zip(line, widths, is_number, strict=True)
+            text.rjust(room) if right else text.ljust(room)
+            for text, room, right in zip(line, widths, is_number, strict=True)
         )
         yield (indent + "  ".join(padded)).rstrip()
 

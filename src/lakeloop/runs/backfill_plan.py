@@ -13,11 +13,12 @@ from lakeloop.config.feature_table import Kind
 from lakeloop.config.table_inputs import tables_above
 from lakeloop.features.differences import compare_rows, count_differences, find_spans, touched_after, touched_by
 from lakeloop.features.windows import entry_keys, reach_back
-from lakeloop.runs.backfill_scope import Asked, Scope, compute_rows, read_scope
+from lakeloop.runs.backfill_scope import Asked, Scope, compute_rows, find_table, read_scope
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.manifests import Manifest, read_manifests
 from lakeloop.runs.model_inputs import features_by_table
 from lakeloop.runs.order import BACKFILL, refuse_earlier
+from lakeloop.runs.outdated import OutdatedChampion, find_outdated
 from lakeloop.runs.spine import spine_as_of
 
 
@@ -79,6 +80,8 @@ class BackfillPlan:
         predictions: Recorded predictions that would differ, by model.
         tables_above: Feature tables that read this one: their rows stay as they were computed, and whom they reach is
             not counted; each needs a backfill of its own.
+        champions: Champions that are not known to have learned from the table as it is declared now; they go on
+            serving until a training promotes another.
     """
 
     feature_table: str
@@ -98,6 +101,7 @@ class BackfillPlan:
     last_difference: str | None
     training_sets: tuple[TouchedSet, ...]
     predictions: tuple[TouchedPredictions, ...]
+    champions: tuple[OutdatedChampion, ...]
     tables_above: tuple[str, ...] = ()
 
 
@@ -122,6 +126,7 @@ def plan_backfill(context: Context, asked: Asked, *, estimate: bool = False) -> 
     >>> plan.rows_now == plan.rows_after, plan.rows_changed, plan.instants_differ, plan.training_sets
     (True, 0, 0, ())
     """
+    find_table(context.config, asked.feature_table)  # before Spark starts
     with context.lake.writing():
         refuse_earlier(context, BACKFILL)
         scope = read_scope(context, asked)
@@ -186,6 +191,7 @@ def compare_scope(context: Context, scope: Scope, base: int | None, *, estimate:
         training_sets=sets,
         predictions=predictions,
         tables_above=tables_above(context.config.feature_tables, scope.name),
+        champions=find_outdated(context, scope.name, scope.spec_hash),
     )
 
 

@@ -88,7 +88,7 @@ class Scope:
 
 
 def find_table(config: Config, name: str) -> FeatureTable:
-    """Find a declared feature table.
+    """Find a declared feature table that can be made again.
 
     Args:
         config: The project.
@@ -98,7 +98,7 @@ def find_table(config: Config, name: str) -> FeatureTable:
         Its declaration.
 
     Raises:
-        UsageError: If there is none of that name.
+        UsageError: If there is none of that name, or it is of another kind.
 
     >>> find_table(shops, "shop_last").entity
     ('shop',)
@@ -114,6 +114,7 @@ def find_table(config: Config, name: str) -> FeatureTable:
         remedy = f"did you mean {close[0]!r}?" if close else "name one of these"
         allowed = ", ".join(config.feature_tables) or "none is declared"
         raise UsageError("FEATURE_TABLE", repr(name), allowed, remedy)
+    _refuse_kind(found)
     return found
 
 
@@ -143,7 +144,6 @@ def read_scope(context: Context, asked: Asked) -> Scope:
     lakeloop.errors.UsageError: --from and --to: got neither; allowed: ... remedy: the whole history is ...
     """
     lake, table = context.lake, find_table(context.config, asked.feature_table)
-    _refuse_kind(table)
     address, bronze = lake.address("gold", table.feature_table), lake.address("bronze", str(table.from_))
     is_there = lake.exists(address)
     is_mended = is_there and _is_damaged(context, address)
@@ -183,7 +183,8 @@ def _refuse_kind(table: FeatureTable) -> None:
         "FEATURE_TABLE",
         f"{table.feature_table}, a table of the kind {table.kind}",
         "tables of the kinds windowed and attributes",
-        "give the changed declaration a new name; or remove the table's folder, and the next turn makes it anew",
+        "give a changed declaration a new name; to bring late rows in, remove the table's folder: the next turn makes"
+        " it anew",
     )
 
 

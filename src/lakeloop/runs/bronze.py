@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pyspark.sql.types import StringType, StructField, StructType
@@ -9,7 +11,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 from lakeloop import schemas
 from lakeloop.config.source import ColumnType, Source
 from lakeloop.landing import MALFORMED
-from lakeloop.tables import Lake
+from lakeloop.tables import Lake, TableAddress, rewrite_words
 
 
 def bronze_schema(source: Source) -> StructType:
@@ -73,8 +75,44 @@ def create_tables(lake: Lake, source: Source) -> None:
     >>> context.lake.columns(context.lake.address("quarantine", "orders")).fieldNames()[:4]
     ['order', 'shop', 'items', 'due_ts']
     """
-    keys = {"key": ", ".join(source.key), "time_column": "available_ts", "owner": source.owner}
-    lake.create(lake.address("bronze", source.source), bronze_schema(source), source.description, keys)
-    description = f"Rows of {source.source} that broke a rule, as landed."
-    lake.create(lake.address("quarantine", source.source), _quarantine_schema(source), description)
+    for each in _tables(lake, source):
+        lake.create(each.address, each.columns, each.description, each.properties)
     lake.create_own(schemas.INGESTED_BATCHES)
+
+
+def describe_tables(lake: Lake, source: Source) -> tuple[str, ...]:
+    """Let the tables a source's rows go to say what is declared of it now, where they are and say something else.
+
+    Args:
+        lake: The tables.
+        source: The source's declaration.
+
+    Returns:
+        The tables that say something else now.
+
+    >>> describe_tables(context.lake, context.config.sources["orders"])
+    ()
+    """
+    return tuple(
+        str(each.address)
+        for each in _tables(lake, source)
+        if rewrite_words(lake, each.address, each.columns, each.description, each.properties)
+    )
+
+
+@dataclass(frozen=True)
+class _Table:
+    address: TableAddress
+    columns: StructType
+    description: str
+    properties: Mapping[str, str]
+
+
+def _tables(lake: Lake, source: Source) -> tuple[_Table, _Table]:
+    name = source.source
+    keys = {"key": ", ".join(source.key), "time_column": "available_ts", "owner": source.owner}
+    rejected = f"Rows of {name} that broke a rule, as landed."
+    return (
+        _Table(lake.address("bronze", name), bronze_schema(source), source.description, keys),
+        _Table(lake.address("quarantine", name), _quarantine_schema(source), rejected, {}),
+    )

@@ -27,7 +27,7 @@ from lakeloop.runs.quality import assert_gate_passed, check_quality
 from lakeloop.runs.side_by_side import do_side_by_side
 from lakeloop.runs.statement_table import Stretch, statement_stretches
 from lakeloop.statuses import Outcome
-from lakeloop.tables import Lake, TableAddress, WriteIdentity, WriteResult
+from lakeloop.tables import Lake, TableAddress, WriteIdentity, WriteResult, rewrite_words
 
 
 @dataclass(frozen=True)
@@ -108,19 +108,38 @@ def create_gold(context: Context, table: FeatureTable, rows: DataFrame) -> Table
     ['shop', 'event_ts', 'available_ts', 'last_delay_minutes']
     """
     address, entry = context.lake.address("gold", table.feature_table), describe_table(context.config, table)
-    context.lake.create(address, _gold_schema(entry, rows), table.description, _gold_properties(table, entry))
+    context.lake.create(address, _gold_schema(entry, rows.schema), table.description, _gold_properties(table, entry))
     return address
 
 
-def _gold_schema(entry: TableEntry, rows: DataFrame) -> StructType:
+def describe_gold(context: Context, table: FeatureTable) -> bool:
+    """Let a gold table say what is declared of it now, where it says something else; its rows stay.
+
+    Args:
+        context: Project, lake and logical now.
+        table: Its declaration, by which it was built.
+
+    Returns:
+        Whether it says something else now.
+
+    >>> table = context.config.feature_tables["shop_last"]
+    >>> describe_gold(context, table)
+    False
+    """
+    address, entry = context.lake.address("gold", table.feature_table), describe_table(context.config, table)
+    columns = _gold_schema(entry, context.lake.columns(address))
+    return rewrite_words(context.lake, address, columns, table.description, _gold_properties(table, entry))
+
+
+def _gold_schema(entry: TableEntry, columns: StructType) -> StructType:
     """Give the columns of a gold table with their meaning.
 
     Args:
         entry: What is declared of the table.
-        rows: A frame with the table's columns.
+        columns: The table's columns.
 
     Returns:
-        The frame's schema with comments; keys and times are required.
+        The columns with comments; keys and times are required.
     """
     meanings = {
         "event_ts": "instant the state speaks of, UTC",
@@ -130,7 +149,7 @@ def _gold_schema(entry: TableEntry, rows: DataFrame) -> StructType:
     }
     required = {"event_ts", "available_ts", *entry.entity}
     return StructType(
-        [schemas.column(f.name, f.dataType, meanings[f.name], required=f.name in required) for f in rows.schema.fields]
+        [schemas.column(f.name, f.dataType, meanings[f.name], required=f.name in required) for f in columns.fields]
     )
 
 
@@ -164,6 +183,7 @@ def _build(context: Context, table: FeatureTable) -> FeatureBuild:
     state = read_build_state(lake, address)
     if state is not None:
         assert_same_table(context, name, state)
+        describe_gold(context, table)
     through = as_of if table.every is None else floor_tick_of(as_of, table.every)
     if state is not None and state.built_through >= through:
         _record(context, table, state.built_through)

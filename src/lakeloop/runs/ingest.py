@@ -12,7 +12,7 @@ from lakeloop.config.source import Source
 from lakeloop.discovery.text import count_of
 from lakeloop.errors import MAX_SHOWN, DataContractError, Failure
 from lakeloop.landing import FileStatus, LandedFile, admit_files, drop_unrecorded, set_aside
-from lakeloop.runs.bronze import bronze_schema, create_tables
+from lakeloop.runs.bronze import bronze_schema, create_tables, describe_tables
 from lakeloop.runs.context import Context
 from lakeloop.runs.declared import SOURCE_REMEDY, assert_same_columns
 from lakeloop.runs.ingest_batch import JOB, drain_staged, drain_stretches
@@ -208,6 +208,7 @@ def _ingest_source(
 ) -> SourceIngest:
     lake, name = context.lake, source.source
     before = read_batches(lake, name)
+    describe_tables(lake, source)
     if _is_pending(lake, name, known):
         context.progress(f"ingest {name}")
         create_tables(lake, source)

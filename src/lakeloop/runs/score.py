@@ -19,6 +19,7 @@ from lakeloop.point_in_time.lookup import STATUS_SUFFIX
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.declared import MODEL_REMEDY, SERVING_TAG, assert_same_columns, assert_same_model
 from lakeloop.runs.model_inputs import add_model_inputs, described_columns, gold_inputs, with_columns
+from lakeloop.runs.outdated import say_otherwise, tables_learned_otherwise
 from lakeloop.runs.promotions import PROMOTED, champion_before, read_promotions, reconcile_alias
 from lakeloop.runs.spine import spine_as_of
 from lakeloop.statuses import Outcome, Purpose
@@ -26,6 +27,7 @@ from lakeloop.tables import WriteIdentity, identity_hash
 
 JOB = "score"
 _ROWS_A_TASK = 50_000
+_OTHERWISE = "learned_otherwise"
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class ScoreResult:
         rows: Rows scored.
         outcome: WRITTEN, or SKIPPED when the turn was scored already.
         built_through: Gold table -> instant up to which it was complete, ISO, UTC.
+        learned_otherwise: Gold tables that the champion is not known to have learned from as they are declared now.
     """
 
     model: str
@@ -45,12 +48,15 @@ class ScoreResult:
     rows: int
     outcome: Outcome
     built_through: dict[str, str]
+    learned_otherwise: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
-        """Rows scored, and by which version."""
+        """Rows scored, by which version, and whether it learned from tables that were made otherwise."""
         already = "already " if self.outcome is Outcome.SKIPPED else ""
-        return f"{count_of(self.rows, 'row')} {already}scored by version {self.model_version}"
+        text = f"{count_of(self.rows, 'row')} {already}scored by version {self.model_version}"
+        warning = say_otherwise(self.model_version, self.learned_otherwise) if self.learned_otherwise else ""
+        return f"{text}; {warning}" if warning else text
 
 
 def score(context: Context, name: str) -> ScoreResult:
@@ -89,7 +95,8 @@ def score(context: Context, name: str) -> ScoreResult:
         identity = WriteIdentity(JOB, f"{name} {context.turn}", identity_hash(champion.version))
         done = lake.find_commit(address, identity)
         if done is not None:
-            return ScoreResult(name, champion.version, done.rows, Outcome.SKIPPED, dict(done.notes["built_through"]))
+            built, otherwise = dict(done.notes["built_through"]), tuple(done.notes.get(_OTHERWISE, ()))
+            return ScoreResult(name, champion.version, done.rows, Outcome.SKIPPED, built, otherwise)
         version = context.registry.get_version(name, champion.version, champion.run_key)
         assert_same_model(context.config, model, version.tags.get(SERVING_TAG))
         context.progress(f"score {name}")
@@ -125,9 +132,10 @@ def score(context: Context, name: str) -> ScoreResult:
             {"time_column": "prediction_ts", "key": "prediction_id, model_version, revision", "owner": model.owner},
         )
         built = {each.table: instant_text(each.built_through) for each in inputs}
-        notes = {"model_version": champion.version, "built_through": built}
+        otherwise = tables_learned_otherwise(context, champion, {each.table: each.spec_hash for each in inputs})
+        notes = {"model_version": champion.version, "built_through": built, _OTHERWISE: otherwise}
         written = lake.append(rows, address, identity, notes=notes, expect_rows=rows_to_score)
-        return ScoreResult(name, champion.version, written.rows, written.outcome, built)
+        return ScoreResult(name, champion.version, written.rows, written.outcome, built, otherwise)
 
 
 def purpose_of(trained_through: datetime) -> Column:

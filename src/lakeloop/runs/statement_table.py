@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,7 +14,8 @@ from lakeloop.config.source import TIME_COLUMNS
 from lakeloop.config.sql_statement import GOLD
 from lakeloop.errors import UsageError
 from lakeloop.features.statement_ticks import evaluate_ticks, is_known_after, log_changes, with_ends
-from lakeloop.features.windows import floor_tick, floor_tick_of
+from lakeloop.features.tick_lists import Presence, TickRun, cut_ticks, list_ticks
+from lakeloop.features.windows import floor_tick
 from lakeloop.runs.context import Context, instant_text
 
 MAX_TICKS = 50_000
@@ -40,7 +41,13 @@ class Stretch:
 
 
 def statement_stretches(
-    context: Context, table: FeatureTable, since: datetime | None, through: datetime
+    context: Context,
+    table: FeatureTable,
+    since: datetime | None,
+    through: datetime,
+    *,
+    max_ticks: int = MAX_TICKS,
+    ticks_a_query: int = TICKS_A_QUERY,
 ) -> Generator[Stretch, None, None]:
     """Compute what completes an SQL feature table, stretch by stretch; each is published before the next is asked for.
 
@@ -49,13 +56,15 @@ def statement_stretches(
         table: The table's declaration.
         since: Tick up to which it is complete; None at the first build.
         through: Tick up to which it is to be complete.
+        max_ticks: Ticks that are evaluated at most.
+        ticks_a_query: Ticks in one query.
 
     Yields:
-        One stretch per `TICKS_A_QUERY` ticks, at least one. A tick at which none of its tables has a row is not
-        evaluated: nothing is known of any entity there.
+        One stretch per query, at least one. A tick at which none of its tables has a row is not evaluated: nothing is
+        known of any entity there.
 
     Raises:
-        UsageError: If there are more than `MAX_TICKS` ticks to evaluate.
+        UsageError: If there are more than `max_ticks` ticks to evaluate.
 
     >>> from datetime import UTC
     >>> table = FeatureTable.model_validate({
@@ -69,12 +78,11 @@ def statement_stretches(
         raise ValueError(f"{table.feature_table} has no ticks")
     rows = {key: _read(context, table, key, since, through).persist() for key in table.inputs}
     try:
-        ticks = _ticks(table, rows, since, through)
-        parts = [ticks[at : at + TICKS_A_QUERY] for at in range(0, len(ticks), TICKS_A_QUERY)] or [[]]
-        for number, part in enumerate(parts):
-            end = through if number == len(parts) - 1 else part[-1]
-            yield Stretch(since, end, _changes(context, table, rows, part, since, end))
-            since = end
+        seen = [each for key in rows for each in _presences(table, key, rows[key], since, through, max_ticks)]
+        ticks = list_ticks(seen, table.every, through, max_ticks)
+        refuse_many(table, ticks, since, through, max_ticks)
+        for run in cut_ticks(ticks, since, through, ticks_a_query):
+            yield Stretch(run.since, run.through, _changes(context, table, rows, run))
     finally:
         for each in rows.values():
             each.unpersist()
@@ -97,51 +105,72 @@ def _changes(
     context: Context,
     table: FeatureTable,
     rows: dict[str, DataFrame],
-    ticks: Sequence[datetime],
-    since: datetime | None,
-    through: datetime,
+    run: TickRun,
 ) -> DataFrame:
-    answers = evaluate_ticks(table, rows, ticks or [through])
-    if not ticks:  # for its columns alone
+    answers = evaluate_ticks(table, rows, run.ticks or [run.through])
+    if not run.ticks:  # for its columns alone
         answers = answers.where("false")
     known = None
-    if since is not None:
-        published = context.lake.read(context.lake.address(GOLD, table.feature_table), since)
+    if run.since is not None:
+        published = context.lake.read(context.lake.address(GOLD, table.feature_table), run.since)
         newest = F.max_by(F.struct(*table.feature_names), "available_ts").alias("_state")
         known = published.groupBy(*table.entity).agg(newest).select(*table.entity, "_state.*")
-    return log_changes(answers, table, known, since, through)
+    return log_changes(answers, table, known, run.since, run.through)
 
 
-def _ticks(
-    table: FeatureTable, rows: dict[str, DataFrame], since: datetime | None, through: datetime
-) -> list[datetime]:
-    """List the ticks in (since, through] at which one of the tables has a row, in order."""
+def _presences(
+    table: FeatureTable, key: str, rows: DataFrame, since: datetime | None, through: datetime, max_ticks: int
+) -> Iterator[Presence]:
+    """Tell at which ticks after `since` the rows of a table are seen; no more than are refused."""
     every, needs = table.every or timedelta(0), table.needs or timedelta(0)
-    found: set[datetime] = set()
-    for key, each in rows.items():
-        seconds = f"interval {int(every.total_seconds())} seconds"
-        floor = floor_tick(F.col("available_ts"), every)
-        entry = F.when(floor == F.col("available_ts"), floor).otherwise(floor + F.expr(seconds))
-        if since is not None:
-            entry = F.greatest(entry, F.lit(since + every))
-        entering = each.groupBy(entry.alias("tick")).agg(F.max("available_ts").alias("last"))
-        if key.startswith(f"{GOLD}."):  # a state lasts
-            entering = entering.agg(F.min("tick").alias("tick"), F.lit(None).cast("timestamp").alias("last"))
-        entering = entering.select(F.unix_seconds("tick"), F.unix_micros("last")).limit(MAX_TICKS + 1)
-        for first, last in entering.collect():  # bounded: one row per tick, of which more than MAX_TICKS are refused
-            if first is None:
-                continue
-            tick = datetime.fromtimestamp(first, through.tzinfo)
-            left = datetime.fromtimestamp(0, through.tzinfo) + timedelta(microseconds=last) + needs if last else None
-            while tick <= through and (left is None or tick < left) and len(found) <= MAX_TICKS:
-                found.add(tick)
-                tick += every
-    if len(found) > MAX_TICKS:
-        start = instant_text(since if since is not None else min(found))
-        raise UsageError(
-            f"gold.{table.feature_table}",
-            f"more than {MAX_TICKS} ticks from {start} to {instant_text(floor_tick_of(through, every))}",
-            f"at most {MAX_TICKS} in one call",
-            "declare a larger every",
-        )
-    return sorted(found)
+    seconds = f"interval {int(every.total_seconds())} seconds"
+    floor = floor_tick(F.col("available_ts"), every)
+    entry = F.when(floor == F.col("available_ts"), floor).otherwise(floor + F.expr(seconds))
+    if since is not None:
+        entry = F.greatest(entry, F.lit(since + every))
+    entering = rows.groupBy(entry.alias("tick")).agg(F.max("available_ts").alias("last"))
+    if key.startswith(f"{GOLD}."):  # a state lasts
+        entering = entering.agg(F.min("tick").alias("tick"), F.lit(None).cast("timestamp").alias("last"))
+    entering = entering.select(F.unix_seconds("tick"), F.unix_micros("last")).limit(max_ticks + 1)
+    start = datetime.fromtimestamp(0, through.tzinfo)
+    for first, last in entering.collect():  # bounded: one row per tick, of which more than a few are refused
+        if first is not None:
+            left = start + timedelta(microseconds=last) + needs if last else None
+            yield Presence(datetime.fromtimestamp(first, through.tzinfo), left)
+
+
+def refuse_many(
+    table: FeatureTable, ticks: Sequence[datetime], since: datetime | None, through: datetime, max_ticks: int
+) -> None:
+    """Refuse more ticks than one call may evaluate.
+
+    Args:
+        table: The table's declaration.
+        ticks: Ticks to evaluate, in order.
+        since: Tick up to which it is complete; None at the first build.
+        through: Tick up to which it is to be complete.
+        max_ticks: How many may be evaluated.
+
+    Raises:
+        UsageError: If there are more.
+
+    >>> table = FeatureTable.model_validate({
+    ...     "feature_table": "busy", "entity": ["shop"], "every": "7 days", "needs": "7 days",
+    ...     "sql": "select shop, count(*) as n from deliveries group by shop", "features": {"n": {"type": "long"}}})
+    >>> ticks = [datetime.fromisoformat(f"2024-01-{day}T00:00:00+00:00") for day in ("04", "11", "18")]
+    >>> refuse_many(table, ticks, None, ticks[-1], 3)
+    >>> try:
+    ...     refuse_many(table, ticks, None, ticks[-1], 2)
+    ... except UsageError as error:
+    ...     print(error.got)
+    more than 2 ticks from 2024-01-04T00:00:00Z to 2024-01-18T00:00:00Z
+    """
+    if len(ticks) <= max_ticks:
+        return
+    start = instant_text(since if since is not None else ticks[0])
+    raise UsageError(
+        f"gold.{table.feature_table}",
+        f"more than {max_ticks} ticks from {start} to {instant_text(through)}",
+        f"at most {max_ticks} in one call",
+        "declare a larger every",
+    )

@@ -29,6 +29,7 @@ from lakeloop.tables.profiles import (
 )
 from lakeloop.tables.ranges import range_condition, replace_range
 from lakeloop.tables.versions import holds_version
+from lakeloop.tables.words import rewrite_words
 
 __all__ = [
     "BACKUP",
@@ -60,5 +61,6 @@ __all__ = [
     "read_known",
     "read_version",
     "replace_range",
+    "rewrite_words",
     "stream_appended",
 ]

@@ -40,6 +40,40 @@ def render_create(address: TableAddress, columns: StructType, description: str, 
     )
 
 
+def render_words(
+    address: TableAddress, description: str | None, comments: Mapping[str, str], settings: Mapping[str, str]
+) -> list[str]:
+    r"""Write the statements that let a table say other things of itself.
+
+    Args:
+        address: The table.
+        description: What a row is; None leaves it.
+        comments: Column -> what it means.
+        settings: Table properties.
+
+    Returns:
+        SQL, a statement per change.
+
+    >>> table = TableAddress("gold", "shops", "main", in_catalog=True)
+    >>> for each in render_words(table, "A shop.", {"shop": "the shop's name"}, {"lakeloop.owner": "ops"}):
+    ...     print(each)
+    COMMENT ON TABLE `main`.`gold`.`shops` IS 'A shop.'
+    ALTER TABLE `main`.`gold`.`shops` ALTER COLUMN `shop` COMMENT 'the shop\'s name'
+    ALTER TABLE `main`.`gold`.`shops` SET TBLPROPERTIES ('lakeloop.owner' = 'ops')
+    >>> render_words(table, None, {}, {})
+    []
+    """
+    statements = [] if description is None else [f"COMMENT ON TABLE {address.sql} IS {_literal(description)}"]
+    statements += [
+        f"ALTER TABLE {address.sql} ALTER COLUMN `{name}` COMMENT {_literal(comment)}"
+        for name, comment in comments.items()
+    ]
+    if settings:
+        rendered = ", ".join(f"{_literal(key)} = {_literal(value)}" for key, value in settings.items())
+        statements.append(f"ALTER TABLE {address.sql} SET TBLPROPERTIES ({rendered})")
+    return statements
+
+
 def _literal(text: str) -> str:
     r"""Quote a SQL string.
 

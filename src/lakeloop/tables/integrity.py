@@ -29,6 +29,8 @@ _HARMLESS = frozenset(
         "VACUUM END",
         "SET TBLPROPERTIES",
         "UNSET TBLPROPERTIES",
+        "UPDATE FIELD METADATA",
+        "UPDATE TABLE METADATA",
         "ADD CONSTRAINT",
         "DROP CONSTRAINT",
         "COMPUTE STATS",

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
+OWN = "lakeloop."
+"""How a property begins that says what lakeloop knows of a table."""
+
 
 def plain_settings(retention: timedelta, properties: Mapping[str, str]) -> dict[str, str]:
     """Give the properties of a table that every Delta reader can read and whose versions are kept.
@@ -28,5 +31,5 @@ def plain_settings(retention: timedelta, properties: Mapping[str, str]) -> dict[
         "delta.checkpointPolicy": "classic",
         "delta.logRetentionDuration": f"interval {days} days",
         "delta.deletedFileRetentionDuration": f"interval {days} days",
-        **{f"lakeloop.{key}": value for key, value in properties.items()},
+        **{f"{OWN}{key}": value for key, value in properties.items()},
     }

@@ -18,7 +18,8 @@ class NoGaps(TableRule):
     """Neighbours in time, in each group of `by`, are no farther apart than `every`, or `max_gap` where it is declared.
 
     A turn's first instant of a group is compared with the newest one known before the turn. A row that arrives behind
-    that one can only fill a gap, and is not looked at. Silence up to now is the matter of `freshness`.
+    that one can only fill a gap, and is not looked at. Nor is the silence from the last instant up to now: a gap counts
+    in the turn that brings the row at its end. `freshness` judges that silence, of the source as a whole.
 
     >>> rule = NoGaps(rule="no_gaps", every="1 hour", by=("origin",), column="observed_ts")
     >>> rule.label, rule.spacing

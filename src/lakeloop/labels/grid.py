@@ -35,7 +35,8 @@ def lay_grid(states: DataFrame, predict: Predict, through: datetime, after: date
     ...     "from": "shops", "every": "1 day", "id": ["shop", "period_ts"], "at": "period_ts - interval 2 hours"})
     >>> states = spark.sql(
     ...     "select 'A' as shop, 'north' as region, timestamp'2013-05-01 22:00:00Z' as available_ts"
-    ...     " union all select 'A', 'south', timestamp'2013-05-02 22:00:01Z'").selectExpr("*", "available_ts as event_ts")
+    ...     " union all select 'A', 'south', timestamp'2013-05-02 22:00:01Z'")
+    >>> states = states.selectExpr("*", "available_ts as event_ts")
     >>> rows = lay_grid(states, predict, datetime(2013, 5, 4, tzinfo=UTC)).orderBy("period_ts")
     >>> rows.select("shop", "region", "period_ts").show()
     +----+------+-------------------+

@@ -190,8 +190,9 @@ def _build(
 ) -> tuple[BuiltRows[DataFrame] | BuiltRows[pa.Table], StructType]:
     """Build the rows by the engine that suits the sizes, and tell their columns."""
     lake, bronze = context.lake, context.lake.address("bronze", model.predict.from_)
-    spine_columns = spine_as_of(context, model).schema
-    held = held_by_join(context, model, inputs, spine_columns, count_logged_rows(lake, bronze))
+    spine = spine_as_of(context, model)
+    rows = count_logged_rows(lake, bronze) if model.predict.every is None else spine.count()
+    held = held_by_join(context, model, inputs, spine.schema, rows)
     if choose_engine(context, f"training set of model {model.model}", held) is Engine.SPARK:
         by_spark = build_on_spark(context, model, set_id, inputs, versions)
         return by_spark, by_spark.rows.schema

@@ -54,6 +54,7 @@ columns:
   sold: {type: double}
 derive:
   period_ts: {as: day_ts, type: timestamp}
+gate: {min_rows: 0}
 """,
     "features/last_sales.yml": """
 feature_table: last_sales
@@ -80,7 +81,7 @@ preprocess:
   - {columns: [region], steps: [one_hot]}
   - {columns: ["*"], steps: [impute_mean, scale]}
 estimator: {class: sklearn.linear_model.LogisticRegression}
-gate: {metric: log_loss, non_inferior_by: 0.05, min_blocks: 3, resamples: 50}
+gate: {metric: log_loss, non_inferior_by: 0.05, min_blocks: 3, resamples: 100}
 monitor: {window: 3 days, persistence: 1 of 1, min_rows: 10, min_blocks: 9}
 decide: {schedule: 28 days}
 """,
@@ -109,7 +110,7 @@ def sales_of(days: range) -> list[str]:
     rows = ["shop,day_ts,sold"]
     for day in days:
         for number, shop in enumerate(SHOPS):
-            drawn = random.Random(f"{day} {shop}").gauss(11.5 if number % 2 else 8.5, 1.5)
+            drawn = random.Random(f"{day} {shop}").gauss(11.5 if number % 2 else 8.5, 0.8)
             if shop != "s6" or day > 1:
                 rows.append(
                     f"{shop},{instant('2024-01-01 00:00') + timedelta(days=day):%Y-%m-%dT%H:%M:%SZ},{drawn:.2f}"
@@ -128,9 +129,7 @@ def turns(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tupl
     """The project after two turns: one that trains, one that scores."""
     assert spark
     first = write(tmp_path_factory.mktemp("grid"))
-    trained = run_turn(first, ["busy"])
-    _land(first.config.root, "sales", sales_of(range(24, 31)))
-    second = first.at(SECOND)
+    trained, second = run_turn(first, ["busy"]), first.at(SECOND)
     return second, trained, run_turn(second, ["busy"])
 
 
@@ -141,7 +140,7 @@ def test_a_grid_is_trained_on_and_scored(turns: tuple[Context, TurnResult, TurnR
     # Closed are the periods of 1 to 23 January; s7 is known from the period of the 11th on, s6 sold nothing twice.
     assert pinned.rows == 7 * 23 + 13 - 2
     assert scored is not None
-    # Predicted after the newest truth became available, 24 January at 01:00, up to 1 February: periods 25 to 1.
+    # Predicted after the newest label was known, 24 January at 06:00, up to 1 February: periods 25 to 1.
     assert (scored.rows, scored.outcome) == (8 * 8, Outcome.WRITTEN)
     rows = rows_of(context.lake.read_uncut(context.lake.address("predictions", "busy")), "period_ts", "shop")
     assert (rows[0]["shop"], rows[0]["prediction_ts"]) == ("s0", instant("2024-01-24 22:00"))

@@ -136,7 +136,8 @@ def _spine_issues(document: LocatedYaml, model: Model, spine: Source) -> Iterato
     of = f"source {spine.source}"
     columns = spine.all_columns
     yield from _id_issues(document, model, columns, of)
-    yield from column_issues(document, at_items(("predict", "known"), model.predict.known), columns, of)
+    landed = [name for name in columns if name != PERIOD_TS or model.predict.every is None]
+    yield from column_issues(document, at_items(("predict", "known"), model.predict.known), landed, of)
     known = [*columns, *TIME_COLUMNS]
     yield from expression_issues(document, ("predict", "at"), model.predict.at, known, of)
     yield from _key_issues(document, model, spine)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lakeloop.config.feature_table import FeatureTable
-from lakeloop.config.model import Label, Predict
+from lakeloop.config.model import Label
+from lakeloop.config.predict import Predict
 from lakeloop.config.source import Source
 
 if TYPE_CHECKING:  # tests without Spark do not wait for its import

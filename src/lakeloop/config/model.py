@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from lakeloop.config.audit import Audit
+from lakeloop.config.predict import Predict
 from lakeloop.config.project import Timezone
 from lakeloop.config.section import Bounded, Duration, Name, Number, Section, Text, Whole, Words
 from lakeloop.distances import DISTANCES
@@ -21,22 +22,6 @@ class Task(StrEnum):
 
     CLASSIFICATION = "classification"
     REGRESSION = "regression"
-
-
-class Predict(Section):
-    """The spine.
-
-    Attributes:
-        from_: Source whose rows are scored.
-        id: Columns that identify a spine row.
-        at: Spark SQL expression of `prediction_ts`.
-        known: Columns of the source that are known at `prediction_ts` and may be features.
-    """
-
-    from_: Name = Field(alias="from")
-    id: tuple[Name, ...] = Field(min_length=1)
-    at: Text
-    known: tuple[Name, ...] = ()
 
 
 _CLOSES_AT = re.compile(r"^(\d{2}):(\d{2})( next day)?$")
@@ -68,7 +53,8 @@ class Closes(Section):
 
     Attributes:
         each: Length of a period; a calendar day.
-        of: Timestamp column of the spine's source whose local date is the period.
+        of: Timestamp column of the spine's source whose local date is the period; of a grid `period_ts`, or
+            `period_end_ts`, the start of the next period.
         at: Wall-clock time of closing.
         timezone: Zone of the date and of the closing time.
     """

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lakeloop.aggregates import AGGREGATES
 from lakeloop.config.columns import FeatureRef, expand_feature, matching_columns
 from lakeloop.config.expressions import at_items, column_issues, expression_issues
 from lakeloop.config.feature_table import FeatureTable
+from lakeloop.config.grid import PERIOD_TS
+from lakeloop.config.grid_references import MADE, as_grid, grid_issues
 from lakeloop.config.located_yaml import KeyPath, LocatedYaml
 from lakeloop.config.mistakes import closest, listed, rename_remedy
 from lakeloop.config.model import Model
@@ -94,12 +96,15 @@ def model_issues(document: LocatedYaml, model: Model, config: Config, broken: fr
     >>> [(each.where, each.remedy) for each in model_issues(document, model, load_config(Path()), frozenset())]
     [('features[3]', "did you mean 'route_delays'?")]
     """
-    spine, issues = find_source(document, ("predict", "from"), model.predict.from_, config, broken)
+    source, issues = find_source(document, ("predict", "from"), model.predict.from_, config, broken)
+    spine = source if source is None or model.predict.every is None else as_grid(source, model.predict)
     yield from issues
     truth, issues = find_source(document, ("label", "from"), model.label.from_, config, broken)
     yield from issues
     if spine is not None:
         yield from _spine_issues(document, model, spine)
+    if source is not None:
+        yield from grid_issues(document, model, source)
     if truth is not None:
         yield from _label_issues(document, model, truth, spine)
         yield from label_type_issues(document, model, truth)
@@ -132,8 +137,9 @@ def model_issues(document: LocatedYaml, model: Model, config: Config, broken: fr
 def _spine_issues(document: LocatedYaml, model: Model, spine: Source) -> Iterator[ConfigIssue]:
     of = f"source {spine.source}"
     columns = spine.all_columns
-    yield from column_issues(document, at_items(("predict", "id"), model.predict.id), columns, of)
-    yield from column_issues(document, at_items(("predict", "known"), model.predict.known), columns, of)
+    yield from _id_issues(document, model, columns, of)
+    landed = [name for name in columns if name != PERIOD_TS or model.predict.every is None]
+    yield from column_issues(document, at_items(("predict", "known"), model.predict.known), landed, of)
     known = [*columns, *TIME_COLUMNS]
     yield from expression_issues(document, ("predict", "at"), model.predict.at, known, of)
     yield from _key_issues(document, model, spine)
@@ -147,6 +153,8 @@ def _spine_issues(document: LocatedYaml, model: Model, spine: Source) -> Iterato
         yield document.issue(("predict", "from"), f"{of} with {PREDICTION_TS}", allowed, "rename its column")
     closing = model.label.closes.of
     path = ("label", "closes", "of")
+    if model.predict.every is not None:
+        columns, of = dict.fromkeys(MADE, ColumnType.TIMESTAMP), "a grid"
     yield from column_issues(document, {path: [closing]}, columns, of)
     kind = columns.get(closing)
     if kind is not None and kind is not ColumnType.TIMESTAMP:
@@ -156,12 +164,23 @@ def _spine_issues(document: LocatedYaml, model: Model, spine: Source) -> Iterato
         yield document.issue(path, f"{closing}, a column of type {kind}", allowed, remedy)
 
 
+def _id_issues(
+    document: LocatedYaml, model: Model, columns: Mapping[str, ColumnType], of: str
+) -> Iterator[ConfigIssue]:
+    for issue in column_issues(document, at_items(("predict", "id"), model.predict.id), columns, of):
+        is_period = issue.got == f"the column {PERIOD_TS!r}"
+        remedy = "write every: the length of a period, for a grid; or identify rows without it"
+        yield replace(issue, remedy=remedy) if is_period else issue
+
+
 def _key_issues(document: LocatedYaml, model: Model, source: Source) -> Iterator[ConfigIssue]:
     """An id that leaves out a part of a source's key would name several of its rows."""
     absent = [name for name in source.key if name not in model.predict.id]
     if absent and all(name in source.all_columns for name in source.key):  # a wrong key is told in its own file
         allowed = f"all of the key of source {source.source}: {listed(source.key)}"
         remedy = f"add {listed(absent)}, or make the key of source {source.source} smaller"
+        if model.predict.every is not None:
+            remedy = f"write key: [{', '.join(model.predict.id)}] in source {source.source}, which may derive them"
         yield document.issue(("predict", "id"), f"{listed(model.predict.id)}", allowed, remedy)
 
 
@@ -179,6 +198,8 @@ def _label_issues(document: LocatedYaml, model: Model, truth: Source, spine: Sou
         if name not in columns:
             allowed = f"columns of {of} too, which holds the label: {listed(columns)}"
             remedy = rename_remedy(name, columns, f"derive {name} in {of}, or identify rows without it")
+            if name == PERIOD_TS and model.predict.every is not None:
+                remedy = f"derive {PERIOD_TS}, the start of the period that a row tells of, in {of}"
             yield document.issue(path, f"the column {name!r}", allowed, remedy)
         elif spine is not None and spine.all_columns.get(name, columns[name]) is not columns[name]:
             got = f"{name}, of type {spine.all_columns[name]} in source {spine.source} and {columns[name]} in {of}"
@@ -262,10 +283,11 @@ def _on_demand_issues(scope: _Scope, types: Mapping[str, ColumnType]) -> Iterato
     predict = scope.model.predict
     features = [feature.column for feature in scope.features]
     readable = list(dict.fromkeys([*predict.known, *predict.id, PREDICTION_TS, *features]))
+    written = WRITTEN if predict.every is None else WRITTEN.union(MADE)
     for name, text in scope.model.on_demand.items():
         path: KeyPath = ("on_demand", name)
-        if name in WRITTEN and name not in readable:
-            allowed = f"names other than those that lakeloop writes: {listed(sorted(WRITTEN))}"
+        if name in written and name not in readable:
+            allowed = f"names other than those that lakeloop writes: {listed(sorted(written))}"
             yield scope.document.issue(path, f"the column {name!r}", allowed, "rename it", at_key=True)
         if name in readable:
             allowed = "a name that no known, id or feature column has"

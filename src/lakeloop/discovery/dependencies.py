@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from lakeloop.config.columns import matching_columns, model_columns, resolve_features
 from lakeloop.config.feature_table import Kind
+from lakeloop.config.grid import PERIOD_END_TS, PERIOD_TS
 from lakeloop.config.model import Model
 from lakeloop.config.rules import Rule
 from lakeloop.config.rules.table_rule import TableRule
@@ -138,11 +139,13 @@ def _of_models(config: Config) -> Iterator[_Need]:
     for name, model in config.models.items():
         spine, label = Thing(Part.SPINE, name), Thing(Part.LABEL, name)
         rows, truth = model.predict.from_, model.label.from_
-        at = columns_named(model.predict.at)
-        yield spine, (Thing(Part.SOURCE, rows), *_columns(config, rows, *model.predict.id, *at, "available_ts"))
-        closes = _columns(config, rows, model.label.closes.of)
-        made = (*model.predict.id, *columns_named(model.label.as_), "available_ts")
-        yield label, (Thing(Part.SOURCE, truth), *_columns(config, truth, *made), *closes)
+        made = (PERIOD_TS, PERIOD_END_TS) if model.predict.every is not None else ()
+        asks = (*model.predict.id, *columns_named(model.predict.at), *(("event_ts",) if made else ()), "available_ts")
+        yield spine, (Thing(Part.SOURCE, rows), *_columns(config, rows, *(each for each in asks if each not in made)))
+        of = model.label.closes.of
+        closes = (spine,) if of in made else _columns(config, rows, of)
+        told = (*model.predict.id, *columns_named(model.label.as_), "available_ts")
+        yield label, (Thing(Part.SOURCE, truth), *_columns(config, truth, *told), *closes)
         for reason, text in model.label.void.items():
             yield (
                 Thing(Part.VOID, name, reason),
@@ -154,6 +157,8 @@ def _of_models(config: Config) -> Iterator[_Need]:
             if column in model.predict.known:
                 yield known, _columns(config, rows, column)
                 readable[column] = known
+            elif column in made:
+                readable[column] = spine
             else:
                 readable[column] = _column(config, rows, column)
         for feature in resolve_features(config, model):

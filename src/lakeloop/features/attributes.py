@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from pyspark.sql import DataFrame, Window
@@ -48,10 +49,30 @@ def log_attributes(
     rows = events if built_through is None else events.where(F.col("available_ts") > F.lit(built_through))
     for column in entity:
         rows = rows.where(F.col(column).isNotNull())
-    names = list(table.attributes)
     states = rows.select(
         *entity, "event_ts", "available_ts", *(F.expr(each.as_).alias(name) for name, each in table.attributes.items())
     )
+    return log_states(states, entity, last_known)
+
+
+def log_states(states: DataFrame, entity: Sequence[str], last_known: DataFrame | None = None) -> DataFrame:
+    """Keep the states that were the newest known of their entity when they became available.
+
+    Args:
+        states: Entity columns, `event_ts`, `available_ts` and whatever else a state says.
+        entity: Columns that identify what a state is of; a null is a value of its own.
+        last_known: Entity columns and `_known_ts`, the greatest `event_ts` known of an entity before; None without one.
+
+    Returns:
+        The same columns, at most one row per entity and `available_ts`; `event_ts` never decreases along it.
+
+    >>> states = spark.sql(
+    ...     "select * from values ('JFK', 10, 11, 12d), ('JFK', 9, 12, 3d), ('JFK', 10, 11, 8d)"
+    ...     " as (origin, event_ts, available_ts, wind)")
+    >>> [tuple(row) for row in log_states(states, ["origin"]).collect()]
+    [('JFK', 10, 11, 12.0)]
+    """
+    names = [name for name in states.columns if name not in (*entity, "event_ts", "available_ts")]
     newest = Window.partitionBy(*entity, "available_ts").orderBy(
         F.col("event_ts").desc(), *(F.col(name).desc() for name in names)
     )
@@ -59,7 +80,7 @@ def log_attributes(
     earlier = Window.partitionBy(*entity).orderBy("available_ts").rowsBetween(Window.unboundedPreceding, -1)
     states = states.withColumn("_before_ts", F.max("event_ts").over(earlier))
     if last_known is not None:
-        states = states.join(last_known, entity, "left")
+        states = states.join(last_known, [*entity], "left")
         states = states.withColumn("_before_ts", F.greatest("_before_ts", "_known_ts")).drop("_known_ts")
     newer = F.col("_before_ts").isNull() | (F.col("event_ts") >= F.col("_before_ts"))
     return states.where(newer).drop("_before_ts")

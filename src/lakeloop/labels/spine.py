@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from lakeloop.config.model import Predict
+from lakeloop.config.grid import PERIOD_TS
+from lakeloop.config.predict import Predict
 
 
 def prediction_id(id_columns: Iterable[str]) -> Column:
@@ -27,16 +29,36 @@ def prediction_id(id_columns: Iterable[str]) -> Column:
     return F.substring(F.sha2(F.to_json(parts, {"ignoreNullFields": "false"}), 256), 1, 32)
 
 
-def make_spine(rows: DataFrame, predict: Predict, extra: Iterable[str] = ()) -> DataFrame:
-    """Make the spine from the rows of its source.
+def prediction_instant(predict: Predict) -> Column:
+    """Give the instant of the prediction of a row.
 
     Args:
-        rows: Bronze rows of the spine's source.
+        predict: The declaration.
+
+    Returns:
+        A timestamp column. That of a grid is counted from `period_ts`: it depends on no session's time zone.
+
+    >>> rows = spark.sql("select timestamp'2013-05-01 00:00:00Z' as period_ts")
+    >>> predict = Predict.model_validate(
+    ...     {"from": "shops", "every": "1 day", "id": ["shop", "period_ts"], "at": "period_ts + interval 2 hours"})
+    >>> rows.select(prediction_instant(predict).cast("string")).first()[0]
+    '2013-05-01 02:00:00'
+    """
+    if predict.every is None:
+        return F.expr(predict.at).cast("timestamp")
+    return F.timestamp_micros(F.unix_micros(PERIOD_TS) + F.lit(predict.offset // timedelta(microseconds=1)))
+
+
+def make_spine(rows: DataFrame, predict: Predict, extra: Iterable[str] = ()) -> DataFrame:
+    """Make the spine from the rows of its source, or of a grid.
+
+    Args:
+        rows: Bronze rows of the spine's source; of a grid what `lay_grid` gives.
         predict: The declaration.
         extra: Further columns that are needed: those that say when labels close, arguments of on-demand functions.
 
     Returns:
-        `prediction_id`, `prediction_ts`, id columns, known columns and the extra ones; one row per bronze row whose
+        `prediction_id`, `prediction_ts`, id columns, known columns and the extra ones; one row per row whose
         `available_ts` is not after its `prediction_ts`.
 
     >>> predict = Predict.model_validate(
@@ -53,13 +75,15 @@ def make_spine(rows: DataFrame, predict: Predict, extra: Iterable[str] = ()) -> 
     +-----+----+-------------------+
     <BLANKLINE>
     """
-    instant = F.expr(predict.at).cast("timestamp")
     names = dict.fromkeys((*predict.id, *predict.known, *extra))
     names.pop("prediction_ts", None)
     instants = {name for name, kind in rows.dtypes if kind == "timestamp"}
     hashed = rows.select("*", *(F.unix_micros(name).alias(f"_id_{name}") for name in predict.id if name in instants))
     parts = [f"_id_{name}" if name in instants else name for name in predict.id]
     spine = hashed.select(
-        prediction_id(parts).alias("prediction_id"), instant.alias("prediction_ts"), *names, "available_ts"
+        prediction_id(parts).alias("prediction_id"),
+        prediction_instant(predict).alias("prediction_ts"),
+        *names,
+        "available_ts",
     )
     return spine.where(F.col("available_ts") <= F.col("prediction_ts")).drop("available_ts")

@@ -14,6 +14,7 @@ from lakeloop.config.model import Model, Split
 from lakeloop.decisions.policy import DecisionInputs, OpenFlag, to_row
 from lakeloop.labels.calendar import last_closed_day
 from lakeloop.labels.closing import local_date
+from lakeloop.labels.grid import first_periods
 from lakeloop.notifications import announce
 from lakeloop.runs.context import Context
 from lakeloop.runs.flags import read_open_flags
@@ -138,6 +139,8 @@ def _first_day(context: Context, model: Model) -> date | None:
         return None
     closes = model.label.closes
     rows = context.lake.read(address, context.as_of)
+    if model.predict.every is not None:
+        rows = first_periods(rows, model.predict)
     found = rows.agg(F.min(local_date(F.col(closes.of), closes.timezone))).first()
     day: date | datetime | None = found[0] if found is not None else None
     return day

@@ -99,8 +99,9 @@ def find_mistakes(spark: SparkSession, config: Config) -> list[ConfigIssue]:
     if not mistakes:  # a statement is judged over the tables it reads
         mistakes += statement_mistakes(config, bronze)
     for name, model in config.models.items():
-        at = [_Declared(("predict", "at"), model.predict.at, _INSTANT)]
-        mistakes += _judge(config, f"model:{name}", bronze[model.predict.from_], at)
+        if model.predict.every is None:  # that of a grid was read with the file
+            at = [_Declared(("predict", "at"), model.predict.at, _INSTANT)]
+            mistakes += _judge(config, f"model:{name}", bronze[model.predict.from_], at)
         mistakes += _judge(config, f"model:{name}", bronze[model.label.from_], _of_label(model))
     return mistakes
 

@@ -12,6 +12,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from lakeloop import schemas
 from lakeloop.config.columns import resolve_features
+from lakeloop.config.grid import PERIOD_END_TS, PERIOD_TS
 from lakeloop.config.model import Model
 from lakeloop.config.project import Engine
 from lakeloop.config.tree import Config
@@ -286,7 +287,9 @@ def described_columns(config: Config, model: Model, columns: StructType) -> list
     last_delay_minutes of gold.shop_last as known at prediction_ts
     """
     source = config.sources[model.predict.from_]
+    made = {PERIOD_TS: "start of the period", PERIOD_END_TS: "start of the next period"}
     meanings: Mapping[str, str] = {
+        **(made if model.predict.every is not None else {}),
         **{name: each.description for name, each in source.columns.items()},
         **{name: each.description for name, each in source.derive.items()},
         **{

@@ -12,6 +12,7 @@ from lakeloop.config.columns import model_columns, resolve_features
 from lakeloop.config.durations import short_name
 from lakeloop.config.feature_table import FeatureTable
 from lakeloop.config.model import Model, Split
+from lakeloop.config.predict import Predict
 from lakeloop.config.source import Source
 from lakeloop.config.tree import Config
 from lakeloop.discovery.text import count_of
@@ -84,7 +85,7 @@ class PlannedModel:
     Attributes:
         model: Its name.
         task: `classification` or `regression`.
-        spine: Source whose rows are scored.
+        spine: Source whose rows are scored; of a grid with the length of a period.
         label: Source of the truth.
         columns: Columns the fitted preprocessing gets.
         split: The time-ordered split in words.
@@ -226,7 +227,7 @@ def _plan_model(config: Config, model: Model) -> PlannedModel:
     return PlannedModel(
         model=model.model,
         task=model.task.value,
-        spine=model.predict.from_,
+        spine=_describe_spine(model.predict),
         label=model.label.from_,
         columns=model_columns(config, model),
         split=_describe_split(model.split),
@@ -236,6 +237,10 @@ def _plan_model(config: Config, model: Model) -> PlannedModel:
         against=model.gate.against,
         schedule=short_name(model.decide.schedule) if model.decide.schedule is not None else None,
     )
+
+
+def _describe_spine(predict: Predict) -> str:
+    return predict.from_ if predict.every is None else f"{predict.from_} every {short_name(predict.every)}"
 
 
 def _describe_split(split: Split) -> str:

@@ -102,7 +102,7 @@ def score(context: Context, name: str) -> ScoreResult:
         context.progress(f"score {name}")
         inputs = gold_inputs(context, model)
         first = next(each for each in promotions if each.outcome == PROMOTED)
-        spine = spine_as_of(context, model).where(F.col("prediction_ts") > F.lit(first.trained_through))
+        spine = spine_as_of(context, model, after=first.trained_through)
         if lake.exists(address):
             spine = spine.join(lake.read_uncut(address).select("prediction_id"), "prediction_id", "left_anti")
         rows_to_score = spine.count()

@@ -1,4 +1,4 @@
-"""The spine of a model: the rows of its source for which a prediction is due."""
+"""The spine of a model: the rows of its source, or of a grid, for which a prediction is due."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from lakeloop.config.model import Model
 from lakeloop.config.rules.not_null import NotNull
 from lakeloop.config.source import TIME_COLUMNS, Source
 from lakeloop.errors import DataContractError, Failure
-from lakeloop.labels.spine import make_spine
-from lakeloop.quality.versions import newest_versions
+from lakeloop.features.attributes import log_states
+from lakeloop.labels.grid import lay_grid
+from lakeloop.labels.spine import make_spine, prediction_instant
+from lakeloop.quality.versions import newest_versions, standing_versions
 from lakeloop.runs.context import Context
 from lakeloop.statuses import Severity
 
@@ -22,13 +24,16 @@ _BEFORE_ALL = datetime(1900, 1, 1, tzinfo=UTC)
 """No row was known then, and the files' statistics say so: nothing is read."""
 
 
-def spine_as_of(context: Context, model: Model, *, version: int | None = None) -> DataFrame:
+def spine_as_of(
+    context: Context, model: Model, *, version: int | None = None, after: datetime | None = None
+) -> DataFrame:
     """Make the spine of a model from what was known at the logical now.
 
     Args:
         context: Project, lake and logical now.
         model: The model's declaration.
         version: Delta version of the bronze table to read; the newest without it.
+        after: Instant of prediction after which rows are wanted; without it all.
 
     Returns:
         `prediction_id`, `prediction_ts`, id and known columns, entity keys, arguments of on-demand calls, and the
@@ -43,12 +48,20 @@ def spine_as_of(context: Context, model: Model, *, version: int | None = None) -
     config, predict = context.config, model.predict
     rows = context.lake.read(context.lake.address("bronze", predict.from_), context.as_of, version=version)
     source = config.sources[predict.from_]
-    _refuse_missing_instants(model, source, rows)
-    if source.order_by is not None:  # a version that came after its instant of prediction takes the place of none
-        rows = newest_versions(rows.where(F.col("available_ts") <= F.expr(predict.at).cast("timestamp")), source)
     keys = [key for feature in resolve_features(config, model) for key in config.feature_tables[feature.table].entity]
     landed = [name for name in input_columns(config, model) if name in rows.columns]
+    if predict.every is None:
+        _refuse_missing_instants(model, source, rows)
+        if source.order_by is not None:  # a version that came after its instant of prediction takes the place of none
+            rows = newest_versions(rows.where(F.col("available_ts") <= prediction_instant(predict)), source)
+    else:
+        wanted = dict.fromkeys((*predict.entity, *predict.known, *keys, *landed))
+        names = [name for name in wanted if name in source.all_columns]  # the others are made by the grid
+        states = standing_versions(rows, source).select(*names, *TIME_COLUMNS)
+        rows = lay_grid(log_states(states, predict.entity), predict, context.as_of, after)
     spine = make_spine(rows, predict, [*keys, *landed, model.label.closes.of])
+    if after is not None:
+        spine = spine.where(F.col("prediction_ts") > F.lit(after))
     return spine.where(F.col("prediction_ts") <= F.lit(context.as_of))
 
 

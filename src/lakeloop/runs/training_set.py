@@ -33,7 +33,7 @@ from lakeloop.runs.model_inputs import (
     held_by_join,
     with_columns,
 )
-from lakeloop.runs.spine import spine_columns
+from lakeloop.runs.spine import spine_as_of, spine_columns
 from lakeloop.runs.training_rows import BuiltRows, build_in_process, build_on_spark
 from lakeloop.statuses import Outcome
 from lakeloop.tables import TableAddress, WriteIdentity, WriteResult, count_logged_rows, identity_hash
@@ -206,7 +206,8 @@ def _build(
     """Build the rows by the engine that suits the sizes, and tell their columns."""
     lake, bronze = context.lake, context.lake.address("bronze", model.predict.from_)
     columns = spine_columns(context, model)
-    held = held_by_join(context, model, inputs, columns, count_logged_rows(lake, bronze))
+    asked = count_logged_rows(lake, bronze) if model.predict.every is None else spine_as_of(context, model).count()
+    held = held_by_join(context, model, inputs, columns, asked)
     if choose_engine(context, f"training set of model {model.model}", held) is Engine.SPARK:
         by_spark = build_on_spark(context, model, set_id, inputs, versions)
         return by_spark, by_spark.rows.schema

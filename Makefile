@@ -1,6 +1,8 @@
 # Works with GNU make 3.81 (macOS) and /bin/sh.
 SHELL = /bin/sh
 PY = .venv/bin/python
+# Tests run in two processes, a file in one of them, each with a Spark session: a session alone leaves a core idle.
+PYTEST = $(PY) -m pytest -n 2 --dist loadfile
 # The interpreter the environment is made from: make setup PYTHON=/path/to/python3.11
 PYTHON =
 
@@ -33,10 +35,10 @@ demo-resume: setup ## go on where the demo stopped
 	@.venv/bin/lakeloop demo --resume
 
 test: setup ## run the tests, without the slow ones
-	$(PY) -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: setup ## run all tests
-	$(PY) -m pytest
+	$(PYTEST)
 
 lint: environment ## check style, format, and calls that bring rows to the driver
 	$(PY) -m ruff check .

@@ -56,6 +56,7 @@ PLAN = BackfillPlan(
     ),
     predictions=(TouchedPredictions("late", 12),),
     champions=(OutdatedChampion("late", "2", "c270cb9455860f557bbfde281c2a9e40"),),
+    tables_above=("busy",),
 )
 FIGURES = """\
 feature_table: carrier_delays
@@ -85,6 +86,7 @@ predictions
 champions
   model  model_version  training_set_id
   late   2              c270cb9455860f557bbfde281c2a9e40
+tables_above: busy
 """
 NARROW = """\
 training_sets
@@ -105,6 +107,7 @@ predictions
 champions
   model  model_version  training_set_id
   late   2              c270cb9455860f557bbfde281c2a9e40
+tables_above: busy
 """
 
 

@@ -98,7 +98,7 @@ def test_what_does_not_touch_its_answers_may_change_under_a_champion(
 
 
 def test_a_feature_table_s_declaration_stays_what_its_rows_were_built_by(call: Call, project: Path) -> None:
-    edit(project, "features/carrier_delays.yml", "description: How late", "description: By how much late")
+    edit(project, "features/carrier_delays.yml", "every: 30 minutes", "every: 15 minutes")
     ended = call(project, "features", as_of=LAST)
     assert ended.code == 6
     assert ended.said.startswith(

@@ -175,13 +175,14 @@ def read_rows(
     >>> [len(read_rows(path, "as_of", as_of)) for as_of in (None, datetime(2024, 1, 31, tzinfo=UTC))]
     [2, 1]
     """
-    dataset = DeltaTable(path).to_pyarrow_dataset()  # bounded: a small table, cut by time
-    cuts = [] if as_of is None else [pc.field(by) <= pa.scalar(as_of, dataset.schema.field(by).type)]
+    table = DeltaTable(path)
+    cuts = [] if as_of is None else [pc.field(by) <= pa.scalar(as_of, pa.timestamp("us", "UTC"))]
     cuts += [
         pc.field(name).is_null() if text is None else pc.field(name) == text for name, text in (where or {}).items()
     ]
     cut = reduce(and_, cuts) if cuts else None
-    rows: list[dict[str, Any]] = dataset.to_table(columns=columns and list(columns), filter=cut).to_pylist()
+    found: pa.Table = table.to_pyarrow_table(columns=columns and list(columns), filters=cut)  # bounded: a small table
+    rows: list[dict[str, Any]] = found.to_pylist()
     return rows
 
 

@@ -1,8 +1,8 @@
 # Works with GNU make 3.81 (macOS) and /bin/sh.
 SHELL = /bin/sh
 PY = .venv/bin/python
-# Tests run in two processes, a file in one of them, each with a Spark session: a session alone leaves a core idle.
-PYTEST = $(PY) -m pytest -n 2 --dist loadfile
+# Tests run in two processes, each with a Spark session: a session alone leaves a core idle. tests/conftest.py groups them.
+PYTEST = $(PY) -m pytest -n 2 --dist loadgroup
 # The interpreter the environment is made from: make setup PYTHON=/path/to/python3.11
 PYTHON =
 

@@ -24,6 +24,20 @@ settings.register_profile("lakeloop", deadline=None)
 settings.load_profile("lakeloop")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep in one process what shares a costly beginning, and the tests of a file (`--dist loadgroup`)."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def _group(item: pytest.Item) -> str:
+    if "flights_loop" in getattr(item, "fixturenames", ()):
+        return "flights"
+    module = getattr(item, "module", None)
+    shares = isinstance(item, pytest.DoctestItem) or any(name.startswith("finished_") for name in vars(module or item))
+    return "finished" if shares or "tests/laws/" in item.nodeid else item.nodeid.partition("::")[0]
+
+
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
     """The one Spark session of the run, started by the first test that asks for it."""

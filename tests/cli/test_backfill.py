@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pyspark.errors import PySparkException
 
 from lakeloop.cli import main
 from lakeloop.runs.backfill import BackfillResult
@@ -251,3 +252,16 @@ def test_a_project_is_planned_and_then_made_again(call: Call, spark: SparkSessio
     assert files() != before
     again = call(root, "shop_delays", *stretch)
     assert (again[0], again[1].splitlines()[-2:]) == (0, ["outcome: SKIPPED", "changed: -"])
+
+
+def test_an_expression_that_fails_is_named_as_in_a_build(
+    call: Call, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise PySparkException("Job aborted. Caused by: [DIVIDE_BY_ZERO] Division by zero. SQLSTATE: 22012")
+
+    monkeypatch.setattr("lakeloop.runs.backfill_plan.read_scope", fail)
+    code, out, said = call(project, "readings", *RANGE, "--plan", "--as-of", "2024-02-04")
+    assert (code, out) == (4, ""), said
+    assert said.startswith("gold.readings: ")
+    assert "readings.yml:7: attributes.gust_ratio.as: can't be computed for some row: DIVIDE_BY_ZERO" in said

@@ -18,6 +18,7 @@ from lakeloop.runs.backfill_scope import Asked, Scope, compute_rows, find_table,
 from lakeloop.runs.build_state import range_text
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.expressions import assert_expressions
+from lakeloop.runs.failed_tables import explaining
 from lakeloop.runs.features import create_gold
 from lakeloop.runs.integrity import assert_intact
 from lakeloop.runs.ledger import StepRecord, record_run, timed
@@ -87,8 +88,8 @@ def run_backfill(context: Context, asked: Asked) -> BackfillResult:
       remedy: go forward: name 2024-02-04T00:00:00Z or a later --as-of; what is recorded of the past is not changed
     """
     records: list[StepRecord] = []
-    find_table(context.config, asked.feature_table)  # before Spark starts
-    with context.lake.writing():
+    table = find_table(context.config, asked.feature_table)  # before Spark starts
+    with context.lake.writing(), explaining(context.config, table):
         assert_expressions(context)
         assert_intact(context, mended=context.lake.address("gold", asked.feature_table))
         refuse_earlier(context, BACKFILL)

@@ -15,6 +15,7 @@ from lakeloop.features.differences import compare_rows, count_differences, find_
 from lakeloop.features.windows import entry_keys, reach_back
 from lakeloop.runs.backfill_scope import Asked, Scope, compute_rows, find_table, read_scope
 from lakeloop.runs.context import Context, instant_text
+from lakeloop.runs.failed_tables import explaining
 from lakeloop.runs.manifests import Manifest, read_manifests
 from lakeloop.runs.model_inputs import features_by_table
 from lakeloop.runs.order import BACKFILL, refuse_earlier
@@ -126,8 +127,8 @@ def plan_backfill(context: Context, asked: Asked, *, estimate: bool = False) -> 
     >>> plan.rows_now == plan.rows_after, plan.rows_changed, plan.instants_differ, plan.training_sets
     (True, 0, 0, ())
     """
-    find_table(context.config, asked.feature_table)  # before Spark starts
-    with context.lake.writing():
+    table = find_table(context.config, asked.feature_table)  # before Spark starts
+    with context.lake.writing(), explaining(context.config, table):
         refuse_earlier(context, BACKFILL)
         scope = read_scope(context, asked)
         base = context.lake.version(scope.address) if scope.is_there else None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from pyspark.errors import PySparkException
 
@@ -20,6 +22,36 @@ _DATA = "22"
 
 _TOLD = re.compile(rf"\[([A-Z][A-Z0-9_.]*)\](?:(?!\[[A-Z]).)*?SQLSTATE: {_DATA}", re.DOTALL)
 """How the text of a Java exception tells such a condition, also as the cause of another one."""
+
+
+@contextmanager
+def explaining(config: Config, table: FeatureTable) -> Iterator[None]:
+    """Explain what fails meanwhile by the table's declaration, where that is what failed.
+
+    Args:
+        config: The project.
+        table: The table whose rows are computed.
+
+    Raises:
+        DataContractError: If rows could not be computed as declared.
+
+    >>> table = FeatureTable.model_validate({
+    ...     "feature_table": "busy", "entity": ["shop"], "every": "1 hour", "needs": "2 hours",
+    ...     "sql": "select shop, due_ts as n from orders", "features": {"n": {"type": "long"}}})
+    >>> try:
+    ...     with explaining(shops, table):
+    ...         raise PySparkException(REPEATED)
+    ... except DataContractError as error:
+    ...     print(error.subject)
+    gold.busy
+    """
+    try:
+        yield
+    except Exception as failure:  # what fails while a task writes is none of PySpark's own classes
+        explained = explain_table(config, table, failure)
+        if explained is failure:
+            raise
+        raise explained from failure
 
 
 def explain_table(config: Config, table: FeatureTable, failure: Exception) -> Exception:

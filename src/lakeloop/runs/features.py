@@ -21,7 +21,7 @@ from lakeloop.features.windows import aggregate_windows, floor_tick_of, reach_ba
 from lakeloop.quality.versions import standing_versions
 from lakeloop.runs.build_state import JOB, assert_same_table, read_build_state
 from lakeloop.runs.context import Context, instant_text
-from lakeloop.runs.failed_tables import explain_table
+from lakeloop.runs.failed_tables import explaining
 from lakeloop.runs.function_table import function_rows
 from lakeloop.runs.quality import assert_gate_passed, check_quality
 from lakeloop.runs.side_by_side import do_side_by_side
@@ -190,18 +190,12 @@ def _build(context: Context, table: FeatureTable) -> FeatureBuild:
         return FeatureBuild(name, instant_text(state.built_through), 0, Outcome.SKIPPED)
     since = state.built_through if state is not None else None
     rows, outcome = 0, Outcome.SKIPPED
-    try:
-        with closing(_stretches(context, table, since, through)) as stretches:
-            for each in stretches:
-                create_gold(context, table, each.rows)
-                written = _append(lake, address, each, WriteIdentity(JOB, _unit(name, each), spec_hash))
-                _record(context, table, each.through)
-                rows, outcome = rows + written.rows, written.outcome
-    except Exception as failure:  # what fails while a task writes is none of PySpark's own classes
-        explained = explain_table(context.config, table, failure)
-        if explained is failure:
-            raise
-        raise explained from failure
+    with explaining(context.config, table), closing(_stretches(context, table, since, through)) as stretches:
+        for each in stretches:
+            create_gold(context, table, each.rows)
+            written = _append(lake, address, each, WriteIdentity(JOB, _unit(name, each), spec_hash))
+            _record(context, table, each.through)
+            rows, outcome = rows + written.rows, written.outcome
     return FeatureBuild(name, instant_text(through), rows, outcome)
 
 

@@ -192,6 +192,7 @@ def test_aggregate_windows_agrees_with_brute_force(spark: SparkSession) -> None:
     assert_built_as_defined(spark, timedelta(0), [THROUGH])
 
 
+@pytest.mark.slow
 def test_several_builds_give_what_one_build_gives(spark: SparkSession) -> None:
     """Each build knows what had become available by then: what comes later, however old, changes no published row."""
     delay = 25 * MINUTE  # no whole number of ticks

@@ -90,6 +90,7 @@ def test_what_is_said_of_the_holder_need_not_be_readable(tmp_path: Path) -> None
         other.kill()
 
 
+@pytest.mark.slow
 def test_a_moved_workspace_takes_in_what_lands_and_nothing_twice(call: Call, project: Path) -> None:
     moved = project.rename(project.parent / "a new place")
     config = config_of(moved)

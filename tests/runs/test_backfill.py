@@ -208,6 +208,7 @@ def test_of_a_part_only_the_part_is_made_again(root: Path, rebuilt: Path) -> Non
     assert happened(before, after) == (7, 9, 2, 0, 0)
 
 
+@pytest.mark.slow
 def test_attributes_lose_what_is_no_news_any_more(root: Path, rebuilt: Path, tmp_path: Path) -> None:
     before, context = gold(root, "newest"), open_at(root)
     whole = plan_backfill(context, ask("newest"))
@@ -276,6 +277,7 @@ def test_one_that_was_stopped_goes_on_where_it_stopped(
     assert gold(root, "habits") == gold(rebuilt, "habits")
 
 
+@pytest.mark.slow
 def test_a_changed_declaration_takes_the_whole_history(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -72,6 +72,7 @@ def test_a_json_line_that_is_no_object_is_quarantined_as_malformed(spark: SparkS
     assert row["_reasons"][0] == {"rule": "malformed", "column": "", "message": "is no JSON object"}
 
 
+@pytest.mark.slow
 def test_bronze_grows_by_new_columns_and_keeps_them_whatever_is_declared_later(
     spark: SparkSession, tmp_path: Path
 ) -> None:
@@ -141,6 +142,7 @@ def test_rows_with_new_columns_are_quarantined_and_come_back_once_the_policy_is_
     assert [row["available_ts"] for row in table(mended, "bronze.weather")] == [instant("2013-05-01 10:00"), JULY]
 
 
+@pytest.mark.slow
 def test_a_replay_takes_new_columns_into_bronze(spark: SparkSession, tmp_path: Path) -> None:
     strict = declare(tmp_path, JUNE, format="json", new_columns="quarantine")
     land_lines(strict, "a.jsonl", {**make_reading(), "gust": 9})

@@ -77,6 +77,7 @@ def test_rows_that_were_appended_enter_once_typed_judged_and_accounted_for(spark
     assert [row["wind_mph"] for row in table(mended, "bronze")].count(-1.0) == 1
 
 
+@pytest.mark.slow
 def test_a_feed_of_changes_gives_versions_of_keys_and_counts_deletes(spark: SparkSession, tmp_path: Path) -> None:
     append(spark, tmp_path, ("EWR", NINE, 5.0), ("JFK", NINE, 6.0), ("LGA", NINE, 7.0))
     upsert = {"mode": "upsert", "order_by": "wind_mph", "rules": []}
@@ -96,6 +97,7 @@ def test_a_feed_of_changes_gives_versions_of_keys_and_counts_deletes(spark: Spar
     assert [each["deletes"] for each in stretches(ignoring)] == [0, 1]
 
 
+@pytest.mark.slow
 def test_changed_rows_lost_versions_and_other_tables_are_told(spark: SparkSession, tmp_path: Path) -> None:
     with pytest.raises(NotReadyError, match=r"is no Delta table"):
         ingest(open_weather(tmp_path, JUNE))

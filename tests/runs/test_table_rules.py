@@ -143,6 +143,7 @@ def test_a_source_may_be_silent_as_long_as_it_is_fresh(spark: SparkSession, tmp_
     assert judge(old) == (False, ["freshness_event_ts"])
 
 
+@pytest.mark.slow
 @pytest.mark.loop
 def test_a_foreign_key_is_asked_again_when_the_other_source_has_more(spark: SparkSession, tmp_path: Path) -> None:
     key = {"rule": "foreign_key", "columns": ["origin"], "to": "stations", "references": ["origin"]}

@@ -1,8 +1,8 @@
 # Works with GNU make 3.81 (macOS) and /bin/sh.
 SHELL = /bin/sh
 PY = .venv/bin/python
-# Tests run in two processes, each with a Spark session: a session alone leaves a core idle. tests/conftest.py groups them.
-PYTEST = $(PY) -m pytest -n 2 --dist loadgroup
+# Tests run in two processes, each with a Spark session: a session alone leaves a core idle. tests/conftest.py says which goes where.
+PYTEST = $(PY) -m pytest -n 2
 # The interpreter the environment is made from: make setup PYTHON=/path/to/python3.11
 PYTHON =
 
@@ -37,8 +37,8 @@ demo-resume: setup ## go on where the demo stopped
 test: setup ## run the tests, without the slow ones
 	$(PYTEST) -m "not slow"
 
-test-all: setup ## run all tests
-	$(PYTEST)
+test-all: setup ## run all tests, with plans compiled as they are for users
+	LAKELOOP_TESTS_COMPILED=1 $(PYTEST)
 
 lint: environment ## check style, format, and calls that bring rows to the driver
 	$(PY) -m ruff check .

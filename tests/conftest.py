@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.shared import shared_session
 
@@ -19,23 +21,32 @@ if TYPE_CHECKING:  # tests without Spark do not wait for its import
     from lakeloop.runs.turn import TurnResult
     from lakeloop.tables import Lake
 
+ROOT = Path(__file__).resolve().parents[1]
+
 # A first call loads libraries or plans a query: its duration says nothing about the code.
 settings.register_profile("lakeloop", deadline=None)
 settings.load_profile("lakeloop")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep in one process what shares a costly beginning, and the tests of a file (`--dist loadgroup`)."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
+class ByWhatIsShared(LoadScopeScheduling):
+    """Keeps in one process the tests of a file, and files that share a costly beginning."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _group(nodeid.partition("::")[0])
 
 
-def _group(item: pytest.Item) -> str:
-    if "flights_loop" in getattr(item, "fixturenames", ()):
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByWhatIsShared:
+    """Say which tests go to one process."""
+    return ByWhatIsShared(config, log)
+
+
+@cache
+def _group(file: str) -> str:
+    text = (ROOT / file).read_text(encoding="utf-8")
+    if file.startswith("tests/misuse/") or "flights_loop" in text:
         return "flights"
-    module = getattr(item, "module", None)
-    shares = isinstance(item, pytest.DoctestItem) or any(name.startswith("finished_") for name in vars(module or item))
-    return "finished" if shares or "tests/laws/" in item.nodeid else item.nodeid.partition("::")[0]
+    return "finished" if file.startswith(("src/", "tests/laws/")) or "finished_" in text else file
 
 
 @pytest.fixture(scope="session")

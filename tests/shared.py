@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import shutil
 import tempfile
 from functools import cache
@@ -14,6 +15,14 @@ if TYPE_CHECKING:  # tests without Spark do not wait for its import
 
     from lakeloop.config import Config
     from lakeloop.runs.context import Context
+
+
+COMPILED = "LAKELOOP_TESTS_COMPILED"
+"""Variable that has Spark compile its plans, as it does for users; `make test-all` sets it."""
+
+_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+# Nearly every query runs once on a few rows: to compile it costs more than to interpret it.
+_INTERPRETED = {"spark.sql.codegen.wholeStage": False, "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 
 
 @cache
@@ -40,8 +49,9 @@ def shared_session() -> SparkSession:
             "spark.sql.session.timeZone": "UTC",
             "spark.ui.enabled": False,
             # Two cores and a small heap: parallel collectors cost more than they give back.
-            "spark.driver.extraJavaOptions": f"-XX:+UseSerialGC -Dderby.system.home={home / 'derby'}",
+            "spark.driver.extraJavaOptions": f"{_JVM} -Dderby.system.home={home / 'derby'}",
             "spark.sql.warehouse.dir": str(home / "warehouse"),
+            **({} if os.environ.get(COMPILED) else _INTERPRETED),
         },
     )
 

@@ -1,7 +1,8 @@
 # Works with GNU make 3.81 (macOS) and /bin/sh.
 SHELL = /bin/sh
 PY = .venv/bin/python
-# Tests run in two processes, each with a Spark session: a session alone leaves a core idle. tests/conftest.py says which goes where.
+# Tests run in two processes, each with a Spark session: a session alone leaves a core idle. Which test goes where:
+# tests/conftest.py.
 PYTEST = $(PY) -m pytest -n 2
 # The interpreter the environment is made from: make setup PYTHON=/path/to/python3.11
 PYTHON =

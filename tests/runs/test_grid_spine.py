@@ -199,7 +199,7 @@ def test_a_set_on_a_grid_is_audited(turns: tuple[Context, ModelTurn, ScoreResult
     pinned = first.training_set
     assert pinned is not None
     found = audit_training_set(context.at(FIRST), pinned.training_set_id)
-    # A week of eight shops is too little to score columns alone; whatever else is asked passes, travel in time too.
+    # Three days of eight shops are too few to score columns alone; whatever else is asked passes, travel in time too.
     unjudged = {(LeakCheck.SUSPICIOUS_SCORE, name) for name in ("region", "day_of_week", "last_sales__sold")}
     assert {(each.check, each.subject) for each in found.findings} == unjudged
     assert "too few rows" in str(found.failure())

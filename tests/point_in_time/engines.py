@@ -1,4 +1,4 @@
-"""Both engines of the point-in-time join behind one call, so that one test holds them to the same answers."""
+"""The engines of the point-in-time join behind one call, so that one test holds them to the same answers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pyarrow as pa
 from pyspark.sql import SparkSession
@@ -64,7 +65,19 @@ def join_in_process(
     return found
 
 
-ENGINES: dict[str, Any] = {"spark": join_on_spark, "local": join_in_process}
+def join_in_pieces(
+    session: SparkSession,
+    spine: Sequence[Row],
+    lookups: Sequence[Lookup[GoldRows]],
+    spine_columns: str = SPINE_COLUMNS,
+    gold_columns: str = GOLD_COLUMNS,
+) -> list[Row]:
+    """Join in this process, as many rows are: a few keys at a time."""
+    with patch.object(arrow, "_PIECE_ROWS", 2):
+        return join_in_process(session, spine, lookups, spine_columns, gold_columns)
+
+
+ENGINES: dict[str, Any] = {"spark": join_on_spark, "local": join_in_process, "local in pieces": join_in_pieces}
 
 
 def arrow_table(columns: str, rows: Sequence[Row]) -> pa.Table:

@@ -18,6 +18,7 @@ from lakeloop.features.on_demand import as_model_input
 from lakeloop.point_in_time.lookup import STATUS_SUFFIX
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.declared import MODEL_REMEDY, SERVING_TAG, assert_same_columns, assert_same_model
+from lakeloop.runs.failed_models import explaining_model
 from lakeloop.runs.model_inputs import add_model_inputs, described_columns, gold_inputs, with_columns
 from lakeloop.runs.outdated import say_otherwise, tables_learned_otherwise
 from lakeloop.runs.promotions import PROMOTED, champion_before, read_promotions, reconcile_alias
@@ -76,12 +77,13 @@ def score(context: Context, name: str) -> ScoreResult:
         NotReadyError: If there is no champion before this turn, or a gold table is not built far enough.
         ConflictError: If the registry lacks the champion, or the model's declaration is not what it was trained by.
         AccountingError: If a spine row was lost or doubled on its way.
+        DataContractError: If an expression of the model can't be computed for some row.
 
     >>> score(context, "late").summary
     '246 rows already scored by version 1'
     """
     model, lake = context.config.models[name], context.lake
-    with lake.writing():
+    with lake.writing(), explaining_model(context.config, model):
         reconcile_alias(context, name)
         promotions = read_promotions(context, name)
         champion = champion_before(promotions, context.as_of)

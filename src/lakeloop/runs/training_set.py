@@ -25,6 +25,7 @@ from lakeloop.runs.content import read_content
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.declared import MODEL_REMEDY, assert_same_columns
 from lakeloop.runs.engine import choose_engine
+from lakeloop.runs.failed_models import explaining_model
 from lakeloop.runs.manifests import Manifest, read_manifests
 from lakeloop.runs.model_inputs import (
     GoldInput,
@@ -83,6 +84,7 @@ def make_training_set(context: Context, name: str) -> TrainingSet:
 
     Raises:
         NotReadyError: If a gold table is not built far enough, or too few days are closed.
+        DataContractError: If an expression of the model can't be computed for some row.
         ConflictError: If it was pinned at this instant by another declaration or seed.
 
     >>> make_training_set(context, "late").summary
@@ -98,7 +100,8 @@ def make_training_set(context: Context, name: str) -> TrainingSet:
         done = lake.find_commit(address, identity)
         if done is None:
             context.progress(f"training set {name}")
-            written = _write(context, model, address, identity, set_id)
+            with explaining_model(context.config, model):
+                written = _write(context, model, address, identity, set_id)
         else:
             written = WriteResult(Outcome.SKIPPED, done.rows, done.version, done.notes)
         return _record(context, model, address, written, set_id, spec_hash)

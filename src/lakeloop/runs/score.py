@@ -20,6 +20,7 @@ from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.declared import MODEL_REMEDY, SERVING_TAG, assert_same_columns, assert_same_model
 from lakeloop.runs.failed_models import explaining_model
 from lakeloop.runs.model_inputs import add_model_inputs, described_columns, gold_inputs, with_columns
+from lakeloop.runs.model_tables import describe_model_table
 from lakeloop.runs.outdated import say_otherwise, tables_learned_otherwise
 from lakeloop.runs.promotions import PROMOTED, champion_before, read_promotions, reconcile_alias
 from lakeloop.runs.spine import spine_as_of
@@ -127,12 +128,8 @@ def score(context: Context, name: str) -> ScoreResult:
         rows = _in_order(context, model, scored)
         columns = with_columns(schemas.PREDICTION_COLUMNS, described_columns(context.config, model, rows.schema))
         assert_same_columns(lake, address, columns, MODEL_REMEDY)
-        lake.create(
-            address,
-            columns,
-            f"Predictions of {name}: {model.description}",
-            {"time_column": "prediction_ts", "key": "prediction_id, model_version, revision", "owner": model.owner},
-        )
+        described = f"Predictions of {name}: {model.description}"
+        describe_model_table(context, model, address, columns, described, "prediction_id, model_version, revision")
         built = {each.table: instant_text(each.built_through) for each in inputs}
         otherwise = tables_learned_otherwise(context, champion, {each.table: each.spec_hash for each in inputs})
         notes = {"model_version": champion.version, "built_through": built, _OTHERWISE: otherwise}

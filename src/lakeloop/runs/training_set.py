@@ -34,6 +34,7 @@ from lakeloop.runs.model_inputs import (
     held_by_join,
     with_columns,
 )
+from lakeloop.runs.model_tables import describe_model_table
 from lakeloop.runs.spine import spine_as_of, spine_columns
 from lakeloop.runs.training_rows import BuiltRows, build_in_process, build_on_spark
 from lakeloop.statuses import Outcome
@@ -187,12 +188,8 @@ def _write(context: Context, model: Model, address: TableAddress, identity: Writ
     built, made = _build(context, model, set_id, inputs, versions)
     columns = with_columns(schemas.TRAINING_COLUMNS, described_columns(context.config, model, made))
     assert_same_columns(lake, address, columns, MODEL_REMEDY)
-    lake.create(
-        address,
-        columns,
-        f"Training sets of {model.model}, told apart by training_set_id.",
-        {"time_column": "prediction_ts", "key": "training_set_id, prediction_id", "owner": model.owner},
-    )
+    described = f"Training sets of {model.model}, told apart by training_set_id."
+    describe_model_table(context, model, address, columns, described, "training_set_id, prediction_id")
     notes = {
         "training_set_id": set_id,
         "inputs": _pinned(versions, inputs),

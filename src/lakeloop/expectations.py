@@ -18,6 +18,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
+from lakeloop.config.spark_text import quotes_data, shorten_spark
 from lakeloop.errors import EnvironmentProblemError, Failure
 from lakeloop.statuses import Severity
 
@@ -185,7 +186,8 @@ def _problem(result: Any) -> str | None:
     message = info.get("exception_message") or next(
         (each.get("exception_message") for each in info.values() if isinstance(each, dict)), "unknown"
     )
-    return str(message).splitlines()[0][:300]
+    text = str(message)
+    return (shorten_spark(text) if quotes_data(None, text) else text.splitlines()[0])[:300]
 
 
 _SITE = "lakeloop"

@@ -8,8 +8,9 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from pyspark.errors import AnalysisException, PySparkException
 
-from lakeloop.cli.machine import explain_machine_failure, first_line, prefer_full_disk
+from lakeloop.cli.machine import explain_machine_failure, first_line, prefer_full_disk, trace_of
 from lakeloop.errors import EnvironmentProblemError, Failure, LakeloopError, LostProcessError
 
 JAVA_FULL_DISK = """An error occurred while calling o231.save.
@@ -141,24 +142,53 @@ def test_other_failures_are_not_the_machine_s(failure: BaseException) -> None:
     [
         ("", "without a message"),
         ("one\ntwo", "one"),
-        ("[TABLE_NOT_FOUND] There is none.\nJVM stacktrace:\nx", "[TABLE_NOT_FOUND] There is none."),
-        (JAVA_FULL_DISK, "java.io.IOException: No space left on device"),
+        ("[TABLE_NOT_FOUND] There is none.\nJVM stacktrace:\nx", "[TABLE_NOT_FOUND]"),
+        ("[CAST_INVALID_INPUT] The value 'Ada' of the type \"STRING\". SQLSTATE: 22018", "[CAST_INVALID_INPUT]"),
+        (JAVA_FULL_DISK, "java.io.IOException: [TASK_WRITE_FAILED]"),
         (
-            "An error occurred while calling o1.x.\n: java.lang.IllegalStateException: no\n\tat y",
-            "java.lang.IllegalStateException: no",
+            "An error occurred while calling o1.x.\n: java.lang.NumberFormatException: For input string: Ada\n\tat y",
+            "java.lang.NumberFormatException",
         ),
         (
             "[STREAM_FAILED] Query [id = 1] terminated with exception: [CAST] bad value SQLSTATE: XXKST",
-            "[CAST] bad value SQLSTATE: XXKST",
+            "[CAST]",
         ),
         (
-            'Thrown from the Python worker.\nTraceback (most recent call last):\n  File "x", line 1\nValueError: odd',
-            "ValueError: odd",
+            'Thrown from the Python worker.\nTraceback (most recent call last):\n  File "x", line 1\nValueError: Ada',
+            "ValueError",
         ),
     ],
 )
 def test_the_line_that_says_most(text: str, line: str) -> None:
     assert first_line(RuntimeError(text)) == line
+
+
+def test_what_spark_says_before_it_reads_a_row_is_told_whole() -> None:
+    text = "[UNRESOLVED_COLUMN] A column `grade` cannot be resolved. SQLSTATE: 42703"
+    assert first_line(AnalysisException(text)) == text
+
+
+def test_a_trace_names_the_causes_and_quotes_nothing() -> None:
+    value = "Ada"  # a trace shows the lines of the code
+
+    def cast() -> None:
+        raise PySparkException(f"[CAST_INVALID_INPUT] The value '{value}' is no INT. SQLSTATE: 22018")
+
+    def fail() -> None:
+        try:
+            cast()
+        except PySparkException as failure:
+            raise LakeloopError("label.as can't be computed") from failure
+
+    with pytest.raises(LakeloopError) as raised:
+        fail()
+    lines = trace_of(raised.value).splitlines()
+    assert "The value 'Ada'" not in "".join(lines)
+    assert [line for line in lines if line.startswith(("PySpark", "Lakeloop"))] == [
+        "PySparkException: [CAST_INVALID_INPUT]",
+        "LakeloopError: label.as can't be computed",
+    ]
+    assert [line.rpartition(" in ")[2] for line in lines if line.startswith("  File")][-1] == "fail"
 
 
 def test_a_text_that_is_lost_with_java_is_no_error_of_its_own() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,43 @@ def test_a_column_reaches_the_order_of_versions(tmp_path: Path) -> None:
     found = find_impact(load_config(write_project(tmp_path, changes)), "weather.wind_mph")
     assert [(each.of, each.name) for each in found.of(Part.ORDER)] == [("weather", "wind_mph + 1")]
     assert "  versions      1: wind_mph + 1" in describe_impact(found).splitlines()
+
+
+def test_the_key_of_a_look_up_reaches_the_features_looked_up(config: Config) -> None:
+    found = find_impact(config, "schedules.carrier")
+    assert len(names(found, Part.MODEL_FEATURE)) == 5
+    assert "gust_per_mile" not in names(found, Part.ON_DEMAND), "it is looked up by another key"
+    assert names(find_impact(config, "schedules.tailnum"), Part.MODEL_FEATURE) == []
+
+
+def test_a_key_that_is_no_known_column_reaches_the_model_too() -> None:
+    """`dest` finds the weather there, and is no known column of a model of its own."""
+    model = FLIGHTS.models["late_arrival"]
+    predict = model.predict.model_copy(
+        update={"known": tuple(each for each in model.predict.known if each != "origin")}
+    )
+    config = replace(FLIGHTS, models={"late_arrival": model.model_copy(update={"predict": predict})})
+    needs = dependencies(config)
+    wind = next(each for each in needs if each.part is Part.MODEL_FEATURE and each.name.startswith("weather__"))
+    assert Thing(Part.COLUMN, "schedules", "origin") in needs[wind]
+
+
+def test_the_order_of_events_reaches_first_and_last_alone(tmp_path: Path) -> None:
+    old = "  - {of: delay_minutes, as: [max], over: [1 day]}\n"
+    changes = edited("conf/base/features/carrier_delays.yml", old, old + old.replace("[max]", "[first, last]"))
+    needs = dependencies(load_config(write_project(tmp_path, changes)))
+    time = Thing(Part.TIME, "outcomes", "event_ts")
+    features = {each.name for each, below in needs.items() if each.part is Part.FEATURE and time in below}
+    assert features == {"first_delay_minutes_1d", "last_delay_minutes_1d"}
+
+
+def test_the_order_of_versions_reaches_what_reads_the_newest(tmp_path: Path) -> None:
+    changes = edited("conf/base/sources/weather.yml", "event_ts:", "mode: upsert\norder_by: wind_mph + 1\nevent_ts:")
+    changes |= edited("conf/base/sources/schedules.yml", "event_ts:", "mode: upsert\norder_by: distance\nevent_ts:")
+    config = load_config(write_project(tmp_path, changes))
+    assert [each.of for each in find_impact(config, "weather.wind_mph").of(Part.TABLE)] == ["readings"]
+    assert [each.of for each in find_impact(config, "schedules.distance").of(Part.SPINE)] == ["late_arrival"]
+    order = Thing(Part.ORDER, "outcomes", "delay_minutes")
+    outcomes = config.sources["outcomes"].model_copy(update={"order_by": "delay_minutes"})
+    needs = dependencies(replace(config, sources={**config.sources, "outcomes": outcomes}))
+    assert [each.part for each, below in needs.items() if order in below] == [Part.LABEL], "windows count all events"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,12 @@ def test_any_words_give_an_ordered_answer_within_the_width(words: list[str]) -> 
     assert len({hit.feature.name for hit in found.hits}) == len(found.hits)
     assert found == search_catalogue(FLIGHTS, words), "the same words give the same answer"
     assert bool(found.hits) == any(word not in found.unmatched for word in found.words)
+
+
+def test_words_of_any_alphabet_are_looked_for(catalogue: Catalogue) -> None:
+    table = catalogue.tables[0]
+    named = replace(table.features[0], description="Größe des Flugzeugs")
+    known = Catalogue("flights", (replace(table, features=(named,)),))
+    for words in (["Größe"], ["GRÖSSE"]):
+        found = search_catalogue(known, words)
+        assert (found.words, [each.feature for each in found.hits]) == (("grösse",), [named])

@@ -20,8 +20,10 @@ SHOWN_BY = [
             "test_tables.py",
             "runs/test_quality.py",
             "runs/test_backfill.py",
+            "features/test_tick_lists.py",
         )
     ),
+    *(TESTS / "runs" / name for name in ("test_failed_models.py", "test_outdated.py")),
     *(
         TESTS / "runs" / name
         for name in ("test_audit.py", "test_engine.py", "test_manifests.py", "test_spine.py", "test_table_rules.py")

@@ -13,9 +13,10 @@ from lakeloop.config import load_config
 from lakeloop.runs.bronze import create_tables, describe_tables
 from lakeloop.runs.context import Context
 from lakeloop.runs.features import describe_gold
+from lakeloop.runs.model_tables import describe_model_table
 from lakeloop.schemas import DOUBLE, INSTANT, TEXT, column
 from lakeloop.tables import Lake, TableAddress
-from tests.config.small_project import OUTCOMES, READINGS, write_project
+from tests.config.small_project import MODEL, OUTCOMES, READINGS, SCHEDULES, write_project
 from tests.factories import SOURCE, declare_source, instant
 
 PLAIN = {"conf/base/features/readings.yml": READINGS}
@@ -94,6 +95,50 @@ def test_bronze_and_quarantine_follow_the_words_of_their_source(tmp_path: Path) 
     assert properties(bronze)["lakeloop.owner"] == "weather desk"
     assert describe_tables(lake, told) == ()
     assert (lake.version(bronze), lake.version(quarantine)) == (2, 1)
+
+
+def test_bronze_and_quarantine_say_which_columns_are_of_a_person(tmp_path: Path) -> None:
+    lake = Lake(lambda: pytest.fail("Spark was started"), tmp_path, retention=timedelta(days=30))
+    create_tables(lake, declare_source())
+    speed = {"type": "double", "tags": ["storm", "pii"]}
+    derive = {"calm": {"as": "wind_mph < 1", "type": "boolean"}}
+    private = declare_source(tags=["feed"], columns={**SOURCE["columns"], "wind_mph": speed}, derive=derive)
+    create_tables(lake, declare_source())
+    describe_tables(lake, private)
+    bronze, quarantine = (lake.address(layer, "weather") for layer in ("bronze", "quarantine"))
+    tags = [
+        {k: v for k, v in properties(each).items() if k.startswith("lakeloop.tags")} for each in (bronze, quarantine)
+    ]
+    landed = {"lakeloop.tags": "feed", "lakeloop.tags.wind_mph": "storm, pii"}
+    assert tags == [landed | {"lakeloop.tags.calm": "pii"}, landed]
+    assert describe_tables(lake, private) == ()
+    assert describe_tables(lake, declare_source()) == ("bronze.weather", "quarantine.weather")  # taken back
+    assert not any(value for key, value in properties(bronze).items() if key.startswith("lakeloop.tags"))
+
+
+def test_predictions_and_training_sets_follow_the_words_of_their_model(tmp_path: Path) -> None:
+    plain = open_project(tmp_path, {})
+    made = StructType([column(name, TEXT, "") for name in ("prediction_id", "carrier", "origin")])
+    for layer in ("predictions", "training_sets"):
+        address = plain.lake.address(layer, "late_arrival")
+        describe_model_table(plain, plain.config.models["late_arrival"], address, made, "Answers.", "prediction_id")
+        assert (plain.lake.version(address), properties(address)["lakeloop.owner"]) == (0, "")
+
+        schedules = SCHEDULES.replace("  carrier: {type: string}", "  carrier: {type: string, tags: [pii]}")
+        files = {"conf/base/sources/schedules.yml": schedules}
+        files["conf/base/models/late_arrival.yml"] = MODEL.replace("predict:", "owner: operations\npredict:", 1)
+        told = open_project(tmp_path, files)
+        said = StructType([column(each.name, TEXT, "its airline") for each in made.fields])
+        for _ in range(2):
+            describe_model_table(told, told.config.models["late_arrival"], address, said, "Answers of it.", "id")
+        assert properties(address)["lakeloop.owner"] == "operations"
+        assert {k: v for k, v in properties(address).items() if "tags" in k} == {"lakeloop.tags.carrier": "pii"}
+        assert comments(address)["carrier"] == "its airline"
+        assert DeltaTable(address.path).metadata().description == "Answers of it."
+        version = told.lake.version(address)
+        describe_model_table(told, told.config.models["late_arrival"], address, said, "Answers of it.", "id")
+        assert told.lake.version(address) == version
+        open_project(tmp_path, {})
 
 
 def test_words_change_no_fingerprint(tmp_path: Path) -> None:

@@ -15,9 +15,9 @@ from lakeloop import schemas
 from lakeloop.config import load_config
 from lakeloop.reporting.recorded import MAX_STRIP_WINDOWS
 from lakeloop.runs.context import Context
-from lakeloop.runs.report import make_report, read_recorded, write_report
+from lakeloop.runs.report import _places, make_report, read_recorded, write_report
 from lakeloop.schemas import TableSchema
-from tests.config.small_project import write_project
+from tests.config.small_project import edited, write_project
 from tests.reporting.recordings import APRIL, JULY, JUNE, MAY, three_turns
 
 
@@ -104,6 +104,14 @@ def test_report_of_a_new_workspace_says_so(spark: SparkSession, tmp_path: Path) 
     path = write_report(context)
     assert path == context.config.workspace / "report.html"
     assert "no champion yet" in path.read_text(encoding="utf-8")
+
+
+def test_the_landing_folders_are_named_where_they_are(tmp_path: Path) -> None:
+    changes = edited("conf/base/sources/weather.yml", "landing/weather", "../dropped/weather")
+    config = load_config(write_project(tmp_path, changes))
+    places = {each.what: each.where for each in _places(Context(config, JUNE))}
+    landing = config.workspace / "landing"
+    assert places["landed files"] == f"{landing}/outcomes, {landing}/schedules, {config.root}/dropped/weather"
 
 
 def test_what_is_read_is_what_the_tables_hold(context: Context) -> None:

@@ -34,6 +34,19 @@ def test_rows_without_an_instant_are_refused_with_their_number_and_a_key() -> No
     assert "{rule: not_null, columns: [...]} in source orders" in message
 
 
+def test_of_a_key_that_says_something_of_a_person_no_value_is_shown() -> None:
+    finished = predicting_at("nullif(due_ts, due_ts)")
+    orders = finished.config.sources["orders"]
+    columns = {**orders.columns, "shop": orders.columns["shop"].model_copy(update={"tags": ("pii",)})}
+    private = orders.model_copy(update={"columns": columns, "key": ("order", "shop")})
+    rows = finished.lake.read_uncut(finished.lake.address("bronze", "orders")).where("order = 3000")
+    with pytest.raises(DataContractError) as refused:
+        _refuse_missing_instants(finished.config.models["late"], private, rows.withColumn("shop", F.lit("ada@home")))
+    assert refused.value.failures[0].detail == (
+        'is null in 1 rows of bronze.orders, the first of them {"order":3000,"shop":"hidden (pii)"}'
+    )
+
+
 def test_an_expression_that_may_be_null_and_never_is_passes() -> None:
     context = predicting_at("try_add(due_ts, - interval 2 hours)")
     rows = spine_as_of(context, context.config.models["late"]).count()

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import duckdb
 import polars as pl
+import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import DecimalType, StructType
 
+from lakeloop import schemas
+from lakeloop.schemas import DATE, DOUBLE, INSTANT, LONG, TEXT, TRUTH, column
+from lakeloop.tables import Lake, WriteIdentity, rewrite_words
 from tests.shared import finished_project
 
 pytestmark = pytest.mark.loop
@@ -92,3 +99,29 @@ def test_every_gold_table_says_what_it_is_to_any_reader(tables: dict[str, str]) 
         comments = {field.name: field.metadata.get("comment") for field in table.schema().fields}
         undescribed = {"last_delay_minutes"}  # an attribute that its project says nothing of
         assert {column for column, comment in comments.items() if not comment} <= undescribed, name
+
+
+def test_every_reader_gives_all_types_after_the_words_were_rewritten(spark: SparkSession, lake: Lake) -> None:
+    """Gold with every type that is no list, and a row of the leakage audit, whose words delta-rs has changed."""
+    types = {"carrier": TEXT, "flights": LONG, "wind": DOUBLE, "is_late": TRUTH, "seen_ts": INSTANT, "on_date": DATE}
+    gold = StructType([column(name, kind, "") for name, kind in {**types, "price": DecimalType(10, 2)}.items()])
+    noon = datetime(2013, 5, 1, 12, 0, 0, 1, UTC)
+    row = {"carrier": "ÜA 'x'", "flights": 2**40, "wind": 0.1, "is_late": False, "seen_ts": noon}
+    first = row | {"on_date": date(2013, 3, 10), "price": Decimal("-12.50")}
+    written = [first, dict.fromkeys(first)]
+    address = lake.address("gold", "all_types")
+    lake.create(address, gold, "Every type.", {"owner": "ops"})
+    named = ("training_set_id", "audit_id", "model", "check", "subject", "status", "detail")
+    finding = {**dict.fromkeys(named, "x"), "value": 1.5, "bound": None, "as_of": noon}
+    with lake.writing():
+        rows = pa.Table.from_pylist(written, to_arrow_schema(gold, timezone="UTC"))
+        lake.append(rows, address, WriteIdentity("features", "all types"))
+        lake.append_own(schemas.LEAKAGE, [finding], WriteIdentity("audit", "x"))
+    leakage = lake.own(schemas.LEAKAGE)
+    for each, columns in ((address, gold), (leakage, schemas.LEAKAGE.columns)):
+        said = StructType([column(field.name, field.dataType, "said anew") for field in columns.fields])
+        assert rewrite_words(lake, each, said, "Said anew.", {"owner": "sales", "tags": "pii"})
+    for each, expected in ((address, written), (leakage, [finding])):
+        assert {f.metadata["comment"] for f in DeltaTable(each.path).schema().fields} == {"said anew"}
+        for read in (by_spark, *OTHERS):
+            assert in_order(read(spark, each.path)) == in_order(expected), f"{each} {read.__name__}"

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 from pyspark.sql.types import StructType
 
+from lakeloop.errors import NotReadyError
 from lakeloop.schemas import TEXT, column
 from lakeloop.tables import Lake, TableAddress, rewrite_words
 from lakeloop.tables.integrity import ACCEPTED_THROUGH
@@ -51,6 +52,14 @@ def said(address: TableAddress) -> tuple[str, dict[str, str], dict[str, str]]:
 def test_an_unchanged_declaration_makes_no_version(path_lake: Lake, table: TableAddress) -> None:
     assert not rewrite_words(path_lake, table, columns(), "One row per shop.", OWNER)
     assert path_lake.version(table) == 0
+
+
+@pytest.mark.parametrize(("layer", "found"), [("bronze", "nothing has landed yet"), ("gold", "does not exist")])
+def test_the_version_of_a_table_that_is_not_there_is_not_ready(path_lake: Lake, layer: str, found: str) -> None:
+    with pytest.raises(NotReadyError) as raised:
+        path_lake.version(path_lake.address(layer, "deliveries"))
+    assert str(raised.value).splitlines()[:2] == [f"{layer}.deliveries: not ready", f"  - table: {found}"]
+    assert ("lakeloop ingest" in raised.value.remedy) == (layer == "bronze")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -130,9 +131,9 @@ def prefer_full_disk(failure: LakeloopError) -> LakeloopError:
 
 
 def first_line(failure: BaseException) -> str:
-    r"""Give the line of a failure that says most: a Spark error carries pages of trace.
+    r"""Give the line of a failure that says most.
 
-    Of a chain of Java exceptions that is the last cause; of an exception in a Python worker, its own last line.
+    Of a failure of Spark that is its class and its condition: its text carries pages of trace, and values of the data.
 
     Args:
         failure: What was raised.
@@ -140,25 +141,42 @@ def first_line(failure: BaseException) -> str:
     Returns:
         A bounded line.
 
-    >>> first_line(RuntimeError("An error occurred while calling o9.save.\n: org.X: [A_B] It failed.\n\tat org.Y"))
-    'org.X: [A_B] It failed.'
+    >>> first_line(RuntimeError("An error occurred while calling o9.save.\n: an.XError: [A_B] 'Ada'.\n\tat org.Y"))
+    'an.XError: [A_B]'
+    >>> first_line(ValueError("delta is not a number\nat all"))
+    'delta is not a number'
     """
-    lines = [line.rstrip() for line in _text(failure).strip().splitlines()]
-    if not lines:
-        return "without a message"
-    chosen = lines[0]
-    traces = [number for number, line in enumerate(lines) if line.lstrip().startswith("Traceback (most recent call")]
-    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
-    if traces:  # of a Python worker
-        raised = (line for line in lines[traces[-1] + 1 :] if line and not line.startswith((" ", "\t")))
-        chosen = next(raised, chosen)
-    elif chosen.startswith("An error occurred while calling") and len(lines) > 1:
-        chosen = causes[-1] if causes else lines[1].removeprefix(": ")
-    elif "terminated with exception: " in chosen:  # of a stream
-        chosen = chosen.partition("terminated with exception: ")[2]
-    from lakeloop.config.addresses import hide_credentials  # after a failure only: it loads the configuration
+    # After a failure only: they load the configuration.
+    from lakeloop.config.addresses import hide_credentials
+    from lakeloop.config.spark_text import quotes_data, shorten_spark
 
-    return hide_credentials(chosen)[:_MAX_MESSAGE]
+    text = _text(failure).strip()
+    if quotes_data(failure, text):
+        return shorten_spark(text)[:_MAX_MESSAGE]
+    return hide_credentials(text.splitlines()[0].rstrip())[:_MAX_MESSAGE] if text else "without a message"
+
+
+def trace_of(failure: BaseException) -> str:
+    """Write where a failure and its causes come from, the first cause first, without what Spark quotes of the data.
+
+    Args:
+        failure: What was raised.
+
+    Returns:
+        The lines of the code on the way, and one line of each failure that is not ours.
+
+    >>> try:
+    ...     raise RuntimeError("[CAST_INVALID_INPUT] The value 'Ada' ... SQLSTATE: 22018")
+    ... except RuntimeError as error:
+    ...     print(trace_of(error).splitlines()[-1])
+    RuntimeError: [CAST_INVALID_INPUT]
+    """
+    told = []
+    for each in reversed(list(_causes(failure))):
+        said = str(each) if isinstance(each, LakeloopError) else first_line(each)
+        frames = "".join(traceback.format_tb(each.__traceback__))
+        told.append(f"Traceback (most recent call last):\n{frames}{type(each).__name__}: {said}\n")
+    return "\n".join(told)
 
 
 def _causes(failure: BaseException) -> Iterator[BaseException]:

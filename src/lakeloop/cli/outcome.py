@@ -6,7 +6,6 @@ import json
 import logging
 import shutil
 import sys
-import traceback
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from lakeloop.cli.interrupts import handling_interrupts
-from lakeloop.cli.machine import explain_machine_failure, first_line, prefer_full_disk
+from lakeloop.cli.machine import explain_machine_failure, first_line, prefer_full_disk, trace_of
 from lakeloop.errors import LakeloopError
 
 UNEXPECTED, INTERRUPTED = 1, 130
@@ -79,8 +78,8 @@ def finish(verb: str, options: Options, work: Callable[[Report], None]) -> NoRet
     """
     level = logging.INFO if options.verbose else logging.WARNING
     logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s %(name)s: %(message)s")
-    # What Py4J logs it also raises.
-    logging.getLogger("py4j").setLevel(logging.WARNING if options.verbose else logging.CRITICAL)
+    # What Py4J logs it also raises; its log quotes values of the data.
+    logging.getLogger("py4j").setLevel(logging.CRITICAL)
     if not options.verbose:
         warnings.simplefilter("ignore")
     report = Report()
@@ -108,7 +107,7 @@ def finish(verb: str, options: Options, work: Callable[[Report], None]) -> NoRet
             report.failures = (*report.failures, known)
         else:
             if options.verbose:
-                traceback.print_exc()
+                sys.stderr.write(trace_of(failure))
             message = f"{type(failure).__name__}: {first_line(failure)}"
             sys.stderr.write(f"unexpected: {message}{'' if options.verbose else ' (add -v to see where)'}\n")
             _end(verb, options, report, UNEXPECTED, {"type": type(failure).__name__, "message": message})
@@ -117,7 +116,7 @@ def finish(verb: str, options: Options, work: Callable[[Report], None]) -> NoRet
     messages = tuple(dict.fromkeys(str(each) for each in report.failures))  # models may meet the same obstacle
     if options.verbose:
         for each in report.failures:
-            traceback.print_exception(each)
+            sys.stderr.write(trace_of(each))
     sys.stderr.write("".join(f"{each}\n" for each in messages))
     first = report.failures[0]
     described = {

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from lakeloop.aggregates import AGGREGATES
 from lakeloop.config.columns import matching_columns, model_columns, resolve_features
-from lakeloop.config.feature_table import Kind
+from lakeloop.config.feature_table import FeatureTable, Kind
 from lakeloop.config.grid import PERIOD_END_TS, PERIOD_TS
 from lakeloop.config.model import Model
 from lakeloop.config.rules import Rule
@@ -120,10 +121,28 @@ def _of_tables(config: Config) -> Iterator[_Need]:
         keys = table.entity if table.from_ is not None else ()
         below = [Thing(Part.SOURCE, each) for each in table.sources]
         below += [each for source in table.sources for each in _columns(config, source, *keys, *times)]
+        if table.kind is Kind.ATTRIBUTES:
+            below += [each for source in table.sources for each in _order(config, source)]
+        ordered = _ordered_features(table)
         yield whole, (*below, *(Thing(Part.TABLE, each) for each in table.feature_tables))
         for feature, needs in feature_needs(config, table).items():
-            made_of = (each for key, column in needs for each in _read(config, key, column))
+            made_of = [each for key, column in needs for each in _read(config, key, column)]
+            made_of += _columns(config, str(table.from_), "event_ts") if feature in ordered else ()
             yield Thing(Part.FEATURE, name, feature), (whole, *dict.fromkeys(made_of))
+
+
+def _ordered_features(table: FeatureTable) -> frozenset[str]:
+    """Name the windowed features whose value depends on the order of the events."""
+    parts = (
+        (each.name, part.of_events) for each in table.window_features for part in AGGREGATES[each.computed_as].parts
+    )
+    return frozenset(name for name, text in parts if "event_ts" in text)
+
+
+def _order(config: Config, source: str) -> tuple[Thing, ...]:
+    """Name the order of a source's versions: the newest of a key is read."""
+    order_by = config.sources[source].order_by
+    return () if order_by is None else (Thing(Part.ORDER, source, order_by),)
 
 
 def _read(config: Config, key: str, column: str) -> tuple[Thing, ...]:
@@ -141,11 +160,12 @@ def _of_models(config: Config) -> Iterator[_Need]:
         rows, truth = model.predict.from_, model.label.from_
         made = (PERIOD_TS, PERIOD_END_TS) if model.predict.every is not None else ()
         asks = (*model.predict.id, *columns_named(model.predict.at), *(("event_ts",) if made else ()), "available_ts")
-        yield spine, (Thing(Part.SOURCE, rows), *_columns(config, rows, *(each for each in asks if each not in made)))
+        asked = _columns(config, rows, *(each for each in asks if each not in made))
+        yield spine, (Thing(Part.SOURCE, rows), *asked, *_order(config, rows))
         of = model.label.closes.of
         closes = (spine,) if of in made else _columns(config, rows, of)
         told = (*model.predict.id, *columns_named(model.label.as_), "available_ts")
-        yield label, (Thing(Part.SOURCE, truth), *_columns(config, truth, *told), *closes)
+        yield label, (Thing(Part.SOURCE, truth), *_columns(config, truth, *told), *closes, *_order(config, truth))
         for reason, text in model.label.void.items():
             yield (
                 Thing(Part.VOID, name, reason),
@@ -163,7 +183,9 @@ def _of_models(config: Config) -> Iterator[_Need]:
                 readable[column] = _column(config, rows, column)
         for feature in resolve_features(config, model):
             readable[feature.column] = Thing(Part.MODEL_FEATURE, name, feature.column)
-            yield readable[feature.column], (Thing(Part.FEATURE, feature.table, feature.feature),)
+            entity = config.feature_tables[feature.table].entity
+            keys = _columns(config, rows, *(key for key in entity if key in config.sources[rows].all_columns))
+            yield readable[feature.column], (Thing(Part.FEATURE, feature.table, feature.feature), *keys)
         for column, text in model.on_demand.items():
             on_demand = Thing(Part.ON_DEMAND, name, column)
             yield on_demand, tuple(readable[each] for each in parse_call(text).columns if each in readable)

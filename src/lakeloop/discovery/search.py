@@ -10,7 +10,7 @@ from lakeloop.config.mistakes import closest
 from lakeloop.discovery.catalogue import Catalogue, FeatureEntry, TableEntry
 
 _WHOLE, _PART = 2, 1
-_WORD = re.compile(r"[a-z0-9]+")
+_WORD = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def search_catalogue(catalogue: Catalogue, words: Iterable[str]) -> Found:
     >>> search_catalogue(catalogue, ["humidty"]).did_you_mean
     ('humidity',)
     """
-    wanted = tuple(dict.fromkeys(part for word in words for part in _WORD.findall(word.lower())))
+    wanted = tuple(dict.fromkeys(part for word in words for part in _WORD.findall(word.casefold())))
     rated = [(*_rate(feature, table, wanted), feature) for table in catalogue.tables for feature in table.features]
     most = max((len(matched) for matched, _, _, _ in rated), default=0)
     best = [each for each in rated if most and len(each[0]) == most]
@@ -120,7 +120,7 @@ def _vocabulary(table: TableEntry) -> Iterator[str]:
 
 
 def _parts(*texts: str) -> frozenset[str]:
-    return frozenset(part for text in texts for part in _WORD.findall(text.lower()))
+    return frozenset(part for text in texts for part in _WORD.findall(text.casefold()))
 
 
 def _fit(word: str, parts: frozenset[str]) -> int:

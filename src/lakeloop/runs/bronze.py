@@ -9,6 +9,8 @@ from typing import Any
 from pyspark.sql.types import StringType, StructField, StructType
 
 from lakeloop import schemas
+from lakeloop.config.private_columns import private_source_columns
+from lakeloop.config.section import PII
 from lakeloop.config.source import ColumnType, Source
 from lakeloop.landing import MALFORMED
 from lakeloop.tables import Lake, TableAddress, rewrite_words
@@ -112,7 +114,18 @@ def _tables(lake: Lake, source: Source) -> tuple[_Table, _Table]:
     name = source.source
     keys = {"key": ", ".join(source.key), "time_column": "available_ts", "owner": source.owner}
     rejected = f"Rows of {name} that broke a rule, as landed."
+    bronze, quarantine = bronze_schema(source), _quarantine_schema(source)
     return (
-        _Table(lake.address("bronze", name), bronze_schema(source), source.description, keys),
-        _Table(lake.address("quarantine", name), _quarantine_schema(source), rejected, {}),
+        _Table(lake.address("bronze", name), bronze, source.description, keys | _tags(source, bronze)),
+        _Table(lake.address("quarantine", name), quarantine, rejected, _tags(source, quarantine)),
     )
+
+
+def _tags(source: Source, columns: StructType) -> dict[str, str]:
+    """Give the tags of a source and of its columns as properties; what is made of a private column is private too."""
+    private, declared = private_source_columns(source), source.declared
+    found = {"tags": ", ".join(source.tags)} if source.tags else {}
+    for name in columns.fieldNames():
+        own = (*(declared[name].tags if name in declared else ()), *([PII] if name in private else []))
+        found |= {f"tags.{name}": ", ".join(dict.fromkeys(own))} if own else {}
+    return found

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from pyspark.errors import PySparkException
@@ -12,16 +11,11 @@ from lakeloop.config import Config
 from lakeloop.config.feature_table import FeatureTable, Kind
 from lakeloop.config.loading import read_document
 from lakeloop.config.located_yaml import KeyPath, dotted
-from lakeloop.errors import DataContractError, Failure
+from lakeloop.config.spark_text import data_condition
+from lakeloop.errors import DataContractError, Failure, LakeloopError
 from lakeloop.features.function_ticks import FAILED
 from lakeloop.features.statement_ticks import REPEATED
 from lakeloop.quality.attempts import attempt
-
-_DATA = "22"
-"""Class of SQL states that say that a value is not what a function takes."""
-
-_TOLD = re.compile(rf"\[([A-Z][A-Z0-9_.]*)\](?:(?!\[[A-Z]).)*?SQLSTATE: {_DATA}", re.DOTALL)
-"""How the text of a Java exception tells such a condition, also as the cause of another one."""
 
 
 @contextmanager
@@ -51,7 +45,7 @@ def explaining(config: Config, table: FeatureTable) -> Iterator[None]:
         explained = explain_table(config, table, failure)
         if explained is failure:
             raise
-        raise explained from failure
+        raise explained from None  # Spark's text quotes the value
 
 
 def explain_table(config: Config, table: FeatureTable, failure: Exception) -> Exception:
@@ -85,7 +79,7 @@ def explain_table(config: Config, table: FeatureTable, failure: Exception) -> Ex
         found = f"it gives several rows of one entity at a tick; one row per {key} is allowed"
         remedy = f"group by {key}, or keep one row of each with row_number(), in {file}"
         return DataContractError(f"gold.{table.feature_table}", [Failure("sql", found)], remedy)
-    condition = _data_condition(failure)
+    condition = condition_of(failure)
     if condition is None:
         return failure
     if table.kind is not Kind.SQL:
@@ -96,12 +90,35 @@ def explain_table(config: Config, table: FeatureTable, failure: Exception) -> Ex
 
 
 def _explain_expressions(config: Config, table: FeatureTable, condition: str) -> Exception | None:
-    """Name the expressions of a table that can fail on a row; which of several it was, Spark does not say."""
-    declared = _expressions(table)
-    suspected = {path: text for path, text in declared.items() if attempt(text).fails is not None} or declared
-    if not suspected:
+    failures = suspect(config, f"feature_table:{table.feature_table}", _expressions(table), condition)
+    if not failures:
         return None
-    key = f"feature_table:{table.feature_table}"
+    remedy = f"{GUARD}; where rows were published, `lakeloop backfill` makes them anew"
+    return DataContractError(f"gold.{table.feature_table}", failures, remedy)
+
+
+GUARD = "guard it against such values (try_cast, try_divide, nullif)"
+
+
+def suspect(config: Config, key: str, declared: Mapping[KeyPath, str], condition: str) -> list[Failure]:
+    """Name the expressions of a file that can fail on a row; which of several it was, Spark does not say.
+
+    Args:
+        config: The project.
+        key: Kind and name of the file's object, `model:late`.
+        declared: Path in the file -> expression.
+        condition: The condition by which Spark failed.
+
+    Returns:
+        A failure for each that can fail, or for all where none is known to; with file and line, without any value.
+
+    >>> declared = {("label", "as"): "delay_minutes > 10", ("predict", "at"): "cast(shop as timestamp)"}
+    >>> for each in suspect(shops, "model:late", declared, "CAST_INVALID_INPUT"):
+    ...     print(each)
+    conf/base/models/late.yml:2: predict.at: can't be computed for some row: CAST_INVALID_INPUT, in \
+`cast(shop as timestamp)`
+    """
+    suspected = {path: text for path, text in declared.items() if attempt(text).fails is not None} or declared
     document = read_document(config, key) if key in config.files else None
     what = "can't be computed for some row" if len(suspected) == 1 else "one of these can't be computed for some row"
     failures = []
@@ -109,9 +126,7 @@ def _explain_expressions(config: Config, table: FeatureTable, condition: str) ->
         issue = None if document is None else document.issue(path, "", "", "")
         place = dotted(path) if issue is None else f"{issue.file}:{issue.line}: {issue.where}"
         failures.append(Failure(place, f"{what}: {condition}, in `{text}`"))
-    guard = "guard it against such values (try_cast, try_divide, nullif)"
-    remedy = f"{guard}; where rows were published, `lakeloop backfill` makes them anew"
-    return DataContractError(f"gold.{table.feature_table}", failures, remedy)
+    return failures
 
 
 def _expressions(table: FeatureTable) -> dict[KeyPath, str]:
@@ -122,9 +137,20 @@ def _expressions(table: FeatureTable) -> dict[KeyPath, str]:
     return declared
 
 
-def _data_condition(failure: Exception) -> str | None:
-    """Name the condition by which a value was not what a function takes; None where something else failed."""
-    if isinstance(failure, PySparkException) and (failure.getSqlState() or "").startswith(_DATA):
-        return failure.getCondition()
-    told = _TOLD.search(str(failure))
-    return None if told is None else told[1]
+def condition_of(failure: Exception) -> str | None:
+    """Name the condition by which a value was not what a function takes.
+
+    Args:
+        failure: What was raised, by PySpark or by Py4J.
+
+    Returns:
+        The condition; None where something else failed.
+
+    >>> condition_of(RuntimeError("Caused by: [DIVIDE_BY_ZERO] Division by zero. SQLSTATE: 22012"))
+    'DIVIDE_BY_ZERO'
+    """
+    if isinstance(failure, LakeloopError):  # it tells of itself
+        return None
+    if isinstance(failure, PySparkException):
+        return data_condition(str(failure), failure.getSqlState(), failure.getCondition())
+    return data_condition(str(failure))

@@ -26,6 +26,7 @@ from lakeloop.drift.verdicts import ColumnVerdict, judge_window
 from lakeloop.errors import Failure, NotReadyError
 from lakeloop.runs.alarms import find_flag_changes
 from lakeloop.runs.context import Context, instant_text
+from lakeloop.runs.failed_models import explaining_model
 from lakeloop.runs.findings import WindowFinding
 from lakeloop.runs.flags import clear_flags, raise_flags
 from lakeloop.runs.monitor_counts import SCORE_BINS, count_outcomes, count_predictions
@@ -96,6 +97,7 @@ def monitor(context: Context, name: str) -> MonitorResult:
 
     Raises:
         NotReadyError: If there was no champion before this turn, or nothing was scored.
+        DataContractError: If the label can't be computed for some row.
 
     >>> from datetime import timedelta
     >>> a_day_after_the_promotion = Context(context.config, context.as_of - timedelta(days=9))
@@ -103,7 +105,7 @@ def monitor(context: Context, name: str) -> MonitorResult:
     'no window has ended'
     """
     model, lake = context.config.models[name], context.lake
-    with lake.writing():
+    with lake.writing(), explaining_model(context.config, model):
         champion = champion_before(read_promotions(context, name), context.as_of)
         predictions = lake.address("predictions", name)
         if champion is None or not lake.exists(predictions):

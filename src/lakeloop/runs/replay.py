@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 
 from lakeloop import schemas
@@ -20,6 +21,7 @@ from lakeloop.runs.bronze import bronze_schema
 from lakeloop.runs.context import Context
 from lakeloop.runs.declared import SOURCE_REMEDY, assert_same_columns
 from lakeloop.runs.expressions import assert_expressions
+from lakeloop.runs.failed_expressions import explain_failure
 from lakeloop.runs.ingest_batch import WARNED, count_classes, select_accepted
 from lakeloop.runs.integrity import assert_intact
 from lakeloop.runs.late_rows import refuse_built_instant
@@ -116,6 +118,7 @@ def replay(context: Context, name: str, rule: str | None = None) -> ReplayResult
 
     Raises:
         AccountingError: If a row is lost.
+        DataContractError: If an expression of the source can't be computed for some row.
         ConflictError: If rows would become available at an instant up to which something is built already.
         UsageError: If there is no such source, or no row that broke the rule.
 
@@ -148,7 +151,10 @@ def replay(context: Context, name: str, rule: str | None = None) -> ReplayResult
         added = name_added(staged, source, there := lake.columns(bronze))
         judged = judge_rows(type_rows(take_added(staged, added), observed, context.as_of), source)
         classified = classify(judged, before, source, added)
-        counts = count_classes(classified)
+        try:
+            counts = count_classes(classified)
+        except PySparkException as failure:  # its text quotes the value
+            raise explain_failure(context.config, observed, staged, context.as_of, failure) from None
         ended = (counts[ACCEPTED], counts[QUARANTINED], counts[DUPLICATE], counts[SUPERSEDED])
         accounting = Accounting(name, rows, *ended)
         accounting.assert_nothing_lost()

@@ -253,6 +253,7 @@ def _places(context: Context) -> tuple[Place, ...]:
     project, workspace = config.project, config.workspace
     tables = f"{project.catalog}.<layer>.<name>" if project.catalog else f"{workspace}/<layer>/<name>"
     tracking = config.shown_tracking_uri
+    landing = [each for each in config.sources.values() if each.landing is not None]
     own = sorted(f"{table.layer}.{table.name}" for table in schemas.OWN_TABLES)
     return (
         Place("tables", tables),
@@ -260,7 +261,7 @@ def _places(context: Context) -> tuple[Place, ...]:
         Place("gold.*", _joined(config.feature_tables)),
         Place("predictions.*, training_sets.*", _joined(config.models)),
         Place("ledgers and monitoring", _joined(own)),
-        Place("landed files", str(workspace / "landing")),
+        Place("landed files", _joined({str(config.landing_path(each)): each for each in landing})),
         Place("MLflow store", tracking),
         Place("to look into it", f"mlflow ui --backend-store-uri {tracking}"),
         Place("notifications", config.shown_notify),

@@ -18,7 +18,9 @@ from lakeloop.features.on_demand import as_model_input
 from lakeloop.point_in_time.lookup import STATUS_SUFFIX
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.declared import MODEL_REMEDY, SERVING_TAG, assert_same_columns, assert_same_model
+from lakeloop.runs.failed_models import explaining_model
 from lakeloop.runs.model_inputs import add_model_inputs, described_columns, gold_inputs, with_columns
+from lakeloop.runs.model_tables import describe_model_table
 from lakeloop.runs.outdated import say_otherwise, tables_learned_otherwise
 from lakeloop.runs.promotions import PROMOTED, champion_before, read_promotions, reconcile_alias
 from lakeloop.runs.spine import spine_as_of
@@ -76,12 +78,13 @@ def score(context: Context, name: str) -> ScoreResult:
         NotReadyError: If there is no champion before this turn, or a gold table is not built far enough.
         ConflictError: If the registry lacks the champion, or the model's declaration is not what it was trained by.
         AccountingError: If a spine row was lost or doubled on its way.
+        DataContractError: If an expression of the model can't be computed for some row.
 
     >>> score(context, "late").summary
     '246 rows already scored by version 1'
     """
     model, lake = context.config.models[name], context.lake
-    with lake.writing():
+    with lake.writing(), explaining_model(context.config, model):
         reconcile_alias(context, name)
         promotions = read_promotions(context, name)
         champion = champion_before(promotions, context.as_of)
@@ -125,12 +128,8 @@ def score(context: Context, name: str) -> ScoreResult:
         rows = _in_order(context, model, scored)
         columns = with_columns(schemas.PREDICTION_COLUMNS, described_columns(context.config, model, rows.schema))
         assert_same_columns(lake, address, columns, MODEL_REMEDY)
-        lake.create(
-            address,
-            columns,
-            f"Predictions of {name}: {model.description}",
-            {"time_column": "prediction_ts", "key": "prediction_id, model_version, revision", "owner": model.owner},
-        )
+        described = f"Predictions of {name}: {model.description}"
+        describe_model_table(context, model, address, columns, described, "prediction_id, model_version, revision")
         built = {each.table: instant_text(each.built_through) for each in inputs}
         otherwise = tables_learned_otherwise(context, champion, {each.table: each.spec_hash for each in inputs})
         notes = {"model_version": champion.version, "built_through": built, _OTHERWISE: otherwise}

@@ -10,8 +10,10 @@ from pyspark.sql.types import StructField, StructType
 
 from lakeloop.config.columns import input_columns, resolve_features
 from lakeloop.config.model import Model
+from lakeloop.config.private_columns import private_source_columns
 from lakeloop.config.rules.not_null import NotNull
 from lakeloop.config.source import TIME_COLUMNS, Source
+from lakeloop.discovery.private import HIDDEN
 from lakeloop.errors import DataContractError, Failure
 from lakeloop.features.attributes import log_states
 from lakeloop.labels.grid import lay_grid
@@ -73,7 +75,9 @@ def _refuse_missing_instants(model: Model, source: Source, rows: DataFrame) -> N
     if not _can_be_null(model.predict.at, source, rows):
         return
     instant = F.expr(model.predict.at).cast("timestamp")
-    of_key = F.first(F.to_json(F.struct(*source.key)), ignorenulls=True)
+    private = private_source_columns(source)
+    key_shown = (F.lit(HIDDEN).alias(name) if name in private else F.col(name) for name in source.key)
+    of_key = F.first(F.to_json(F.struct(*key_shown)), ignorenulls=True)
     found = newest_versions(rows, source).where(instant.isNull()).agg(F.count(F.lit(1)), of_key).first()
     count, key = (int(found[0]), found[1]) if found is not None else (0, None)
     if count:

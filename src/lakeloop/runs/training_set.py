@@ -25,6 +25,7 @@ from lakeloop.runs.content import read_content
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.declared import MODEL_REMEDY, assert_same_columns
 from lakeloop.runs.engine import choose_engine
+from lakeloop.runs.failed_models import explaining_model
 from lakeloop.runs.manifests import Manifest, read_manifests
 from lakeloop.runs.model_inputs import (
     GoldInput,
@@ -33,6 +34,7 @@ from lakeloop.runs.model_inputs import (
     held_by_join,
     with_columns,
 )
+from lakeloop.runs.model_tables import describe_model_table
 from lakeloop.runs.spine import spine_as_of, spine_columns
 from lakeloop.runs.training_rows import BuiltRows, build_in_process, build_on_spark
 from lakeloop.statuses import Outcome
@@ -83,6 +85,7 @@ def make_training_set(context: Context, name: str) -> TrainingSet:
 
     Raises:
         NotReadyError: If a gold table is not built far enough, or too few days are closed.
+        DataContractError: If an expression of the model can't be computed for some row.
         ConflictError: If it was pinned at this instant by another declaration or seed.
 
     >>> make_training_set(context, "late").summary
@@ -98,7 +101,8 @@ def make_training_set(context: Context, name: str) -> TrainingSet:
         done = lake.find_commit(address, identity)
         if done is None:
             context.progress(f"training set {name}")
-            written = _write(context, model, address, identity, set_id)
+            with explaining_model(context.config, model):
+                written = _write(context, model, address, identity, set_id)
         else:
             written = WriteResult(Outcome.SKIPPED, done.rows, done.version, done.notes)
         return _record(context, model, address, written, set_id, spec_hash)
@@ -184,12 +188,8 @@ def _write(context: Context, model: Model, address: TableAddress, identity: Writ
     built, made = _build(context, model, set_id, inputs, versions)
     columns = with_columns(schemas.TRAINING_COLUMNS, described_columns(context.config, model, made))
     assert_same_columns(lake, address, columns, MODEL_REMEDY)
-    lake.create(
-        address,
-        columns,
-        f"Training sets of {model.model}, told apart by training_set_id.",
-        {"time_column": "prediction_ts", "key": "training_set_id, prediction_id", "owner": model.owner},
-    )
+    described = f"Training sets of {model.model}, told apart by training_set_id."
+    describe_model_table(context, model, address, columns, described, "training_set_id, prediction_id")
     notes = {
         "training_set_id": set_id,
         "inputs": _pinned(versions, inputs),

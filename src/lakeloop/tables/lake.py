@@ -210,10 +210,9 @@ class Lake:
         Returns:
             The rows, grain and keys as `table` says; none when the table does not exist yet.
         """
-        address = self.own(table)
-        if not self.exists(address):
-            return self.spark.createDataFrame([], table.columns)
-        return self.read(address, as_of, by=table.cut_by)
+        if self.exists(self.own(table)):
+            return self.read(self.own(table), as_of, by=table.cut_by)
+        return self.spark.createDataFrame([], table.columns)
 
     def own_rows(self, table: TableSchema, as_of: datetime | None) -> list[dict[str, Any]]:
         """Read the rows of one of the lake's own small tables: events, decisions, a few per turn.
@@ -247,12 +246,7 @@ class Lake:
         Raises:
             NotReadyError: If the table does not exist.
         """
-        if not self.exists(address):
-            raise NotReadyError(
-                str(address),
-                [Failure("table", "does not exist")],
-                "run the step that writes it; `lakeloop run` runs all",
-            )
+        self._assert_there(address)
         if version is None:
             return self.spark.table(address.sql)
         return self.spark.sql(f"SELECT * FROM {address.sql} VERSION AS OF {int(version)}")
@@ -264,11 +258,20 @@ class Lake:
         return in_process.read_columns(address.path)
 
     def version(self, address: TableAddress) -> int:
-        """Tell the newest Delta version of a table."""
+        """Tell the newest Delta version of a table; refused as not ready where there is none."""
+        self._assert_there(address)
         if not address.in_catalog:
             return in_process.read_version(address.path)
         row = self.spark.sql(f"DESCRIBE HISTORY {address.sql} LIMIT 1").select("version").first()
         return int(row[0]) if row is not None else 0
+
+    def _assert_there(self, address: TableAddress) -> None:
+        if self.exists(address):
+            return
+        found, remedy = "does not exist", "run the step that writes it; `lakeloop run` runs all"
+        if address.layer == "bronze":
+            found, remedy = "nothing has landed yet", f"land rows of {address.name} and run `lakeloop ingest`"
+        raise NotReadyError(str(address), [Failure("table", found)], remedy)
 
     # --- writing -----------------------------------------------------------------------------------------------------
 

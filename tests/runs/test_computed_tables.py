@@ -37,6 +37,7 @@ columns:
   shop: {type: string}
   delivered_ts: {type: timestamp}
   delay_minutes: {type: integer}
+  seats: {type: integer}
 """,
     "conf/base/features/a_busy.yml": """\
 feature_table: a_busy
@@ -64,18 +65,18 @@ from: deliveries
 every: 1 hour
 needs: 2 hours
 python: paces.spread
-features: {spread: {type: double}}
+features: {spread: {type: double}, seats: {type: string}}
 """,
     "features_py/paces.py": """\
 def spread(rows):
-    return {"spread": width(rows["delay_minutes"])}
+    return {"spread": width(rows["delay_minutes"]), "seats": str(rows["seats"].iloc[-1])}
 
 
 def width(delays):
     return float(delays.max() - delays.min())
 """,
 }
-RECORDS = ("A,2024-01-01T09:20:00Z,5", "A,2024-01-01T09:50:00Z,7", "A,2024-01-01T11:10:00Z,30")
+RECORDS = ("A,2024-01-01T09:20:00Z,5,", "A,2024-01-01T09:50:00Z,7,6", "A,2024-01-01T11:10:00Z,30,")
 TURNS = (("2024-01-01 10:15", RECORDS[:2]), ("2024-01-01 14:20", RECORDS[2:]))
 
 
@@ -90,7 +91,7 @@ def write(root: Path, **changes: str) -> Config:
 def land(config: Config, name: str, records: tuple[str, ...]) -> None:
     landing = config.workspace / "landing/deliveries"
     landing.mkdir(parents=True, exist_ok=True)
-    (landing / f"{name}.csv").write_text("\n".join(("shop,delivered_ts,delay_minutes", *records)) + "\n")
+    (landing / f"{name}.csv").write_text("\n".join(("shop,delivered_ts,delay_minutes,seats", *records)) + "\n")
 
 
 def log_of(spark: SparkSession, config: Config, table: str) -> list[tuple[str, ...]]:
@@ -101,7 +102,7 @@ def log_of(spark: SparkSession, config: Config, table: str) -> list[tuple[str, .
 
 
 BUSY = [("10", 2, 7.0), ("12", 1, 30.0), ("14", None, None)]
-PACE = [("10", 2.0), ("12", 0.0), ("14", None)]
+PACE = [("10", 2.0, "6"), ("12", 0.0, "<NA>"), ("14", None, None)]
 
 
 def test_both_kinds_are_built_turn_by_turn_as_at_once(spark: SparkSession, tmp_path: Path) -> None:
@@ -138,6 +139,7 @@ def test_a_failing_function_is_named_and_once_mended_one_build_equals_the_turns(
     mended = Context(write(tmp_path), instant(TURNS[1][0]))
     build_features(mended)
     assert log_of(spark, mended.config, "a_busy") == BUSY
+    assert log_of(spark, mended.config, "pace") == PACE
     # Of a table that is added after 60 days all hours are built in one call, part by part.
     table, end = mended.config.feature_tables["a_busy"], instant("2024-03-01 00:00")
     with closing(statement_stretches(mended.at(end), table, None, end)) as stretches:

@@ -79,6 +79,16 @@ def test_a_gold_table_follows_the_words_of_its_declaration(tmp_path: Path) -> No
     assert (comments(address)["wind_mph"], properties(address)["lakeloop.unit.wind_mph"]) == ("", "")
 
 
+def test_a_column_that_was_added_by_hand_is_left_as_it_is(tmp_path: Path) -> None:
+    told = open_project(tmp_path, SAID)
+    address = told.lake.address("gold", "readings")
+    made = [column("origin", TEXT, ""), *(column(name, INSTANT, "") for name in ("event_ts", "available_ts"))]
+    made += [column("gust_ratio", DOUBLE, ""), column("noted_by_hand", TEXT, "ours")]
+    told.lake.create(address, StructType([*made, column("wind_mph", DOUBLE, "")]), "", {})
+    assert describe_gold(told, told.config.feature_tables["readings"])
+    assert (comments(address)["noted_by_hand"], comments(address)["wind_mph"]) == ("ours", "Speed [mph]")
+
+
 def test_bronze_and_quarantine_follow_the_words_of_their_source(tmp_path: Path) -> None:
     lake = Lake(lambda: pytest.fail("Spark was started"), tmp_path, retention=timedelta(days=30))
     source = declare_source()

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, DoubleType, LongType, StringType, StructField, StructType, TimestampType
@@ -30,6 +31,17 @@ _TYPES: Mapping[FeatureType, DataType] = {
     FeatureType.STRING: StringType(),
 }
 
+_ANSWERS: Mapping[FeatureType, pa.DataType] = {
+    FeatureType.DOUBLE: pa.float64(),
+    FeatureType.LONG: pa.int64(),
+    FeatureType.STRING: pa.string(),
+}
+_NULLABLE: Mapping[pa.DataType, Any] = {
+    pa.int32(): pd.Int64Dtype(),
+    pa.int64(): pd.Int64Dtype(),
+    pa.bool_(): pd.BooleanDtype(),
+}
+
 Function = Callable[[pd.DataFrame], Any]
 
 
@@ -48,7 +60,8 @@ def call_ticks(
             (built_through - needs, through].
         table: The table's declaration.
         function: Gets the events of one entity that became available in (t - needs, t], at least one, ordered by
-            `available_ts`, `event_ts` and `ties`, with instants aware in UTC; gives feature -> value.
+            `available_ts`, `event_ts` and `ties`; gives feature -> value. Whole numbers are Int64, booleans boolean,
+            doubles float64, instants datetime64[us, UTC], strings and dates objects, whatever the data.
         built_through: Tick up to which the log is complete; None at the first build.
         through: Tick up to which it is to be complete.
         ties: Columns by which events of the same instants are ordered.
@@ -72,7 +85,7 @@ def call_ticks(
     for name in entity:
         known = known.where(F.col(name).isNotNull())
     instants = [each.name for each in events.schema.fields if isinstance(each.dataType, TimestampType)]
-    # As microseconds: pandas would get the wall clock of the session's zone.
+    # As microseconds: a key among them goes back as it came, whatever the zone of the session.
     known = known.withColumns({name: F.unix_micros(name) for name in instants})
     kept = [StructField(name, events.schema[name].dataType) for name in entity if name not in instants]
     kept += [StructField(name, LongType()) for name in entity if name in instants]
@@ -81,24 +94,24 @@ def call_ticks(
     since = None if built_through is None else (built_through - _EPOCH) // _MICROSECOND
     until = (through - _EPOCH) // _MICROSECOND
 
-    def of_entity(rows: pd.DataFrame) -> pd.DataFrame:
+    def of_entity(rows: pa.Table) -> pa.Table:
         return answer_ticks(rows, table, function, instants, since, until, ties)
 
-    log = known.groupBy(*entity).applyInPandas(of_entity, schema)
+    log = known.groupBy(*entity).applyInArrow(of_entity, schema)
     tick = F.timestamp_micros(_TICK)
     keys = (F.timestamp_micros(name).alias(name) if name in instants else F.col(name) for name in entity)
     return log.select(*keys, tick.alias("event_ts"), tick.alias("available_ts"), *table.features)
 
 
 def answer_ticks(
-    rows: pd.DataFrame,
+    rows: pa.Table,
     table: FeatureTable,
     function: Function,
     instants: Sequence[str],
     since: int | None,
     until: int,
     ties: Sequence[str] = (),
-) -> pd.DataFrame:
+) -> pa.Table:
     """Call the function for one entity at each of its ticks.
 
     Args:
@@ -119,29 +132,43 @@ def answer_ticks(
     >>> table = FeatureTable.model_validate({
     ...     "feature_table": "pace", "entity": ["shop"], "from": "orders", "every": "1 hour", "needs": "2 hours",
     ...     "python": "my_module.pace", "features": {"n": {"type": "long"}}})
-    >>> rows = pd.DataFrame({"shop": ["A"], "event_ts": [1], "available_ts": [1]})
-    >>> answer_ticks(rows, table, lambda rows: {"n": len(rows)}, ["available_ts"], None, 10**12)["n"].tolist()
+    >>> rows = pa.table({"shop": ["A"], "event_ts": [1], "available_ts": [1]})
+    >>> answer_ticks(rows, table, lambda rows: {"n": len(rows)}, ["available_ts"], None, 10**12)["n"].to_pylist()
     [1, None]
     """
     if table.every is None or table.needs is None:
         raise ValueError(f"{table.feature_table} has no ticks")
     every, needs = table.every // _MICROSECOND, table.needs // _MICROSECOND
     order = dict.fromkeys(("available_ts", "event_ts", *ties))
-    ordered = rows.sort_values(list(order), kind="stable", na_position="first").reset_index(drop=True)
-    available = ordered["available_ts"].to_numpy(dtype=np.int64)
-    for name in instants:
-        ordered[name] = pd.to_datetime(ordered[name], unit="us", utc=True)
+    ordered = _as_frame(rows, instants).sort_values(list(order), kind="stable", na_position="first")
+    available = np.sort(rows["available_ts"].to_numpy())
     ticks = np.unique(-(-np.concatenate([available, available + needs]) // every) * every)
     ticks = ticks[(ticks <= until) & (ticks > (since if since is not None else ticks.min() - 1))]
-    made: list[dict[str, Any]] = []
-    key = {name: rows[name].iloc[0] for name in table.entity}
+    made: dict[str, list[Any]] = {name: [] for name in table.features}
     for tick in ticks.tolist():
         first, last = np.searchsorted(available, [tick - needs, tick], side="right")
         seen = ordered.iloc[first:last].reset_index(drop=True)
         values = dict.fromkeys(table.features) if seen.empty else _call(function, seen, table)
-        made.append(key | {_TICK: tick} | values)
-    answers = pd.DataFrame(made, columns=[*key, _TICK, *table.features], dtype=object)
-    return answers.astype({_TICK: "int64"})
+        for name, value in values.items():
+            made[name].append(value)
+    key = {name: pa.repeat(rows[name][0], len(ticks)) for name in table.entity}
+    answers = {name: pa.array(made[name], _ANSWERS[each.type]) for name, each in table.features.items()}
+    return pa.table(key | {_TICK: pa.array(ticks, pa.int64())} | answers)
+
+
+def _as_frame(rows: pa.Table, instants: Sequence[str]) -> pd.DataFrame:
+    return pd.DataFrame({name: _as_series(rows[name], is_instant=name in instants) for name in rows.column_names})
+
+
+def _as_series(column: pa.ChunkedArray, *, is_instant: bool) -> pd.Series[Any]:
+    """Give a column its dtype by its type alone: what pandas infers would tell of nulls in rows that are not seen."""
+    if is_instant:
+        return pd.Series(column.cast(pa.timestamp("us")).to_numpy()).dt.tz_localize("UTC")
+    if column.type == pa.float64():
+        return pd.Series(column.to_numpy())
+    if column.type in _NULLABLE:
+        return pd.Series(_NULLABLE[column.type].__from_arrow__(column))
+    return pd.Series(column.to_pylist(), dtype=object)
 
 
 def _call(function: Function, seen: pd.DataFrame, table: FeatureTable) -> dict[str, Any]:

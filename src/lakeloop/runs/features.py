@@ -127,7 +127,7 @@ def describe_gold(context: Context, table: FeatureTable) -> bool:
     False
     """
     address, entry = context.lake.address("gold", table.feature_table), describe_table(context.config, table)
-    columns = _gold_schema(entry, context.lake.columns(address))
+    columns = _gold_schema(entry, context.lake.columns(address))  # less those that were added to it by hand
     return rewrite_words(context.lake, address, columns, table.description, _gold_properties(table, entry))
 
 
@@ -139,7 +139,7 @@ def _gold_schema(entry: TableEntry, columns: StructType) -> StructType:
         columns: The table's columns.
 
     Returns:
-        The columns with comments; keys and times are required.
+        Those of the columns that are declared, with comments; keys and times are required.
     """
     meanings = {
         "event_ts": "instant the state speaks of, UTC",
@@ -148,8 +148,9 @@ def _gold_schema(entry: TableEntry, columns: StructType) -> StructType:
         **{each.feature: f"{each.description}{f' [{each.unit}]' if each.unit else ''}" for each in entry.features},
     }
     required = {"event_ts", "available_ts", *entry.entity}
+    declared = [each for each in columns.fields if each.name in meanings]
     return StructType(
-        [schemas.column(f.name, f.dataType, meanings[f.name], required=f.name in required) for f in columns.fields]
+        [schemas.column(f.name, f.dataType, meanings[f.name], required=f.name in required) for f in declared]
     )
 
 

@@ -224,6 +224,23 @@ def suite_of(source: Source) -> list[Expectation]:
     return expectations
 
 
+def with_computed(turn: DataFrame, source: Source) -> DataFrame:
+    """Add the columns that the suite of a source looks at beside the table's own.
+
+    Args:
+        turn: Bronze rows.
+        source: The source's declaration.
+
+    Returns:
+        The rows with a column per condition, whether it holds.
+
+    >>> orders = context.lake.read_uncut(context.lake.address("bronze", "orders"))
+    >>> [name for name in with_computed(orders, context.config.sources["orders"]).columns if name.startswith("holds_")]
+    ['holds_range_items']
+    """
+    return turn.withColumns({name: holds(each) for rule in source.rules for name, each in rule.computed().items()})
+
+
 def _check(context: Context, source: Source) -> SourceQuality:
     lake, name = context.lake, source.source
     lake.create_own(schemas.QUALITY)
@@ -242,7 +259,9 @@ def _check(context: Context, source: Source) -> SourceQuality:
     after = _checked_through(lake, name, context.as_of)
     turn = read_bronze(context, source, after)
     measured = measure_rows(context, source, turn, after)
-    verdicts = [] if turn is None or not measured.rows else run_suite(_computed(turn, source), name, suite_of(source))
+    verdicts = (
+        [] if turn is None or not measured.rows else run_suite(with_computed(turn, source), name, suite_of(source))
+    )
     whole_turn = judge_turn(context, source, measured)
     verdict = _verdict(source, measured.rows, verdicts, whole_turn)
     found = [_row(verdict, each) for each in verdicts] + [_table_row(verdict, each) for each in whole_turn]
@@ -266,10 +285,6 @@ def _check(context: Context, source: Source) -> SourceQuality:
 def _bronze_version(lake: Lake, source: str) -> int | None:
     bronze = lake.address("bronze", source)
     return lake.version(bronze) if lake.exists(bronze) else None
-
-
-def _computed(turn: DataFrame, source: Source) -> DataFrame:
-    return turn.withColumns({name: holds(each) for rule in source.rules for name, each in rule.computed().items()})
 
 
 def _verdict(

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from lakeloop.config.rules.rule import Condition, DeclaredRule, Expected, Place, literal, quoted
+from lakeloop.config.rules.rule import Condition, DeclaredRule, Place, literal, quoted
 
 
 class Allowed(DeclaredRule):
@@ -39,15 +39,6 @@ class Allowed(DeclaredRule):
         listed = ", ".join(literal(value) for value in self.values)
         holds = f"cast({quoted(self.column)} as string) in ({listed})"
         return (Condition(self.label, self.column, holds, "is not one of the allowed values"),)
-
-    def computed(self) -> dict[str, Condition]:
-        """Nothing: the gate looks at the column itself."""
-        return {}
-
-    def expected(self) -> tuple[Expected, ...]:
-        """Expect listed values."""
-        allowed = {"column": self.column, "value_set": list(self.values)}
-        return (Expected(self.label, "ExpectColumnValuesToBeInSet", allowed),)
 
 
 RULE = Allowed

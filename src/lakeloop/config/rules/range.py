@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from lakeloop.config.rules.rule import NUMBERS, Condition, DeclaredRule, Expected, Kinds, Place, quoted
+from lakeloop.config.rules.rule import NUMBERS, Condition, DeclaredRule, Kinds, Place, quoted
 from lakeloop.config.section import Bounded
 
 
@@ -44,15 +44,6 @@ class Range(Bounded, DeclaredRule):
             holds.append(f"{value} <= cast('{self.max!r}' as double)")
         low, high = "-inf" if self.min is None else self.min, "inf" if self.max is None else self.max
         return (Condition(self.label, self.column, " and ".join(holds), f"is outside {low} to {high}"),)
-
-    def computed(self) -> dict[str, Condition]:
-        """Nothing: the gate looks at the column itself."""
-        return {}
-
-    def expected(self) -> tuple[Expected, ...]:
-        """Expect values within the bounds."""
-        bounds = {"column": self.column, "min_value": self.min, "max_value": self.max}
-        return (Expected(self.label, "ExpectColumnValuesToBeBetween", bounds),)
 
 
 RULE = Range

@@ -230,6 +230,18 @@ def test_classify_rows_against_earlier_batches(zoned: SparkSession) -> None:
     assert found == [REPEAT, CONFLICT, CONFLICT, REPEAT, CONFLICT, ACCEPT, ACCEPT]
 
 
+def test_classify_rows_never_multiplies_a_row_whose_key_several_accepted_rows_have(spark: SparkSession) -> None:
+    source, records = declare_source(key=["origin"]), [make_reading(), make_reading(origin="JFK")]
+    columns = "origin string, observed_ts timestamp, wind_mph double"
+    at = instant("2013-05-01 10:00")
+    before = frame(
+        spark, columns, [{"origin": "EWR", "observed_ts": at, "wind_mph": wind} for wind in (7.0, 5.5, None)]
+    )
+    judged = judge_rows(type_rows(stage(spark, source, records), source, INGEST), source)
+    found = rows_of(classify_rows(judged, before, source), "_source_row")
+    assert [(row["origin"], row[CLASS]) for row in found] == [("EWR", QUARANTINED), ("JFK", ACCEPTED)]
+
+
 def test_classify_rows_goes_by_file_and_record_whatever_the_order_of_reading(spark: SparkSession) -> None:
     found = classify(
         spark,

@@ -12,9 +12,9 @@ from lakeloop.config.source import Source
 from lakeloop.discovery.text import count_of
 from lakeloop.errors import MAX_SHOWN, DataContractError, Failure
 from lakeloop.landing import FileStatus, LandedFile, admit_files, drop_unrecorded, set_aside
-from lakeloop.runs.bronze import bronze_schema, create_tables, describe_tables
+from lakeloop.runs.bronze import create_tables, describe_tables
 from lakeloop.runs.context import Context
-from lakeloop.runs.declared import SOURCE_REMEDY, assert_same_columns
+from lakeloop.runs.declared import assert_same_source
 from lakeloop.runs.ingest_batch import JOB, drain_staged, drain_stretches
 from lakeloop.runs.landed_files import assert_all_files_read, file_row, read_batches, seen_files
 from lakeloop.runs.late_rows import refuse_built_instant
@@ -110,7 +110,7 @@ def ingest(context: Context) -> IngestResult:
             source's batch is written, the other sources are ingested.
         AccountingError: If a row is lost.
         ConflictError: If new rows would become available at an instant up to which gold is built already, or a
-            source's columns were changed after rows were accepted.
+            source's columns, key or mode were changed after rows were accepted.
 
     >>> ingest(context).summary  # every landed file is in bronze already
     '0 rows read'
@@ -119,7 +119,7 @@ def ingest(context: Context) -> IngestResult:
     with lake.writing():
         lake.create_own(schemas.RUNS)  # before all others, see runs.integrity
         for source in sources.values():
-            assert_same_columns(lake, lake.address("bronze", source.source), bronze_schema(source), SOURCE_REMEDY)
+            assert_same_source(lake, source)
         seen = seen_files(lake)
         found = {name: _admit(context, source, seen.get(name, [])) for name, source in sources.items()}
         known = {name: [*seen.get(name, []), *found[name]] for name in sources}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -299,6 +300,15 @@ def test_classify_rows_knows_a_local_reading_by_its_text_and_its_key_by_its_time
 def test_classify_rows_of_no_rows_has_the_class(spark: SparkSession) -> None:
     assert classify(spark, []) == []
     assert classify(spark, [], [make_reading()]) == []
+
+
+def test_all_rules_of_a_source_are_judged_over_one_scan(spark: SparkSession, tmp_path: Path) -> None:
+    source = declare_source(rules=[{"rule": "range", "column": "wind_mph", "min": 0}, *RULES[4:5]])
+    stage(spark, source, [make_reading()]).write.parquet(str(tmp_path / "staged"))
+    typed = type_rows(spark.read.parquet(str(tmp_path / "staged")), source, INGEST)
+    classified = classify_rows(judge_rows(typed, source), None, source)
+    plan = classified._jdf.queryExecution().executedPlan().toString()  # the plan as text, as EXPLAIN prints it
+    assert (plan.count("FileScan parquet"), plan.count("Join"), plan.count("Union")) == (1, 0, 0)
 
 
 def test_reasons_have_the_type_of_the_quarantine_table(spark: SparkSession) -> None:

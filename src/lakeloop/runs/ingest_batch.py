@@ -130,7 +130,8 @@ def _write_batch(context: Context, source: Source, batch: DataFrame, batch_id: i
     if any(rule.severity is Severity.FAIL and rule.conditions() for rule in source.rules):
         _refuse_broken(source, classified, file)
     stamped = classified.withColumns({"_batch_id": F.lit(batch_id).cast("long"), "_ingested_ts": F.current_timestamp()})
-    # The rows of each class are counted while bronze is written: the batch is judged once.
+    # The rows of each class are counted while bronze is written. Rows are judged again only where a rule of severity
+    # fail could stop the batch, and where some are rejected: keeping what was judged would take memory for all of them.
     observed = Observation()
     accepted = select_accepted(stamped.observe(observed, *_class_counts()), source, added)
     notes = note_judgement(source, as_of)

@@ -216,6 +216,15 @@ def test_admit_files_looks_only_at_files_of_the_pattern(port: Port) -> None:
     assert port.admit() == []
 
 
+def test_admit_files_stages_anew_by_today_s_declaration_what_is_not_recorded(port: Port) -> None:
+    content = f"{HEADER}EWR,{TEN},-\n".encode()
+    path = port.land("a.csv", content)
+    port.admit()
+    today = SOURCE.model_copy(update={"landing": SOURCE.files.model_copy(update={"null_values": ("-",)})})
+    admit_files(today, path.parent, port.staging, [])
+    assert [row["wind_mph"] for row in port.staged(content)] == [None]
+
+
 def test_admit_files_finishes_what_was_staged_but_not_recorded(port: Port) -> None:
     port.land("a.csv", SOUND)
     first = port.admit()

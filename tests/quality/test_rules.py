@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -230,6 +231,18 @@ def test_classify_rows_against_earlier_batches(zoned: SparkSession) -> None:
     assert found == [REPEAT, CONFLICT, CONFLICT, REPEAT, CONFLICT, ACCEPT, ACCEPT]
 
 
+def test_classify_rows_never_multiplies_a_row_whose_key_several_accepted_rows_have(spark: SparkSession) -> None:
+    source, records = declare_source(key=["origin"]), [make_reading(), make_reading(origin="JFK")]
+    columns = "origin string, observed_ts timestamp, wind_mph double"
+    at = instant("2013-05-01 10:00")
+    before = frame(
+        spark, columns, [{"origin": "EWR", "observed_ts": at, "wind_mph": wind} for wind in (7.0, 5.5, None)]
+    )
+    judged = judge_rows(type_rows(stage(spark, source, records), source, INGEST), source)
+    found = rows_of(classify_rows(judged, before, source), "_source_row")
+    assert [(row["origin"], row[CLASS]) for row in found] == [("EWR", QUARANTINED), ("JFK", ACCEPTED)]
+
+
 def test_classify_rows_goes_by_file_and_record_whatever_the_order_of_reading(spark: SparkSession) -> None:
     found = classify(
         spark,
@@ -287,6 +300,15 @@ def test_classify_rows_knows_a_local_reading_by_its_text_and_its_key_by_its_time
 def test_classify_rows_of_no_rows_has_the_class(spark: SparkSession) -> None:
     assert classify(spark, []) == []
     assert classify(spark, [], [make_reading()]) == []
+
+
+def test_all_rules_of_a_source_are_judged_over_one_scan(spark: SparkSession, tmp_path: Path) -> None:
+    source = declare_source(rules=[{"rule": "range", "column": "wind_mph", "min": 0}, *RULES[4:5]])
+    stage(spark, source, [make_reading()]).write.parquet(str(tmp_path / "staged"))
+    typed = type_rows(spark.read.parquet(str(tmp_path / "staged")), source, INGEST)
+    classified = classify_rows(judge_rows(typed, source), None, source)
+    plan = classified._jdf.queryExecution().executedPlan().toString()  # the plan as text, as EXPLAIN prints it
+    assert (plan.count("FileScan parquet"), plan.count("Join"), plan.count("Union")) == (1, 0, 0)
 
 
 def test_reasons_have_the_type_of_the_quarantine_table(spark: SparkSession) -> None:

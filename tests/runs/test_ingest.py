@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from lakeloop import schemas
 from lakeloop.config.loading import load_config
+from lakeloop.errors import ConflictError
 from lakeloop.landing import FileStatus
 from lakeloop.runs.context import Context
 from lakeloop.runs.ingest import FileNote, IngestResult, SourceIngest, ingest
@@ -259,3 +260,25 @@ def test_ingest_killed_at_every_point_in_turn_leaves_what_clean_runs_leave(
         found = context.lake.read_uncut(context.lake.address(*name.split("."))).drop(*VOLATILE[name])
         clean = table_of(story, name).drop(*VOLATILE[name])
         assert_df_equality(found, clean, ignore_row_order=True)
+
+
+def test_ingest_killed_half_way_is_ended_by_the_instant_and_the_rules_it_was_begun_with(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    waits = [{"rule": "expression", "name": "waited", "that": "available_ts > timestamp '2014-06-15 00:00:00Z'"}]
+    killed = open_context(tmp_path, rules=waits, history={"trusted_until": "2013-01-01"})
+    land(landing_of(killed), "a.csv", [make_reading(), make_reading(origin="JFK", observed_ts="2015-01-01T10:00:00Z")])
+    lake = DyingLake(spark, killed.config.workspace, retention=timedelta(days=30))
+    lake.dies_at = "before quarantine.weather"
+    killed.__dict__["lake"] = lake
+    with pytest.raises(KilledError):
+        ingest(killed)
+
+    with pytest.raises(ConflictError, match="rule waited: was removed after a part of the batch was written by it"):
+        ingest(open_context(tmp_path, JULY, rules=[], history={"trusted_until": "2013-01-01"}))
+
+    context = open_context(tmp_path, JULY, rules=waits, history={"trusted_until": "2013-01-01"})
+    # In July the row would keep the rule: it would be in no table.
+    assert ingest(context).sources == (SourceIngest("weather", 0, 0, 0, 0, 2, 1, 1, 0),)
+    rejected = rows_of(context.lake.read_uncut(context.lake.address("quarantine", "weather")))
+    assert [(row["origin"], row["as_of"]) for row in rejected] == [("EWR", JUNE)]

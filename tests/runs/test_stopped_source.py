@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,19 @@ import yaml
 from pyspark.sql import SparkSession
 
 from lakeloop.config.loading import load_config
-from lakeloop.errors import ConfigError, DataContractError
+from lakeloop.errors import (
+    AccountingError,
+    ConfigError,
+    ConflictError,
+    DataContractError,
+    EnvironmentProblemError,
+    Failure,
+    NotReadyError,
+)
+from lakeloop.landing import FileStatus
 from lakeloop.runs.context import Context
 from lakeloop.runs.ingest import IngestResult, SourceIngest, ingest
+from lakeloop.runs.stopped_sources import STOPPING, FileNote, raise_stopped
 from tests.factories import SOURCE, instant, land, make_reading
 
 JUNE = instant("2014-06-01 00:00")
@@ -80,3 +91,42 @@ def test_an_expression_spark_can_not_read_is_a_mistake_of_the_project(spark: Spa
     context = open_context(tmp_path, {"wrong": {"event_ts": "observed_at(observed_ts)"}})
     with pytest.raises(ConfigError, match=r"(?s)conf/base/sources/wrong.yml:\d+: event_ts.*observed_at"):
         ingest(context)
+
+
+def test_a_source_that_can_not_be_read_stops_no_other(spark: SparkSession, tmp_path: Path) -> None:
+    context = open_context(tmp_path, {"absent": {}, "sound": {}})
+    shutil.rmtree(context.config.landing_path(context.config.sources["absent"]))
+
+    with pytest.raises(NotReadyError) as raised:
+        ingest(context)
+
+    assert (raised.value.subject, [each.name for each in raised.value.failures]) == ("source absent", ["landing"])
+    assert raised.value.remedy.endswith("in the source's file (the other sources were ingested)")
+    assert rows_in(context, "bronze.sound") == 2
+
+    mended = open_context(tmp_path, {"absent": {}, "sound": {}})
+    assert [each.rows_accepted for each in ingest(mended).sources] == [2, 0]
+
+
+@pytest.mark.parametrize(
+    ("stopped", "raised"),
+    [
+        ((NotReadyError,), NotReadyError),
+        ((NotReadyError, NotReadyError), NotReadyError),
+        ((NotReadyError, EnvironmentProblemError), EnvironmentProblemError),
+        ((EnvironmentProblemError, ConflictError), ConflictError),
+        ((ConflictError, DataContractError, NotReadyError), DataContractError),
+        ((AccountingError, DataContractError), AccountingError),
+    ],
+)
+def test_what_a_retry_does_not_mend_gives_the_exit_code(
+    stopped: tuple[type[NotReadyError], ...], raised: type[NotReadyError]
+) -> None:
+    errors = [kind(f"source {i}", [Failure("what", f"{i}")], f"mend {i}") for i, kind in enumerate(stopped)]
+    note = FileNote("sound", "b.csv", FileStatus.REFUSED, "empty")
+    with pytest.raises(STOPPING) as found:
+        raise_stopped(errors, [note], sources=len(errors))
+    assert type(found.value) is raised
+    names = ["what"] if len(errors) == 1 else [f"source {i}: what" for i in range(len(errors))]
+    assert [each.name for each in found.value.failures] == [*names, "source sound: b.csv"]
+    assert found.value.remedy == "; ".join(f"mend {i}" for i in range(len(errors)))  # there was no other source

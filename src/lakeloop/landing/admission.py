@@ -284,10 +284,8 @@ def _stage(source: Source, path: Path, name: str, content_hash: str, staging: Pa
                 rows += count
         if digest.hexdigest() != content_hash:
             raise UnsettledError(_WRITTEN)
-        if target.exists():
-            partial.unlink()
-        else:
-            partial.replace(target)
+        # What an attempt staged and did not record was read by the declaration of that time.
+        partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
     return rows

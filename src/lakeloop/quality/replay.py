@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from lakeloop.config.landing import FileFormat
 from lakeloop.config.source import Source
 from lakeloop.quality.rules import REASONS, UNKNOWN
 
@@ -76,7 +77,8 @@ def stage_again(marked: DataFrame, source: Source) -> DataFrame:
         source: The source's declaration of today.
 
     Returns:
-        Declared columns as text, `_malformed`, where each row came from, and what is not declared today either.
+        Declared columns as text, null where it stands for a missing value today; `_malformed`, where each row came
+        from, and what is not declared today either.
 
     >>> quarantine = context.lake.read_uncut(context.lake.address("quarantine", "orders"))
     >>> stage_again(mark_replayed(quarantine, None), context.config.sources["orders"]).columns[3:]
@@ -96,4 +98,13 @@ def stage_again(marked: DataFrame, source: Source) -> DataFrame:
 
 
 def _named(source: Source, texts: Sequence[Column]) -> list[Column]:
-    return [text.alias(name) for name, text in zip(source.columns, texts, strict=True)]
+    nulls = _null_texts(source)
+    kept = [F.when(~text.isin(nulls), text) for text in texts] if nulls else texts
+    return [text.alias(name) for name, text in zip(source.columns, kept, strict=True)]
+
+
+def _null_texts(source: Source) -> list[str]:
+    """List the texts that stand for a missing value; a number of a Parquet file is none, and can't be told here."""
+    if source.landing is None or source.landing.format is FileFormat.PARQUET:
+        return []
+    return sorted(source.landing.nulls)

@@ -105,7 +105,9 @@ def _earlier_holders(
 ) -> DataFrame:
     keys = (_typed(source, column).alias(column) for column in columns)
     if index == 0:
-        return accepted_before.select(*keys, F.struct(*source.columns, *added).alias("_earlier_0"))
+        # One per key, whatever bronze holds: a row that lands must never be joined to two.
+        holders = accepted_before.select(*keys, F.struct(*source.columns, *added).alias("_holder"))
+        return holders.groupBy(*columns).agg(F.min("_holder").alias("_earlier_0"))
     # Rows accepted before the rule was declared may share a value.
     return accepted_before.select(*keys).distinct().withColumn(f"_earlier_{index}", F.lit(True))
 

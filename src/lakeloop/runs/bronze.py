@@ -112,7 +112,8 @@ class _Table:
 
 def _tables(lake: Lake, source: Source) -> tuple[_Table, _Table]:
     name = source.source
-    keys = {"key": ", ".join(source.key), "time_column": "available_ts", "owner": source.owner}
+    keys = {"key": ", ".join(source.key), "mode": source.mode.value}
+    keys |= {"time_column": "available_ts", "owner": source.owner}
     rejected = f"Rows of {name} that broke a rule, as landed."
     bronze, quarantine = bronze_schema(source), _quarantine_schema(source)
     return (

@@ -6,17 +6,17 @@ from pyspark.sql.types import StructType
 
 from lakeloop.config.columns import input_columns, model_columns, resolve_features
 from lakeloop.config.model import Model
+from lakeloop.config.source import Mode, Source
 from lakeloop.config.tree import Config
 from lakeloop.errors import ConflictError, Failure
+from lakeloop.runs.bronze import bronze_schema
 from lakeloop.runs.new_columns import is_added
-from lakeloop.tables import Lake, TableAddress, identity_hash
+from lakeloop.tables import Lake, TableAddress, count_logged_rows, identity_hash, read_properties
 
 SERVING_TAG = "serving_hash"
 """Tag of a model version: `serving_hash` of the declaration it was trained by."""
 
-SOURCE_REMEDY = (
-    "undo the change of the source's columns, or give the changed source a new name and a landing folder of its own"
-)
+_SOURCE_REMEDY = "undo the change of the source's {}, or give the changed source a new name{}"
 MODEL_REMEDY = (
     "undo the change, or give the changed model a new name (a file of its own in conf/base/models), which is trained"
     " and serves from its own first turn on"
@@ -62,6 +62,47 @@ def assert_same_columns(lake: Lake, address: TableAddress, declared: StructType,
     ]
     if failures:
         raise ConflictError(str(address), failures, remedy)
+
+
+def assert_same_source(lake: Lake, source: Source) -> None:
+    """Refuse a source whose columns or key are not those its accepted rows were judged by.
+
+    Rows of bronze are one per key, or the versions of one: under another key, or without versions, several of them
+    would stand for one. While no row is accepted, key and mode may change.
+
+    Args:
+        lake: The tables.
+        source: The source's declaration.
+
+    Raises:
+        ConflictError: With what was changed.
+
+    >>> orders = context.config.sources["orders"]
+    >>> assert_same_source(context.lake, orders)
+    >>> try:
+    ...     assert_same_source(context.lake, orders.model_copy(update={"key": ("order", "shop")}))
+    ... except ConflictError as error:
+    ...     print(error.failures[0])
+    key: was order, is declared order, shop now
+    """
+    address = lake.address("bronze", source.source)
+    folder = "" if source.landing is None else " and a landing folder of its own"
+    assert_same_columns(lake, address, bronze_schema(source), _SOURCE_REMEDY.format("columns", folder))
+    said = read_properties(lake, address)
+    key, mode = said.get("key"), said.get("mode")
+    failures = []
+    if key and set(key.split(", ")) != set(source.key):
+        failures.append(Failure("key", f"was {key}, is declared {', '.join(source.key)} now"))
+    if mode == Mode.UPSERT and source.mode is Mode.APPEND:
+        failures.append(Failure("mode", f"was {mode}, is declared {source.mode} now: keys have several rows already"))
+    if failures and not _is_empty(lake, address):
+        what = " and ".join(each.name for each in failures)
+        raise ConflictError(str(address), failures, _SOURCE_REMEDY.format(what, folder))
+
+
+def _is_empty(lake: Lake, address: TableAddress) -> bool:
+    rows = count_logged_rows(lake, address)
+    return lake.read_uncut(address).isEmpty() if rows is None else rows == 0
 
 
 def _types(columns: StructType) -> dict[str, str]:

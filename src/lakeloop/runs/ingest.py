@@ -10,17 +10,18 @@ from pathlib import Path
 from lakeloop import schemas
 from lakeloop.config.source import Source
 from lakeloop.discovery.text import count_of
-from lakeloop.errors import MAX_SHOWN, DataContractError, Failure
+from lakeloop.errors import MAX_SHOWN
 from lakeloop.landing import FileStatus, LandedFile, admit_files, drop_unrecorded, set_aside
-from lakeloop.runs.bronze import bronze_schema, create_tables, describe_tables
+from lakeloop.runs.bronze import create_tables, describe_tables
 from lakeloop.runs.context import Context
-from lakeloop.runs.declared import SOURCE_REMEDY, assert_same_columns
+from lakeloop.runs.declared import assert_same_source
 from lakeloop.runs.ingest_batch import JOB, drain_staged, drain_stretches
 from lakeloop.runs.landed_files import assert_all_files_read, file_row, read_batches, seen_files
 from lakeloop.runs.late_rows import refuse_built_instant
 from lakeloop.runs.read_sources import read_new
 from lakeloop.runs.readings import list_stretches
 from lakeloop.runs.side_by_side import do_side_by_side
+from lakeloop.runs.stopped_sources import STOPPING, FileNote, SourceError, raise_stopped
 from lakeloop.tables import Lake, WriteIdentity, identity_hash
 
 
@@ -51,23 +52,6 @@ class SourceIngest:
     rows_quarantined: int
     rows_duplicate: int
     rows_superseded: int = 0
-
-
-@dataclass(frozen=True)
-class FileNote:
-    """A file that was not admitted.
-
-    Attributes:
-        source: Its source.
-        file: Path below the landing folder.
-        status: REFUSED, or UNSETTLED for one that was left where it is.
-        reason: Why.
-    """
-
-    source: str
-    file: str
-    status: FileStatus
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -108,9 +92,11 @@ def ingest(context: Context) -> IngestResult:
     Raises:
         DataContractError: If a row breaks a rule of severity fail, or an expression can't be computed; nothing of that
             source's batch is written, the other sources are ingested.
+        NotReadyError: If a source has no landing folder or table; the other sources are ingested.
+        EnvironmentProblemError: If a database or stream does not answer; the other sources are ingested.
         AccountingError: If a row is lost.
         ConflictError: If new rows would become available at an instant up to which gold is built already, or a
-            source's columns were changed after rows were accepted.
+            source's columns, key or mode were changed after rows were accepted.
 
     >>> ingest(context).summary  # every landed file is in bronze already
     '0 rows read'
@@ -119,33 +105,50 @@ def ingest(context: Context) -> IngestResult:
     with lake.writing():
         lake.create_own(schemas.RUNS)  # before all others, see runs.integrity
         for source in sources.values():
-            assert_same_columns(lake, lake.address("bronze", source.source), bronze_schema(source), SOURCE_REMEDY)
+            assert_same_source(lake, source)
         seen = seen_files(lake)
-        found = {name: _admit(context, source, seen.get(name, [])) for name, source in sources.items()}
-        known = {name: [*seen.get(name, []), *found[name]] for name in sources}
-        _refuse_built_instant(context, {name for name in sources if _is_pending(lake, name, known[name])})
-        new = [(name, each) for name in sources for each in found[name] if each.status is not FileStatus.UNSETTLED]
+        found, stopped = _admit_all(context, seen)
+        known = {name: [*seen.get(name, []), *found[name]] for name in found}
+        _refuse_built_instant(context, {name for name in found if _is_pending(lake, name, known[name])})
+        new = [(name, each) for name in found for each in found[name] if each.status is not FileStatus.UNSETTLED]
         if new:
             unit = identity_hash(*((name, each.file, each.content_hash, each.modified_ns) for name, each in new))
             rows = [file_row(each, name, context.as_of) for name, each in new]
             lake.append_own(schemas.INGESTED_FILES, rows, WriteIdentity(JOB, f"files {unit}"))
-        for name, source in sources.items():
+        for name in found:
+            source = sources[name]
             if source.landing is None:
                 continue
             set_aside(context.config.landing_path(source), lake.workspace / "refused" / name, known[name])
             drop_unrecorded(_staging(context, source), known[name])
         lake.create_own(schemas.INGESTED_BATCHES)
 
-        def drain(source: Source) -> SourceIngest | DataContractError:
+        def drain(name: str) -> SourceIngest | SourceError:
+            if name in stopped:
+                return stopped[name]
             try:
-                return _ingest_source(context, source, found[source.source], known[source.source])
-            except DataContractError as broken:
+                return _ingest_source(context, sources[name], found[name], known[name])
+            except STOPPING as broken:
                 return broken
 
-        ended = do_side_by_side(drain, sources.values())
+        ended = do_side_by_side(drain, sources)
         notes = tuple(_notes(found))[:MAX_SHOWN]
-        _raise_broken([each for each in ended if isinstance(each, DataContractError)], notes)
+        raise_stopped([each for each in ended if not isinstance(each, SourceIngest)], notes, len(sources))
         return IngestResult(tuple(each for each in ended if isinstance(each, SourceIngest)), notes)
+
+
+def _admit_all(
+    context: Context, seen: Mapping[str, Sequence[LandedFile]]
+) -> tuple[dict[str, list[LandedFile]], dict[str, SourceError]]:
+    """Admit what is new of every source; also give what stops those that can't be read."""
+    found: dict[str, list[LandedFile]] = {}
+    stopped: dict[str, SourceError] = {}
+    for name, source in context.config.sources.items():
+        try:
+            found[name] = _admit(context, source, seen.get(name, []))
+        except STOPPING as problem:
+            stopped[name] = problem
+    return found, stopped
 
 
 def _notes(found: Mapping[str, Sequence[LandedFile]]) -> Iterator[FileNote]:
@@ -154,21 +157,6 @@ def _notes(found: Mapping[str, Sequence[LandedFile]]) -> Iterator[FileNote]:
             for each in files:
                 if each.status is status:
                     yield FileNote(name, each.file, status, each.reason or "")
-
-
-def _raise_broken(broken: Sequence[DataContractError], notes: Sequence[FileNote]) -> None:
-    """Raise what stopped single sources, as one error; the other sources have been ingested, and their files judged."""
-    if not broken:
-        return
-    subject, failures = broken[0].subject, list(broken[0].failures)
-    if len(broken) > 1:
-        subject = f"{len(broken)} sources"
-        failures = [Failure(f"{each.subject}: {one.name}", one.detail) for each in broken for one in each.failures]
-    failures += [Failure(f"source {each.source}: {each.file}", f"{each.status}: {each.reason}") for each in notes]
-    remedies = "; ".join(each.remedy for each in broken[:MAX_SHOWN])
-    raise DataContractError(
-        subject, failures, f"{remedies} (nothing of these batches was written; the other sources were ingested)"
-    ) from broken[0]
 
 
 def _with_rows(files: Iterable[LandedFile]) -> list[LandedFile]:

@@ -26,9 +26,10 @@ from lakeloop.runs.accounted import drop_moved_checkpoint, list_unaccounted, not
 from lakeloop.runs.bronze import bronze_schema
 from lakeloop.runs.context import Context
 from lakeloop.runs.failed_expressions import explain_failure
+from lakeloop.runs.judgement import note_judgement, read_judgement
 from lakeloop.runs.new_columns import name_added, take_added
 from lakeloop.statuses import Outcome, Severity
-from lakeloop.tables import Lake, TableAddress, WriteIdentity, identity_hash
+from lakeloop.tables import Commit, Lake, TableAddress, WriteIdentity, identity_hash
 
 JOB = "ingest"
 
@@ -112,7 +113,7 @@ def drain_stretches(context: Context, source: Source, staging: Path, stretches: 
 
 
 def _write_batch(context: Context, source: Source, batch: DataFrame, batch_id: int, raw_rows: dict[str, int]) -> None:
-    lake, as_of = context.lake, context.as_of
+    lake, file = context.lake, context.config.files.get(f"source:{source.source}", "its file")
     bronze, quarantine = lake.address("bronze", source.source), lake.address("quarantine", source.source)
     files = sorted(row[0] for row in batch.select("_content_hash").distinct().collect())  # bounded: one per file
     new = list_unaccounted(lake, source.source, files)
@@ -120,16 +121,21 @@ def _write_batch(context: Context, source: Source, batch: DataFrame, batch_id: i
         return
     batch, files = batch if new == files else batch.where(F.col("_content_hash").isin(new)), new
     identity = WriteIdentity(JOB, f"batch {source.source} {identity_hash(*files)}")
+    done = lake.find_commit(bronze, identity)
+    # What an earlier attempt accepted stands: the others go where they went then, whatever the instant is now.
+    as_of = read_judgement(source, done, file) or context.as_of
     added = name_added(batch, source, lake.columns(bronze))
     batch = take_added(batch, added)
-    classified = _classify(lake, source, batch, bronze, identity, as_of, added)
+    classified = _classify(lake, source, batch, bronze, done, as_of, added)
     if any(rule.severity is Severity.FAIL and rule.conditions() for rule in source.rules):
-        _refuse_broken(source, classified, context.config.files.get(f"source:{source.source}", "its file"))
+        _refuse_broken(source, classified, file)
     stamped = classified.withColumns({"_batch_id": F.lit(batch_id).cast("long"), "_ingested_ts": F.current_timestamp()})
-    # The rows of each class are counted while bronze is written: the batch is judged once.
+    # The rows of each class are counted while bronze is written. Rows are judged again only where a rule of severity
+    # fail could stop the batch, and where some are rejected: keeping what was judged would take memory for all of them.
     observed = Observation()
     accepted = select_accepted(stamped.observe(observed, *_class_counts()), source, added)
-    written = lake.append(accepted, bronze, identity, adds_columns=_lacks(lake, bronze, accepted))
+    notes = note_judgement(source, as_of)
+    written = lake.append(accepted, bronze, identity, notes=notes, adds_columns=_lacks(lake, bronze, accepted))
     if written.outcome is Outcome.WRITTEN:
         counts = {name: int(value or 0) for name, value in observed.get.items()}
     else:  # an earlier attempt wrote bronze and stopped before the accounting
@@ -239,12 +245,11 @@ def _classify(
     source: Source,
     batch: DataFrame,
     bronze: TableAddress,
-    identity: WriteIdentity,
+    done: Commit | None,
     as_of: datetime,
     added: Sequence[str],
 ) -> DataFrame:
     judged = judge_rows(type_rows(batch, source, as_of), source)
-    done = lake.find_commit(bronze, identity)
     # Judged is against what was there before this very batch, in a rerun too, and when the rejected rows are written
     # after the accepted ones: a frame of the newest version would then see those.
     before = lake.read_uncut(bronze, version=lake.version(bronze) if done is None else done.version - 1)

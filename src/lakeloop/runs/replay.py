@@ -17,9 +17,8 @@ from lakeloop.quality.rules import judge_rows
 from lakeloop.quality.typing import type_rows
 from lakeloop.quality.uniqueness import ACCEPTED, DUPLICATE, QUARANTINED, SUPERSEDED
 from lakeloop.quality.versions import classify
-from lakeloop.runs.bronze import bronze_schema
 from lakeloop.runs.context import Context
-from lakeloop.runs.declared import SOURCE_REMEDY, assert_same_columns
+from lakeloop.runs.declared import assert_same_source
 from lakeloop.runs.expressions import assert_expressions
 from lakeloop.runs.failed_expressions import explain_failure
 from lakeloop.runs.ingest_batch import WARNED, count_classes, select_accepted
@@ -119,7 +118,8 @@ def replay(context: Context, name: str, rule: str | None = None) -> ReplayResult
     Raises:
         AccountingError: If a row is lost.
         DataContractError: If an expression of the source can't be computed for some row.
-        ConflictError: If rows would become available at an instant up to which something is built already.
+        ConflictError: If rows would become available at an instant up to which something is built already, or the
+            source's columns, key or mode were changed after rows were accepted.
         UsageError: If there is no such source, or no row that broke the rule.
 
     >>> replay(fresh, "orders").summary  # nothing has landed
@@ -130,7 +130,7 @@ def replay(context: Context, name: str, rule: str | None = None) -> ReplayResult
     with lake.writing():
         if not lake.exists(quarantine):
             return ReplayResult(name, rule, 0, 0, 0, 0)
-        assert_same_columns(lake, bronze, bronze_schema(source), SOURCE_REMEDY)
+        assert_same_source(lake, source)
         _record_written(context, name)
         judged_by = identity_hash(context.config.spec_hash("source", name), lake.version(quarantine))
         identity = WriteIdentity(JOB, f"{JOB} {name} {rule or '*'} {context.turn} {judged_by}")

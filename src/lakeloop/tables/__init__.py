@@ -29,7 +29,7 @@ from lakeloop.tables.profiles import (
 )
 from lakeloop.tables.ranges import range_condition, replace_range
 from lakeloop.tables.versions import holds_version
-from lakeloop.tables.words import rewrite_words
+from lakeloop.tables.words import read_properties, rewrite_words
 
 __all__ = [
     "BACKUP",
@@ -59,6 +59,7 @@ __all__ = [
     "read_arrow",
     "read_changes",
     "read_known",
+    "read_properties",
     "read_version",
     "replace_range",
     "rewrite_words",

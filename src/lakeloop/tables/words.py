@@ -80,6 +80,26 @@ def compare_words(now: Words, declared: Words) -> NewWords:
     )
 
 
+def read_properties(lake: Lake, address: TableAddress) -> dict[str, str]:
+    """Read what a table says of itself in properties.
+
+    Args:
+        lake: The tables.
+        address: The table.
+
+    Returns:
+        Property without `lakeloop.` -> what it says; nothing where there is no table.
+
+    >>> said = read_properties(context.lake, context.lake.address("bronze", "orders"))
+    >>> said["key"], read_properties(context.lake, context.lake.address("bronze", "none"))
+    ('order', {})
+    """
+    if not lake.exists(address):
+        return {}
+    said = _read_catalog(lake, address) if address.in_catalog else _read_path(address.path)
+    return {name.removeprefix(OWN): each for name, each in said.properties.items() if name.startswith(OWN)}
+
+
 def rewrite_words(
     lake: Lake, address: TableAddress, columns: StructType, description: str, properties: Mapping[str, str]
 ) -> bool:

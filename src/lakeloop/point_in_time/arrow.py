@@ -91,9 +91,7 @@ def _look_up(
     return {**found, lookup.status_col: pa.array(status, pa.string())}
 
 
-def _keyed(
-    rows: pa.Table, entity: tuple[str, ...], instants: NDArray[np.int64], number: str, pieces: int
-) -> _Pieces:
+def _keyed(rows: pa.Table, entity: tuple[str, ...], instants: NDArray[np.int64], number: str, pieces: int) -> _Pieces:
     """Give keys, instant and number of every row without a null key, per piece and ordered by instant there."""
     frame = pl.from_arrow(rows.select(list(dict.fromkeys(entity))))
     if not isinstance(frame, pl.DataFrame):  # from_arrow gives a series for an array only

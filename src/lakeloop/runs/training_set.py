@@ -139,7 +139,7 @@ def rows_spec_hash(context: Context, model: Model) -> str:
     >>> calmer = model.model_copy(update={"decide": model.decide.model_copy(update={"min_closed_days": 3})})
     >>> rows_spec_hash(context, model) == rows_spec_hash(context, calmer)
     True
-    >>> fewer = model.model_copy(update={"features": ["shop_last.*"]})
+    >>> fewer = model.model_copy(update={"features": ("shop_last.*",)})
     >>> rows_spec_hash(context, model) == rows_spec_hash(context, fewer)
     False
     """

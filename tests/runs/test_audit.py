@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -12,71 +9,26 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
 from lakeloop import schemas
-from lakeloop.config import load_config
-from lakeloop.config.audit import Audit
 from lakeloop.errors import ConflictError, LeakageError, NotReadyError
-from lakeloop.runs.audit import AuditResult, audit_training_set
+from lakeloop.runs import pinned_model as pinned_models
+from lakeloop.runs.audit import audit_training_set
 from lakeloop.runs.context import Context
 from lakeloop.runs.manifests import read_manifests
+from lakeloop.runs.pinned_model import pinned_model
 from lakeloop.runs.rebuild import rebuild_training_set
-from lakeloop.runs.training_set import make_training_set
+from lakeloop.runs.training_set import make_training_set, training_spec_hash
 from lakeloop.statuses import GateStatus, LeakCheck, Outcome
 from tests.laws.small_loop import TURNS
-from tests.shared import finished_project
+from tests.runs.audited_project import auditing, copy_project, failed, newest_set, put, rewrite
 
 
 @pytest.fixture
 def context(tmp_path: Path) -> Context:
-    """A copy of a finished project, to be changed."""
-    root = tmp_path / "copy"
-    shutil.copytree(finished_project().root, root)
-    return auditing(Context(load_config(root), TURNS[-1]))
-
-
-def auditing(context: Context, **changes: Any) -> Context:
-    """Audit in another way; the shops of the small project tell much of the label by themselves."""
-    audit = Audit(**({"suspicious_score": 0.99} | changes))
-    models = {"late": context.config.models["late"].model_copy(update={"audit": audit})}
-    return Context(replace(context.config, models=models), context.as_of)
-
-
-def rewrite(context: Context, table: str, change: Callable[[pa.Table], pa.Table]) -> None:
-    """Change the rows of a table in their files, so that every version that has them has the changed ones."""
-    folder = context.config.workspace / table
-    for log in sorted((folder / "_delta_log").glob("*.json")):
-        actions = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-        for action in (each for each in actions if "add" in each):
-            path = folder / action["add"]["path"]
-            pq.write_table(change(pq.read_table(path)), path, use_deprecated_int96_timestamps=True)
-            path.with_name(f".{path.name}.crc").unlink(missing_ok=True)
-            action["add"].pop("stats", None)
-            action["add"]["size"] = path.stat().st_size
-        log.write_text("\n".join(map(json.dumps, actions)) + "\n", encoding="utf-8")
-        for checksum in (log.with_suffix(".crc"), log.with_name(f".{log.name}.crc")):
-            checksum.unlink(missing_ok=True)
-
-
-def put(name: str, make: Callable[[pa.Table], pa.ChunkedArray | pa.Array]) -> Callable[[pa.Table], pa.Table]:
-    """Put new values in the place of a column."""
-
-    def change(rows: pa.Table) -> pa.Table:
-        place = rows.schema.get_field_index(name)
-        return rows.set_column(place, rows.schema.field(place), make(rows).cast(rows.schema.field(place).type))
-
-    return change
-
-
-def newest_set(context: Context) -> str:
-    return read_manifests(context)[-1].training_set_id
-
-
-def failed(result: AuditResult) -> set[tuple[LeakCheck, str]]:
-    return {(each.check, each.subject) for each in result.findings if each.status is GateStatus.FAIL}
+    return copy_project(tmp_path)
 
 
 def test_a_clean_set_passes_every_check_once_and_is_told_again(context: Context) -> None:
@@ -142,6 +94,9 @@ def test_an_input_that_is_made_of_the_labels_column_is_found(context: Context) -
     found = audit_training_set(leaky, pinned.training_set_id)
     assert (LeakCheck.LABEL_COLUMN, "items") in failed(found)
     assert "label_column items: is made of items, as the label is" in str(found.failure())
+    # What asks for predictions is known before it happens: nothing can be said of it, and that is told.
+    unsaid = [(each.name, each.status) for each in found.findings if each.check is LeakCheck.POST_EVENT]
+    assert unsaid == [("post_event orders", GateStatus.NOT_APPLICABLE)]
 
 
 def test_a_set_of_other_declarations_is_not_audited(context: Context) -> None:
@@ -149,6 +104,41 @@ def test_a_set_of_other_declarations_is_not_audited(context: Context) -> None:
     changed = {"late": late.model_copy(update={"features": ("shop_last.*",)})}
     with pytest.raises(ConflictError, match=r"declarations: it was made by [0-9a-f]{12}, conf/ now says"):
         audit_training_set(Context(replace(context.config, models=changed), context.as_of), newest_set(context))
+
+
+def test_what_makes_no_row_may_change_after_the_pinning(context: Context) -> None:
+    late, manifest = context.config.models["late"], read_manifests(context)[-1]
+
+    def said(**changes: Any) -> Context:
+        models = {"late": late.model_copy(update=changes)}
+        return Context(replace(context.config, models=models), context.as_of)
+
+    calmer = late.decide.model_copy(update={"cooldown": timedelta(days=3)})
+    stricter = late.gate.model_copy(update={"min_blocks": 4})
+    later = said(decide=calmer, gate=stricter)
+    assert training_spec_hash(later, later.config.models["late"]) != manifest.spec_hash
+    assert pinned_model(later, manifest).decide.cooldown == timedelta(days=3)
+    for changed in (
+        said(on_demand={}),
+        said(predict=late.predict.model_copy(update={"known": ("shop",)})),
+        said(label=late.label.model_copy(update={"as_": "delay_minutes > 11"})),
+        said(split=late.split.model_copy(update={"gap": timedelta(days=2)})),
+        said(features=("shop_last.*",)),
+    ):
+        with pytest.raises(ConflictError, match="declarations: it was made by"):
+            pinned_model(changed, manifest)
+
+
+def test_of_a_set_that_does_not_tell_what_made_its_rows_the_whole_declaration_counts(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of one that was pinned by an older lakeloop, or whose log is cleaned up."""
+    late, manifest = context.config.models["late"], read_manifests(context)[-1]
+    monkeypatch.setattr(pinned_models, "pinned_rows_hash", lambda *_: None)
+    assert pinned_model(context, manifest) == late
+    calmer = {"late": late.model_copy(update={"decide": late.decide.model_copy(update={"min_closed_days": 3})})}
+    with pytest.raises(ConflictError, match="declarations: it was made by"):
+        pinned_model(Context(replace(context.config, models=calmer), context.as_of), manifest)
 
 
 def test_a_set_whose_model_is_declared_no_more_is_neither_audited_nor_rebuilt(context: Context) -> None:

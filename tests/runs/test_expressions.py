@@ -127,6 +127,46 @@ def test_an_expression_that_spark_refuses_is_told_with_its_place(
     assert mistake.remedy
 
 
+BUSY = "conf/base/features/busy.yml"
+
+
+def busy(entity: str, key: str) -> dict[str, str]:
+    """A project whose model looks up an SQL table."""
+    statement = f"sql: select {key}, count(*) as n from outcomes group by all"
+    words = ("feature_table: busy", f"entity: [{entity}]", "every: 1 hour", "needs: 1 day", statement)
+    table = "\n".join([*words, "features: {n: {type: long}}", ""])
+    return {BUSY: table, **edited(MODEL, "features: [", "features: [busy.*, ")}
+
+
+@pytest.mark.parametrize(
+    ("entity", "key", "at", "got", "asked"),
+    [
+        ("flight", "cast(flight as bigint) as flight", 0, "flight, which the statement gives as bigint", "int"),
+        ("carrier, flight", "carrier, string(flight) as FLIGHT", 1, "the statement gives as string", "int"),
+        ("carrier", "null as carrier", 0, "carrier, which the statement gives as void", "string"),
+    ],
+)
+def test_a_key_of_another_type_than_in_the_spine_is_told_with_its_place(
+    spark: SparkSession, tmp_path: Path, entity: str, key: str, at: int, got: str, asked: str
+) -> None:
+    """Spark would widen the types and join; in this process no row of another type is found."""
+    (mistake,) = find_mistakes(spark, load_config(write_project(tmp_path, busy(entity, key))))
+    assert (mistake.file, mistake.line, mistake.where) == (BUSY, 2, f"entity[{at}]")
+    assert got in mistake.got
+    assert mistake.allowed == f"the type it has in source schedules, whose rows look it up: {asked}"
+    name = entity.split(", ")[at]
+    assert mistake.remedy == f"cast it in the statement: cast({name} as {asked}) as {name}"
+
+
+def test_a_key_of_the_spines_type_is_no_mistake_nor_is_any_that_no_model_looks_up(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    fits = busy("carrier, flight", "carrier, int(string(flight)) as flight")
+    assert find_mistakes(spark, load_config(write_project(tmp_path / "fits", fits))) == []
+    apart = {BUSY: busy("flight", "bigint(flight) as flight")[BUSY]}
+    assert find_mistakes(spark, load_config(write_project(tmp_path / "apart", apart))) == []
+
+
 def test_all_of_a_project_are_told_in_one_go(spark: SparkSession, tmp_path: Path) -> None:
     model = FILES[MODEL].replace("diverted: arrival_ts is null", "diverted: arrival_ts, lost: losst(flight)")
     changes = {**edited(OUTCOMES, "event_ts: coalesce(", "event_ts: colaesce("), MODEL: model}

@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import random
 import shutil
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from lakeloop import schemas
 from lakeloop.config.loading import load_config
+from lakeloop.config.project import Engine
+from lakeloop.runs import engine, training_set
 from lakeloop.runs.audit import audit_training_set
 from lakeloop.runs.backfill_plan import plan_backfill
 from lakeloop.runs.backfill_scope import Asked
 from lakeloop.runs.content import read_content
 from lakeloop.runs.context import Context
+from lakeloop.runs.diff import diff_sets
 from lakeloop.runs.features import build_features
+from lakeloop.runs.manifests import read_manifests
 from lakeloop.runs.model_inputs import gold_inputs
 from lakeloop.runs.promotions import PROMOTED
+from lakeloop.runs.rebuild import rebuild_training_set
 from lakeloop.runs.score import ScoreResult, score
 from lakeloop.runs.spine import spine_as_of
 from lakeloop.runs.training_rows import build_in_process, build_on_spark
 from lakeloop.runs.training_set import make_training_set
 from lakeloop.runs.turn import ModelTurn, run_turn
-from lakeloop.statuses import GateStatus, LeakCheck, Outcome
+from lakeloop.runs.vacuum import vacuum
+from lakeloop.statuses import GateStatus, LeakCheck, Outcome, RebuildStatus
 from tests.factories import instant, rows_of
 
 pytestmark = pytest.mark.loop
@@ -205,6 +213,39 @@ def test_a_set_on_a_grid_is_audited(turns: tuple[Context, ModelTurn, ScoreResult
     assert "too few rows" in str(found.failure())
     kept = {row["check"]: row["status"] for row in context.lake.own_rows(schemas.LEAKAGE, None)}
     assert kept["time_travel"] == GateStatus.PASS.value
+
+
+def test_a_set_on_a_grid_is_made_again_compared_and_holds_back_its_inputs(
+    turns: tuple[Context, ModelTurn, ScoreResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def copy(name: str) -> Context:
+        root = Path(shutil.copytree(turns[0].config.root, tmp_path / name))
+        return Context(load_config(root), FIRST + timedelta(hours=1))
+
+    context, small, first = copy("one"), copy("two"), turns[1].training_set
+    assert first is not None
+    again = rebuild_training_set(context.at(FIRST), "busy")
+    assert (again.status, again.rows_rebuilt) == (RebuildStatus.REPRODUCED, first.rows)
+
+    in_process = make_training_set(context, "busy")
+    # Below a budget that gold alone exceeds Spark does it: the grid is not counted for that, and the rows are the same.
+    counted: list[str] = []
+    monkeypatch.setattr(training_set, "spine_as_of", lambda *_: counted.append("counted"))
+    monkeypatch.setattr(engine, "_MIB", 1)
+    project = small.config.project.model_copy(update={"memory_budget_mib": 1})
+    by_spark = make_training_set(Context(replace(small.config, project=project), small.as_of), "busy")
+    assert counted == []
+    assert (by_spark.training_set_id, by_spark.content_hash) == (in_process.training_set_id, in_process.content_hash)
+    joined_by = [read_manifests(each, "busy")[-1].engine for each in (context, small)]
+    assert joined_by == [Engine.LOCAL.value, Engine.SPARK.value]
+
+    found = diff_sets(context, first.training_set_id, in_process.training_set_id)
+    assert (found.rows_first, found.rows_second, found.rows_changed) == (0, 0, 0)
+
+    DeltaTable(str(context.config.workspace / "gold/last_sales")).update(updates={"sold": "sold + 1"})
+    plan = vacuum(context, datetime.now(UTC) + timedelta(days=1), older_than=timedelta(0), plan=True)
+    held = {(each.training_set_id, each.table, each.would_break) for each in plan.held_back}
+    assert held == {(each, "gold.last_sales", True) for each in (first.training_set_id, in_process.training_set_id)}
 
 
 def test_a_grid_is_monitored_and_a_backfill_names_what_met_other_rows(

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pyspark.sql import DataFrame
+import pyarrow.compute as pc
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, DoubleType, LongType, StringType, StructField, StructType, TimestampType
 
@@ -80,27 +81,76 @@ def call_ticks(
     >>> [(row["available_ts"].hour, row["n"]) for row in log.orderBy("available_ts").collect()]
     [(11, 1), (13, None)]
     """
-    entity = list(table.entity)
+    since = None if built_through is None else _micros(built_through)
+    until = _micros(through)
+
+    def of_entity(rows: pa.Table, instants: Sequence[str]) -> pa.Table:
+        return answer_ticks(rows, table, function, instants, since, until, ties)
+
+    log, keys = _answer_groups(events, table, of_entity)
+    tick = F.timestamp_micros(_TICK)
+    return log.select(*keys, tick.alias("event_ts"), tick.alias("available_ts"), *table.features)
+
+
+def call_apart(events: DataFrame, table: FeatureTable, function: Function, by: str, ties: Sequence[str]) -> DataFrame:
+    """Call the function of a table once for each group of events, over all of them.
+
+    Args:
+        events: Bronze rows, and a text that says to which group each belongs; those of a group are of one entity, and
+            what the function is given of it at one tick.
+        table: The table's declaration.
+        function: As of `call_ticks`; it is not shown the group.
+        by: Column of the group.
+        ties: Columns by which events of the same instants are ordered.
+
+    Returns:
+        Group and features, a row per group.
+
+    >>> table = FeatureTable.model_validate({
+    ...     "feature_table": "pace", "entity": ["shop"], "from": "orders", "every": "1 hour", "needs": "2 hours",
+    ...     "python": "my_module.pace", "features": {"n": {"type": "long"}}})
+    >>> orders = spark.sql(
+    ...     "select 'x' as row, 'A' as shop, explode(array(timestamp'2024-01-01 10:30:00Z',"
+    ...     " timestamp'2024-01-01 11:30:00Z')) as available_ts").selectExpr("*", "available_ts as event_ts")
+    >>> [tuple(each) for each in call_apart(orders, table, lambda rows: {"n": len(rows)}, "row", []).collect()]
+    [('x', 2)]
+    """
+    every = (table.every or timedelta(0)) // _MICROSECOND
+
+    def of_group(rows: pa.Table, instants: Sequence[str]) -> pa.Table:
+        newest = -(-pc.max(rows["available_ts"]).as_py() // every) * every  # its window holds them all
+        answers = answer_ticks(rows.drop_columns([by]), table, function, instants, newest - every, newest, ties)
+        return answers.append_column(by, pa.repeat(rows[by][0], answers.num_rows))
+
+    log, _ = _answer_groups(events, table, of_group, by)
+    return log.select(by, *table.features)
+
+
+def _micros(instant: datetime) -> int:
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def _answer_groups(
+    events: DataFrame,
+    table: FeatureTable,
+    answer: Callable[[pa.Table, Sequence[str]], pa.Table],
+    by: str | None = None,
+) -> tuple[DataFrame, list[Column]]:
+    """Give the answers of the groups of events, each of one entity, and the keys as they were."""
+    groups = [*table.entity, *([by] if by is not None else [])]
     known = events
-    for name in entity:
+    for name in groups:
         known = known.where(F.col(name).isNotNull())
     instants = [each.name for each in events.schema.fields if isinstance(each.dataType, TimestampType)]
     # As microseconds: a key among them goes back as it came, whatever the zone of the session.
     known = known.withColumns({name: F.unix_micros(name) for name in instants})
-    kept = [StructField(name, events.schema[name].dataType) for name in entity if name not in instants]
-    kept += [StructField(name, LongType()) for name in entity if name in instants]
+    kept = [StructField(name, events.schema[name].dataType) for name in groups if name not in instants]
+    kept += [StructField(name, LongType()) for name in groups if name in instants]
     features = [StructField(name, _TYPES[each.type]) for name, each in table.features.items()]
     schema = StructType([*kept, StructField(_TICK, LongType()), *features])
-    since = None if built_through is None else (built_through - _EPOCH) // _MICROSECOND
-    until = (through - _EPOCH) // _MICROSECOND
-
-    def of_entity(rows: pa.Table) -> pa.Table:
-        return answer_ticks(rows, table, function, instants, since, until, ties)
-
-    log = known.groupBy(*entity).applyInArrow(of_entity, schema)
-    tick = F.timestamp_micros(_TICK)
-    keys = (F.timestamp_micros(name).alias(name) if name in instants else F.col(name) for name in entity)
-    return log.select(*keys, tick.alias("event_ts"), tick.alias("available_ts"), *table.features)
+    log = known.groupBy(*groups).applyInArrow(lambda rows: answer(rows, instants).select(schema.names), schema)
+    keys = [F.timestamp_micros(name).alias(name) if name in instants else F.col(name) for name in table.entity]
+    return log, keys
 
 
 def answer_ticks(

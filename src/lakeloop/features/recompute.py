@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from pyspark.sql import Column, DataFrame
@@ -9,6 +10,7 @@ from pyspark.sql import functions as F
 
 from lakeloop.config.feature_table import FeatureTable
 from lakeloop.features.attributes import log_attributes
+from lakeloop.features.function_ticks import Function, call_apart
 from lakeloop.features.windows import aggregate_windows, floor_tick, reach_back
 
 _SAMPLE, _ASKED = "_sample", "_asked_ts"
@@ -66,6 +68,42 @@ def recompute(asked: DataFrame, events: DataFrame, table: FeatureTable, through:
         oldest = F.lit(table.ttl // timedelta(microseconds=1))
         newest = newest.where(_age(F.col(_ASKED), F.col("_state.event_ts")) <= oldest)
     return newest.select(_SAMPLE, *(F.col(f"_state.{name}").alias(name) for name in table.feature_names))
+
+
+def recall(
+    asked: DataFrame, events: DataFrame, table: FeatureTable, function: Function, ties: Sequence[str]
+) -> DataFrame:
+    """Call the function of a Python feature table for single rows, each with what it may see at the row's own tick.
+
+    Args:
+        asked: Rows: `_sample` (an id), `_asked_ts` (the instant) and the entity columns; few of them.
+        events: Bronze rows of the table's source.
+        table: The table's declaration; one of a function.
+        function: As of `call_ticks`.
+        ties: Columns by which events of the same instants are ordered.
+
+    Returns:
+        `_sample` and the features of the rows of which events are seen; the others are left out.
+
+    >>> table = FeatureTable.model_validate({
+    ...     "feature_table": "pace", "entity": ["shop"], "from": "orders", "every": "1 hour", "needs": "2 hours",
+    ...     "python": "my_module.pace", "features": {"n": {"type": "long"}}})
+    >>> orders = spark.sql(
+    ...     "select 'A' as shop, explode(array(timestamp'2024-01-01 09:00:00Z', timestamp'2024-01-01 10:30:00Z',"
+    ...     " timestamp'2024-01-01 11:30:00Z')) as available_ts").selectExpr("*", "available_ts as event_ts")
+    >>> asked = spark.sql("select 'a' as _sample, 'A' as shop, timestamp'2024-01-01 11:20:00Z' as _asked_ts")
+    >>> [tuple(each) for each in recall(asked, orders, table, lambda rows: {"n": len(rows)}, []).collect()]
+    [('a', 1)]
+    """
+    if table.every is None or table.needs is None:
+        raise ValueError(f"{table.feature_table} has no ticks")
+    tick = floor_tick(F.col(_ASKED), table.every)
+    seen = (F.col("available_ts") <= tick) & (
+        _age(tick, F.col("available_ts")) < F.lit(table.needs // timedelta(microseconds=1))
+    )
+    rows = F.broadcast(asked.select(_SAMPLE, _ASKED, *table.entity))
+    own = events.join(rows, list(table.entity)).where(seen).select(*events.columns, _SAMPLE)
+    return call_apart(own, table, function, _SAMPLE, ties)
 
 
 def _age(instant: Column, event: Column) -> Column:

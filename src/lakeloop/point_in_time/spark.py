@@ -53,7 +53,7 @@ def join_as_of(spine: DataFrame, lookups: Sequence[Lookup[DataFrame]], ts_col: s
     rows = spine.select(F.struct(*spine_columns).alias("_row"))
     groups: dict[tuple[str, ...], list[Lookup[DataFrame]]] = {}
     for lookup in lookups:
-        groups.setdefault(lookup.entity, []).append(lookup)
+        groups.setdefault(tuple(sorted(lookup.entity)), []).append(lookup)  # whatever the order of the keys
     found: list[str] = []
     for entity, group in groups.items():
         rows = _join_group(rows, entity, group, ts_col, found)

@@ -14,27 +14,29 @@ from pyspark.sql import functions as F
 from lakeloop import schemas
 from lakeloop.aggregates import AGGREGATES
 from lakeloop.config.columns import model_columns
-from lakeloop.config.feature_table import FeatureTable, Kind
+from lakeloop.config.feature_table import FeatureTable
 from lakeloop.config.model import Model, Task
-from lakeloop.config.table_inputs import sources_below
+from lakeloop.config.table_inputs import sources_below, tables_below
 from lakeloop.discovery.leaks import find_label_columns
 from lakeloop.errors import Failure, LeakageError, NotReadyError
-from lakeloop.features.recompute import recompute
 from lakeloop.features.same_values import are_same
-from lakeloop.quality.versions import standing_versions
 from lakeloop.runs.context import Context
+from lakeloop.runs.failed_tables import explaining
 from lakeloop.runs.manifests import Manifest, find_manifest
 from lakeloop.runs.model_inputs import features_by_table
 from lakeloop.runs.pinned_model import pinned_model
+from lakeloop.runs.recomputed import recompute_sample
 from lakeloop.runs.spine import spine_as_of
 from lakeloop.runs.training_data import TrainingData, read_training_data
 from lakeloop.runs.training_set import pinned_set, training_rows
 from lakeloop.statuses import GateStatus, LeakCheck, Outcome
-from lakeloop.tables import WriteIdentity, identity_hash
+from lakeloop.tables import WriteIdentity, holds_version, identity_hash
 from lakeloop.training.leakage import score_columns
 from lakeloop.training.split import TRAIN, VALIDATION
 
 JOB = "audit"
+_CHECKS = 2
+"""Counted up when the checks judge otherwise: what they said before is then no answer."""
 _ABSOLUTE = 1e-9
 """Numbers that are closer are the same: a row's own events are summed in another order than a whole table's."""
 
@@ -131,7 +133,7 @@ def audit_training_set(context: Context, set_id: str) -> AuditResult:
         manifest = find_manifest(context, set_id)
         model = pinned_model(context, manifest)
         address = lake.create_own(schemas.LEAKAGE)
-        audit_id = identity_hash(JOB, manifest.training_set_id, model.audit.model_dump(mode="json"))
+        audit_id = identity_hash(JOB, _CHECKS, manifest.training_set_id, model.audit.model_dump(mode="json"))
         identity = WriteIdentity(JOB, f"{manifest.training_set_id} {audit_id}")
         done = lake.find_commit(address, identity)
         if done is not None:
@@ -169,7 +171,11 @@ def _post_events(context: Context, model: Model) -> Iterator[LeakFinding]:
     """Look for rows of the features' and the label's sources that were available before they happened."""
     tables = context.config.feature_tables
     sources = {*sources_below(tables, features_by_table(context.config, model)), model.label.from_}
-    for name in sorted(sources - {model.predict.from_}):  # what is announced is known before it happens
+    for name in sorted(sources):
+        if name == model.predict.from_:  # what is announced is known before it happens
+            detail = "holds the rows that ask for predictions, too, which are known before they happen"
+            yield LeakFinding(LeakCheck.POST_EVENT, name, GateStatus.NOT_APPLICABLE, None, None, detail)
+            continue
         rows = context.lake.read(context.lake.address("bronze", name), context.as_of)
         early = F.count_if(F.col("available_ts") < F.col("event_ts"))
         counted = rows.agg(F.count(F.lit(1)), early).first()
@@ -198,37 +204,56 @@ def _scores(model: Model, data: TrainingData, context: Context) -> Iterator[Leak
 
 
 def _time_travel(context: Context, model: Model, manifest: Manifest) -> Iterator[LeakFinding]:
-    sample = _sample(context, model, manifest)
-    for name, features in features_by_table(context.config, model).items():
-        table = context.config.feature_tables[name]
-        if table.kind not in (Kind.WINDOWED, Kind.ATTRIBUTES):
-            detail = "is of a kind that is computed for whole ticks only"
-            yield LeakFinding(LeakCheck.TIME_TRAVEL, name, GateStatus.NOT_APPLICABLE, None, None, detail)
+    sample, expected = _sample(context, model, manifest), min(manifest.rows, model.audit.sample)
+    tables, used = context.config.feature_tables, features_by_table(context.config, model)
+    for name, features in used.items():
+        table = tables[name]
+        lacking = [key for key in table.entity if key not in sample.columns]
+        if lacking:
+            detail = f"the pinned version of bronze.{model.predict.from_}, which holds {', '.join(lacking)}, is gone"
+            yield LeakFinding(LeakCheck.TIME_TRAVEL, name, GateStatus.INSUFFICIENT, None, 1.0, detail)
             continue
-        rows, differ = _compare(context, table, features, sample)
-        if not rows:
-            yield LeakFinding(LeakCheck.TIME_TRAVEL, name, GateStatus.INSUFFICIENT, None, 1.0, "no row to look at")
-            continue
-        columns = ", ".join(f"{feature} in {count}" for feature, count in differ.items() if count)
-        worst = max(differ.values(), default=0)
-        status = GateStatus.FAIL if worst else GateStatus.PASS
-        detail = f"of {rows} rows computed again from what was available at their instants "
-        detail += f"differ {columns}" if worst else "none differs"
-        if worst and context.config.sources[str(table.from_)].history is not None:
-            detail += "; so does a row of the trusted history that landed after its instant was built:"
-            detail += f" `lakeloop backfill {name}` brings such rows in"
-        yield LeakFinding(LeakCheck.TIME_TRAVEL, name, status, float(worst), 1.0, detail)
+        with explaining(context.config, table):
+            rows, differ = _compare(context, table, features, sample)
+        yield _time_finding(context, name, rows, expected, differ)
+    for name in tables_below(tables, used):
+        if name not in used:
+            above = ", ".join(f"gold.{each}" for each in used if name in tables_below(tables, [each]))
+            detail = f"{above} was computed again from it as it is published; no row of the set looks it up itself"
+            yield LeakFinding(LeakCheck.TIME_TRAVEL, name, GateStatus.INSUFFICIENT, None, 1.0, detail)
+
+
+def _time_finding(context: Context, name: str, rows: int, expected: int, differ: dict[str, int]) -> LeakFinding:
+    """Judge how many rows differ, of how many that were found and of how many there should be."""
+    worst = max(differ.values(), default=0)
+    columns = ", ".join(f"{feature} in {count}" for feature, count in differ.items() if count)
+    detail = f"of {rows} rows computed again from what was available at their instants "
+    detail += f"differ {columns}" if worst else "none differs"
+    if not worst and (rows != expected or not rows):
+        detail = f"{rows} of {expected} sampled rows could be looked at" if expected else "no row to look at"
+        return LeakFinding(LeakCheck.TIME_TRAVEL, name, GateStatus.INSUFFICIENT, None, 1.0, detail)
+    sources = sources_below(context.config.feature_tables, [name])
+    if worst and any(context.config.sources[each].history is not None for each in sources):
+        detail += "; so does a row of the trusted history that landed after its instant was built:"
+        detail += f" `lakeloop backfill {name}` brings such rows in"
+    status = GateStatus.FAIL if worst else GateStatus.PASS
+    return LeakFinding(LeakCheck.TIME_TRAVEL, name, status, float(worst), 1.0, detail)
 
 
 def _sample(context: Context, model: Model, manifest: Manifest) -> DataFrame:
-    """Take rows of the set by the hash of their id: the same ones each time, from all of its stretch."""
+    """Take rows of the set by the hash of their id: the same ones each time, from all of its stretch.
+
+    Keys that are no input of the model are in the spine alone, in the version the set was pinned from; the sample lacks
+    them when that is gone.
+    """
     rows = training_rows(context, context.lake.address("training_sets", model.model), manifest.training_set_id)
     chosen = rows.orderBy(F.xxhash64("prediction_id", F.lit(manifest.seed)), "prediction_id").limit(model.audit.sample)
     tables = context.config.feature_tables
     keys = dict.fromkeys(key for name in features_by_table(context.config, model) for key in tables[name].entity)
     missing = [key for key in keys if key not in rows.columns]
-    if missing:  # keys that are no input of the model are in the spine alone
-        spine = spine_as_of(context, model).select("prediction_id", *missing)
+    pinned = next(each for each in manifest.inputs if each.table == f"bronze.{model.predict.from_}")
+    if missing and holds_version(context.lake, pinned.address(context), pinned.version):
+        spine = spine_as_of(context, model, version=pinned.version).select("prediction_id", *missing)
         chosen = spine.join(F.broadcast(chosen), "prediction_id")
     taken: pa.Table = chosen.toArrow()  # bounded: audit.sample rows
     return context.spark.createDataFrame(taken)
@@ -238,14 +263,7 @@ def _compare(
     context: Context, table: FeatureTable, features: list[str], sample: DataFrame
 ) -> tuple[int, dict[str, int]]:
     """Count the rows whose stored features are not those computed again: one query per table."""
-    name, source = table.feature_table, context.config.sources[str(table.from_)]
-    events = context.lake.read(context.lake.address("bronze", source.source), context.as_of)
-    if source.order_by is not None:
-        events = standing_versions(events, source)
-    asked = sample.select(
-        F.col("prediction_id").alias("_sample"), F.col("prediction_ts").alias("_asked_ts"), *table.entity
-    )
-    again = recompute(asked, events, table, context.as_of)
+    name, again = table.feature_table, recompute_sample(context, table, sample)
     stored = sample.select(
         F.col("prediction_id").alias("_sample"),
         *(F.col(f"{name}__{each}").alias(f"_stored_{each}") for each in features),

@@ -11,7 +11,7 @@ from lakeloop.config.feature_table import FeatureTable
 from lakeloop.config.loading import read_document
 from lakeloop.config.source import TIME_COLUMNS
 from lakeloop.errors import ConfigError
-from lakeloop.features.function_ticks import call_ticks
+from lakeloop.features.function_ticks import Function, call_ticks
 from lakeloop.runs.context import Context
 
 
@@ -40,11 +40,32 @@ def function_rows(context: Context, table: FeatureTable, since: datetime | None,
     after = since - table.needs if since is not None and table.needs is not None else None
     events = context.lake.read(context.lake.address("bronze", source.source), through, after=after)
     events = events.select(*source.all_columns, *TIME_COLUMNS)
+    return call_ticks(events, table, find_function(context, table), since, through, source.key)
+
+
+def find_function(context: Context, table: FeatureTable) -> Function:
+    """Import the function of a Python feature table.
+
+    Args:
+        context: Project, lake and logical now.
+        table: The table's declaration.
+
+    Returns:
+        The function.
+
+    Raises:
+        ConfigError: If its module cannot be imported.
+
+    >>> table = FeatureTable.model_validate({
+    ...     "feature_table": "pace", "entity": ["shop"], "from": "deliveries", "every": "1 day", "needs": "1 day",
+    ...     "python": "json.dumps", "features": {"n": {"type": "long"}}})
+    >>> find_function(context, table).__name__
+    'dumps'
+    """
     try:
-        function = load_function(context.config.root, str(table.python))
+        return load_function(context.config.root, str(table.python))
     except Exception as error:
         raise _unimportable(context, table, error) from error
-    return call_ticks(events, table, function, since, through, source.key)
 
 
 def _unimportable(context: Context, table: FeatureTable, error: Exception) -> ConfigError:

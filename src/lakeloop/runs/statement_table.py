@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
+import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -18,6 +19,7 @@ from lakeloop.features.tick_lists import Presence, TickRun, cut_ticks, list_tick
 from lakeloop.features.windows import floor_tick
 from lakeloop.runs.context import Context, instant_text
 
+_TICK = "_tick_ts"  # as `evaluate_ticks` calls it
 MAX_TICKS = 50_000
 """Ticks of one table that a call evaluates at most: more than five years of hours."""
 
@@ -88,6 +90,70 @@ def statement_stretches(
             each.unpersist()
 
 
+def statement_answers(context: Context, table: FeatureTable, asked: DataFrame) -> DataFrame:
+    """Evaluate the statement of a table anew for single rows, each at its own tick.
+
+    Args:
+        context: Project, lake and logical now.
+        table: The table's declaration.
+        asked: Rows: `_sample` (an id), `_asked_ts` (the instant) and the entity columns; few of them.
+
+    Returns:
+        `_sample` and the features of the rows whose entity is in the answer; the others are left out.
+
+    >>> table = FeatureTable.model_validate({
+    ...     "feature_table": "busy", "entity": ["shop"], "every": "7 days", "needs": "7 days",
+    ...     "sql": "select shop, count(*) as n from deliveries group by shop", "features": {"n": {"type": "long"}}})
+    >>> asked = spark.sql("select 'a' as _sample, 'B' as shop, timestamp'2024-01-05 10:00:00Z' as _asked_ts")
+    >>> built = next(statement_stretches(context, table, None, datetime.fromisoformat("2024-01-04T00:00:00+00:00")))
+    >>> row = statement_answers(context, table, asked).first()
+    >>> row["n"] == built.rows.where("shop = 'B'").first()["n"]
+    True
+    """
+    if table.every is None or table.needs is None:
+        raise ValueError(f"{table.feature_table} has no ticks")
+    asked = asked.withColumn(_TICK, floor_tick(F.col("_asked_ts"), table.every)).drop("_asked_ts")
+    instants = asked.select(F.unix_micros(_TICK)).distinct().collect()  # bounded: one per row that is asked, at most
+    start = datetime.fromtimestamp(0, UTC)
+    ticks = sorted(start + timedelta(microseconds=each[0]) for each in instants)
+    if not ticks:
+        return asked.select("_sample", *(F.lit(None).alias(name) for name in table.features))
+    since, through = ticks[0] - table.every, ticks[-1]
+    rows = {key: _read(context, table, key, since, through).persist() for key in table.inputs}
+    try:
+        seen = _seen_ticks(table, rows, since, ticks)
+        found: pa.Table | None = None
+        for first in range(0, max(len(seen), 1), TICKS_A_QUERY):
+            answers = evaluate_ticks(table, rows, seen[first : first + TICKS_A_QUERY] or ticks[:1])
+            if not seen:  # for its columns alone
+                answers = answers.where("false")
+            own = answers.join(F.broadcast(asked), [_TICK, *table.entity]).select("_sample", *table.features)
+            part: pa.Table = own.toArrow()  # bounded: an answer per row that is asked
+            found = part if found is None else pa.concat_tables([found, part])
+        return context.spark.createDataFrame(found)
+    finally:
+        for each in rows.values():
+            each.unpersist()
+
+
+def _seen_ticks(
+    table: FeatureTable, rows: dict[str, DataFrame], since: datetime, ticks: Sequence[datetime]
+) -> list[datetime]:
+    """Tell at which of these ticks the statement has a row to read; at others it was not evaluated."""
+    needs = F.lit((table.needs or timedelta(0)) // timedelta(microseconds=1))
+    start = datetime.fromtimestamp(0, UTC)
+    micros = [(each - start) // timedelta(microseconds=1) for each in ticks]
+    asked = next(iter(rows.values())).sparkSession.createDataFrame([(each,) for each in micros], "_at long")
+    found: set[int] = set()
+    for key, each in rows.items():
+        entering = _entering(table, key, each, since)
+        last = F.unix_micros("last")
+        is_seen = (F.unix_micros("tick") <= F.col("_at")) & (last.isNull() | (F.col("_at") - last < needs))
+        present = asked.join(F.broadcast(entering), is_seen, "left_semi")
+        found |= {row["_at"] for row in present.collect()}  # bounded: ticks of the rows that are asked
+    return [tick for tick, at in zip(ticks, micros, strict=True) if at in found]
+
+
 def _read(context: Context, table: FeatureTable, key: str, since: datetime | None, through: datetime) -> DataFrame:
     layer, _, name = key.rpartition(".")
     if layer == GOLD:
@@ -122,7 +188,19 @@ def _presences(
     table: FeatureTable, key: str, rows: DataFrame, since: datetime | None, through: datetime, max_ticks: int
 ) -> Iterator[Presence]:
     """Tell at which ticks after `since` the rows of a table are seen; no more than are refused."""
-    every, needs = table.every or timedelta(0), table.needs or timedelta(0)
+    needs = table.needs or timedelta(0)
+    entering = _entering(table, key, rows, since)
+    entering = entering.select(F.unix_seconds("tick"), F.unix_micros("last")).limit(max_ticks + 1)
+    start = datetime.fromtimestamp(0, through.tzinfo)
+    for first, last in entering.collect():  # bounded: one row per tick, of which more than a few are refused
+        if first is not None:
+            left = start + timedelta(microseconds=last) + needs if last else None
+            yield Presence(datetime.fromtimestamp(first, through.tzinfo), left)
+
+
+def _entering(table: FeatureTable, key: str, rows: DataFrame, since: datetime | None) -> DataFrame:
+    """Give `tick` at which rows of a table enter, and the instant of the `last` of them; null where they stay."""
+    every = table.every or timedelta(0)
     seconds = f"interval {int(every.total_seconds())} seconds"
     floor = floor_tick(F.col("available_ts"), every)
     entry = F.when(floor == F.col("available_ts"), floor).otherwise(floor + F.expr(seconds))
@@ -131,12 +209,7 @@ def _presences(
     entering = rows.groupBy(entry.alias("tick")).agg(F.max("available_ts").alias("last"))
     if key.startswith(f"{GOLD}."):  # a state lasts
         entering = entering.agg(F.min("tick").alias("tick"), F.lit(None).cast("timestamp").alias("last"))
-    entering = entering.select(F.unix_seconds("tick"), F.unix_micros("last")).limit(max_ticks + 1)
-    start = datetime.fromtimestamp(0, through.tzinfo)
-    for first, last in entering.collect():  # bounded: one row per tick, of which more than a few are refused
-        if first is not None:
-            left = start + timedelta(microseconds=last) + needs if last else None
-            yield Presence(datetime.fromtimestamp(first, through.tzinfo), left)
+    return entering
 
 
 def refuse_many(

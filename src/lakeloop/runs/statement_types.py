@@ -19,9 +19,12 @@ from pyspark.sql.types import (
     ShortType,
     StringType,
     StructType,
+    TimestampType,
 )
 
+from lakeloop.config.columns import resolve_features
 from lakeloop.config.feature_table import FeatureTable, FeatureType, Kind
+from lakeloop.config.grid import PERIOD_END_TS, PERIOD_TS
 from lakeloop.config.loading import read_document
 from lakeloop.config.table_inputs import build_levels
 from lakeloop.config.tree import Config
@@ -55,7 +58,10 @@ def feature_spark_type(kind: FeatureType) -> DataType:
 
 
 def statement_mistakes(config: Config, bronze: Mapping[str, DataFrame]) -> Iterator[ConfigIssue]:
-    """List the statements that Spark cannot compute, and features of another type than they are declared.
+    """List the statements that Spark cannot compute, and features and keys of another type than is asked for.
+
+    A feature is of the type that is declared, a key of the type it has in the spines that look it up: Spark would join
+    the numbers 1 and 1 of two types, while no such row is found in this process.
 
     Args:
         config: The project; every expression of its other feature tables can be computed.
@@ -75,14 +81,16 @@ def statement_mistakes(config: Config, bronze: Mapping[str, DataFrame]) -> Itera
             if any(key not in frames for key in table.inputs):
                 continue
             if table.kind is Kind.SQL:
-                mistakes = list(_judge(config, table, frames))
+                mistakes = list(_judge(config, table, frames, bronze))
                 yield from mistakes
                 if mistakes:
                     continue
             frames[f"gold.{table.feature_table}"] = with_ends(_empty(table, frames), table.entity)
 
 
-def _judge(config: Config, table: FeatureTable, frames: Mapping[str, DataFrame]) -> Iterator[ConfigIssue]:
+def _judge(
+    config: Config, table: FeatureTable, frames: Mapping[str, DataFrame], bronze: Mapping[str, DataFrame]
+) -> Iterator[ConfigIssue]:
     document = read_document(config, f"feature_table:{table.feature_table}")
     try:
         types = {field.name.lower(): field.dataType for field in _given(table, frames).fields}
@@ -97,6 +105,32 @@ def _judge(config: Config, table: FeatureTable, frames: Mapping[str, DataFrame])
             got = f"{name}, which the statement gives as {found.simpleString()}"
             remedy = "declare that type, or cast it in the statement"
             yield document.issue(("features", name), got, f"{_WORDS[feature.type]}: {feature.type}", remedy)
+    for spine in _spines_of(config, table):
+        for index, name in enumerate(table.entity):
+            found, asked = types[name.lower()], _key_type(bronze[spine], name)
+            if found != asked:
+                got = f"{name}, which the statement gives as {found.simpleString()}"
+                allowed = f"the type it has in source {spine}, whose rows look it up: {asked.simpleString()}"
+                remedy = f"cast it in the statement: cast({name} as {asked.simpleString()}) as {name}"
+                yield document.issue(("entity", index), got, allowed, remedy)
+
+
+def _spines_of(config: Config, table: FeatureTable) -> list[str]:
+    """Name the sources whose rows, or whose grid, look a table up."""
+    models = config.models.values()
+    return sorted(
+        {
+            each.predict.from_
+            for each in models
+            if any(feature.table == table.feature_table for feature in resolve_features(config, each))
+        }
+    )
+
+
+def _key_type(spine: DataFrame, name: str) -> DataType:
+    if name not in spine.columns and name in (PERIOD_TS, PERIOD_END_TS):  # made by the grid
+        return TimestampType()
+    return spine.schema[name].dataType
 
 
 def _given(table: FeatureTable, frames: Mapping[str, DataFrame]) -> StructType:

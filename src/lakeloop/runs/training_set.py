@@ -41,6 +41,9 @@ from lakeloop.statuses import Outcome
 from lakeloop.tables import TableAddress, WriteIdentity, WriteResult, count_logged_rows, identity_hash
 
 JOB = "training_set"
+_MAKES_ROWS = ("predict", "label", "features", "on_demand", "split")
+"""Sections of a model that say which rows a training set has."""
+
 _PACKAGES = ("lakeloop", "pyspark", "delta-spark", "deltalake", "polars", "pyarrow", "numpy", "pandas")
 
 
@@ -123,11 +126,61 @@ def training_spec_hash(context: Context, model: Model) -> str:
     >>> training_spec_hash(context, model) == training_spec_hash(context, fewer)  # its tables and sources count too
     False
     """
+    return identity_hash(context.config.spec_hash("model", model.model), *_hashes_below(context, model))
+
+
+def rows_spec_hash(context: Context, model: Model) -> str:
+    """Hash what makes the rows of a training set: not how the model is fitted, judged, watched and decided on.
+
+    Args:
+        context: Project, lake and logical now.
+        model: The model's declaration.
+
+    Returns:
+        32 hex digits.
+
+    >>> model = context.config.models["late"]
+    >>> calmer = model.model_copy(update={"decide": model.decide.model_copy(update={"min_closed_days": 3})})
+    >>> rows_spec_hash(context, model) == rows_spec_hash(context, calmer)
+    True
+    >>> fewer = model.model_copy(update={"features": ("shop_last.*",)})
+    >>> rows_spec_hash(context, model) == rows_spec_hash(context, fewer)
+    False
+    """
+    makes = model.model_dump(mode="json", by_alias=True, include={*_MAKES_ROWS})
+    return identity_hash(model.model, makes, *_hashes_below(context, model))
+
+
+def _hashes_below(context: Context, model: Model) -> list[str]:
     config = context.config
     tables = sorted(tables_below(config.feature_tables, {pattern.split(".")[0] for pattern in model.features}))
     sources = {*sources_below(config.feature_tables, tables), model.predict.from_, model.label.from_}
-    parts = [("model", model.model), *(("feature_table", t) for t in tables), *(("source", s) for s in sorted(sources))]
-    return identity_hash(*(config.spec_hash(kind, each) for kind, each in parts))
+    parts = [*(("feature_table", t) for t in tables), *(("source", s) for s in sorted(sources))]
+    return [config.spec_hash(kind, each) for kind, each in parts]
+
+
+def pinned_rows_hash(context: Context, set_id: str) -> str | None:
+    """Tell the `rows_spec_hash` a training set was pinned with.
+
+    Args:
+        context: Project and lake.
+        set_id: The training set.
+
+    Returns:
+        The hash; None where the log of the manifests does not tell it, or tells it no more.
+
+    >>> pinned = read_manifests(context, "late")[0]
+    >>> pinned_rows_hash(context, pinned.training_set_id) == rows_spec_hash(context, context.config.models["late"])
+    True
+    >>> print(pinned_rows_hash(context, "no-such-set"))
+    None
+    """
+    done = context.lake.find_commit(context.lake.own(schemas.TRAINING_SETS), _manifest_identity(set_id))
+    return None if done is None else done.notes.get("rows_spec_hash")
+
+
+def _manifest_identity(set_id: str) -> WriteIdentity:
+    return WriteIdentity(JOB, f"manifest {set_id}")
 
 
 def find_training_set(context: Context, name: str) -> TrainingSet:
@@ -206,9 +259,17 @@ def _build(
     """Build the rows by the engine that suits the sizes, and tell their columns."""
     lake, bronze = context.lake, context.lake.address("bronze", model.predict.from_)
     columns = spine_columns(context, model)
-    asked = count_logged_rows(lake, bronze) if model.predict.every is None else spine_as_of(context, model).count()
-    held = held_by_join(context, model, inputs, columns, asked)
-    if choose_engine(context, f"training set of model {model.model}", held) is Engine.SPARK:
+
+    def engine_for(asked: int | None) -> Engine:
+        held = held_by_join(context, model, inputs, columns, asked)
+        return choose_engine(context, f"training set of model {model.model}", held)
+
+    if model.predict.every is None:
+        engine = engine_for(count_logged_rows(lake, bronze))
+    else:  # to count a grid is a query: it is asked only where the rest would fit
+        engine = engine_for(0)
+        engine = engine_for(spine_as_of(context, model).count()) if engine is Engine.LOCAL else engine
+    if engine is Engine.SPARK:
         by_spark = build_on_spark(context, model, set_id, inputs, versions)
         return by_spark, by_spark.rows.schema
     in_process = build_in_process(context, model, set_id, inputs, versions)
@@ -269,7 +330,7 @@ def _record(
     context: Context, model: Model, address: TableAddress, written: WriteResult, set_id: str, spec_hash: str
 ) -> TrainingSet:
     lake = context.lake
-    identity = WriteIdentity(JOB, f"manifest {set_id}")
+    identity = _manifest_identity(set_id)
     if lake.find_commit(lake.own(schemas.TRAINING_SETS), identity) is not None:
         return find_training_set(context, model.model)
     rows = training_rows(context, address, set_id)
@@ -303,6 +364,7 @@ def _record(
         "content_hash": content.digest,
         "data_through": content.data_through.isoformat(),
         "delta_version": written.version,
+        "rows_spec_hash": rows_spec_hash(context, model),
     }
     lake.append_own(schemas.TRAINING_SETS, [row], identity, notes=notes)
     return TrainingSet(

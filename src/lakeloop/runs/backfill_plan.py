@@ -11,9 +11,12 @@ from pyspark.sql import functions as F
 
 from lakeloop.config.feature_table import Kind
 from lakeloop.config.table_inputs import tables_above
+from lakeloop.errors import UsageError
 from lakeloop.features.differences import compare_rows, count_differences, find_spans, touched_after, touched_by
 from lakeloop.features.windows import entry_keys, reach_back
-from lakeloop.runs.backfill_scope import Asked, Scope, compute_rows, find_table, read_scope
+from lakeloop.runs.backfill_base import Base, backfill_unit, base_of, told_backfills
+from lakeloop.runs.backfill_rows import compute_rows
+from lakeloop.runs.backfill_scope import Asked, Scope, find_table, read_scope
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.failed_tables import explaining
 from lakeloop.runs.manifests import Manifest, read_manifests
@@ -21,6 +24,7 @@ from lakeloop.runs.model_inputs import features_by_table
 from lakeloop.runs.order import BACKFILL, refuse_earlier
 from lakeloop.runs.outdated import OutdatedChampion, find_outdated
 from lakeloop.runs.spine import spine_as_of
+from lakeloop.tables import Lake
 
 
 @dataclass(frozen=True)
@@ -128,20 +132,31 @@ def plan_backfill(context: Context, asked: Asked, *, estimate: bool = False) -> 
     (True, 0, 0, ())
     """
     table = find_table(context.config, asked.feature_table)  # before Spark starts
-    with context.lake.writing(), explaining(context.config, table):
+    if estimate and table.kind in (Kind.SQL, Kind.PYTHON):
+        raise UsageError(
+            "--estimate",
+            f"{table.feature_table}, a table of the kind {table.kind}",
+            "tables of the kinds windowed and attributes: where rows of others stand is for the statement or the"
+            " function to say",
+            "leave --estimate out: the plan computes the rows",
+        )
+    with context.lake.writing():
         refuse_earlier(context, BACKFILL)
         scope = read_scope(context, asked)
-        base = context.lake.version(scope.address) if scope.is_there else None
+        base = base_of(context, scope) if scope.is_there else None
+        if base is not None and backfill_unit(scope.name, scope.range, base.begun) in told_backfills(context):
+            version = context.lake.version(scope.address)  # it was done, and told: what would another one change
+            base = Base(version, version)
         return compare_scope(context, scope, base, estimate=estimate)
 
 
-def compare_scope(context: Context, scope: Scope, base: int | None, *, estimate: bool = False) -> BackfillPlan:
+def compare_scope(context: Context, scope: Scope, base: Base | None, *, estimate: bool = False) -> BackfillPlan:
     """Compare the rows of a range with those that are computed now, in one query, and find who met them.
 
     Args:
         context: Project, lake and logical now.
         scope: What is made again.
-        base: Delta version of the table before the backfill; None without the table.
+        base: What the backfill began on; None without the table.
         estimate: Whether to compare keys alone.
 
     Returns:
@@ -154,16 +169,18 @@ def compare_scope(context: Context, scope: Scope, base: int | None, *, estimate:
     """
     table, lake, entity = scope.table, context.lake, scope.table.entity
     context.progress(f"compare {scope.address}")
-    computed = _keys(context, scope) if estimate else compute_rows(context, table, scope.stretch, scope.bronze_version)
+    with explaining(context.config, table):
+        computed = _keys(context, scope) if estimate else compute_rows(context, table, scope.stretch, scope.versions)
     published = computed.where(F.lit(False))
     later = published
     if base is not None:
-        known = lake.read_uncut(scope.address, version=base).where(F.col("available_ts") > F.lit(scope.stretch.after))
+        known = _published(lake, scope, base).where(F.col("available_ts") > F.lit(scope.stretch.after))
         is_later = F.col("available_ts") > F.lit(scope.stretch.through)
         published, later = (known, later) if scope.is_whole else (known.where(~is_later), known.where(is_later))
     compared = compare_rows(published, computed, entity).persist()
     try:
-        found = count_differences(compared).collect()[0]  # bounded: one row
+        with explaining(context.config, table):  # what it reads of others is for them to explain
+            found = count_differences(compared).collect()[0]  # bounded: one row
         differs = estimate or bool(found["ticks"])
         spans = find_spans(compared, later, entity)
 
@@ -196,6 +213,15 @@ def compare_scope(context: Context, scope: Scope, base: int | None, *, estimate:
     )
 
 
+def _published(lake: Lake, scope: Scope, base: Base) -> DataFrame:
+    """Give the rows that stood before a backfill, with those that turns have published after them since."""
+    rows = lake.read_uncut(scope.address, version=base.compared)
+    if base.built_through is None or base.built_through >= scope.built_through:
+        return rows
+    is_since = F.col("available_ts") > F.lit(base.built_through)
+    return rows.where(~is_since).unionByName(lake.read_uncut(scope.address).where(is_since))
+
+
 def _text(instant: datetime | None) -> str | None:
     return None if instant is None else instant_text(instant.astimezone(UTC))
 
@@ -203,9 +229,10 @@ def _text(instant: datetime | None) -> str | None:
 def _keys(context: Context, scope: Scope) -> DataFrame:
     """Give the keys of the rows that a range may have: of attributes every one that an event could write."""
     table, stretch, lake = scope.table, scope.stretch, context.lake
-    bronze = lake.address("bronze", str(table.from_))
+    name = str(table.from_)
+    bronze = lake.address("bronze", name)
     after = stretch.after - reach_back(table) if table.kind is Kind.WINDOWED else stretch.after
-    events = lake.read(bronze, stretch.through, after=after, version=scope.bronze_version)
+    events = lake.read(bronze, stretch.through, after=after, version=scope.versions[name])
     if table.kind is Kind.WINDOWED:
         return entry_keys(events, table, stretch)
     return events.select(*table.entity, "available_ts").dropna().distinct()

@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakeloop.config.feature_table import Kind
+from lakeloop.config.model import Model
 from lakeloop.config.table_inputs import tables_above
 from lakeloop.errors import UsageError
 from lakeloop.features.differences import compare_rows, count_differences, find_spans, touched_after, touched_by
@@ -60,6 +61,21 @@ class TouchedPredictions:
 
 
 @dataclass(frozen=True)
+class ReaderAbove:
+    """A training set, or a model's predictions, that read a table which reads the one that is made again.
+
+    Attributes:
+        feature_table: The table that is read.
+        model: The model.
+        training_set_id: Id of the training set; None for the model's predictions.
+    """
+
+    feature_table: str
+    model: str
+    training_set_id: str | None
+
+
+@dataclass(frozen=True)
 class BackfillPlan:
     """What a backfill would change.
 
@@ -83,8 +99,10 @@ class BackfillPlan:
         last_difference: The last of them, ISO, UTC; None without one.
         training_sets: Pinned training sets that would differ if made again.
         predictions: Recorded predictions that would differ, by model.
-        tables_above: Feature tables that read this one: their rows stay as they were computed, and whom they reach is
-            not counted; each needs a backfill of its own.
+        tables_above: Feature tables that read this one: their rows stay as they were computed; each needs a backfill
+            of its own.
+        readers_above: Training sets and predictions that read those: they differ only if those are made again too,
+            and by which rows the plan of that backfill tells.
         champions: Champions that are not known to have learned from the table as it is declared now; they go on
             serving until a training promotes another.
     """
@@ -108,6 +126,7 @@ class BackfillPlan:
     predictions: tuple[TouchedPredictions, ...]
     champions: tuple[OutdatedChampion, ...]
     tables_above: tuple[str, ...] = ()
+    readers_above: tuple[ReaderAbove, ...] = ()
 
 
 def plan_backfill(context: Context, asked: Asked, *, estimate: bool = False) -> BackfillPlan:
@@ -190,6 +209,7 @@ def compare_scope(context: Context, scope: Scope, base: Base | None, *, estimate
         sets, predictions = _touched(context, scope.name, touched) if differs else ((), ())
     finally:
         compared.unpersist()
+    above = tables_above(context.config.feature_tables, scope.name)
     return BackfillPlan(
         feature_table=scope.name,
         after=instant_text(scope.stretch.after),
@@ -208,7 +228,8 @@ def compare_scope(context: Context, scope: Scope, base: Base | None, *, estimate
         last_difference=None if estimate else _text(found["last"]),
         training_sets=sets,
         predictions=predictions,
-        tables_above=tables_above(context.config.feature_tables, scope.name),
+        tables_above=above,
+        readers_above=find_readers(context, above) if differs else (),
         champions=find_outdated(context, scope.name, scope.spec_hash),
     )
 
@@ -238,6 +259,41 @@ def _keys(context: Context, scope: Scope) -> DataFrame:
     return events.select(*table.entity, "available_ts").dropna().distinct()
 
 
+def find_readers(context: Context, names: Sequence[str]) -> tuple[ReaderAbove, ...]:
+    """Find the training sets and predictions that looked up in tables, whichever rows they met.
+
+    Args:
+        context: Project, lake and logical now.
+        names: Names of the gold tables.
+
+    Returns:
+        By table and model the sets, and then the predictions.
+
+    >>> [(each.model, each.training_set_id is None) for each in find_readers(context, ["shop_last"])]
+    [('late', False), ('late', False), ('late', True)]
+    """
+    found = []
+    for name in names:
+        for model in context.config.models.values():
+            ids: list[str | None] = [each.training_set_id for each in _pinned(context, name, model.model)]
+            if _uses(context, name, model):
+                ids.append(None)
+            found += [ReaderAbove(name, model.model, each) for each in ids]
+    return tuple(found)
+
+
+def _pinned(context: Context, name: str, model: str) -> list[Manifest]:
+    """Give the training sets of a model that looked up in a table."""
+    manifests = read_manifests(context, model)
+    return [each for each in manifests if f"gold.{name}" in {pinned.table for pinned in each.inputs}]
+
+
+def _uses(context: Context, name: str, model: Model) -> bool:
+    """Tell whether a model has predictions, and looks up in a table."""
+    scored = context.lake.address("predictions", model.model)
+    return name in features_by_table(context.config, model) and context.lake.exists(scored)
+
+
 def _touched(
     context: Context, name: str, touched: Callable[[DataFrame], DataFrame]
 ) -> tuple[tuple[TouchedSet, ...], tuple[TouchedPredictions, ...]]:
@@ -246,20 +302,15 @@ def _touched(
     predictions: list[TouchedPredictions] = []
     lake = context.lake
     for model in context.config.models.values():
-        pinned = [
-            each
-            for each in read_manifests(context, model.model)
-            if f"gold.{name}" in {pinned.table for pinned in each.inputs}
-        ]
-        scored = lake.address("predictions", model.model)
-        uses = name in features_by_table(context.config, model) and lake.exists(scored)
+        pinned, uses = _pinned(context, name, model.model), _uses(context, name, model)
         if not pinned and not uses:
             continue
         spine = touched(spine_as_of(context, model)).select("prediction_id")
         if pinned:
             sets += _touched_sets(context, model.model, pinned, spine)
         if uses:
-            rows = lake.read_uncut(scored).join(spine, "prediction_id", "left_semi").count()
+            scored = lake.read_uncut(lake.address("predictions", model.model))
+            rows = scored.join(spine, "prediction_id", "left_semi").count()
             predictions += [TouchedPredictions(model.model, rows)] if rows else []
     return tuple(sets), tuple(predictions)
 

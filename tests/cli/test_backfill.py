@@ -7,14 +7,18 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from pyspark.errors import PySparkException
 
 from lakeloop.cli import main
+from lakeloop.config.loading import load_config
+from lakeloop.errors import DataContractError
+from lakeloop.runs import backfill_plan
 from lakeloop.runs.backfill import BackfillResult
-from lakeloop.runs.backfill_plan import BackfillPlan, TouchedPredictions, TouchedSet
+from lakeloop.runs.backfill_plan import BackfillPlan, ReaderAbove, TouchedPredictions, TouchedSet, compare_scope
 from lakeloop.runs.backfill_scope import Asked
 from lakeloop.runs.outdated import OutdatedChampion
 from lakeloop.statuses import Outcome
@@ -58,6 +62,10 @@ PLAN = BackfillPlan(
     predictions=(TouchedPredictions("late", 12),),
     champions=(OutdatedChampion("late", "2", "c270cb9455860f557bbfde281c2a9e40"),),
     tables_above=("busy",),
+    readers_above=(
+        ReaderAbove("busy", "late", "c270cb9455860f557bbfde281c2a9e40"),
+        ReaderAbove("busy", "late", None),
+    ),
 )
 FIGURES = """\
 feature_table: carrier_delays
@@ -88,6 +96,10 @@ champions
   model  model_version  training_set_id
   late   2              c270cb9455860f557bbfde281c2a9e40
 tables_above: busy
+readers_above
+  feature_table  model  training_set_id
+  busy           late   c270cb9455860f557bbfde281c2a9e40
+  busy           late   -
 """
 NARROW = """\
 training_sets
@@ -109,6 +121,10 @@ champions
   model  model_version  training_set_id
   late   2              c270cb9455860f557bbfde281c2a9e40
 tables_above: busy
+readers_above
+  feature_table  model  training_set_id
+  busy           late   c270cb9455860f557bbfde281c2a9e40
+  busy           late   -
 """
 
 
@@ -186,18 +202,23 @@ def test_the_run_tells_what_it_did_and_what_differs(call: Call, project: Path, a
     assert (found["exit_code"], found["result"]["changed"]["predictions"]) == (0, [{"model": "late", "rows": 12}])
 
 
-@pytest.mark.parametrize("more", [("--plan",), ()], ids=["plan", "run"])
 @pytest.mark.parametrize(
-    ("table", "told"),
+    ("table", "more", "told"),
     [
+        ("carrier_delay", ("--plan",), "FEATURE_TABLE: got 'carrier_delay'; allowed: busy, carrier_delays, readings;"),
         (
             "carrier_delay",
-            "FEATURE_TABLE: got 'carrier_delay'; allowed: busy, carrier_delays, readings; remedy: did you",
+            (),
+            "FEATURE_TABLE: got 'carrier_delay'; allowed: busy, carrier_delays, readings; remedy: ",
         ),
-        ("busy", "FEATURE_TABLE: got busy, a table of the kind sql; allowed: tables of the kinds windowed and attrib"),
+        (
+            "busy",
+            ("--plan", "--estimate"),
+            "--estimate: got busy, a table of the kind sql; allowed: tables of the k",
+        ),
     ],
 )
-def test_a_table_that_cannot_be_made_again_is_refused_before_spark_starts(
+def test_what_cannot_be_made_again_is_refused_before_spark_starts(
     call: Call, project: Path, monkeypatch: pytest.MonkeyPatch, table: str, told: str, more: tuple[str, ...]
 ) -> None:
     monkeypatch.setattr("lakeloop.runs.context.open_session", lambda *_: pytest.fail("Spark was started"))
@@ -254,14 +275,31 @@ def test_a_project_is_planned_and_then_made_again(call: Call, spark: SparkSessio
     assert (again[0], again[1].splitlines()[-2:]) == (0, ["outcome: SKIPPED", "changed: -"])
 
 
-def test_an_expression_that_fails_is_named_as_in_a_build(
+FAILS = "Job aborted. Caused by: [DIVIDE_BY_ZERO] Division by zero. SQLSTATE: 22012"
+
+
+def fail(*_: Any, **__: Any) -> None:
+    raise PySparkException(FAILS)
+
+
+def test_an_expression_that_fails_is_named_as_in_a_build(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backfill_plan, "compute_rows", fail)
+    config = load_config(project)
+    scope: Any = SimpleNamespace(
+        table=config.feature_tables["readings"], address="gold.readings", stretch=None, versions={}
+    )
+    context: Any = SimpleNamespace(config=config, lake=None, progress=lambda _: None)
+    with pytest.raises(DataContractError) as raised:
+        compare_scope(context, scope, None)
+    assert "readings.yml:7: attributes.gust_ratio.as: can't be computed for some row: DIVIDE_BY_ZERO" in str(
+        raised.value
+    )
+
+
+def test_what_fails_elsewhere_is_not_told_as_the_tables_own(
     call: Call, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: Any) -> None:
-        raise PySparkException("Job aborted. Caused by: [DIVIDE_BY_ZERO] Division by zero. SQLSTATE: 22012")
-
-    monkeypatch.setattr("lakeloop.runs.backfill_plan.read_scope", fail)
+    """An instant of prediction, say, which is computed to find whom the backfill touches."""
+    monkeypatch.setattr(backfill_plan, "read_scope", fail)
     code, out, said = call(project, "readings", *RANGE, "--plan", "--as-of", "2024-02-04")
-    assert (code, out) == (4, ""), said
-    assert said.startswith("gold.readings: ")
-    assert "readings.yml:7: attributes.gust_ratio.as: can't be computed for some row: DIVIDE_BY_ZERO" in said
+    assert (code != 4, out, "readings" in said) == (True, "", False), said

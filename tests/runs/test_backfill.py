@@ -277,6 +277,27 @@ def test_one_that_was_stopped_goes_on_where_it_stopped(
     assert gold(root, "habits") == gold(rebuilt, "habits")
 
 
+def test_what_the_first_chunks_changed_is_told_whatever_was_written_before_the_last(
+    root: Path, rebuilt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        kill_after(patched, 1)
+        with pytest.raises(KilledError):
+            run_backfill(open_at(root), ask("habits", hours=5))
+    six = instant("2024-01-02 06:00")
+    land_and_build(root, six, ["B 22:20 22:30 9"])  # late too, so that the chunk that was done is done again
+    result = run_backfill(open_at(root, six), ask("habits", hours=5))
+    assert (result.chunks_written, planned(result.changed)) == (3, (7, 12, 5, 1, 0))
+    assert gold(root, "habits") == sorted(
+        [
+            *gold(rebuilt, "habits"),
+            ("01 23:00", "B", 1, 9.0),
+            ("02 01:00", "B", 0, None),
+            ("02 02:00", "A", 0, None),
+        ]
+    )
+
+
 @pytest.mark.slow
 def test_a_changed_declaration_takes_the_whole_history(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 
+from lakeloop.config.feature_table import FeatureTable
 from lakeloop.errors import UsageError
 from lakeloop.features.stretches import Stretch, cut_stretch
 from lakeloop.runs.backfill_scope import Asked, chunk_length, lay_on_ticks
@@ -54,6 +55,21 @@ def test_attributes_are_made_again_up_to_where_they_are_built() -> None:
     with pytest.raises(UsageError, match="later rows of attributes depend on earlier ones") as refused:
         lay_on_ticks(NEWEST, Asked("newest", after, LAST - timedelta(hours=1)), WHOLE)
     assert refused.value.remedy == ("`lakeloop backfill newest --from 2024-01-01T12:34:00Z --to 2024-01-02T00:00:00Z`")
+
+
+def test_a_statement_too_is_made_again_up_to_where_it_is_built_and_a_function_over_any_range() -> None:
+    part = Stretch(FIRST, LAST - timedelta(hours=1))
+    asked = Asked("busy", part.after, part.through)
+    with pytest.raises(UsageError, match="later rows of a table of sql depend on earlier ones") as refused:
+        lay_on_ticks(declare_computed(sql="select shop, 1 as n from deliveries"), asked, WHOLE)
+    assert refused.value.remedy == "`lakeloop backfill busy --from 2024-01-01T09:00:00Z --to 2024-01-02T00:00:00Z`"
+    assert lay_on_ticks(declare_computed(python="paces.spread", **{"from": "deliveries"}), asked, WHOLE) == part
+
+
+def declare_computed(**by: str) -> FeatureTable:
+    features = {"n": {"type": "long"}}
+    declared = {"feature_table": "busy", "entity": ["shop"], "every": "1 hour", "needs": "2 hours"}
+    return FeatureTable.model_validate({**declared, "features": features, **by})
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,21 @@
 """A range of a gold table's past made again from bronze: the one job that changes published rows, and only when asked.
 
-Chunks are replaced newest first, each in a commit of its own that names the backfill it belongs to, so that a stopped
-one goes on where it stopped. Training sets and predictions that met other rows are named, never rewritten.
+Chunks are replaced newest first, of a table of `sql` oldest first, each in a commit of its own that names the backfill
+it belongs to, so that a stopped one goes on where it stopped. Training sets and predictions that met other rows are
+named, never rewritten.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pyspark.sql import DataFrame
-
 from lakeloop import schemas
 from lakeloop.discovery.text import count_of
 from lakeloop.features.stretches import Stretch
+from lakeloop.runs.backfill_base import Base, backfill_unit, base_of, same_backfill, told_backfills
 from lakeloop.runs.backfill_plan import BackfillPlan, compare_scope
-from lakeloop.runs.backfill_scope import Asked, Scope, compute_rows, find_table, read_scope
+from lakeloop.runs.backfill_rows import compute_rows, row_columns
+from lakeloop.runs.backfill_scope import Asked, Scope, find_table, read_scope
 from lakeloop.runs.build_state import range_text
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.expressions import assert_expressions
@@ -40,7 +41,8 @@ class BackfillResult:
         chunks_written: Of these, chunks that this call replaced; the others were done.
         rows: Rows that stand in the range now.
         outcome: WRITTEN, or SKIPPED when all was done already.
-        changed: What differs from before, and whose look-ups it touches; None when all was done already.
+        changed: What differs from before, and whose look-ups it touches; None when that was told already.
+        begun: Version of the table on which it began.
     """
 
     feature_table: str
@@ -52,6 +54,7 @@ class BackfillResult:
     rows: int
     outcome: Outcome
     changed: BackfillPlan | None
+    begun: int = 0
 
     @property
     def summary(self) -> str:
@@ -88,13 +91,14 @@ def run_backfill(context: Context, asked: Asked) -> BackfillResult:
       remedy: go forward: name 2024-02-04T00:00:00Z or a later --as-of; what is recorded of the past is not changed
     """
     records: list[StepRecord] = []
-    table = find_table(context.config, asked.feature_table)  # before Spark starts
-    with context.lake.writing(), explaining(context.config, table):
+    find_table(context.config, asked.feature_table)  # before Spark starts
+    with context.lake.writing():
         assert_expressions(context)
         assert_intact(context, mended=context.lake.address("gold", asked.feature_table))
         refuse_earlier(context, BACKFILL)
         result = timed(context, BACKFILL, asked.feature_table, lambda: backfill(context, asked), records)
-        record_run(context, BACKFILL, f"{result.feature_table} {result.after}..{result.through}", records)
+        unit = backfill_unit(result.feature_table, f"{result.after}..{result.through}", result.begun)
+        record_run(context, BACKFILL, unit, records)
     return result
 
 
@@ -125,27 +129,27 @@ def backfill(context: Context, asked: Asked) -> BackfillResult:
     with lake.writing():
         scope = read_scope(context, asked)
         if not scope.is_there:
-            create_gold(context, scope.table, _rows(context, scope, scope.stretch))
-        base = _base(context, scope)
-        record = WriteIdentity(BACKFILL, f"record {_unit(scope, scope.stretch, base)}", _fingerprint(scope))
-        is_recorded = lake.find_commit(lake.create_own(schemas.FEATURE_BUILDS), record) is not None
-        changed = None if is_recorded else compare_scope(context, scope, base)
+            columns = row_columns(context, scope.table, scope.stretch, scope.versions)
+            create_gold(context, scope.table, lake.spark.createDataFrame([], columns))
+        base = base_of(context, scope)
+        unit = backfill_unit(scope.name, scope.range, base.begun)
+        changed = None if unit in told_backfills(context) else compare_scope(context, scope, base)
         written = []
         for left, piece in reversed(list(enumerate(reversed(scope.pieces)))):
             context.progress(f"backfill {scope.name} {range_text(piece.after, piece.through)}")
             written.append(_write(context, scope, piece, base, left))
         rows = sum(each.rows for each in written)
-        if not is_recorded:
-            row = {
-                "feature_table": scope.name,
-                "built_from": scope.stretch.after,
-                "built_through": scope.stretch.through,
-                "rows": rows,
-                "spec_hash": scope.spec_hash,
-                "gold_version": written[-1].version,
-                "as_of": context.as_of,
-            }
-            lake.append_own(schemas.FEATURE_BUILDS, [row], record)
+        row = {
+            "feature_table": scope.name,
+            "built_from": scope.stretch.after,
+            "built_through": scope.stretch.through,
+            "rows": rows,
+            "spec_hash": scope.spec_hash,
+            "gold_version": written[-1].version,
+            "as_of": context.as_of,
+        }
+        identity = WriteIdentity(BACKFILL, f"record {unit} {_fingerprint(scope)}")
+        lake.append_own(schemas.FEATURE_BUILDS, [row], identity)
         new = [each for each in written if each.outcome is Outcome.WRITTEN]
         return BackfillResult(
             scope.name,
@@ -157,61 +161,38 @@ def backfill(context: Context, asked: Asked) -> BackfillResult:
             rows,
             Outcome.WRITTEN if new else Outcome.SKIPPED,
             changed,
+            base.begun,
         )
 
 
-def _base(context: Context, scope: Scope) -> int:
-    """Tell the version that is made again: of a backfill that was stopped, or is repeated, the one it began on.
-
-    It counts only while nothing was written to the table since: else the same call is another backfill.
-    """
-    version = context.lake.version(scope.address)
-    commits = context.lake.commits(scope.address)
-    if commits and commits[-1].job == BACKFILL and commits[-1].version == version:
-        notes, same = commits[-1].notes, _same(scope)
-        if {key: notes[key] for key in same} == same:
-            return int(notes["base"])
-    return version
-
-
-def _same(scope: Scope) -> dict[str, object]:
-    """Say what makes two backfills one: the range, its chunks, the declaration and what is read."""
-    return {
-        "range": scope.range,
-        "chunks": len(scope.pieces),
-        "spec_hash": scope.spec_hash,
-        "bronze_version": scope.bronze_version,
-    }
-
-
-def _unit(scope: Scope, piece: Stretch, base: int) -> str:
-    return f"{scope.name} {range_text(piece.after, piece.through)} of {scope.range} over version {base}"
-
-
 def _fingerprint(scope: Scope) -> str:
-    return identity_hash(scope.spec_hash, scope.bronze_version)
+    return identity_hash(scope.spec_hash, dict(sorted(scope.contents.items())))
 
 
-def _rows(context: Context, scope: Scope, piece: Stretch) -> DataFrame:
-    return compute_rows(context, scope.table, piece, scope.bronze_version)
+def _write(context: Context, scope: Scope, piece: Stretch, base: Base, left: int) -> WriteResult:
+    """Replace a chunk; of the whole history also what stands after its end, which only something else can have put.
 
-
-def _write(context: Context, scope: Scope, piece: Stretch, base: int, left: int) -> WriteResult:
-    """Replace a chunk; of the whole history also what stands after its end, which only something else can have put."""
+    The first chunk's own commit notes what the backfill began on: whom it touched can be told from there, whatever
+    happens next.
+    """
     is_newest = piece.through == scope.stretch.through
     through = None if scope.is_whole and is_newest else piece.through
     notes = {
-        **_same(scope),
-        "base": base,
+        **same_backfill(scope),
+        "base": base.compared,
+        "begun": base.begun,
         "left": left,
         "makes_anew": scope.makes_anew,
+        "base_through": (base.built_through or scope.built_through).isoformat(),
         "built_through": scope.built_through.isoformat(),
     }
-    return replace_range(
-        context.lake,
-        _rows(context, scope, piece),
-        scope.address,
-        WriteIdentity(BACKFILL, _unit(scope, piece, base), _fingerprint(scope)),
-        range_condition("available_ts", piece.after, through),
-        notes=notes,
-    )
+    unit = backfill_unit(f"{scope.name} {range_text(piece.after, piece.through)} of", scope.range, base.begun)
+    with explaining(context.config, scope.table):
+        return replace_range(
+            context.lake,
+            compute_rows(context, scope.table, piece, scope.versions),
+            scope.address,
+            WriteIdentity(BACKFILL, unit, _fingerprint(scope)),
+            range_condition("available_ts", piece.after, through),
+            notes=notes,
+        )

@@ -10,10 +10,14 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakeloop.config.feature_table import Kind
+from lakeloop.config.model import Model
 from lakeloop.config.table_inputs import tables_above
+from lakeloop.errors import UsageError
 from lakeloop.features.differences import compare_rows, count_differences, find_spans, touched_after, touched_by
 from lakeloop.features.windows import entry_keys, reach_back
-from lakeloop.runs.backfill_scope import Asked, Scope, compute_rows, find_table, read_scope
+from lakeloop.runs.backfill_base import Base, backfill_unit, base_of, told_backfills
+from lakeloop.runs.backfill_rows import compute_rows
+from lakeloop.runs.backfill_scope import Asked, Scope, find_table, read_scope
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.failed_tables import explaining
 from lakeloop.runs.manifests import Manifest, read_manifests
@@ -21,6 +25,7 @@ from lakeloop.runs.model_inputs import features_by_table
 from lakeloop.runs.order import BACKFILL, refuse_earlier
 from lakeloop.runs.outdated import OutdatedChampion, find_outdated
 from lakeloop.runs.spine import spine_as_of
+from lakeloop.tables import Lake
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,21 @@ class TouchedPredictions:
 
 
 @dataclass(frozen=True)
+class ReaderAbove:
+    """A training set, or a model's predictions, that read a table which reads the one that is made again.
+
+    Attributes:
+        feature_table: The table that is read.
+        model: The model.
+        training_set_id: Id of the training set; None for the model's predictions.
+    """
+
+    feature_table: str
+    model: str
+    training_set_id: str | None
+
+
+@dataclass(frozen=True)
 class BackfillPlan:
     """What a backfill would change.
 
@@ -79,8 +99,10 @@ class BackfillPlan:
         last_difference: The last of them, ISO, UTC; None without one.
         training_sets: Pinned training sets that would differ if made again.
         predictions: Recorded predictions that would differ, by model.
-        tables_above: Feature tables that read this one: their rows stay as they were computed, and whom they reach is
-            not counted; each needs a backfill of its own.
+        tables_above: Feature tables that read this one: their rows stay as they were computed; each needs a backfill
+            of its own.
+        readers_above: Training sets and predictions that read those: they differ only if those are made again too,
+            and by which rows the plan of that backfill tells.
         champions: Champions that are not known to have learned from the table as it is declared now; they go on
             serving until a training promotes another.
     """
@@ -104,6 +126,7 @@ class BackfillPlan:
     predictions: tuple[TouchedPredictions, ...]
     champions: tuple[OutdatedChampion, ...]
     tables_above: tuple[str, ...] = ()
+    readers_above: tuple[ReaderAbove, ...] = ()
 
 
 def plan_backfill(context: Context, asked: Asked, *, estimate: bool = False) -> BackfillPlan:
@@ -128,20 +151,31 @@ def plan_backfill(context: Context, asked: Asked, *, estimate: bool = False) -> 
     (True, 0, 0, ())
     """
     table = find_table(context.config, asked.feature_table)  # before Spark starts
-    with context.lake.writing(), explaining(context.config, table):
+    if estimate and table.kind in (Kind.SQL, Kind.PYTHON):
+        raise UsageError(
+            "--estimate",
+            f"{table.feature_table}, a table of the kind {table.kind}",
+            "tables of the kinds windowed and attributes: where rows of others stand is for the statement or the"
+            " function to say",
+            "leave --estimate out: the plan computes the rows",
+        )
+    with context.lake.writing():
         refuse_earlier(context, BACKFILL)
         scope = read_scope(context, asked)
-        base = context.lake.version(scope.address) if scope.is_there else None
+        base = base_of(context, scope) if scope.is_there else None
+        if base is not None and backfill_unit(scope.name, scope.range, base.begun) in told_backfills(context):
+            version = context.lake.version(scope.address)  # it was done, and told: what would another one change
+            base = Base(version, version)
         return compare_scope(context, scope, base, estimate=estimate)
 
 
-def compare_scope(context: Context, scope: Scope, base: int | None, *, estimate: bool = False) -> BackfillPlan:
+def compare_scope(context: Context, scope: Scope, base: Base | None, *, estimate: bool = False) -> BackfillPlan:
     """Compare the rows of a range with those that are computed now, in one query, and find who met them.
 
     Args:
         context: Project, lake and logical now.
         scope: What is made again.
-        base: Delta version of the table before the backfill; None without the table.
+        base: What the backfill began on; None without the table.
         estimate: Whether to compare keys alone.
 
     Returns:
@@ -154,16 +188,18 @@ def compare_scope(context: Context, scope: Scope, base: int | None, *, estimate:
     """
     table, lake, entity = scope.table, context.lake, scope.table.entity
     context.progress(f"compare {scope.address}")
-    computed = _keys(context, scope) if estimate else compute_rows(context, table, scope.stretch, scope.bronze_version)
+    with explaining(context.config, table):
+        computed = _keys(context, scope) if estimate else compute_rows(context, table, scope.stretch, scope.versions)
     published = computed.where(F.lit(False))
     later = published
     if base is not None:
-        known = lake.read_uncut(scope.address, version=base).where(F.col("available_ts") > F.lit(scope.stretch.after))
+        known = _published(lake, scope, base).where(F.col("available_ts") > F.lit(scope.stretch.after))
         is_later = F.col("available_ts") > F.lit(scope.stretch.through)
         published, later = (known, later) if scope.is_whole else (known.where(~is_later), known.where(is_later))
     compared = compare_rows(published, computed, entity).persist()
     try:
-        found = count_differences(compared).collect()[0]  # bounded: one row
+        with explaining(context.config, table):  # what it reads of others is for them to explain
+            found = count_differences(compared).collect()[0]  # bounded: one row
         differs = estimate or bool(found["ticks"])
         spans = find_spans(compared, later, entity)
 
@@ -173,6 +209,7 @@ def compare_scope(context: Context, scope: Scope, base: int | None, *, estimate:
         sets, predictions = _touched(context, scope.name, touched) if differs else ((), ())
     finally:
         compared.unpersist()
+    above = tables_above(context.config.feature_tables, scope.name)
     return BackfillPlan(
         feature_table=scope.name,
         after=instant_text(scope.stretch.after),
@@ -191,9 +228,19 @@ def compare_scope(context: Context, scope: Scope, base: int | None, *, estimate:
         last_difference=None if estimate else _text(found["last"]),
         training_sets=sets,
         predictions=predictions,
-        tables_above=tables_above(context.config.feature_tables, scope.name),
+        tables_above=above,
+        readers_above=find_readers(context, above) if differs else (),
         champions=find_outdated(context, scope.name, scope.spec_hash),
     )
+
+
+def _published(lake: Lake, scope: Scope, base: Base) -> DataFrame:
+    """Give the rows that stood before a backfill, with those that turns have published after them since."""
+    rows = lake.read_uncut(scope.address, version=base.compared)
+    if base.built_through is None or base.built_through >= scope.built_through:
+        return rows
+    is_since = F.col("available_ts") > F.lit(base.built_through)
+    return rows.where(~is_since).unionByName(lake.read_uncut(scope.address).where(is_since))
 
 
 def _text(instant: datetime | None) -> str | None:
@@ -203,12 +250,48 @@ def _text(instant: datetime | None) -> str | None:
 def _keys(context: Context, scope: Scope) -> DataFrame:
     """Give the keys of the rows that a range may have: of attributes every one that an event could write."""
     table, stretch, lake = scope.table, scope.stretch, context.lake
-    bronze = lake.address("bronze", str(table.from_))
+    name = str(table.from_)
+    bronze = lake.address("bronze", name)
     after = stretch.after - reach_back(table) if table.kind is Kind.WINDOWED else stretch.after
-    events = lake.read(bronze, stretch.through, after=after, version=scope.bronze_version)
+    events = lake.read(bronze, stretch.through, after=after, version=scope.versions[name])
     if table.kind is Kind.WINDOWED:
         return entry_keys(events, table, stretch)
     return events.select(*table.entity, "available_ts").dropna().distinct()
+
+
+def find_readers(context: Context, names: Sequence[str]) -> tuple[ReaderAbove, ...]:
+    """Find the training sets and predictions that looked up in tables, whichever rows they met.
+
+    Args:
+        context: Project, lake and logical now.
+        names: Names of the gold tables.
+
+    Returns:
+        By table and model the sets, and then the predictions.
+
+    >>> [(each.model, each.training_set_id is None) for each in find_readers(context, ["shop_last"])]
+    [('late', False), ('late', False), ('late', True)]
+    """
+    found = []
+    for name in names:
+        for model in context.config.models.values():
+            ids: list[str | None] = [each.training_set_id for each in _pinned(context, name, model.model)]
+            if _uses(context, name, model):
+                ids.append(None)
+            found += [ReaderAbove(name, model.model, each) for each in ids]
+    return tuple(found)
+
+
+def _pinned(context: Context, name: str, model: str) -> list[Manifest]:
+    """Give the training sets of a model that looked up in a table."""
+    manifests = read_manifests(context, model)
+    return [each for each in manifests if f"gold.{name}" in {pinned.table for pinned in each.inputs}]
+
+
+def _uses(context: Context, name: str, model: Model) -> bool:
+    """Tell whether a model has predictions, and looks up in a table."""
+    scored = context.lake.address("predictions", model.model)
+    return name in features_by_table(context.config, model) and context.lake.exists(scored)
 
 
 def _touched(
@@ -219,20 +302,15 @@ def _touched(
     predictions: list[TouchedPredictions] = []
     lake = context.lake
     for model in context.config.models.values():
-        pinned = [
-            each
-            for each in read_manifests(context, model.model)
-            if f"gold.{name}" in {pinned.table for pinned in each.inputs}
-        ]
-        scored = lake.address("predictions", model.model)
-        uses = name in features_by_table(context.config, model) and lake.exists(scored)
+        pinned, uses = _pinned(context, name, model.model), _uses(context, name, model)
         if not pinned and not uses:
             continue
         spine = touched(spine_as_of(context, model)).select("prediction_id")
         if pinned:
             sets += _touched_sets(context, model.model, pinned, spine)
         if uses:
-            rows = lake.read_uncut(scored).join(spine, "prediction_id", "left_semi").count()
+            scored = lake.read_uncut(lake.address("predictions", model.model))
+            rows = scored.join(spine, "prediction_id", "left_semi").count()
             predictions += [TouchedPredictions(model.model, rows)] if rows else []
     return tuple(sets), tuple(predictions)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
@@ -14,15 +15,16 @@ from lakeloop.config.durations import write_duration
 from lakeloop.config.feature_table import FeatureTable, Kind
 from lakeloop.config.tree import Config
 from lakeloop.errors import ConflictError, Failure, NotReadyError, UsageError
-from lakeloop.features.attributes import log_attributes
 from lakeloop.features.stretches import Stretch, cut_stretch
-from lakeloop.features.windows import aggregate_windows, floor_tick_of, reach_back
-from lakeloop.quality.versions import standing_versions
-from lakeloop.runs.build_state import BuildState, backfill_call, range_text, read_build_state
+from lakeloop.features.windows import floor_tick_of
+from lakeloop.runs.backfill_rows import row_columns
+from lakeloop.runs.build_state import BuildState, assert_same_table, backfill_call, range_text, read_build_state
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.declared import assert_same_columns
 from lakeloop.runs.integrity import read_heads
-from lakeloop.tables import BACKUP, TableAddress
+from lakeloop.runs.order import BACKFILL
+from lakeloop.runs.statement_table import input_address
+from lakeloop.tables import BACKUP, Lake, TableAddress
 
 CHUNK = timedelta(days=28)
 """Length of a chunk where none is named."""
@@ -62,7 +64,9 @@ class Scope:
             lost or changed by something else. It cannot be used before the last chunk is done.
         is_there: Whether the table exists.
         spec_hash: Hash of the declaration of today.
-        bronze_version: Delta version of bronze that is read.
+        versions: Delta version that is read of every input, by its name as of `FeatureTable.inputs`.
+        contents: Version of the newest rows of every input: a later version that only says other words is the same.
+        is_damaged: Whether the table was lost or changed by something else since the last job.
     """
 
     table: FeatureTable
@@ -74,7 +78,9 @@ class Scope:
     makes_anew: bool
     is_there: bool
     spec_hash: str
-    bronze_version: int
+    versions: Mapping[str, int]
+    contents: Mapping[str, int]
+    is_damaged: bool
 
     @property
     def name(self) -> str:
@@ -88,7 +94,7 @@ class Scope:
 
 
 def find_table(config: Config, name: str) -> FeatureTable:
-    """Find a declared feature table that can be made again.
+    """Find a declared feature table.
 
     Args:
         config: The project.
@@ -98,7 +104,7 @@ def find_table(config: Config, name: str) -> FeatureTable:
         Its declaration.
 
     Raises:
-        UsageError: If there is none of that name, or it is of another kind.
+        UsageError: If there is none of that name.
 
     >>> find_table(shops, "shop_last").entity
     ('shop',)
@@ -114,7 +120,6 @@ def find_table(config: Config, name: str) -> FeatureTable:
         remedy = f"did you mean {close[0]!r}?" if close else "name one of these"
         allowed = ", ".join(config.feature_tables) or "none is declared"
         raise UsageError("FEATURE_TABLE", repr(name), allowed, remedy)
-    _refuse_kind(found)
     return found
 
 
@@ -144,7 +149,9 @@ def read_scope(context: Context, asked: Asked) -> Scope:
     lakeloop.errors.UsageError: --from and --to: got neither; allowed: ... remedy: the whole history is ...
     """
     lake, table = context.lake, find_table(context.config, asked.feature_table)
-    address, bronze = lake.address("gold", table.feature_table), lake.address("bronze", str(table.from_))
+    address = lake.address("gold", table.feature_table)
+    inputs = {key: input_address(context, key) for key in table.inputs}
+    _refuse_inputs(context, table)
     is_there = lake.exists(address)
     is_mended = is_there and _is_damaged(context, address)
     state = read_build_state(lake, address) if is_there else None
@@ -155,8 +162,8 @@ def read_scope(context: Context, asked: Asked) -> Scope:
             [Failure("order", f"the table is built through {instant_text(built_through)}")],
             f"name {instant_text(built_through)} or a later --as-of",
         )
-    known = lake.read(bronze, built_through)
-    first = _first_instant([known, *([lake.read_uncut(address)] if is_there else [])])
+    known = [lake.read(each, built_through) for each in inputs.values()]
+    first = _first_instant([*known, *([lake.read_uncut(address)] if is_there else [])])
     whole = Stretch(_before(first if first is not None else built_through, table), built_through)
     stretch = lay_on_ticks(table, asked, whole)
     is_whole = stretch.after <= whole.after and stretch.through == built_through
@@ -165,59 +172,38 @@ def read_scope(context: Context, asked: Asked) -> Scope:
     makes_anew = not is_there or is_mended or not is_same
     if makes_anew and not is_whole:
         _refuse_part(context, table, whole, state, is_damaged=not is_there or is_mended)
-    bronze_version = lake.version(bronze)
+    versions = {key: lake.version(each) for key, each in inputs.items()}
     if is_there:
-        rows = compute_rows(context, table, stretch, bronze_version)
-        assert_same_columns(lake, address, rows.schema, NEW_NAME)
+        assert_same_columns(lake, address, row_columns(context, table, stretch, versions), NEW_NAME)
     pieces = cut_stretch(stretch, chunk_length(table, asked.chunk))
     return Scope(
-        table, address, stretch, pieces, built_through, is_whole, makes_anew, is_there, spec_hash, bronze_version
+        table,
+        address,
+        stretch,
+        pieces[::-1] if table.kind is Kind.SQL else pieces,  # its rows go on from the newest state before them
+        built_through,
+        is_whole,
+        makes_anew,
+        is_there,
+        spec_hash,
+        versions,
+        {key: _newest_rows(lake, each) for key, each in inputs.items()},
+        not is_there or is_mended,
     )
 
 
-def _refuse_kind(table: FeatureTable) -> None:
-    """Refuse what is computed for whole ticks by a person's statement or function: it is made anew as a whole."""
-    if table.kind in (Kind.WINDOWED, Kind.ATTRIBUTES):
-        return
-    raise UsageError(
-        "FEATURE_TABLE",
-        f"{table.feature_table}, a table of the kind {table.kind}",
-        "tables of the kinds windowed and attributes",
-        "give a changed declaration a new name; to bring late rows in, remove the table's folder: the next turn makes"
-        " it anew",
-    )
+def _refuse_inputs(context: Context, table: FeatureTable) -> None:
+    """Refuse feature tables below that are no whole tables now: what stands in them is of no declaration."""
+    for name in table.feature_tables:
+        state = read_build_state(context.lake, context.lake.address("gold", name))
+        if state is not None:
+            assert_same_table(context, name, state)
 
 
-def compute_rows(context: Context, table: FeatureTable, stretch: Stretch, bronze_version: int) -> DataFrame:
-    """Compute the rows of a stretch of a gold table from bronze alone, as a build from nothing has them.
-
-    Args:
-        context: Project, lake and logical now.
-        table: The table's declaration.
-        stretch: The stretch, on ticks.
-        bronze_version: Delta version of bronze.
-
-    Returns:
-        Entity columns, `event_ts`, `available_ts` and the features.
-
-    >>> from datetime import UTC
-    >>> table = context.config.feature_tables["shop_last"]
-    >>> stretch = Stretch(datetime(2024, 2, 1, tzinfo=UTC), context.as_of)
-    >>> version = context.lake.version(context.lake.address("bronze", "deliveries"))
-    >>> published = context.lake.read(context.lake.address("gold", "shop_last"), context.as_of, after=stretch.after)
-    >>> compute_rows(context, table, stretch, version).exceptAll(published).count()
-    0
-    """
-    lake, bronze = context.lake, context.lake.address("bronze", str(table.from_))
-    if table.kind is Kind.WINDOWED:
-        reached = stretch.after - reach_back(table)
-        events = lake.read(bronze, stretch.through, after=reached, version=bronze_version)
-        return aggregate_windows(events, table, stretch.after, stretch.through)
-    source = context.config.sources[str(table.from_)]
-    events = standing_versions(lake.read(bronze, stretch.through, version=bronze_version), source)
-    before = events.where(F.col("available_ts") <= F.lit(stretch.after))
-    last_known = before.groupBy(*table.entity).agg(F.max("event_ts").alias("_known_ts"))
-    return log_attributes(events, table, last_known, stretch.after)
+def _newest_rows(lake: Lake, address: TableAddress) -> int:
+    """Tell the version at which rows of a table were last written."""
+    written = [each.version for each in lake.commits(address) if each.rows or each.job == BACKFILL]
+    return written[-1] if written else 0
 
 
 def _is_damaged(context: Context, address: TableAddress) -> bool:
@@ -296,8 +282,9 @@ def lay_on_ticks(table: FeatureTable, asked: Asked, whole: Stretch) -> Stretch:
     if after >= through:
         got = f"{instant_text(after)}, not before {instant_text(through)}"
         raise UsageError("--from", got, "an instant whose tick is before that of --to", remedy)
-    if table.kind is not Kind.WINDOWED and through != whole.through:
-        ends = f"{instant_text(whole.through)}: later rows of attributes depend on earlier ones"
+    if table.kind in (Kind.ATTRIBUTES, Kind.SQL) and through != whole.through:
+        kind = "attributes" if table.kind is Kind.ATTRIBUTES else "a table of sql"
+        ends = f"{instant_text(whole.through)}: later rows of {kind} depend on earlier ones"
         raise UsageError("--to", instant_text(through), ends, f"{_call(table, Stretch(after, whole.through))}")
     return Stretch(after, through)
 

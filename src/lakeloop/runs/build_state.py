@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from lakeloop.config.feature_table import FeatureTable, Kind
 from lakeloop.errors import ConflictError, Failure
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.order import BACKFILL
@@ -111,16 +110,8 @@ def assert_same_table(context: Context, name: str, state: BuildState) -> None:
             f"gold.{name}",
             [Failure("declaration", f"it was built as {state.spec_hash}, {file} now says {now}")],
             "published rows are never changed by a turn: give the new declaration a new feature_table name,"
-            f" {_or_undo(context.config.feature_tables[name])}",
+            f" undo the change, or make the whole history again (`lakeloop backfill {name}` tells its range)",
         )
-
-
-def _or_undo(table: FeatureTable) -> str:
-    """Say what else can be done, by the kind of a table: a backfill takes two of them."""
-    if table.kind not in (Kind.WINDOWED, Kind.ATTRIBUTES):
-        return "or undo the change"
-    again = f"make the whole history again (`lakeloop backfill {table.feature_table}` tells its range)"
-    return f"undo the change, or {again}"
 
 
 def backfill_call(name: str, stretch: str) -> str:

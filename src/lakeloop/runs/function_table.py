@@ -15,7 +15,9 @@ from lakeloop.features.function_ticks import Function, call_ticks
 from lakeloop.runs.context import Context
 
 
-def function_rows(context: Context, table: FeatureTable, since: datetime | None, through: datetime) -> DataFrame:
+def function_rows(
+    context: Context, table: FeatureTable, since: datetime | None, through: datetime, *, version: int | None = None
+) -> DataFrame:
     """Compute the rows that complete a Python feature table.
 
     Args:
@@ -23,6 +25,7 @@ def function_rows(context: Context, table: FeatureTable, since: datetime | None,
         table: The table's declaration.
         since: Tick up to which it is complete; None at the first build.
         through: Tick up to which it is to be complete.
+        version: Delta version of bronze to read; the newest without it.
 
     Returns:
         The rows, as of `call_ticks`.
@@ -38,7 +41,8 @@ def function_rows(context: Context, table: FeatureTable, since: datetime | None,
     """
     source = context.config.sources[str(table.from_)]
     after = since - table.needs if since is not None and table.needs is not None else None
-    events = context.lake.read(context.lake.address("bronze", source.source), through, after=after)
+    bronze = context.lake.address("bronze", source.source)
+    events = context.lake.read(bronze, through, after=after, version=version)
     events = events.select(*source.all_columns, *TIME_COLUMNS)
     return call_ticks(events, table, find_function(context, table), since, through, source.key)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
 from lakeloop.config.feature_table import FeatureTable
 from lakeloop.config.source import TIME_COLUMNS
@@ -18,6 +21,7 @@ from lakeloop.features.statement_ticks import evaluate_ticks, is_known_after, lo
 from lakeloop.features.tick_lists import Presence, TickRun, cut_ticks, list_ticks
 from lakeloop.features.windows import floor_tick
 from lakeloop.runs.context import Context, instant_text
+from lakeloop.tables import TableAddress
 
 _TICK = "_tick_ts"  # as `evaluate_ticks` calls it
 MAX_TICKS = 50_000
@@ -76,15 +80,131 @@ def statement_stretches(
     >>> [(f"{row['available_ts']:%d}", row["shop"]) for row in rows.orderBy("available_ts", "shop").collect()][:3]
     [('04', 'A'), ('04', 'B'), ('04', 'C')]
     """
+    lake, address = context.lake, context.lake.address(GOLD, table.feature_table)
+    known, known_through = None, None
+    with closing(_answers(context, table, since, through, {}, max_ticks, ticks_a_query)) as runs:
+        for run, answers in runs:
+            if run.since is not None:  # of what was published, only what is new since the last query
+                known = newest_states(table, known, lake.read(address, run.since, after=known_through))
+                known_through = run.since
+            yield Stretch(run.since, run.through, log_changes(answers, table, known, run.since, run.through))
+
+
+def statement_rows(
+    context: Context,
+    table: FeatureTable,
+    since: datetime,
+    through: datetime,
+    known: DataFrame | None,
+    versions: Mapping[str, int],
+    *,
+    max_ticks: int = MAX_TICKS,
+    ticks_a_query: int = TICKS_A_QUERY,
+) -> tuple[DataFrame, DataFrame | None]:
+    """Compute the rows of a stretch of an SQL feature table without publishing any: each query goes on from the last.
+
+    Args:
+        context: Project, lake and logical now.
+        table: The table's declaration.
+        since: Tick before the stretch.
+        through: Its last tick.
+        known: As of `newest_states` at `since`; None where nothing was known.
+        versions: Delta version to read of every input, by the name that the statement gives it.
+        max_ticks: Ticks that are evaluated at most.
+        ticks_a_query: Ticks in one query.
+
+    Returns:
+        The rows, computed; and the newest states at `through`.
+
+    Raises:
+        UsageError: If there are more than `max_ticks` ticks to evaluate.
+
+    >>> from datetime import UTC
+    >>> table = FeatureTable.model_validate({
+    ...     "feature_table": "busy", "entity": ["shop"], "every": "7 days", "needs": "7 days",
+    ...     "sql": "select shop, count(*) as n from deliveries group by shop", "features": {"n": {"type": "long"}}})
+    >>> days = datetime(2024, 1, 4, tzinfo=UTC), datetime(2024, 1, 18, tzinfo=UTC)
+    >>> version = context.lake.version(context.lake.address("bronze", "deliveries"))
+    >>> rows, known = statement_rows(context, table, *days, None, {"deliveries": version}, ticks_a_query=1)
+    >>> sorted({f"{row['available_ts']:%d}" for row in rows.collect()}), known.count()
+    (['11', '18'], 3)
+    """
+    parts: list[DataFrame] = []
+    with closing(_answers(context, table, since, through, versions, max_ticks, ticks_a_query)) as runs:
+        for run, answers in runs:
+            # Cut off from what they were computed from: the plan of the last one would hold those of all.
+            rows = log_changes(answers, table, known, run.since, run.through).localCheckpoint()
+            known = newest_states(table, known, rows)
+            parts.append(rows)
+    return reduce(DataFrame.unionByName, parts), known
+
+
+def statement_columns(context: Context, table: FeatureTable, through: datetime) -> StructType:
+    """Tell the columns of an SQL feature table; no row is looked at.
+
+    Args:
+        context: Project, lake and logical now.
+        table: The table's declaration.
+        through: Any instant.
+
+    Returns:
+        Columns and types of its rows.
+
+    >>> table = FeatureTable.model_validate({
+    ...     "feature_table": "busy", "entity": ["shop"], "every": "7 days", "needs": "7 days",
+    ...     "sql": "select shop, count(*) as n from deliveries group by shop", "features": {"n": {"type": "long"}}})
+    >>> statement_columns(context, table, context.as_of).fieldNames()
+    ['shop', 'event_ts', 'available_ts', 'n']
+    """
+    rows = {key: _read(context, table, key, None, through, None) for key in table.inputs}
+    return log_changes(evaluate_ticks(table, rows, [through]), table, None, None, through).schema
+
+
+def newest_states(table: FeatureTable, known: DataFrame | None, log: DataFrame) -> DataFrame:
+    """Give the newest state of every entity, those that are gone included.
+
+    Args:
+        table: The table's declaration.
+        known: Newest states as they were before some rows; None where there were none.
+        log: These rows of the state log.
+
+    Returns:
+        Entity, `available_ts` and the features, a row per entity.
+
+    >>> table = context.config.feature_tables["shop_last"]
+    >>> log = context.lake.read(context.lake.address("gold", "shop_last"), context.as_of)
+    >>> newest_states(table, newest_states(table, None, log), log).count() == log.select("shop").distinct().count()
+    True
+    """
+    columns = [*table.entity, "available_ts", *table.feature_names]
+    rows = log.select(*columns)
+    if known is not None:
+        # Cut off from what it was computed from, which a hundred queries would else carry along.
+        rows = known.localCheckpoint().unionByName(rows)
+    newest = F.max_by(F.struct("available_ts", *table.feature_names), "available_ts").alias("_state")
+    return rows.groupBy(*table.entity).agg(newest).select(*table.entity, "_state.*")
+
+
+def _answers(
+    context: Context,
+    table: FeatureTable,
+    since: datetime | None,
+    through: datetime,
+    versions: Mapping[str, int],
+    max_ticks: int,
+    ticks_a_query: int,
+) -> Generator[tuple[TickRun, DataFrame], None, None]:
+    """Evaluate the statement at every tick of a stretch that sees a row, run by run."""
     if table.every is None or table.needs is None:
         raise ValueError(f"{table.feature_table} has no ticks")
-    rows = {key: _read(context, table, key, since, through).persist() for key in table.inputs}
+    rows = {key: _read(context, table, key, since, through, versions.get(key)).persist() for key in table.inputs}
     try:
         seen = [each for key in rows for each in _presences(table, key, rows[key], since, through, max_ticks)]
         ticks = list_ticks(seen, table.every, through, max_ticks)
         refuse_many(table, ticks, since, through, max_ticks)
         for run in cut_ticks(ticks, since, through, ticks_a_query):
-            yield Stretch(run.since, run.through, _changes(context, table, rows, run))
+            answers = evaluate_ticks(table, rows, run.ticks or [run.through])
+            yield run, answers if run.ticks else answers.where("false")  # without ticks for its columns alone
     finally:
         for each in rows.values():
             each.unpersist()
@@ -119,7 +239,7 @@ def statement_answers(context: Context, table: FeatureTable, asked: DataFrame) -
     if not ticks:
         return asked.select("_sample", *(F.lit(None).alias(name) for name in table.features))
     since, through = ticks[0] - table.every, ticks[-1]
-    rows = {key: _read(context, table, key, since, through).persist() for key in table.inputs}
+    rows = {key: _read(context, table, key, since, through, None).persist() for key in table.inputs}
     try:
         seen = _seen_ticks(table, rows, since, ticks)
         found: pa.Table | None = None
@@ -154,34 +274,35 @@ def _seen_ticks(
     return [tick for tick, at in zip(ticks, micros, strict=True) if at in found]
 
 
-def _read(context: Context, table: FeatureTable, key: str, since: datetime | None, through: datetime) -> DataFrame:
-    layer, _, name = key.rpartition(".")
-    if layer == GOLD:
-        declared = context.config.feature_tables[name]
-        states = context.lake.read(context.lake.address(GOLD, name), through)
-        ends = with_ends(states, declared.entity)
+def _read(
+    context: Context, table: FeatureTable, key: str, since: datetime | None, through: datetime, version: int | None
+) -> DataFrame:
+    lake, address = context.lake, input_address(context, key)
+    if address.layer == GOLD:
+        declared = context.config.feature_tables[address.name]
+        ends = with_ends(lake.read(address, through, version=version), declared.entity)
         return ends if since is None else ends.where(is_known_after(since))
-    source = context.config.sources[name]
+    source = context.config.sources[key]
     after = since - (table.needs or timedelta(0)) if since is not None else None
-    bronze = context.lake.read(context.lake.address("bronze", name), through, after=after)
+    bronze = lake.read(address, through, after=after, version=version)
     return bronze.select(*source.all_columns, *TIME_COLUMNS)
 
 
-def _changes(
-    context: Context,
-    table: FeatureTable,
-    rows: dict[str, DataFrame],
-    run: TickRun,
-) -> DataFrame:
-    answers = evaluate_ticks(table, rows, run.ticks or [run.through])
-    if not run.ticks:  # for its columns alone
-        answers = answers.where("false")
-    known = None
-    if run.since is not None:
-        published = context.lake.read(context.lake.address(GOLD, table.feature_table), run.since)
-        newest = F.max_by(F.struct(*table.feature_names), "available_ts").alias("_state")
-        known = published.groupBy(*table.entity).agg(newest).select(*table.entity, "_state.*")
-    return log_changes(answers, table, known, run.since, run.through)
+def input_address(context: Context, key: str) -> TableAddress:
+    """Tell which table an input is.
+
+    Args:
+        context: The lake.
+        key: As of `FeatureTable.inputs`.
+
+    Returns:
+        Its address.
+
+    >>> [str(input_address(context, key)) for key in ("deliveries", "gold.shop_last")]
+    ['bronze.deliveries', 'gold.shop_last']
+    """
+    layer, _, name = key.rpartition(".")
+    return context.lake.address(layer or "bronze", name)
 
 
 def _presences(

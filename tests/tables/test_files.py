@@ -44,6 +44,8 @@ def test_a_version_is_held_while_its_files_are_there(workspace: Path) -> None:
     assert [holds_version(address.path, version) for version in (0, 1, 2)] == [True, True, False]
     assert remove_files(address, NONE) == 1
     assert [holds_version(address.path, version) for version in (0, 1)] == [False, True]
+    assert removable_files(address, NONE) == frozenset()  # the log names the file still
+    assert remove_files(address, NONE) == 0
 
 
 def test_a_version_that_is_kept_keeps_its_files(workspace: Path) -> None:

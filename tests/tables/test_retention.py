@@ -11,7 +11,7 @@ from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from lakeloop.schemas import FLAGS
-from lakeloop.tables import Lake, TableAddress, WriteIdentity
+from lakeloop.tables import Lake, TableAddress, WriteIdentity, listed_versions
 from lakeloop.tables.settings import retention_settings
 from tests.factories import instant
 
@@ -72,6 +72,15 @@ def test_other_properties_stay(tmp_path: Path) -> None:
     open_lake(tmp_path, 60).create_own(FLAGS)
     after = dict(DeltaTable(lake.own(FLAGS).path).metadata().configuration)
     assert after == before | dict.fromkeys(KEPT, "interval 60 days")
+
+
+def test_a_clean_up_of_the_log_takes_no_version_inside_the_retention(tmp_path: Path) -> None:
+    lake = open_lake(tmp_path, 30)
+    versions = [append(lake, unit) for unit in ("one", "two", "three")]
+    table = DeltaTable(lake.own(FLAGS).path)
+    table.create_checkpoint()
+    table.cleanup_metadata()
+    assert listed_versions(lake, lake.own(FLAGS), versions) == {1, 2, 3}
 
 
 @pytest.fixture

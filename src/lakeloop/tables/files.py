@@ -50,7 +50,7 @@ def removable_files(address: TableAddress, older_than: timedelta) -> frozenset[s
     >>> removable_files(context.lake.address("ops", "decisions"), timedelta(0))  # tables are only appended to
     frozenset()
     """
-    return frozenset(_vacuum(address, older_than, dry_run=True))
+    return _on_disk(address, _vacuum(address, older_than, dry_run=True))
 
 
 def remove_files(address: TableAddress, older_than: timedelta, keep: Collection[int] = ()) -> int:
@@ -75,7 +75,10 @@ def remove_files(address: TableAddress, older_than: timedelta, keep: Collection[
     ...     remove_files(empty, timedelta(0))
     0
     """
-    return len(_vacuum(address, older_than, dry_run=False, keep=keep))
+    found = _on_disk(address, _vacuum(address, older_than, dry_run=True, keep=keep))
+    if found:
+        _vacuum(address, older_than, dry_run=False, keep=keep)
+    return len(found)
 
 
 def bytes_of(address: TableAddress, files: Iterable[str]) -> int:
@@ -99,9 +102,15 @@ def list_tables(workspace: Path) -> list[TableAddress]:
 
 
 def _vacuum(address: TableAddress, age: timedelta, *, dry_run: bool, keep: Collection[int] = ()) -> list[str]:
-    return DeltaTable(address.path).vacuum(
+    found: list[str] = DeltaTable(address.path).vacuum(
         _hours(age), dry_run=dry_run, enforce_retention_duration=False, full=True, keep_versions=sorted(keep) or None
     )
+    return found
+
+
+def _on_disk(address: TableAddress, files: Iterable[str]) -> frozenset[str]:
+    """Leave out files that are gone: a vacuum names what it removed before as long as the log does."""
+    return frozenset(each for each in files if Path(address.path, each).is_file())
 
 
 def _hours(age: timedelta) -> int:

@@ -10,13 +10,22 @@ from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
+from pyspark.sql import SparkSession
 
 from lakeloop.config import load_config
 from lakeloop.config.project import Engine
 from lakeloop.errors import ConflictError, NotReadyError
 from lakeloop.runs.context import Context
 from lakeloop.runs.diff import diff_sets
-from lakeloop.runs.manifests import find_beyond, find_manifest, list_sets, read_manifests, retire_set, show_set
+from lakeloop.runs.manifests import (
+    Manifest,
+    find_beyond,
+    find_manifest,
+    list_sets,
+    read_manifests,
+    retire_set,
+    show_set,
+)
 from lakeloop.runs.pinnings import pinned_instants
 from lakeloop.runs.rebuild import rebuild_training_set
 from lakeloop.runs.training_data import read_training_data
@@ -125,8 +134,49 @@ def test_two_sets_of_consecutive_turns_differ_in_inputs_and_rows_and_one_not_fro
     # What was known of a row then is known of it now: only its part of the split has moved.
     assert set(found.changes) == {"_split"}
     assert found.rows_changed == found.changes["_split"]
+    assert (len(found.ids_first), len(found.ids_second), len(found.ids_changed)) == (0, 5, 5)
     same = diff_sets(context, second, second)
     assert (same.is_same_content, same.inputs, same.changes, same.rows_changed) == (True, (), {}, 0)
+
+
+SMALL = "prediction_id string, training_set_id string, label boolean, tip double, bonus long"
+
+
+@pytest.fixture
+def small_sets(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """Two sets of one model: the second has a column more, is made by another declaration, and has another value."""
+    manifest = read_manifests(finished_context())[0]
+    new = [(f"new {each}", True, None, 1) for each in range(7)]
+    sides = {
+        "one": [("gone", True, 1.0, None), ("value", True, 1.0, None), ("null", True, None, None)],
+        "two": [("value", True, 2.0, 7), ("null", True, None, None), *new],
+    }
+    frames = {
+        name: spark.createDataFrame([(row[0], name, *row[1:]) for row in rows], SMALL) for name, rows in sides.items()
+    }
+
+    def find(_: Context, name: str) -> Manifest:
+        return replace(manifest, training_set_id=name, spec_hash=f"declaration of {name}")
+
+    monkeypatch.setattr("lakeloop.runs.diff.find_manifest", find)
+    monkeypatch.setattr("lakeloop.runs.diff.training_rows", lambda _, __, name: frames[name])
+    return "one", "two"
+
+
+def test_a_diff_names_the_rows_columns_and_declarations_that_differ(
+    small_sets: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = diff_sets(finished_context(), *small_sets)
+    assert (found.is_same_declaration, found.is_same_content, found.inputs) == (False, False, ())
+    assert (found.rows_first, found.rows_second, found.rows_changed) == (1, 7, 1)
+    assert found.changes == {"bonus": 1, "tip": 1}  # a column that one set was made without is null in it
+    assert found.ids_first == ("gone",)
+    assert found.ids_second == ("new 0", "new 1", "new 2", "new 3", "new 4")
+    assert found.ids_changed == ("value",)
+    monkeypatch.setattr("lakeloop.runs.diff.private_source_columns", lambda _: frozenset({"order"}))
+    hidden = diff_sets(finished_context(), *small_sets)
+    assert (hidden.ids_first, hidden.ids_second, hidden.ids_changed) == (("hidden (pii)",),) * 3
+    assert hidden.rows_second == 7
 
 
 def test_a_retired_set_is_told_so_once_and_trains_on(context: Context) -> None:

@@ -133,7 +133,10 @@ class LeakCheck(StrEnum):
 
 
 class SetStatus(StrEnum):
-    """What can still be done with a pinned training set; its own rows can be trained on in each."""
+    """What can still be done with a pinned training set; its own rows can be trained on in each.
+
+    LIVE is held back from a vacuum, RETIRED and INPUTS_EXPIRED are not; the inputs of the last are gone, or may go.
+    """
 
     LIVE = "LIVE"
     RETIRED = "RETIRED"

@@ -9,7 +9,7 @@ from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from lakeloop import schemas
-from lakeloop.tables import Lake, TableAddress, WriteIdentity, holds_version
+from lakeloop.tables import Lake, TableAddress, WriteIdentity, holds_version, listed_versions
 
 FILES = schemas.FLAGS
 
@@ -32,6 +32,14 @@ def _row(subject: str) -> dict[str, object]:
 
 def test_every_version_of_a_table_that_is_only_appended_to_is_held(lake: Lake, table: TableAddress) -> None:
     assert [holds_version(lake, table, version) for version in (0, 1, 2)] == [True] * 3
+
+
+def test_versions_of_a_path_are_listed_while_their_files_are_there(lake: Lake, table: TableAddress) -> None:
+    assert listed_versions(lake, table, [0, 1, 2, 3]) == {0, 1, 2}
+    for data in Path(table.path).glob("*.parquet"):
+        data.unlink()
+    assert listed_versions(lake, table, [0, 1, 2, 3]) == {0}
+    assert listed_versions(lake, lake.address("gold", "weather"), [0]) == frozenset()
 
 
 def test_a_version_that_never_was_is_not_held(lake: Lake, table: TableAddress) -> None:
@@ -72,3 +80,4 @@ def test_in_a_catalog_a_version_is_held_while_its_rows_can_be_read(catalogued: L
     (data,) = (tmp_path / "ops" / "flags").glob("*.parquet")
     data.unlink()
     assert not holds_version(catalogued, address, 1)
+    assert listed_versions(catalogued, address, [0, 1, 2]) == {0, 1}  # the history alone is asked

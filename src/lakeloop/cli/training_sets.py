@@ -51,7 +51,7 @@ def add_training_sets(app: typer.Typer, step: Step) -> None:
                 chosen = verbs._choose_models(context.config, model)
                 from lakeloop.runs.manifests import list_sets
 
-                report.result = {"training_sets": list_sets(context, chosen)}
+                report.result = {"training_sets": list_sets(context, datetime.now(UTC), chosen)}
 
         finish("training-set list", options, work)
 
@@ -61,7 +61,8 @@ def add_training_sets(app: typer.Typer, step: Step) -> None:
             with Display(verbose=options.verbose) as show:
                 from lakeloop.runs.manifests import show_set
 
-                report.result = show_set(verbs._open_now(options, report, show), training_set)
+                context = verbs._open_now(options, report, show)
+                report.result = show_set(context, datetime.now(UTC), training_set)
 
         finish("training-set show", options, work)
 

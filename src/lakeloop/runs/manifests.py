@@ -11,9 +11,10 @@ from typing import Any
 from lakeloop import schemas
 from lakeloop.errors import ConflictError, Failure, NotReadyError
 from lakeloop.runs.context import Context, instant_text
+from lakeloop.runs.pinnings import pinned_instants
 from lakeloop.runs.promotions import newest_champion
 from lakeloop.statuses import Outcome, SetStatus
-from lakeloop.tables import TableAddress, WriteIdentity, holds_version
+from lakeloop.tables import TableAddress, WriteIdentity, holds_version, listed_versions
 
 JOB = "retire"
 RETIRED = "retired"
@@ -169,15 +170,32 @@ def retired_ids(context: Context) -> set[str]:
     return {row["training_set_id"] for row in rows if row["event"] == RETIRED}
 
 
-def find_expired(
-    context: Context, inputs: Sequence[PinnedInput], known: dict[tuple[str, int], bool] | None = None
-) -> tuple[str, ...]:
+def find_beyond(context: Context, manifests: Sequence[Manifest], horizon: datetime) -> set[str]:
+    """Tell which training sets were pinned so long ago that their inputs are held back no more.
+
+    Args:
+        context: Project and lake.
+        manifests: The sets.
+        horizon: The wall-clock time less the retention.
+
+    Returns:
+        Ids of those pinned at the horizon or before. Of which nobody knows when, their inputs are held back.
+
+    >>> from datetime import UTC
+    >>> found = read_manifests(context)
+    >>> [len(find_beyond(context, found, datetime(year, 1, 1, tzinfo=UTC))) for year in (2000, 9999)]
+    [0, 2]
+    """
+    pinned = pinned_instants(context, {each.training_set_id: (each.model, each.as_of) for each in manifests})
+    return {set_id for set_id, instant in pinned.items() if instant <= horizon}
+
+
+def find_expired(context: Context, inputs: Sequence[PinnedInput]) -> tuple[str, ...]:
     """Tell which pinned versions can no longer be read.
 
     Args:
         context: Project and lake.
         inputs: What a training set was made from.
-        known: Table and version -> whether it can be read, filled here: sets share their inputs.
 
     Returns:
         Tables with their versions, as text.
@@ -185,12 +203,8 @@ def find_expired(
     >>> find_expired(context, [PinnedInput("bronze.orders", 1), PinnedInput("bronze.orders", 99)])
     ('bronze.orders version 99',)
     """
-    found = {} if known is None else known
-    for each in inputs:
-        key = (each.table, each.version)
-        if key not in found:
-            found[key] = holds_version(context.lake, each.address(context), each.version)
-    return tuple(f"{each.table} version {each.version}" for each in inputs if not found[each.table, each.version])
+    gone = (each for each in inputs if not holds_version(context.lake, each.address(context), each.version))
+    return tuple(f"{each.table} version {each.version}" for each in gone)
 
 
 @dataclass(frozen=True)
@@ -202,7 +216,8 @@ class SetState:
         model: The model.
         as_of: Logical now of the pinning, ISO, UTC.
         rows: Rows.
-        status: LIVE while its inputs are there and held back; RETIRED; INPUTS_EXPIRED when one is gone.
+        status: LIVE while its inputs are there and held back; RETIRED; INPUTS_EXPIRED when one is gone, or when the set
+            is older than the retention, so that any `vacuum` may take them.
         versions: Model versions that were trained on it.
     """
 
@@ -214,39 +229,50 @@ class SetState:
     versions: tuple[str, ...]
 
 
-def list_sets(context: Context, models: Sequence[str] | None = None) -> tuple[SetState, ...]:
-    """List training sets with their states.
+def list_sets(context: Context, now: datetime, models: Sequence[str] | None = None) -> tuple[SetState, ...]:
+    """List training sets with their states, without reading rows of their inputs; in a catalog the history is believed.
 
     Args:
         context: Project and lake.
+        now: Wall-clock time, by which sets age.
         models: Only those of these models.
 
     Returns:
         Sets, oldest first.
 
-    >>> [(each.rows, each.status.value, each.versions) for each in list_sets(context)]
+    >>> from datetime import UTC
+    >>> [(each.rows, each.status.value, each.versions) for each in list_sets(context, datetime.now(UTC))]
     [(513, 'LIVE', ('1',)), (741, 'LIVE', ('2',))]
     """
-    retired, versions = retired_ids(context), _versions_by_set(context)
-    known: dict[tuple[str, int], bool] = {}
+    found = [each for each in read_manifests(context) if models is None or each.model in models]
+    pinned: dict[TableAddress, set[int]] = {}
+    for each in found:
+        for one in each.inputs:
+            pinned.setdefault(one.address(context), set()).add(one.version)
+    held = {address: listed_versions(context.lake, address, versions) for address, versions in pinned.items()}
+    released = _released(context, found, now)
+    versions = _versions_by_set(context)
     return tuple(
         SetState(
             each.training_set_id,
             each.model,
             instant_text(each.as_of),
             each.rows,
-            _status(each, find_expired(context, each.inputs, known), retired),
+            _status(each, any(one.version not in held[one.address(context)] for one in each.inputs), released),
             versions.get(each.training_set_id, ()),
         )
-        for each in read_manifests(context)
-        if models is None or each.model in models
+        for each in found
     )
 
 
-def _status(manifest: Manifest, expired: Sequence[str], retired: set[str]) -> SetStatus:
-    if expired:
-        return SetStatus.INPUTS_EXPIRED
-    return SetStatus.RETIRED if manifest.training_set_id in retired else SetStatus.LIVE
+def _released(context: Context, manifests: Sequence[Manifest], now: datetime) -> dict[str, SetStatus]:
+    """Tell of which sets the inputs are held back no more, and why."""
+    beyond = find_beyond(context, manifests, now - context.config.project.retention)
+    return dict.fromkeys(retired_ids(context), SetStatus.RETIRED) | dict.fromkeys(beyond, SetStatus.INPUTS_EXPIRED)
+
+
+def _status(manifest: Manifest, is_gone: bool, released: dict[str, SetStatus]) -> SetStatus:
+    return SetStatus.INPUTS_EXPIRED if is_gone else released.get(manifest.training_set_id, SetStatus.LIVE)
 
 
 def _versions_by_set(context: Context) -> dict[str, tuple[str, ...]]:
@@ -263,7 +289,8 @@ class SetDetails:
     Attributes:
         manifest: What it was pinned with.
         status: What can still be done with it.
-        expired: Pinned tables whose version is gone.
+        expired: Pinned tables whose version is gone; none of a set beyond the retention whose inputs are there still,
+            so that it can be made again.
         versions: Model versions that were trained on it.
     """
 
@@ -273,11 +300,12 @@ class SetDetails:
     versions: tuple[str, ...]
 
 
-def show_set(context: Context, set_id: str) -> SetDetails:
-    """Tell all that is recorded of a training set.
+def show_set(context: Context, now: datetime, set_id: str) -> SetDetails:
+    """Tell all that is recorded of a training set; in a catalog its inputs are read to the end.
 
     Args:
         context: Project and lake.
+        now: Wall-clock time, by which sets age.
         set_id: Its id, or the beginning of it.
 
     Returns:
@@ -286,7 +314,8 @@ def show_set(context: Context, set_id: str) -> SetDetails:
     Raises:
         NotReadyError: If there is no such set.
 
-    >>> details = show_set(context, read_manifests(context)[0].training_set_id)
+    >>> from datetime import UTC
+    >>> details = show_set(context, datetime.now(UTC), read_manifests(context)[0].training_set_id)
     >>> details.status.value, details.versions, [each.table for each in details.manifest.inputs]
     ('LIVE', ('1',), ['bronze.orders', 'bronze.deliveries', 'gold.shop_delays', 'gold.shop_last'])
     """
@@ -294,7 +323,7 @@ def show_set(context: Context, set_id: str) -> SetDetails:
     expired = find_expired(context, manifest.inputs)
     return SetDetails(
         manifest,
-        _status(manifest, expired, retired_ids(context)),
+        _status(manifest, bool(expired), _released(context, [manifest], now)),
         expired,
         _versions_by_set(context).get(manifest.training_set_id, ()),
     )

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 
-from lakeloop import schemas
 from lakeloop.errors import ConflictError, EnvironmentProblemError, Failure
 from lakeloop.runs.context import Context
-from lakeloop.runs.manifests import Manifest, read_manifests, retired_ids
+from lakeloop.runs.manifests import Manifest, find_beyond, read_manifests, retired_ids
 from lakeloop.tables import TableAddress
 from lakeloop.tables.files import bytes_of, files_of, list_tables, removable_files, remove_files
 
@@ -151,13 +150,7 @@ def _held_back(
 
 
 def _live_sets(context: Context, horizon: datetime) -> list[Manifest]:
-    """List the sets that are not retired and were pinned after an instant of the wall clock."""
-    address = context.lake.own(schemas.TRAINING_SETS)
-    pinned = {each.notes["training_set_id"]: each.committed_ts for each in context.lake.commits(address)}
-    retired = retired_ids(context)
-
-    def is_live(set_id: str) -> bool:
-        committed = pinned.get(set_id)
-        return set_id not in retired and (committed is None or committed > horizon)
-
-    return [each for each in read_manifests(context) if is_live(each.training_set_id)]
+    """List the sets that are not retired and were pinned after an instant of the wall clock, or nobody knows when."""
+    manifests, retired = read_manifests(context), retired_ids(context)
+    beyond = find_beyond(context, manifests, horizon)
+    return [each for each in manifests if each.training_set_id not in retired | beyond]

@@ -28,7 +28,7 @@ from lakeloop.tables.profiles import (
     read_known,
 )
 from lakeloop.tables.ranges import range_condition, replace_range
-from lakeloop.tables.versions import holds_version
+from lakeloop.tables.versions import holds_version, listed_versions
 from lakeloop.tables.words import read_properties, rewrite_words
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "has_table",
     "holds_version",
     "identity_hash",
+    "listed_versions",
     "open_foreign",
     "profile_frame",
     "profile_path",

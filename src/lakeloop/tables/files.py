@@ -35,6 +35,10 @@ def files_of(address: TableAddress, version: int | None = None) -> frozenset[str
 def removable_files(address: TableAddress, older_than: timedelta) -> frozenset[str]:
     """Name the files that a vacuum would remove: of no use to the newest version, and given up long enough ago.
 
+    All files of the folder are looked at, not only those that the log still says were given up: a checkpoint that is
+    written beyond the table's retention forgets them. The age of such a file, and of one that a write left behind, is
+    that of the file itself.
+
     Args:
         address: A table on a path.
         older_than: Least age of a file since it was given up, wall clock.
@@ -46,8 +50,7 @@ def removable_files(address: TableAddress, older_than: timedelta) -> frozenset[s
     >>> removable_files(context.lake.address("ops", "decisions"), timedelta(0))  # tables are only appended to
     frozenset()
     """
-    found = DeltaTable(address.path).vacuum(_hours(older_than), dry_run=True, enforce_retention_duration=False)
-    return frozenset(found)
+    return _on_disk(address, _vacuum(address, older_than, dry_run=True))
 
 
 def remove_files(address: TableAddress, older_than: timedelta, keep: Collection[int] = ()) -> int:
@@ -56,7 +59,7 @@ def remove_files(address: TableAddress, older_than: timedelta, keep: Collection[
     Args:
         address: A table on a path.
         older_than: Least age of a file since it was given up, wall clock.
-        keep: Delta versions whose files stay, however old they became since they were listed.
+        keep: Delta versions that the log has, whose files stay, however old they became since they were listed.
 
     Returns:
         Files removed.
@@ -72,9 +75,9 @@ def remove_files(address: TableAddress, older_than: timedelta, keep: Collection[
     ...     remove_files(empty, timedelta(0))
     0
     """
-    table = DeltaTable(address.path)
-    versions = sorted(keep) or None
-    found = table.vacuum(_hours(older_than), dry_run=False, enforce_retention_duration=False, keep_versions=versions)
+    found = _on_disk(address, _vacuum(address, older_than, dry_run=True, keep=keep))
+    if found:
+        _vacuum(address, older_than, dry_run=False, keep=keep)
     return len(found)
 
 
@@ -96,6 +99,18 @@ def list_tables(workspace: Path) -> list[TableAddress]:
     """
     logs = sorted(workspace.glob("*/*/_delta_log"))
     return [TableAddress(log.parent.parent.name, log.parent.name, str(workspace)) for log in logs]
+
+
+def _vacuum(address: TableAddress, age: timedelta, *, dry_run: bool, keep: Collection[int] = ()) -> list[str]:
+    found: list[str] = DeltaTable(address.path).vacuum(
+        _hours(age), dry_run=dry_run, enforce_retention_duration=False, full=True, keep_versions=sorted(keep) or None
+    )
+    return found
+
+
+def _on_disk(address: TableAddress, files: Iterable[str]) -> frozenset[str]:
+    """Leave out files that are gone: a vacuum names what it removed before as long as the log does."""
+    return frozenset(each for each in files if Path(address.path, each).is_file())
 
 
 def _hours(age: timedelta) -> int:

@@ -27,6 +27,7 @@ from lakeloop.tables.catalog import render_create
 from lakeloop.tables.commits import Commit, WriteResult, find_write, read_history, write_metadata
 from lakeloop.tables.integrity import Damage, Head, find_damage, has_log
 from lakeloop.tables.lock import hold
+from lakeloop.tables.retention import Retention
 from lakeloop.tables.settings import plain_settings
 from lakeloop.tables.spark_append import append_frame
 
@@ -71,7 +72,7 @@ class Lake:
     ) -> None:
         self._spark = spark
         self.workspace = workspace
-        self._retention = retention
+        self._retention, self._kept = retention, Retention(retention)
         self._catalog = catalog
         self._tell = tell
         self._commits: dict[TableAddress, list[Commit]] = {}
@@ -149,7 +150,7 @@ class Lake:
     def create(
         self, address: TableAddress, columns: StructType, description: str, properties: Mapping[str, str] | None = None
     ) -> None:
-        """Create a table where it is missing, readable by every Delta reader.
+        """Create a table where it is missing, readable by every Delta reader; one that is there keeps the retention.
 
         Args:
             address: The table.
@@ -158,6 +159,7 @@ class Lake:
             properties: More table properties: keys, time column, owner.
         """
         if self.exists(address):
+            self._kept.settle(address, lambda: self.spark)
             return
         settings = plain_settings(self._retention, properties or {})
         if address.in_catalog:

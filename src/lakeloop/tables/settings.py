@@ -9,6 +9,25 @@ OWN = "lakeloop."
 """How a property begins that says what lakeloop knows of a table."""
 
 
+def retention_settings(retention: timedelta) -> dict[str, str]:
+    """Give the properties that say how long a table keeps its versions: their log entries and the files they hold.
+
+    Args:
+        retention: How long versions stay readable; a part of a day counts as a day, so that none is lost early.
+
+    Returns:
+        Table properties.
+
+    >>> set(retention_settings(timedelta(hours=36)).values())
+    {'interval 2 days'}
+    """
+    days = max(1, -(-retention // timedelta(days=1)))
+    return {
+        "delta.logRetentionDuration": f"interval {days} days",
+        "delta.deletedFileRetentionDuration": f"interval {days} days",
+    }
+
+
 def plain_settings(retention: timedelta, properties: Mapping[str, str]) -> dict[str, str]:
     """Give the properties of a table that every Delta reader can read and whose versions are kept.
 
@@ -23,13 +42,11 @@ def plain_settings(retention: timedelta, properties: Mapping[str, str]) -> dict[
     >>> settings["delta.logRetentionDuration"], settings["lakeloop.owner"]
     ('interval 30 days', 'ops')
     """
-    days = max(1, int(retention.total_seconds() // 86400))
     return {
         # Plain reader features, set although they are the defaults here: other platforms may switch them on.
         "delta.enableDeletionVectors": "false",
         "delta.columnMapping.mode": "none",
         "delta.checkpointPolicy": "classic",
-        "delta.logRetentionDuration": f"interval {days} days",
-        "delta.deletedFileRetentionDuration": f"interval {days} days",
+        **retention_settings(retention),
         **{f"{OWN}{key}": value for key, value in properties.items()},
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from pyspark.sql import functions as F
 
 from lakeloop.tables import in_process
@@ -38,3 +40,26 @@ def holds_version(lake: Lake, address: TableAddress, version: int) -> bool:
             return False
         raise
     return True
+
+
+def listed_versions(lake: Lake, address: TableAddress, versions: Collection[int]) -> frozenset[int]:
+    """Tell which versions of a table are there, as far as that can be told without reading rows.
+
+    Args:
+        lake: The tables.
+        address: The table.
+        versions: Delta versions.
+
+    Returns:
+        Those that are there. On a path as `holds_version` finds them; in a catalog those that the history names, whose
+        data files may be gone all the same.
+
+    >>> sorted(listed_versions(context.lake, context.lake.address("ops", "decisions"), [0, 1, 99]))
+    [0, 1]
+    """
+    if not lake.exists(address):
+        return frozenset()
+    if not address.in_catalog:
+        return frozenset(each for each in versions if in_process.holds_version(address.path, each))
+    history = lake.spark.sql(f"DESCRIBE HISTORY {address.sql}").where(F.col("version").isin(list(versions)))
+    return frozenset(int(row[0]) for row in history.select("version").collect())  # bounded: of the versions asked for

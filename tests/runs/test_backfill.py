@@ -91,7 +91,8 @@ def land_and_build(root: Path, at: datetime, records: list[str]) -> None:
     lines = ["shop,delivered_ts,known_ts,delay_minutes"]
     for record in records:
         shop, delivered, known, delay = record.split()
-        lines.append(f"{shop},2024-01-01T{delivered}:00Z,2024-01-01T{known}:00Z,{delay}")
+        instants = (f"2024-01-{each if 'T' in each else f'01T{each}'}:00Z" for each in (delivered, known))
+        lines.append(",".join([shop, *instants, delay]))
     (landing / f"{at:%d%H}.csv").write_text("\n".join(lines) + "\n")
     run_step(Context(config, at), "ingest", ingest)
     run_step(Context(config, at), "features", build_features)
@@ -285,7 +286,8 @@ def test_what_the_first_chunks_changed_is_told_whatever_was_written_before_the_l
         with pytest.raises(KilledError):
             run_backfill(open_at(root), ask("habits", hours=5))
     six = instant("2024-01-02 06:00")
-    land_and_build(root, six, ["B 22:20 22:30 9"])  # late too, so that the chunk that was done is done again
+    # The first is late too, so that the chunk that was done is done again.
+    land_and_build(root, six, ["B 22:20 22:30 9", "B 02T01:00 02T01:10 3"])
     result = run_backfill(open_at(root, six), ask("habits", hours=5))
     assert (result.chunks_written, planned(result.changed)) == (3, (7, 12, 5, 1, 0))
     assert gold(root, "habits") == sorted(
@@ -294,6 +296,8 @@ def test_what_the_first_chunks_changed_is_told_whatever_was_written_before_the_l
             ("01 23:00", "B", 1, 9.0),
             ("02 01:00", "B", 0, None),
             ("02 02:00", "A", 0, None),
+            ("02 02:00", "B", 1, 3.0),
+            ("02 04:00", "B", 0, None),
         ]
     )
 

@@ -150,7 +150,7 @@ class Lake:
     def create(
         self, address: TableAddress, columns: StructType, description: str, properties: Mapping[str, str] | None = None
     ) -> None:
-        """Create a table where it is missing, readable by every Delta reader; one that is there keeps the retention.
+        """Create a table where it is missing, readable by every Delta reader; hold one that is there to the retention.
 
         Args:
             address: The table.

@@ -131,7 +131,11 @@ class DeclaredRule(Section):
     def expected(self) -> tuple[Expected, ...]:
         """Give what the gate expects; by default that every condition holds."""
         return tuple(
-            Expected(each.name, "ExpectColumnValuesToBeInSet", {"column": column, "value_set": [True]})
+            Expected(
+                each.name,
+                "ExpectColumnValuesToBeInSet",
+                {"column": column, "value_set": [True], "description": f"{each.name}: no row {each.message}"},
+            )
             for column, each in self.computed().items()
         )
 

@@ -246,6 +246,7 @@ def test_options_that_cannot_be_used_are_refused(
 
 
 @pytest.mark.loop
+@pytest.mark.slow
 def test_a_project_is_planned_and_then_made_again(call: Call, spark: SparkSession, tmp_path: Path) -> None:
     from tests.shared import finished_project
 

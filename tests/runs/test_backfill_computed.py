@@ -31,7 +31,7 @@ from tests.runs.test_backfill import (
     rebuild,
 )
 
-pytestmark = pytest.mark.loop
+pytestmark = [pytest.mark.loop, pytest.mark.slow]
 
 BUSY = """\
 feature_table: busy
@@ -171,7 +171,6 @@ def test_a_function_is_called_again_over_any_range(root: Path, rebuilt: Path) ->
         plan_backfill(open_at(root), ask("pace"), estimate=True)
 
 
-@pytest.mark.slow
 def test_a_changed_statement_takes_the_whole_history(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,16 +65,10 @@ def join_in_process(
     return found
 
 
-def join_in_pieces(
-    session: SparkSession,
-    spine: Sequence[Row],
-    lookups: Sequence[Lookup[GoldRows]],
-    spine_columns: str = SPINE_COLUMNS,
-    gold_columns: str = GOLD_COLUMNS,
-) -> list[Row]:
-    """Join in this process, as many rows are: a few keys at a time."""
+def join_in_pieces(*asked: Any) -> list[Row]:
+    """Do what `join_in_process` does as many rows have it done: a few keys at a time."""
     with patch.object(arrow, "_PIECE_ROWS", 2):
-        return join_in_process(session, spine, lookups, spine_columns, gold_columns)
+        return join_in_process(*asked)
 
 
 ENGINES: dict[str, Any] = {"spark": join_on_spark, "local": join_in_process, "local in pieces": join_in_pieces}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Collection
 from dataclasses import replace
@@ -355,3 +356,27 @@ def test_once_sets_are_retired_a_vacuum_takes_their_files(context: Context, monk
     assert vacuum(context, now(), older_than=NONE).tables == ()
     model = context.config.models["late"]
     assert len(read_training_data(context, model, find_training_set(context, "late")).frame) == 741
+
+
+def test_the_log_of_a_table_is_cleaned_up_once_no_live_set_pins_what_it_would_lose(context: Context) -> None:
+    """A set is younger than the versions it pins, so an old entry of a log may still be of use."""
+    name = "bronze.deliveries"
+    address = context.lake.address("bronze", "deliveries")
+    pinned = [each.version for one in read_manifests(context) for each in one.inputs if each.table == name]
+    DeltaTable(address.path).create_checkpoint()
+    past = (now() - context.config.project.retention - timedelta(days=1)).timestamp()
+    for file in Path(address.path, "_delta_log").glob("0*"):
+        os.utime(file, (past, past))
+    first, second = set_ids(context)
+    (found,) = vacuum(context, now()).tables
+    assert (found.table, found.log_files, found.log_kept_for) == (name, 0, (first,))
+    assert all(holds_version(context.lake, address, version) for version in pinned)
+    retire_set(context, first)
+    (planned,) = vacuum(context, now(), plan=True).tables
+    log = Path(address.path, "_delta_log")
+    before = set(log.iterdir())
+    assert vacuum(context, now()).tables == (planned,)
+    assert (len(before - set(log.iterdir())), ()) == (planned.log_files, planned.log_kept_for)
+    assert [holds_version(context.lake, address, version) for version in pinned] == [False, True]
+    assert vacuum(context, now()).tables == ()
+    assert rebuild_training_set(context, "late", second).status is RebuildStatus.REPRODUCED

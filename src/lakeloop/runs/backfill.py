@@ -42,7 +42,7 @@ class BackfillResult:
         rows: Rows that stand in the range now.
         outcome: WRITTEN, or SKIPPED when all was done already.
         changed: What differs from before, and whose look-ups it touches; None when that was told already.
-        begun: Version of the table on which it began.
+        began_on_version: Version of the table on which it began.
     """
 
     feature_table: str
@@ -54,7 +54,7 @@ class BackfillResult:
     rows: int
     outcome: Outcome
     changed: BackfillPlan | None
-    begun: int = 0
+    began_on_version: int = 0
 
     @property
     def summary(self) -> str:
@@ -97,7 +97,7 @@ def run_backfill(context: Context, asked: Asked) -> BackfillResult:
         assert_intact(context, mended=context.lake.address("gold", asked.feature_table))
         refuse_earlier(context, BACKFILL)
         result = timed(context, BACKFILL, asked.feature_table, lambda: backfill(context, asked), records)
-        unit = backfill_unit(result.feature_table, f"{result.after}..{result.through}", result.begun)
+        unit = backfill_unit(result.feature_table, f"{result.after}..{result.through}", result.began_on_version)
         record_run(context, BACKFILL, unit, records)
     return result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -11,6 +12,7 @@ from lakeloop.runs.context import Context
 from lakeloop.runs.manifests import Manifest, find_beyond, read_manifests, retired_ids
 from lakeloop.tables import TableAddress
 from lakeloop.tables.files import bytes_of, files_of, list_tables, removable_files, remove_files
+from lakeloop.tables.log_files import clean_log, old_log
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,17 @@ class TableVacuum:
 
     Attributes:
         table: The table.
-        files: Files it would remove, or removed.
+        files: Data files it would remove, or removed.
         bytes: Their size.
+        log_files: Files of the log it would remove, or removed.
+        log_kept_for: Training sets that pin a version which the log would lose; it is left as it is for them.
     """
 
     table: str
     files: int
     bytes: int
+    log_files: int
+    log_kept_for: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ class VacuumResult:
 
     Attributes:
         older_than: Least age of a file since it was given up.
-        tables: Tables in which there is something to remove.
+        tables: Tables in which there is something to remove, or whose log is kept for a training set.
         held_back: What live training sets hold back, the pinned tables that differ from the newest version.
         is_done: Whether the files were removed.
     """
@@ -67,19 +73,19 @@ class VacuumResult:
 
 
 def vacuum(context: Context, now: datetime, *, older_than: timedelta | None = None, plan: bool = False) -> VacuumResult:
-    """Remove the files that no version in use needs.
+    """Remove the files that no version in use needs, and what of the tables' logs is older than the retention.
 
     Args:
         context: Project and lake.
         now: Wall-clock time: files and versions age by it, not by a logical now.
-        older_than: Least age of a file since it was given up; the project's `retention` without it.
+        older_than: Least age of a data file since it was given up; the project's `retention` without it.
         plan: Whether only to tell.
 
     Returns:
         What would be removed, or was.
 
     Raises:
-        ConflictError: If a file would be removed that a live training set inside the horizon needs; nothing is removed.
+        ConflictError: If a data file would be removed that a live training set inside the horizon needs; nothing goes.
         EnvironmentProblemError: If the tables are in a catalog, which has its own vacuum.
 
     >>> from datetime import UTC
@@ -97,7 +103,8 @@ def vacuum(context: Context, now: datetime, *, older_than: timedelta | None = No
     age = retention if older_than is None else older_than
     with lake.writing():
         removable = {address: removable_files(address, age) for address in list_tables(context.config.workspace)}
-        held = _held_back(context, now - retention, removable)
+        live = _live_sets(context, now - retention)
+        held = _held_back(context, live, removable)
         broken = [each for each in held if each.would_break]
         if broken and not plan:
             raise ConflictError(
@@ -110,25 +117,39 @@ def vacuum(context: Context, now: datetime, *, older_than: timedelta | None = No
                 ],
                 "name a longer --older-than, or release a set: `lakeloop training-set retire ID`",
             )
-        tables = tuple(
-            TableVacuum(str(address), len(files), bytes_of(address, files))
-            for address, files in removable.items()
-            if files
-        )
+        found = {address: _look(context, address, files, live, now) for address, files in removable.items()}
         if not plan:
-            for address, files in removable.items():
-                if files:
+            for address, each in found.items():
+                if each.files or each.log_files:
                     context.progress(f"vacuum {address}")
-                    remove_files(address, age, {each.version for each in held if each.table == str(address)})
+                if each.files:
+                    remove_files(address, age, {one.version for one in held if one.table == each.table})
+                if each.log_files:
+                    clean_log(address)
+        tables = tuple(each for each in found.values() if each.files or each.log_files or each.log_kept_for)
         return VacuumResult(age, tables, held, is_done=not plan)
 
 
+def _look(
+    context: Context, address: TableAddress, files: frozenset[str], live: Sequence[Manifest], now: datetime
+) -> TableVacuum:
+    log = old_log(address, context.config.project.retention, now)
+    kept_for = tuple(
+        manifest.training_set_id
+        for manifest in live
+        if any(each.version < log.first_kept and each.address(context) == address for each in manifest.inputs)
+    )
+    return TableVacuum(
+        str(address), len(files), bytes_of(address, files), 0 if kept_for else log.files, log_kept_for=kept_for
+    )
+
+
 def _held_back(
-    context: Context, horizon: datetime, removable: dict[TableAddress, frozenset[str]]
+    context: Context, live: Sequence[Manifest], removable: dict[TableAddress, frozenset[str]]
 ) -> tuple[HeldBack, ...]:
     found = []
     read = cache(files_of)  # sets share versions
-    for manifest in _live_sets(context, horizon):
+    for manifest in live:
         for each in manifest.inputs:
             address = each.address(context)
             if address not in removable:

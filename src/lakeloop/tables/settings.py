@@ -12,19 +12,23 @@ OWN = "lakeloop."
 def retention_settings(retention: timedelta) -> dict[str, str]:
     """Give the properties that say how long a table keeps its versions: their log entries and the files they hold.
 
+    Writers leave the log alone. What they would clean up by themselves, when they write a checkpoint, is all that is
+    older than the retention, also what a younger training set pins.
+
     Args:
         retention: How long versions stay readable; a part of a day counts as a day, so that none is lost early.
 
     Returns:
         Table properties.
 
-    >>> set(retention_settings(timedelta(hours=36)).values())
-    {'interval 2 days'}
+    >>> sorted(set(retention_settings(timedelta(hours=36)).values()))
+    ['false', 'interval 2 days']
     """
     days = max(1, -(-retention // timedelta(days=1)))
     return {
         "delta.logRetentionDuration": f"interval {days} days",
         "delta.deletedFileRetentionDuration": f"interval {days} days",
+        "delta.enableExpiredLogCleanup": "false",
     }
 
 

@@ -10,7 +10,9 @@ from pyspark.sql import functions as F
 from lakeloop.config.landing import FileFormat, NewColumns
 from lakeloop.config.rules import Condition
 from lakeloop.config.source import Source
+from lakeloop.quality.marks import list_marks
 from lakeloop.quality.typing import RAW, UNCOMPUTED, attempted
+from lakeloop.schemas import REASON
 from lakeloop.statuses import Severity
 
 REASONS, WARNINGS, BROKEN = "_reasons", "_warnings", "_broken_fail_rules"
@@ -142,22 +144,20 @@ def judge_rows(typed: DataFrame, source: Source) -> DataFrame:
     """
     rules = row_rules(source)
 
+    def is_broken(rule: RowRule) -> Column:
+        return F.coalesce(rule.broken, F.lit(False))
+
     def reason(rule: RowRule) -> Column:
-        value = F.struct(
+        return F.struct(
             F.lit(rule.name).alias("rule"), F.lit(rule.column).alias("column"), F.lit(rule.message).alias("message")
         )
-        return F.when(F.coalesce(rule.broken, F.lit(False)), value)
 
     def names(severity: Severity) -> Column:
-        broken = [
-            F.when(F.coalesce(rule.broken, F.lit(False)), F.lit(rule.name))
-            for rule in rules
-            if rule.severity is severity
-        ]
-        return F.array_compact(F.array(*broken)) if broken else F.array().cast("array<string>")
+        broken = [(is_broken(rule), F.lit(rule.name)) for rule in rules if rule.severity is severity]
+        return list_marks(broken, "string")
 
-    rejecting = [reason(rule) for rule in rules if rule.severity is not Severity.WARN]
-    reasons = F.array_compact(F.array(*rejecting))
+    rejecting = [(is_broken(rule), reason(rule)) for rule in rules if rule.severity is not Severity.WARN]
+    reasons = list_marks(rejecting, REASON.simpleString())
     if UNKNOWN in typed.columns and source.origin.new_columns in (NewColumns.QUARANTINE, NewColumns.REFUSE):
         reasons = F.concat(reasons, _unknown_columns())
     return typed.withColumns(

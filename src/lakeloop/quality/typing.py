@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from lakeloop.config.source import ColumnType, Source
 from lakeloop.quality.attempts import attempt
+from lakeloop.quality.marks import list_marks
 
 SQL_TYPES: dict[ColumnType, str] = {
     ColumnType.STRING: "string",
@@ -35,8 +36,11 @@ UNCOMPUTED = "_uncomputed"
 
 # A time without a date would be read as today's, and Spark reads a zone only behind seconds. There is no year 0, and
 # with an offset the first and the last day of the calendar may lie outside it.
-_DATED = r"^(?!0000|(0001-01-01|9999-12-31).*[+-](?!00:?00$)\d{2}:?\d{2}$)\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}"
+_NO_DAY = r"^(?!0000|(0001-01-01|9999-12-31).*[+-](?!00:?00$)\d{2}:?\d{2}$)"
 _ZONE = r"(Z|[+-]\d{2}:?\d{2})$"
+_DATED = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}"
+# One expression each, from the beginning: one that may begin anywhere is tried at every character.
+_INSTANT, _READING = rf"{_NO_DAY}{_DATED}.*{_ZONE}", rf"{_NO_DAY}(?!.*{_ZONE}){_DATED}"
 # Spark alone would read "2013" as its first of January, and drop whatever stands behind a date.
 _DATE = r"^(?!0000)\d{4}-\d{2}-\d{2}([T ]00:00(:00(\.0+)?)?)?$"
 # Java alone would read "1.5d" and "0x1p3", and 1e400 as infinity.
@@ -65,9 +69,9 @@ def cast_text(text: Column, to: ColumnType) -> Column:
         case ColumnType.STRING:
             return text
         case ColumnType.TIMESTAMP:
-            return F.when(text.rlike(_DATED) & text.rlike(_ZONE), _read_instant(text))
+            return F.when(text.rlike(_INSTANT), _read_instant(text))
         case ColumnType.LOCAL_TIMESTAMP:
-            return F.when(text.rlike(_DATED) & ~text.rlike(_ZONE), _read_instant(F.concat(text, F.lit("Z"))))
+            return F.when(text.rlike(_READING), _read_instant(F.concat(text, F.lit("Z"))))
         case ColumnType.DATE:
             return F.when(F.trim(text).rlike(_DATE), F.substring(F.trim(text), 1, 10).try_cast("date"))
         case ColumnType.DOUBLE:
@@ -80,7 +84,9 @@ def cast_text(text: Column, to: ColumnType) -> Column:
 
 
 def _read_instant(text: Column) -> Column:
-    return F.regexp_replace(text, _NO_SECONDS, "$1:00$2").try_cast("timestamp")
+    has_seconds = F.substring(text, 17, 1) == ":"
+    with_seconds = F.when(has_seconds, text).otherwise(F.regexp_replace(text, _NO_SECONDS, "$1:00$2"))
+    return with_seconds.try_cast("timestamp")
 
 
 def _in_calendar(instant: Column) -> Column:
@@ -146,7 +152,7 @@ def type_rows(staged: DataFrame, source: Source, ingest_as_of: datetime) -> Data
     uncomputed = []
     for name, fails in failing.items():
         is_beyond = F.col(name).isNotNull() & ~_in_calendar(F.col(name)) if name in instants else F.lit(False)
-        uncomputed.append(F.when(fails | is_beyond, name))
+        uncomputed.append((fails | is_beyond, F.lit(name)))
     declared_ts = F.col("available_ts")
     observed_ts = F.greatest(declared_ts, F.lit(ingest_as_of))
     if source.history is not None:
@@ -154,7 +160,7 @@ def type_rows(staged: DataFrame, source: Source, ingest_as_of: datetime) -> Data
         observed_ts = F.when(trusted, declared_ts).otherwise(observed_ts)
     known = {name: F.when(_in_calendar(F.col(name)), F.col(name)) for name in instants}
     known["available_ts"] = F.when(_in_calendar(declared_ts), observed_ts)
-    return rows.withColumns({UNCOMPUTED: F.array_compact(F.array(*uncomputed)), **known})
+    return rows.withColumns({UNCOMPUTED: list_marks(uncomputed, "string"), **known})
 
 
 def _compute(rows: DataFrame, name: str, text: str, to: str) -> tuple[DataFrame, Column]:

@@ -13,6 +13,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from lakeloop.config.source import ColumnType, Source
+from lakeloop.quality.marks import list_marks
 from lakeloop.quality.rules import REASONS
 from lakeloop.quality.typing import RAW, cast_text
 from lakeloop.schemas import REASON
@@ -64,10 +65,16 @@ def classify_rows(
         accepted_before = accepted_before.withColumns(absent)
     rows = judged.withColumns({_STANDING: F.size(REASONS) == 0, "_landed": landed})
     rows = _compare_with_earlier(rows, accepted_before, source, keys, added)
+    needed = {column for _, columns in keys for column in columns}
+    twice = [name for name in (*source.columns, *added) if name not in needed and not _is_local(source, name)]
+    names = list(rows.columns)
+    rows = rows.drop(*twice)  # what is landed holds them: a row is moved and sorted once per set of columns
     for index, (_, columns) in enumerate(keys):
         rows = _compare_within_batch(rows, columns, index)
-    found = [F.when(F.col(_conflict(index)), _reason(*key)) for index, key in enumerate(keys)]
-    conflicts = F.array_compact(F.array(*found)).cast(f"array<{REASON.simpleString()}>")
+    held = {name: F.col("_landed")[name].alias(name) for name in twice}
+    rows = rows.select(*(held.get(name, F.col(name)) for name in dict.fromkeys([*names, *rows.columns])))
+    found = [(F.coalesce(F.col(_conflict(index)), F.lit(False)), _reason(*key)) for index, key in enumerate(keys)]
+    conflicts = list_marks(found, REASON.simpleString())
     rows = rows.withColumn(REASONS, F.when(F.col(_STANDING), conflicts).otherwise(F.col(REASONS)))
     if len(keys) > 1:
         same_key = Window.partitionBy(_STANDING, *keys[0][1])
@@ -129,14 +136,17 @@ def _compare_within_batch(rows: DataFrame, columns: Sequence[str], index: int) -
     for column in columns:
         has_values = has_values & F.col(column).isNotNull()
     order = Window.partitionBy(_STANDING, *columns).orderBy(F.col(_CLAIMS).desc(), "_source_file", "_source_row")
-    holder = F.first(F.struct(_CLAIMS, "_landed")).over(order)
-    rows = rows.withColumns({"_rank": F.row_number().over(order), "_holder": holder})
-    is_taken = F.col("_holder")[_CLAIMS] & has_values & F.col(_STANDING)
+    first = order.rowsBetween(Window.unboundedPreceding, Window.currentRow)  # one frame, and no copy of what is landed
+    found = {"_rank": F.row_number().over(order), "_holder_claims": F.first(_CLAIMS).over(first)}
+    if index == 0:
+        found["_holder"] = F.first("_landed").over(first)
+    rows = rows.withColumns(found)
+    is_taken = F.col("_holder_claims") & has_values & F.col(_STANDING)
     is_later = F.col(_CLAIMS) & (F.col("_rank") > 1)
     decided: dict[str, Column] = {}
     repeated = F.col(_REPEATED)
     if index == 0:
-        same = F.col("_holder")["_landed"].eqNullSafe(F.col("_landed"))
+        same = F.col("_holder").eqNullSafe(F.col("_landed"))
         repeated = repeated | (is_taken & is_later & same)
         decided = {_REPEATED: repeated, "_took_key": F.col(_CLAIMS) & has_values & (F.col("_rank") == 1)}
     loses = is_taken & ~repeated & (~F.col(_CLAIMS) | is_later)

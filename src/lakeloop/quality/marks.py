@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 def list_marks(marks: Sequence[tuple[Column, Column]], kind: str) -> Column:
     """List the values whose condition holds.
 
-    Spark generates no code for `array_compact` and what stands in it. So it is evaluated only where a condition holds, and
+    Spark generates no code for `array_compact` and what stands in it. So it is evaluated where a condition holds, and
     the conditions, which are looked at in every row, stand before it.
 
     Args:

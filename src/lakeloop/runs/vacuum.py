@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 
+from lakeloop.config.durations import write_duration
 from lakeloop.errors import ConflictError, EnvironmentProblemError, Failure
 from lakeloop.runs.context import Context
 from lakeloop.runs.manifests import Manifest, find_beyond, read_manifests, retired_ids
@@ -60,13 +61,13 @@ class VacuumResult:
     """What a vacuum would do, or did.
 
     Attributes:
-        older_than: Least age of a file since it was given up.
+        older_than: Least age of a data file since it was given up, as a duration of project.yml.
         tables: Tables in which there is something to remove, or whose log is kept for a training set.
         held_back: What live training sets hold back, the pinned tables that differ from the newest version.
         is_done: Whether the files were removed.
     """
 
-    older_than: timedelta
+    older_than: str
     tables: tuple[TableVacuum, ...]
     held_back: tuple[HeldBack, ...]
     is_done: bool
@@ -90,8 +91,8 @@ def vacuum(context: Context, now: datetime, *, older_than: timedelta | None = No
 
     >>> from datetime import UTC
     >>> found = vacuum(context, datetime.now(UTC), plan=True)
-    >>> found.tables, found.held_back, found.older_than.days
-    ((), (), 400)
+    >>> found.tables, found.held_back, found.older_than
+    ((), (), '400 days')
     """
     lake, retention = context.lake, context.config.project.retention
     if context.config.project.catalog is not None:
@@ -127,7 +128,7 @@ def vacuum(context: Context, now: datetime, *, older_than: timedelta | None = No
                 if each.log_files:
                     clean_log(address)
         tables = tuple(each for each in found.values() if each.files or each.log_files or each.log_kept_for)
-        return VacuumResult(age, tables, held, is_done=not plan)
+        return VacuumResult(write_duration(age), tables, held, is_done=not plan)
 
 
 def _look(

@@ -68,11 +68,9 @@ def classify_rows(
     needed = {column for _, columns in keys for column in columns}
     twice = [name for name in (*source.columns, *added) if name not in needed and not _is_local(source, name)]
     names = list(rows.columns)
-    rows = rows.drop(*twice)  # what is landed holds them: a row is moved and sorted once per set of columns
+    rows = rows.drop(*twice)  # what is landed holds them, and rows are moved and sorted for each set of columns
     for index, (_, columns) in enumerate(keys):
         rows = _compare_within_batch(rows, columns, index)
-    held = {name: F.col("_landed")[name].alias(name) for name in twice}
-    rows = rows.select(*(held.get(name, F.col(name)) for name in dict.fromkeys([*names, *rows.columns])))
     found = [(F.coalesce(F.col(_conflict(index)), F.lit(False)), _reason(*key)) for index, key in enumerate(keys)]
     conflicts = list_marks(found, REASON.simpleString())
     rows = rows.withColumn(REASONS, F.when(F.col(_STANDING), conflicts).otherwise(F.col(REASONS)))
@@ -82,6 +80,8 @@ def classify_rows(
         repeats = F.col(_REPEATED) & fate.isNotNull()
         rows = rows.withColumn(REASONS, F.when(repeats, fate).otherwise(F.col(REASONS)))
     kind = F.when(F.size(REASONS) > 0, QUARANTINED).when(F.col(_REPEATED), DUPLICATE).otherwise(ACCEPTED)
+    held = {name: F.col("_landed")[name].alias(name) for name in twice}
+    rows = rows.select(*(held.get(name, F.col(name)) for name in dict.fromkeys([*names, *rows.columns])))
     return rows.withColumn(CLASS, kind)
 
 

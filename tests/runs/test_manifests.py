@@ -380,3 +380,24 @@ def test_the_log_of_a_table_is_cleaned_up_once_no_live_set_pins_what_it_would_lo
     assert [holds_version(context.lake, address, version) for version in pinned] == [False, True]
     assert vacuum(context, now()).tables == ()
     assert rebuild_training_set(context, "late", second).status is RebuildStatus.REPRODUCED
+
+
+def test_a_log_is_cleaned_up_by_the_retention_of_the_project_not_by_that_of_the_table(context: Context) -> None:
+    """A table that was not written to since the retention became longer still declares the shorter one."""
+    address = context.lake.address("bronze", "deliveries")
+    pinned = [
+        each.version for one in read_manifests(context) for each in one.inputs if each.address(context) == address
+    ]
+    DeltaTable(address.path, version=min(pinned)).create_checkpoint()
+    DeltaTable(address.path).alter.set_table_properties({"delta.logRetentionDuration": "interval 1 days"})
+    DeltaTable(address.path).create_checkpoint()
+    ages = {True: context.config.project.retention + timedelta(days=1), False: timedelta(days=2)}
+    for file in Path(address.path, "_delta_log").glob("0*"):
+        then = (now() - ages[int(file.name[:20]) < min(pinned)]).timestamp()
+        os.utime(file, (then, then))
+    (found,) = vacuum(context, now()).tables
+    assert (found.log_files > 0, found.log_kept_for) == (True, ())
+    assert not holds_version(context.lake, address, 0)
+    assert all(holds_version(context.lake, address, version) for version in pinned)
+    declared = DeltaTable(address.path).metadata().configuration["delta.logRetentionDuration"]
+    assert declared == f"interval {context.config.project.retention.days} days"

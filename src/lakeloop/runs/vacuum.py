@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from typing import NamedTuple
 
 from lakeloop.config.durations import write_duration
 from lakeloop.errors import ConflictError, EnvironmentProblemError, Failure
@@ -14,6 +15,7 @@ from lakeloop.runs.manifests import Manifest, find_beyond, read_manifests, retir
 from lakeloop.tables import TableAddress
 from lakeloop.tables.files import bytes_of, files_of, list_tables, removable_files, remove_files
 from lakeloop.tables.log_files import clean_log, old_log
+from lakeloop.tables.retention import Retention
 
 
 @dataclass(frozen=True)
@@ -118,31 +120,38 @@ def vacuum(context: Context, now: datetime, *, older_than: timedelta | None = No
                 ],
                 "name a longer --older-than, or release a set: `lakeloop training-set retire ID`",
             )
-        found = {address: _look(context, address, files, live, now) for address, files in removable.items()}
-        if not plan:
-            for address, each in found.items():
-                if each.files or each.log_files:
-                    context.progress(f"vacuum {address}")
-                if each.files:
-                    remove_files(address, age, {one.version for one in held if one.table == each.table})
-                if each.log_files:
-                    clean_log(address)
-        tables = tuple(each for each in found.values() if each.files or each.log_files or each.log_kept_for)
-        return VacuumResult(write_duration(age), tables, held, is_done=not plan)
+        pins = _pins(context, live)
+        kept = Retention(retention)
+        tables = []
+        for address, files in removable.items():
+            size = bytes_of(address, files)
+            if not plan:
+                context.progress(f"vacuum {address}")
+                kept.settle(address, lambda: context.spark)  # the log is cleaned up by what the table itself declares
+                if files:
+                    remove_files(address, age, {each.version for each in held if each.table == str(address)})
+            log = old_log(address, retention, now)  # as it stands now: what was done above is written there too
+            kept_for = tuple(pin.training_set_id for pin in pins.get(address, ()) if pin.version < log.first_kept)
+            if log.files and not kept_for and not plan:
+                clean_log(address)
+            if files or log.files:
+                log_files = 0 if kept_for else log.files
+                tables.append(TableVacuum(str(address), len(files), size, log_files, kept_for))
+        return VacuumResult(write_duration(age), tuple(tables), held, is_done=not plan)
 
 
-def _look(
-    context: Context, address: TableAddress, files: frozenset[str], live: Sequence[Manifest], now: datetime
-) -> TableVacuum:
-    log = old_log(address, context.config.project.retention, now)
-    kept_for = tuple(
-        manifest.training_set_id
-        for manifest in live
-        if any(each.version < log.first_kept and each.address(context) == address for each in manifest.inputs)
-    )
-    return TableVacuum(
-        str(address), len(files), bytes_of(address, files), 0 if kept_for else log.files, log_kept_for=kept_for
-    )
+class _Pin(NamedTuple):
+    training_set_id: str
+    version: int
+
+
+def _pins(context: Context, live: Sequence[Manifest]) -> dict[TableAddress, list[_Pin]]:
+    """List the versions that live sets pin, by table."""
+    found: dict[TableAddress, list[_Pin]] = {}
+    for manifest in live:
+        for each in manifest.inputs:
+            found.setdefault(each.address(context), []).append(_Pin(manifest.training_set_id, each.version))
+    return found
 
 
 def _held_back(

@@ -50,7 +50,7 @@ def old_log(address: TableAddress, retention: timedelta, now: datetime) -> OldLo
     cutoff = (now - retention).timestamp()
     files = [(version, kind, path.stat().st_mtime < cutoff) for version, kind, path in _list(address)]
     commits = [(version, is_old) for version, kind, is_old in files if kind == "json"]
-    young = min((version for version, is_old in commits if not is_old), default=max(commits)[0])
+    young = min((version for version, is_old in commits if not is_old), default=max(commits, default=(0, False))[0])
     first = max((version for version, kind, _ in files if kind == _CHECKPOINT and version <= young), default=0)
     return OldLog(first, sum(is_old and version < first for version, _, is_old in files))
 

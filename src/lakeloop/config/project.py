@@ -77,7 +77,8 @@ class Project(Section):
         catalog: Catalog of the tables; without it they live on paths below the workspace.
         tracking_uri: MLflow tracking address; `{workspace}` is replaced.
         retention: How long versions of tables stay readable; training sets can be rebuilt from inputs that long.
-            A part of a day counts as a day. Tables that are there follow a change when they are next written to or vacuumed.
+            A part of a day counts as a day. Tables that are there follow a change when they are next written to or
+            vacuumed.
         memory_budget_mib: Most MiB that a training read or the in-process engine may bring to the driver.
         engine: `auto` joins in this process what fits the memory budget and lies on paths, by Spark what does not;
             `spark` or `local` forces one.

@@ -29,7 +29,9 @@ from rich.table import Table
 
 from lakeloop.config.columns import input_columns, model_columns, resolve_features
 from lakeloop.config.loading import load_config
-from lakeloop.config.model import Metric, Model, Preprocess
+from lakeloop.config.metric import Metric
+from lakeloop.config.model import Model
+from lakeloop.config.preprocess import Preprocess
 from lakeloop.errors import Failure, NotReadyError
 from lakeloop.on_demand.arrow import as_model_input
 from lakeloop.point_in_time.lookup import STATUS_SUFFIX

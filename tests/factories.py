@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lakeloop.config.feature_table import FeatureTable
-from lakeloop.config.model import Label
+from lakeloop.config.label import Label
 from lakeloop.config.predict import Predict
 from lakeloop.config.source import Source
 

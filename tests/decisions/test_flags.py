@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakeloop.config.model import Persistence
+from lakeloop.config.monitor import Persistence
 from lakeloop.decisions.flags import Flag, FlagEntry, find_superseded, open_flags, persistent
 from lakeloop.statuses import FlagEvent, FlagKind
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakeloop.config.model import Decide, When
+from lakeloop.config.decide import Decide, When
 from lakeloop.decisions.policy import (
     DecisionInputs,
     OpenFlag,

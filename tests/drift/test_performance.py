@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from lakeloop.config.model import Task
+from lakeloop.config.metric import Task
 from lakeloop.drift.performance import OUTCOMES_SCHEMA, measure_performance, roc_auc_from_bins
 from lakeloop.errors import DistributionError
 from lakeloop.statuses import Status

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from lakeloop.config.model import Task
+from lakeloop.config.metric import Task
 from lakeloop.drift.bins import ColumnBins
 from lakeloop.drift.counts import COUNTS_SCHEMA
 from lakeloop.drift.reference import Reference, build_reference

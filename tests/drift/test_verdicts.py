@@ -6,7 +6,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from lakeloop.config.model import Monitor
+from lakeloop.config.monitor import Monitor
 from lakeloop.distances.psi import population_stability_index
 from lakeloop.distances.total_variation import total_variation
 from lakeloop.drift.bins import ColumnBins

@@ -9,7 +9,7 @@ from chispa import assert_df_equality
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from lakeloop.config.model import Closes
+from lakeloop.config.label import Closes
 from lakeloop.labels.closing import attach_labels, closing_instant, local_date
 from lakeloop.statuses import LabelStatus
 from tests.factories import (

@@ -16,7 +16,10 @@ import numpy as np
 import pyarrow as pa
 from pyspark.sql import SparkSession
 
-from lakeloop.config.model import Decide, Gate, Metric, Monitor, Task, When
+from lakeloop.config.decide import Decide, When
+from lakeloop.config.gate import Gate
+from lakeloop.config.metric import Metric, Task
+from lakeloop.config.monitor import Monitor
 from lakeloop.decisions.flags import Flag
 from lakeloop.decisions.policy import DecisionInputs, OpenFlag, decide
 from lakeloop.drift.bins import ColumnBins

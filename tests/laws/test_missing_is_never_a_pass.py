@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import lakeloop
-from lakeloop.config.model import Persistence
+from lakeloop.config.monitor import Persistence
 from lakeloop.decisions.flags import persistent
 from lakeloop.java import JavaOrigin
 from lakeloop.landing import FileStatus

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from lakeloop import schemas
-from lakeloop.config.model import Decide, Monitor, Task, When
+from lakeloop.config.decide import Decide, When
+from lakeloop.config.metric import Task
+from lakeloop.config.monitor import Monitor
 from lakeloop.decisions.flags import Flag
 from lakeloop.drift.counts import COUNTS_SCHEMA, lay_out_daily
 from lakeloop.drift.reference import SCORE_COLUMN, Reference

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakeloop.config.model import Gate, Metric, Task
+from lakeloop.config.gate import Gate
+from lakeloop.config.metric import Metric, Task
 from lakeloop.errors import DistributionError
 from lakeloop.statuses import GateStatus
 from lakeloop.training.gate import (

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss, log_loss, r2_score, root_mean_squared_error
 
-from lakeloop.config.model import Metric, Task
+from lakeloop.config.metric import Metric, Task
 from lakeloop.errors import DistributionError
 from lakeloop.training.metrics import as_labels, calibration_error, evaluate, row_losses
 

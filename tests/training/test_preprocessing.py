@@ -8,7 +8,8 @@ import pytest
 import skops.io
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from lakeloop.config.model import Estimator, Preprocess, Step
+from lakeloop.config.estimator import Estimator
+from lakeloop.config.preprocess import Preprocess, Step
 from lakeloop.errors import UsageError
 from lakeloop.training.preprocessing import (
     TRUSTED_TYPES,

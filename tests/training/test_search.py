@@ -8,7 +8,8 @@ import pytest
 from sklearn.dummy import DummyClassifier
 from sklearn.svm import LinearSVC
 
-from lakeloop.config.model import Estimator, Metric, Task
+from lakeloop.config.estimator import Estimator
+from lakeloop.config.metric import Metric, Task
 from lakeloop.errors import ConfigError, DistributionError, NotReadyError, UsageError
 from lakeloop.training.preprocessing import build_pipeline
 from lakeloop.training.search import Candidate, candidates, choose_best, fit_candidates, predict_scores

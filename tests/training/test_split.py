@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakeloop.config.model import Split
+from lakeloop.config.split import Split
 from lakeloop.errors import DistributionError, NotReadyError
 from lakeloop.training.split import assign_split
 

@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 
 from lakeloop.config.durations import short_name
 from lakeloop.config.grid import PERIOD_END_TS, PERIOD_TS
+from lakeloop.config.label import Closes
 from lakeloop.config.located_yaml import LocatedYaml
 from lakeloop.config.mistakes import listed
-from lakeloop.config.model import Closes, Model
+from lakeloop.config.model import Model
 from lakeloop.config.predict import Predict
 from lakeloop.config.rules.not_null import NotNull
 from lakeloop.config.source import ColumnType, DerivedColumn, Source

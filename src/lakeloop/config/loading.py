@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from lakeloop.config.estimators import estimator_issues
+from lakeloop.config.estimator_issues import estimator_issues
 from lakeloop.config.feature_function import code_hash
 from lakeloop.config.feature_table import FeatureTable
 from lakeloop.config.files import BASE, KIND_OF_FOLDER, read_folder

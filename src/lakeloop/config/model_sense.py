@@ -7,9 +7,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from lakeloop.config.columns import matching_columns
 from lakeloop.config.durations import short_name
+from lakeloop.config.estimator import MAX_CANDIDATES
 from lakeloop.config.located_yaml import KeyPath, LocatedYaml
+from lakeloop.config.metric import Metric, Task
 from lakeloop.config.mistakes import listed
-from lakeloop.config.model import MAX_CANDIDATES, Metric, Model, Step, Task
+from lakeloop.config.model import Model
+from lakeloop.config.preprocess import Step
 from lakeloop.config.source import ColumnType, Source
 from lakeloop.errors import ConfigIssue
 from lakeloop.on_demand.calls import Call

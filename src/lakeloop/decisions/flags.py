@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from lakeloop.config.model import Persistence
+from lakeloop.config.monitor import Persistence
 from lakeloop.statuses import FlagEvent, FlagKind
 
 

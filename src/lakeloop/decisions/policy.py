@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from lakeloop.config.decide import Decide
 from lakeloop.config.durations import short_name
-from lakeloop.config.model import Decide
 from lakeloop.errors import UsageError
 from lakeloop.statuses import Action, FlagKind
 

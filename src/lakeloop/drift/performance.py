@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lakeloop.config.model import Task
+from lakeloop.config.metric import Task
 from lakeloop.drift.intervals import MIN_BLOCKS, Interval, resample_ratios, spread_interval
 from lakeloop.errors import DistributionError
 from lakeloop.statuses import Status

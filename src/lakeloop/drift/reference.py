@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from lakeloop.config.model import Task
+from lakeloop.config.metric import Task
 from lakeloop.drift.bins import ColumnBins
 from lakeloop.drift.counts import lay_out_daily
 from lakeloop.drift.targets import TargetDay

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from lakeloop.config.model import Monitor
+from lakeloop.config.monitor import Monitor
 from lakeloop.distances import DISTANCES
 from lakeloop.distances.distance import Shares
 from lakeloop.drift.bins import BinKind, ColumnBins
@@ -93,7 +93,7 @@ def judge_window(
         DistributionError: If a column has no bins in the reference, is given twice, or a count lies outside its bins.
 
     >>> from datetime import UTC, date, datetime, timedelta
-    >>> from lakeloop.config.model import Task
+    >>> from lakeloop.config.metric import Task
     >>> from lakeloop.drift.counts import count_bins
     >>> from lakeloop.drift.reference import build_reference
     >>> bins = [ColumnBins("origin", "category", categories=("EWR", "JFK"))]

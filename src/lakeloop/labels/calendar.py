@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from lakeloop.config.model import Closes
+from lakeloop.config.label import Closes
 
 
 def closes_at(day: date, closes: Closes) -> datetime:

@@ -7,7 +7,7 @@ from datetime import datetime
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from lakeloop.config.model import Closes, Label
+from lakeloop.config.label import Closes, Label
 from lakeloop.config.predict import Predict
 from lakeloop.statuses import LabelStatus
 

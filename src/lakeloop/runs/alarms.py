@@ -105,7 +105,7 @@ def find_alarms(model: Model, finding: WindowFinding) -> list[Alarm]:
     Returns:
         Kind, subject, whether it alarmed (None where it could not be judged), and the evidence.
 
-    >>> from lakeloop.config.model import Task
+    >>> from lakeloop.config.metric import Task
     >>> from lakeloop.drift.targets import RateVerdict
     >>> from lakeloop.drift.verdicts import ColumnVerdict
     >>> unjudged = (Status.ABSENT_COLUMN, Verdict.UNKNOWN, 72, None)

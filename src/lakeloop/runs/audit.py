@@ -15,7 +15,8 @@ from lakeloop import schemas
 from lakeloop.aggregates import AGGREGATES
 from lakeloop.config.columns import model_columns
 from lakeloop.config.feature_table import FeatureTable
-from lakeloop.config.model import Model, Task
+from lakeloop.config.metric import Task
+from lakeloop.config.model import Model
 from lakeloop.config.table_inputs import sources_below, tables_below
 from lakeloop.discovery.leaks import find_label_columns
 from lakeloop.errors import Failure, LeakageError, NotReadyError

@@ -10,7 +10,8 @@ from typing import Any
 from pyspark.sql import functions as F
 
 from lakeloop import schemas
-from lakeloop.config.model import Model, Split
+from lakeloop.config.model import Model
+from lakeloop.config.split import Split
 from lakeloop.decisions.policy import DecisionInputs, OpenFlag, to_row
 from lakeloop.labels.calendar import last_closed_day
 from lakeloop.labels.closing import local_date

@@ -14,7 +14,8 @@ from pyspark.sql import functions as F
 
 from lakeloop import schemas
 from lakeloop.config.columns import matching_columns, model_columns
-from lakeloop.config.model import Model, Task
+from lakeloop.config.metric import Task
+from lakeloop.config.model import Model
 from lakeloop.config.tree import Config
 from lakeloop.discovery.text import count_of
 from lakeloop.drift.calibration import calibrate

@@ -9,7 +9,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from lakeloop.config.model import Model, Task
+from lakeloop.config.metric import Task
+from lakeloop.config.model import Model
 from lakeloop.drift.bins import ColumnBins
 from lakeloop.drift.counts import COUNTS_SCHEMA, count_bins
 from lakeloop.labels.closing import attach_labels, local_date

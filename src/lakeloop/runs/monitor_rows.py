@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from lakeloop.config.model import Task
+from lakeloop.config.metric import Task
 from lakeloop.distances import DISTANCES
 from lakeloop.drift.calibration import CalibrationBin
 from lakeloop.drift.counts import DailyCounts

@@ -11,9 +11,10 @@ from math import prod
 from lakeloop.config.columns import model_columns, resolve_features
 from lakeloop.config.durations import short_name
 from lakeloop.config.feature_table import FeatureTable
-from lakeloop.config.model import Model, Split
+from lakeloop.config.model import Model
 from lakeloop.config.predict import Predict
 from lakeloop.config.source import Source
+from lakeloop.config.split import Split
 from lakeloop.config.tree import Config
 from lakeloop.discovery.text import count_of
 

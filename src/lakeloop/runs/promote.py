@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lakeloop import schemas
-from lakeloop.config.model import Model, Task
+from lakeloop.config.metric import Task
+from lakeloop.config.model import Model
 from lakeloop.errors import ConflictError, Failure
 from lakeloop.model_versions import ModelVersion
 from lakeloop.registry import CHALLENGER

@@ -12,7 +12,8 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from lakeloop import schemas
-from lakeloop.config.model import Model, Task
+from lakeloop.config.metric import Task
+from lakeloop.config.model import Model
 from lakeloop.config.tree import Config
 from lakeloop.decisions.flags import Flag, FlagEntry, open_flags
 from lakeloop.discovery.catalogue import build_catalogue

@@ -11,7 +11,8 @@ from pyspark.sql import functions as F
 
 from lakeloop import schemas
 from lakeloop.config.columns import input_columns, model_columns
-from lakeloop.config.model import Model, Task
+from lakeloop.config.metric import Task
+from lakeloop.config.model import Model
 from lakeloop.discovery.text import count_of
 from lakeloop.errors import Failure, NotReadyError
 from lakeloop.features.on_demand import as_model_input

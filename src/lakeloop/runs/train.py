@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from lakeloop import __version__
 from lakeloop.config.columns import model_columns
-from lakeloop.config.model import Model, Task
+from lakeloop.config.metric import Task
+from lakeloop.config.model import Model
 from lakeloop.discovery.text import count_of
 from lakeloop.drift.bins import propose_bins
 from lakeloop.drift.counts import count_bins

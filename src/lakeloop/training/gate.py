@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lakeloop.config.model import Gate, Metric, Task
+from lakeloop.config.gate import Gate
+from lakeloop.config.metric import Metric, Task
 from lakeloop.errors import DistributionError
 from lakeloop.statuses import GateStatus
 from lakeloop.training.metrics import HIGHER_IS_BETTER, FloatArray, evaluate, row_losses

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import r2_score, roc_auc_score
 
-from lakeloop.config.model import Task
+from lakeloop.config.metric import Task
 
 FloatArray = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from lakeloop.config.model import Metric, Task
+from lakeloop.config.metric import Metric, Task
 from lakeloop.errors import DistributionError
 
 FloatArray = NDArray[np.float64]

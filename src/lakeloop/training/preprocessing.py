@@ -17,7 +17,9 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from lakeloop.config.columns import matching_columns
-from lakeloop.config.model import Estimator, Model, Parameter, Preprocess, Step
+from lakeloop.config.estimator import Estimator, Parameter
+from lakeloop.config.model import Model
+from lakeloop.config.preprocess import Preprocess, Step
 from lakeloop.errors import UsageError
 from lakeloop.on_demand.transformer import OnDemandColumns
 

@@ -14,7 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from lakeloop.config.model import MAX_CANDIDATES, Estimator, Metric, Model, Parameter, Task
+from lakeloop.config.estimator import MAX_CANDIDATES, Estimator, Parameter
+from lakeloop.config.metric import Metric, Task
+from lakeloop.config.model import Model
 from lakeloop.errors import ConfigError, ConfigIssue, Failure, NotReadyError, UsageError
 from lakeloop.training.metrics import HIGHER_IS_BETTER, as_labels, evaluate
 from lakeloop.training.preprocessing import build_pipeline

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from lakeloop.config.model import Split
+from lakeloop.config.split import Split
 from lakeloop.errors import DistributionError, Failure, NotReadyError
 
 MIN_TRAIN_DAYS = 7

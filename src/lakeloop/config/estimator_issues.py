@@ -7,9 +7,11 @@ import inspect
 from collections.abc import Iterator
 from typing import Any
 
+from lakeloop.config.estimator import Estimator
 from lakeloop.config.located_yaml import KeyPath, LocatedYaml
+from lakeloop.config.metric import Task
 from lakeloop.config.mistakes import listed, rename_remedy
-from lakeloop.config.model import Estimator, Model, Task
+from lakeloop.config.model import Model
 from lakeloop.errors import ConfigIssue
 
 _CLASS: KeyPath = ("estimator", "class")

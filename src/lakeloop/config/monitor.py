@@ -1,0 +1,96 @@
+"""`monitor:` of a model: how scored data is compared with what it was accepted on."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from lakeloop.config.section import Duration, Number, Section, Whole
+from lakeloop.distances import DISTANCES
+from lakeloop.statuses import Role
+
+_PERSISTENCE = re.compile(r"^(\d{1,6}) of (\d{1,6})$", re.ASCII)
+
+
+class Persistence(Section):
+    """How many of the last windows must agree before a flag is raised."""
+
+    hits: int = Field(ge=1)
+    windows: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.hits > self.windows:
+            raise ValueError(f"{self.hits} of {self.windows} can never happen")
+        return self
+
+
+def _parse_persistence(value: Any) -> Any:
+    if isinstance(value, str):
+        match = _PERSISTENCE.match(value)
+        if match is None or not int(match[1]):
+            raise ValueError(f"{value!r} is not a persistence rule; write '2 of 3'")
+        if int(match[1]) > int(match[2]):
+            raise ValueError(f"{value} can never happen")
+        return Persistence(hits=int(match[1]), windows=int(match[2]))
+    return value
+
+
+if TYPE_CHECKING:
+    DistanceName = str
+else:
+    DistanceName = Literal[tuple(DISTANCES)]
+
+
+_DEFAULT_STATISTIC: dict[Literal["number", "category"], str] = {"number": "psi", "category": "total_variation"}
+
+
+def _with_default_statistic(value: Any) -> Any:
+    return {**_DEFAULT_STATISTIC, **value} if isinstance(value, dict) else value
+
+
+class Monitor(Section):
+    """How scored data is compared with the champion's reference.
+
+    Attributes:
+        window: Length of a window, whole days.
+        persistence: How many of the last windows must agree.
+        roles: Role -> model columns or patterns; the rest are `regime`.
+        level: Chance of any false alarm per window, over the whole family of columns.
+        statistic: Kind of column -> the distance it is judged by.
+        min_effect: Distance -> value below which a difference is never called drift; each has its own default.
+        min_rows: Rows below which a window is not judged.
+        min_blocks: Days of reference below which it is INSUFFICIENT_REFERENCE.
+        reference: Longest stretch of days the reference covers.
+        bins: Bins of a number.
+    """
+
+    window: Duration = timedelta(days=7)
+    persistence: Annotated[Persistence, BeforeValidator(_parse_persistence)] = Persistence(hits=2, windows=3)
+    roles: dict[Role, tuple[str, ...]] = Field(default_factory=dict)
+    level: Number = Field(default=0.05, gt=0, lt=1)
+    statistic: Annotated[
+        dict[Literal["number", "category"], DistanceName], BeforeValidator(_with_default_statistic)
+    ] = Field(default_factory=lambda: dict(_DEFAULT_STATISTIC))
+    min_effect: dict[DistanceName, Annotated[Number, Field(ge=0)]] = Field(default_factory=dict)
+    min_rows: Whole = Field(default=200, ge=1)
+    min_blocks: Whole = Field(default=28, ge=2)
+    reference: Duration = timedelta(days=90)
+    bins: Whole = Field(default=10, ge=2, le=100)
+
+    @model_validator(mode="after")
+    def _whole_days(self) -> Self:
+        for name in ("window", "reference"):
+            if getattr(self, name) % timedelta(days=1):
+                raise ValueError(f"{name}: not whole days; write whole days, as in '7 days'")
+        if self.reference < self.window:
+            raise ValueError("reference: shorter than window; write at least one window")
+        if self.min_blocks > self.reference.days:
+            most = self.reference.days
+            raise ValueError(
+                f"min_blocks: {self.min_blocks} days are never reached; write at most {most}, as the reference has"
+            )
+        return self

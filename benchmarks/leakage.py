@@ -39,8 +39,9 @@ from lakeloop.runs.context import Context
 from lakeloop.runs.manifests import Manifest, read_manifests
 from lakeloop.runs.model_inputs import GoldInput, add_in_process, features_by_table
 from lakeloop.tables import read_arrow
+from lakeloop.training.fitting import LabelledRows, predict_scores
 from lakeloop.training.metrics import evaluate
-from lakeloop.training.search import choose_best, fit_candidates, predict_scores
+from lakeloop.training.search import choose_best, fit_candidates
 
 OWN_DELAY = "own_departure_delay_minutes"
 METRICS = (Metric.ROC_AUC, Metric.LOG_LOSS)
@@ -113,10 +114,8 @@ def measure(context: Context, model: Model, version: Version) -> dict[Metric, fl
     fitted = fit_candidates(
         passing,
         version.columns,
-        frame[fit],
-        frame[choose],
-        pd.Series(label[fit]),
-        pd.Series(label[choose]),
+        LabelledRows(frame[fit], label[fit]),
+        LabelledRows(frame[choose], label[choose]),
         context.config.project.seed,
     )
     best = choose_best(fitted, model.gate.metric)

@@ -134,7 +134,7 @@ def test_credentials_of_an_address_are_hidden(text: str, shown: str) -> None:
 
 
 def test_what_a_person_has_set_for_slow_networks_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lakeloop import registry
+    from lakeloop.registry import registry
 
     asked: list[str | None] = []
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "4")

@@ -25,7 +25,7 @@ from lakeloop.runs.train import REFERENCE_FILE, _fit_and_register
 from lakeloop.runs.training_data import read_training_data
 from lakeloop.runs.training_set import find_training_set
 from lakeloop.statuses import RebuildStatus
-from lakeloop.training.search import predict_scores
+from lakeloop.training.fitting import predict_scores
 from tests.laws.compare import rows
 from tests.laws.small_loop import TURNS
 

@@ -11,8 +11,9 @@ from sklearn.svm import LinearSVC
 from lakeloop.config.estimator import Estimator
 from lakeloop.config.metric import Metric, Task
 from lakeloop.errors import ConfigError, DistributionError, NotReadyError, UsageError
+from lakeloop.training.fitting import LabelledRows, predict_scores
 from lakeloop.training.preprocessing import build_pipeline
-from lakeloop.training.search import Candidate, candidates, choose_best, fit_candidates, predict_scores
+from lakeloop.training.search import Candidate, candidates, choose_best, fit_candidates
 from tests.training.declarations import COLUMNS, declare_model, make_rows
 
 FOREST = {
@@ -47,8 +48,7 @@ def test_too_many_candidates_and_none_are_refused() -> None:
 
 
 def fit(model, seed: int = 0) -> Iterator[Candidate]:
-    (train, y_train), (validation, y_validation) = make_rows(300), make_rows(100, seed=1)
-    return fit_candidates(model, COLUMNS, train, validation, y_train, y_validation, seed)
+    return fit_candidates(model, COLUMNS, LabelledRows(*make_rows(300)), LabelledRows(*make_rows(100, seed=1)), seed)
 
 
 def test_candidates_are_fitted_one_at_a_time_with_metrics_on_the_validation_rows() -> None:
@@ -86,8 +86,8 @@ def test_a_regression_is_fitted_and_scored() -> None:
         gate={"metric": "mean_absolute_error", "non_inferior_by": 1.0},
     )
     rows, _ = make_rows(200)
-    label = rows["distance"] * 2.0
-    (candidate,) = fit_candidates(model, COLUMNS, rows, rows, label, label, 0)
+    doubled = LabelledRows(rows, rows["distance"] * 2.0)
+    (candidate,) = fit_candidates(model, COLUMNS, doubled, doubled, 0)
     assert candidate.metrics[Metric.R2] == pytest.approx(1.0, abs=1e-4)
 
 
@@ -99,10 +99,9 @@ def test_a_regression_is_fitted_and_scored() -> None:
     ],
 )
 def test_labels_that_cannot_be_learned_from_are_refused(labels, error, message: str) -> None:
-    train, _ = make_rows(300)
-    validation, y_validation = make_rows(100, seed=1)
+    train, validation = LabelledRows(make_rows(300)[0], labels), LabelledRows(*make_rows(100, seed=1))
     with pytest.raises(error, match=message):
-        next(fit_candidates(declare_model(), COLUMNS, train, validation, pd.Series(labels), y_validation, 0))
+        next(fit_candidates(declare_model(), COLUMNS, train, validation, 0))
 
 
 @pytest.mark.parametrize(
@@ -119,8 +118,9 @@ def test_what_an_estimator_refuses_is_a_mistake_of_the_model_s_file(estimator: d
     rows, late = make_rows(300)
     rows["distance"] = np.nan
     model = declare_model(estimator=estimator, preprocess=[{"columns": ["*"], "steps": ["pass"]}])
+    both = LabelledRows(rows, late)
     with pytest.raises(ConfigError) as raised:
-        next(fit_candidates(model, ("distance",), rows, rows, late, late, 0, file="conf/base/models/late.yml"))
+        next(fit_candidates(model, ("distance",), both, both, 0, file="conf/base/models/late.yml"))
     (mistake,) = raised.value.issues
     assert (mistake.file, mistake.where) == ("conf/base/models/late.yml", "estimator")
     assert said in mistake.got
@@ -128,10 +128,11 @@ def test_what_an_estimator_refuses_is_a_mistake_of_the_model_s_file(estimator: d
 
 def test_parts_without_rows_are_not_ready() -> None:
     rows, late = make_rows(10)
+    some, none = LabelledRows(rows, late), LabelledRows(rows[:0], late[:0])
     with pytest.raises(NotReadyError, match="validation: no rows"):
-        next(fit_candidates(declare_model(), COLUMNS, rows, rows[:0], late, late[:0], 0))
+        next(fit_candidates(declare_model(), COLUMNS, some, none, 0))
     with pytest.raises(NotReadyError, match="train: no rows"):
-        next(fit_candidates(declare_model(), COLUMNS, rows[:0], rows, late[:0], late, 0))
+        next(fit_candidates(declare_model(), COLUMNS, none, some, 0))
 
 
 @pytest.mark.parametrize(

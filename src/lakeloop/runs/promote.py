@@ -29,8 +29,8 @@ from lakeloop.runs.promotions import (
 from lakeloop.runs.training_data import TrainingData
 from lakeloop.runs.training_set import TrainingSet
 from lakeloop.tables import WriteIdentity
+from lakeloop.training.fitting import predict_scores
 from lakeloop.training.gate import GateReport, HoldoutScores, judge
-from lakeloop.training.search import predict_scores
 from lakeloop.training.split import HOLDOUT, TRAIN
 
 JOB = "gate"

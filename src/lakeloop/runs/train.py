@@ -28,9 +28,10 @@ from lakeloop.runs.training_data import TrainingData, read_training_data
 from lakeloop.runs.training_set import TrainingSet, find_training_set
 from lakeloop.statuses import Outcome
 from lakeloop.tables import identity_hash
+from lakeloop.training.fitting import predict_scores
 from lakeloop.training.metrics import evaluate
 from lakeloop.training.preprocessing import TRUSTED_TYPES
-from lakeloop.training.search import Candidate, choose_best, fit_candidates, predict_scores
+from lakeloop.training.search import Candidate, choose_best, fit_candidates
 from lakeloop.training.split import HOLDOUT, TRAIN, VALIDATION
 
 JOB = "train"
@@ -158,16 +159,13 @@ def _fit_and_register(context: Context, model: Model, data: TrainingData, run_ke
         "trained_through": training_set.data_through.isoformat(),
     }
     columns = model_columns(context.config, model)
-    train_rows, validation_rows = data.part(TRAIN), data.part(VALIDATION)
     with context.registry.training(model.model, run_key, dataset, tags) as training:
         candidates: list[Candidate] = []
         found = fit_candidates(
             model,
             columns,
-            data.frame[train_rows],
-            data.frame[validation_rows],
-            _series(data, train_rows),
-            _series(data, validation_rows),
+            data.rows(TRAIN),
+            data.rows(VALIDATION),
             project.seed,
             file=context.config.files.get(f"model:{model.model}", "the model's file"),
         )
@@ -206,12 +204,6 @@ def _fit_and_register(context: Context, model: Model, data: TrainingData, run_ke
             tags=tags,
         )
     return version, len(candidates)
-
-
-def _series(data: TrainingData, rows: NDArray[np.bool_]) -> Any:
-    import pandas as pd
-
-    return pd.Series(data.label[rows])
 
 
 def _named(part: str, metrics: Mapping[Any, float]) -> dict[str, float]:

@@ -20,6 +20,7 @@ from lakeloop.runs.context import Context
 from lakeloop.runs.engine import choose_engine, held_columns, types_of
 from lakeloop.runs.training_set import TrainingSet, training_rows
 from lakeloop.tables import read_arrow
+from lakeloop.training.fitting import LabelledRows
 
 _COPIES = 3
 """Arrow, pandas and the fitted preprocessing's output hold the rows at once."""
@@ -62,6 +63,18 @@ class TrainingData:
             Truth per row, shape [n_rows].
         """
         return np.asarray(self.split == name)
+
+    def rows(self, name: str) -> LabelledRows:
+        """Give the rows of a part of the split, as a fit takes them.
+
+        Args:
+            name: The part: train, gap, validation or holdout.
+
+        Returns:
+            Its inputs and labels.
+        """
+        chosen = self.part(name)
+        return LabelledRows(self.frame[chosen], self.label[chosen])
 
 
 def read_training_data(context: Context, model: Model, training_set: TrainingSet) -> TrainingData:

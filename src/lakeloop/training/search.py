@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import itertools
 import math
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from lakeloop.config.estimator import MAX_CANDIDATES, Estimator, Parameter
-from lakeloop.config.metric import Metric, Task
+from lakeloop.config.metric import Metric
 from lakeloop.config.model import Model
-from lakeloop.errors import ConfigError, ConfigIssue, Failure, NotReadyError, UsageError
-from lakeloop.training.metrics import HIGHER_IS_BETTER, as_labels, evaluate
-from lakeloop.training.preprocessing import build_pipeline
+from lakeloop.errors import Failure, NotReadyError, UsageError
+from lakeloop.training.fitting import LabelledRows, fit_estimator, predict_scores, prepare_rows
+from lakeloop.training.metrics import HIGHER_IS_BETTER, evaluate
 
 
 @dataclass(frozen=True)
@@ -67,43 +62,11 @@ def candidates(estimator: Estimator) -> tuple[dict[str, Parameter], ...]:
     )
 
 
-def predict_scores(task: Task, pipeline: Any, frame: pd.DataFrame) -> NDArray[np.float64]:
-    """Score rows.
-
-    Args:
-        task: Kind of label.
-        pipeline: A fitted pipeline or estimator.
-        frame: Rows with the columns that it reads.
-
-    Returns:
-        The probability of True (0 where the model has never seen True), or the prediction, shape (n_rows,).
-
-    Raises:
-        UsageError: If the task is classification and the estimator gives no probabilities.
-        DataContractError: If the frame lacks a column.
-
-    >>> from sklearn.dummy import DummyClassifier
-    >>> always = DummyClassifier(strategy="prior").fit([[0], [0], [0], [0]], [True, False, False, False])
-    >>> predict_scores(Task.CLASSIFICATION, always, pd.DataFrame({"x": [1.0, 2.0]})).tolist()
-    [0.25, 0.25]
-    """
-    if task is Task.REGRESSION:
-        return np.asarray(pipeline.predict(frame), dtype=np.float64)
-    if not hasattr(pipeline, "predict_proba"):
-        allowed = "a classifier with predict_proba"
-        raise UsageError("estimator.class", "no predict_proba", allowed, "choose such a class, or calibrate it")
-    probabilities = np.asarray(pipeline.predict_proba(frame), dtype=np.float64)
-    of_true = np.flatnonzero(np.asarray(pipeline.classes_).astype(bool))
-    return probabilities[:, of_true[0]] if of_true.size else np.zeros(len(frame))
-
-
 def fit_candidates(
     model: Model,
     columns: tuple[str, ...],
-    train: pd.DataFrame,
-    validation: pd.DataFrame,
-    train_label: pd.Series[Any],
-    validation_label: pd.Series[Any],
+    train: LabelledRows,
+    validation: LabelledRows,
     seed: int,
     *,
     file: str = "the model's file",
@@ -116,10 +79,8 @@ def fit_candidates(
     Args:
         model: The model's declaration.
         columns: Model columns: known, on-demand and features, in order.
-        train: Rows of the training part, sorted by id; timestamps as float64 seconds since the epoch, UTC.
-        validation: Rows of the validation part, the same.
-        train_label: Labels of `train`, boolean (or 0 and 1) or number, none missing.
-        validation_label: Labels of `validation`, the same.
+        train: Rows of the training part.
+        validation: Rows of the validation part.
         seed: Seed of everything random.
         file: Where the model is declared, for messages.
 
@@ -134,47 +95,26 @@ def fit_candidates(
         DataContractError: If a frame lacks a column.
 
     >>> from pathlib import Path
+    >>> import numpy as np
+    >>> import pandas as pd
     >>> from lakeloop.config.loading import load_config
     >>> declared = load_config(Path()).models["late_arrival"]
     >>> search = {"class": "sklearn.linear_model.LogisticRegression", "search": {"C": [0.01, 1.0]}}
     >>> estimator = Estimator.model_validate(search)
     >>> model = declared.model_copy(update={"on_demand": {}, "estimator": estimator})
-    >>> rows, late = pd.DataFrame({"distance": [100.0, 200.0, 300.0, 400.0]}), pd.Series([False, False, True, True])
-    >>> for candidate in fit_candidates(model, ("distance",), rows, rows, late, late, seed=0):
+    >>> frame = pd.DataFrame({"distance": [100.0, 200.0, 300.0, 400.0]})
+    >>> rows = LabelledRows(frame, np.array([False, False, True, True]))
+    >>> for candidate in fit_candidates(model, ("distance",), rows, rows, seed=0):
     ...     print(candidate.params, round(candidate.metrics[Metric.LOG_LOSS], 3), candidate.metrics[Metric.ROC_AUC])
     {'C': 0.01} 0.686 1.0
     {'C': 1.0} 0.399 1.0
     """
-    y_train, y_validation = as_labels(model.task, train_label), as_labels(model.task, validation_label)
-    failures = [
-        Failure(part, "no rows") for part, rows in (("train", y_train), ("validation", y_validation)) if not rows.size
-    ]
-    if model.task is Task.CLASSIFICATION and y_train.size and np.unique(y_train).size == 1:
-        failures.append(Failure("train", f"all {y_train.size} labels are {bool(y_train[0])}"))
-    if failures:
-        raise NotReadyError(model.model, failures, "train on more closed days, or check the label's expression")
-    pipelines = [(params, build_pipeline(model, columns, params, seed)) for params in candidates(model.estimator)]
-    prepare = pipelines[0][1][:-1]
-    prepared, prepared_validation = prepare.fit_transform(train), prepare.transform(validation)
-    for params, pipeline in pipelines:
-        name, estimator = pipeline.steps[-1]
-        started = time.perf_counter()
-        try:
-            estimator.fit(prepared, y_train)
-        except (TypeError, ValueError) as refused:
-            raise _refused(model.estimator, file, params, refused) from refused
-        fit_seconds = time.perf_counter() - started
-        metrics = evaluate(model.task, y_validation, predict_scores(model.task, estimator, prepared_validation))
-        yield Candidate(params, Pipeline([*prepare.steps, (name, estimator)]), metrics, fit_seconds)
-
-
-def _refused(estimator: Estimator, file: str, params: Mapping[str, Parameter], refused: Exception) -> ConfigError:
-    """Say what an estimator did not take; scikit-learn's first line names parameters and columns, no values of data."""
-    first = str(refused).splitlines()[0] if str(refused) else type(refused).__name__
-    got = f"{dict(params)}: {first}" if params else first
-    allowed = f"values and columns that {estimator.class_} takes"
-    remedy = "correct the parameter; missing values need an imputing step, texts need one_hot, under preprocess"
-    return ConfigError([ConfigIssue(file, None, "estimator", got, allowed, remedy)])
+    prepared = prepare_rows(model, columns, train, validation, seed)
+    for params in candidates(model.estimator):
+        fitted = fit_estimator(model, prepared, params, seed, file=file)
+        scores = predict_scores(model.task, fitted.pipeline[-1], prepared.validation)
+        metrics = evaluate(model.task, prepared.validation_label, scores)
+        yield Candidate(params, fitted.pipeline, metrics, fitted.fit_seconds)
 
 
 def choose_best(fitted: Iterable[Candidate], metric: Metric) -> Candidate:

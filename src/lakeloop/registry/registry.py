@@ -1,129 +1,27 @@
-"""The only module that imports mlflow: runs, model versions, aliases, loading models.
-
-A model version is found or made by its run key, the hash of everything it is made from, so that a training that is run
-again gives the version that is there. Aliases are a cache of the promotions ledger.
-"""
+"""MLflow of one project: its runs, its model versions, and who is named by their aliases."""
 
 from __future__ import annotations
 
 import json
-import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
+import mlflow
+import mlflow.data.meta_dataset
+import mlflow.pyfunc
+import mlflow.sklearn
+from mlflow.data.delta_dataset_source import DeltaDatasetSource
+from mlflow.exceptions import MlflowException
 from pyspark.sql import Column, SparkSession
 
 from lakeloop.errors import ConflictError, Failure
 from lakeloop.model_versions import DatasetInput, ModelVersion, hash_model_files, lost_version
+from lakeloop.registry.names import ARTIFACTS, CONTENT_HASH_TAG, RUN_KEY_TAG
+from lakeloop.registry.training_run import Training
 from lakeloop.tracking_store import local_database, prepare_store, unreachable
-
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
-os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-for _noisy in ("mlflow", "alembic"):
-    logging.getLogger(_noisy).setLevel(logging.ERROR)
-
-import mlflow  # noqa: E402 - the settings above are read on import
-import mlflow.data.meta_dataset  # noqa: E402
-import mlflow.pyfunc  # noqa: E402
-import mlflow.sklearn  # noqa: E402
-from mlflow.data.delta_dataset_source import DeltaDatasetSource  # noqa: E402
-from mlflow.exceptions import MlflowException  # noqa: E402
-from mlflow.models import infer_signature  # noqa: E402
-
-CHAMPION, CHALLENGER = "champion", "challenger"
-_RUN_KEY, _CONTENT_HASH = "lakeloop.run_key", "lakeloop.content_hash"
-_ARTIFACTS = "lakeloop"
-_REQUIREMENTS = ("mlflow", "scikit-learn", "skops", "numpy", "pandas", "lakeloop")
-
-
-class Training:
-    """An open training run with its candidates.
-
-    Args:
-        registry: The registry.
-        model: Registered name.
-        run_key: Hash of what the version is made from.
-        run_id: The open MLflow run.
-
-    >>> client = mlflow.MlflowClient(context.config.tracking_uri)
-    >>> logged = client.get_run(client.get_model_version("late", "1").run_id)
-    >>> logged.info.run_name, logged.info.status
-    ('train 2024-01-25T00:00:00Z', 'FINISHED')
-    >>> logged.data.params["candidates"], logged.inputs.dataset_inputs[0].dataset.name
-    ('2', 'training_sets.late')
-    """
-
-    def __init__(self, registry: Registry, model: str, run_key: str, run_id: str) -> None:
-        self._registry, self._model, self._run_key, self.run_id = registry, model, run_key, run_id
-
-    def log_candidate(self, index: int, params: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
-        """Log a candidate as a nested run.
-
-        Args:
-            index: Its place in the search.
-            params: Its parameters.
-            metrics: Its metrics on the validation stretch.
-        """
-        with mlflow.start_run(run_name=f"candidate {index}", nested=True, tags={_RUN_KEY: self._run_key}):
-            mlflow.log_params(dict(params))
-            mlflow.log_metrics(_finite(metrics))
-
-    def log_summary(
-        self, params: Mapping[str, Any], metrics: Mapping[str, float], documents: Mapping[str, Any]
-    ) -> None:
-        """Log what describes the chosen candidate.
-
-        Args:
-            params: Its parameters, and the training set's id.
-            metrics: Its metrics on the holdout.
-            documents: File name -> JSON-safe content, kept as artifacts.
-        """
-        mlflow.log_params(dict(params))
-        mlflow.log_metrics(_finite(metrics))
-        for name, content in documents.items():
-            mlflow.log_text(json.dumps(content, sort_keys=True), f"{_ARTIFACTS}/{name}")
-
-    def log_model(
-        self,
-        pipeline: Any,
-        example: pd.DataFrame,
-        output: Any,
-        *,
-        probabilities: bool,
-        trusted_types: Sequence[str],
-        tags: Mapping[str, str],
-    ) -> ModelVersion:
-        """Log the chosen pipeline in skops format and register it.
-
-        Args:
-            pipeline: The fitted pipeline.
-            example: A few input rows, for the signature.
-            output: What the pipeline answers for them.
-            probabilities: Whether the model answers with class probabilities.
-            trusted_types: Types that skops may load.
-            tags: Recorded with the version.
-
-        Returns:
-            The new version.
-        """
-        info = mlflow.sklearn.log_model(
-            pipeline,
-            name="model",
-            signature=infer_signature(example, output),
-            serialization_format="skops",
-            skops_trusted_types=list(trusted_types),
-            pyfunc_predict_fn="predict_proba" if probabilities else "predict",
-            pip_requirements=[f"{name}=={installed_version(name)}" for name in _REQUIREMENTS],
-        )
-        return self._registry._register(self._model, self._run_key, self.run_id, info, tags)
 
 
 class Registry:
@@ -188,7 +86,7 @@ class Registry:
         Returns:
             The version, the first of several; None when there is none.
         """
-        found = self._client.search_model_versions(f"name = '{model}' and tags.`{_RUN_KEY}` = '{run_key}'")
+        found = self._client.search_model_versions(f"name = '{model}' and tags.`{RUN_KEY_TAG}` = '{run_key}'")
         versions = sorted((_version(each) for each in found), key=lambda each: int(each.version))
         return versions[0] if versions else None
 
@@ -234,12 +132,12 @@ class Registry:
         """
         self._put_in_force()
         experiment = self._experiment(model)
-        for run in self._client.search_runs([experiment], f"tags.`{_RUN_KEY}` = '{run_key}'"):
+        for run in self._client.search_runs([experiment], f"tags.`{RUN_KEY_TAG}` = '{run_key}'"):
             self._client.delete_run(run.info.run_id)
         while mlflow.active_run() is not None:
             mlflow.end_run("KILLED")
         with mlflow.start_run(
-            experiment_id=experiment, run_name=f"train {tags.get('as_of', '')}", tags={_RUN_KEY: run_key, **tags}
+            experiment_id=experiment, run_name=f"train {tags.get('as_of', '')}", tags={RUN_KEY_TAG: run_key, **tags}
         ) as run:
             source = DeltaDatasetSource(
                 path=None if dataset.in_catalog else dataset.path,
@@ -248,14 +146,15 @@ class Registry:
             )
             logged = mlflow.data.meta_dataset.MetaDataset(source, name=dataset.name, digest=dataset.digest[:32])
             mlflow.log_input(logged, context="training")
-            yield Training(self, model, run_key, run.info.run_id)
+            run_id = run.info.run_id
+            yield Training(run_key, run_id, lambda info, tags: self._register(model, run_key, run_id, info, tags))
 
     def _register(self, model: str, run_key: str, run_id: str, info: Any, tags: Mapping[str, str]) -> ModelVersion:
         """Register a logged model; name, run key and checksum come with the version in one write."""
         if not any(each.name == model for each in self._client.search_registered_models(f"name = '{model}'")):
             self._client.create_registered_model(model)
         content = hash_model_files(Path(mlflow.artifacts.download_artifacts(info.model_uri)))
-        everything = {_RUN_KEY: run_key, _CONTENT_HASH: content, **tags}
+        everything = {RUN_KEY_TAG: run_key, CONTENT_HASH_TAG: content, **tags}
         made = self._client.create_model_version(model, info.model_uri, run_id, tags=everything, model_id=info.model_id)
         return _version(made)
 
@@ -302,7 +201,7 @@ class Registry:
         """
         self._put_in_force()
         try:
-            return json.loads(mlflow.artifacts.load_text(f"runs:/{version.run_id}/{_ARTIFACTS}/{name}"))
+            return json.loads(mlflow.artifacts.load_text(f"runs:/{version.run_id}/{ARTIFACTS}/{name}"))
         except (MlflowException, OSError, ValueError) as gone:
             found = f"{name} of run {version.run_id} cannot be read"
             raise lost_version(version.model, version.version, found) from gone
@@ -339,7 +238,7 @@ class Registry:
             folder = Path(mlflow.artifacts.download_artifacts(f"models:/{version.model}/{version.version}"))
         except (MlflowException, OSError) as gone:
             raise lost_version(version.model, version.version, "its files are gone") from gone
-        if hash_model_files(folder) != version.tags.get(_CONTENT_HASH):
+        if hash_model_files(folder) != version.tags.get(CONTENT_HASH_TAG):
             raise ConflictError(
                 f"model {version.model} version {version.version}",
                 [Failure("checksum", "its files are not those that were registered")],
@@ -377,10 +276,6 @@ def _make_store(path: Path) -> None:
     part.replace(path)
 
 
-def _finite(metrics: Mapping[str, float]) -> dict[str, float]:
-    return {str(name): float(value) for name, value in metrics.items() if np.isfinite(value)}
-
-
 def _version(found: Any) -> ModelVersion:
     tags = dict(found.tags)
-    return ModelVersion(found.name, str(found.version), str(found.run_id), tags.get(_RUN_KEY, ""), tags)
+    return ModelVersion(found.name, str(found.version), str(found.run_id), tags.get(RUN_KEY_TAG, ""), tags)

@@ -1,0 +1,105 @@
+"""What a training logs: candidates as nested runs, a summary, and the model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version as installed_version
+from typing import Any
+
+import mlflow
+import mlflow.sklearn
+import numpy as np
+import pandas as pd
+from mlflow.models import infer_signature
+
+from lakeloop.model_versions import ModelVersion
+from lakeloop.registry.names import ARTIFACTS, RUN_KEY_TAG
+
+_REQUIREMENTS = ("mlflow", "scikit-learn", "skops", "numpy", "pandas", "lakeloop")
+
+
+class Training:
+    """An open training run with its candidates.
+
+    Args:
+        run_key: Hash of what the version is made from.
+        run_id: The open MLflow run.
+        register: Makes a version of a logged model, with tags.
+
+    >>> import mlflow
+    >>> client = mlflow.MlflowClient(context.config.tracking_uri)
+    >>> logged = client.get_run(client.get_model_version("late", "1").run_id)
+    >>> logged.info.run_name, logged.info.status
+    ('train 2024-01-25T00:00:00Z', 'FINISHED')
+    >>> logged.data.params["candidates"], logged.inputs.dataset_inputs[0].dataset.name
+    ('2', 'training_sets.late')
+    """
+
+    def __init__(self, run_key: str, run_id: str, register: Callable[[Any, Mapping[str, str]], ModelVersion]) -> None:
+        self._run_key, self.run_id, self._register = run_key, run_id, register
+
+    def log_candidate(self, index: int, params: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
+        """Log a candidate as a nested run.
+
+        Args:
+            index: Its place in the search.
+            params: Its parameters.
+            metrics: Its metrics on the validation stretch.
+        """
+        with mlflow.start_run(run_name=f"candidate {index}", nested=True, tags={RUN_KEY_TAG: self._run_key}):
+            mlflow.log_params(dict(params))
+            mlflow.log_metrics(_finite(metrics))
+
+    def log_summary(
+        self, params: Mapping[str, Any], metrics: Mapping[str, float], documents: Mapping[str, Any]
+    ) -> None:
+        """Log what describes the chosen candidate.
+
+        Args:
+            params: Its parameters, and the training set's id.
+            metrics: Its metrics on the holdout.
+            documents: File name -> JSON-safe content, kept as artifacts.
+        """
+        mlflow.log_params(dict(params))
+        mlflow.log_metrics(_finite(metrics))
+        for name, content in documents.items():
+            mlflow.log_text(json.dumps(content, sort_keys=True), f"{ARTIFACTS}/{name}")
+
+    def log_model(
+        self,
+        pipeline: Any,
+        example: pd.DataFrame,
+        output: Any,
+        *,
+        probabilities: bool,
+        trusted_types: Sequence[str],
+        tags: Mapping[str, str],
+    ) -> ModelVersion:
+        """Log the chosen pipeline in skops format and register it.
+
+        Args:
+            pipeline: The fitted pipeline.
+            example: A few input rows, for the signature.
+            output: What the pipeline answers for them.
+            probabilities: Whether the model answers with class probabilities.
+            trusted_types: Types that skops may load.
+            tags: Recorded with the version.
+
+        Returns:
+            The new version.
+        """
+        info = mlflow.sklearn.log_model(
+            pipeline,
+            name="model",
+            signature=infer_signature(example, output),
+            serialization_format="skops",
+            skops_trusted_types=list(trusted_types),
+            pyfunc_predict_fn="predict_proba" if probabilities else "predict",
+            pip_requirements=[f"{name}=={installed_version(name)}" for name in _REQUIREMENTS],
+        )
+        return self._register(info, tags)
+
+
+def _finite(metrics: Mapping[str, float]) -> dict[str, float]:
+    return {str(name): float(value) for name, value in metrics.items() if np.isfinite(value)}

@@ -35,6 +35,7 @@ class Registry:
     Raises:
         EnvironmentProblemError: If there is no tracking store at the address.
 
+    >>> from lakeloop.registry.names import CHAMPION
     >>> from lakeloop.schemas import PROMOTIONS
     >>> recorded = context.lake.own_rows(PROMOTIONS, context.as_of)
     >>> run_keys = {row["model_version"]: row["run_key"] for row in recorded}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal
+from enum import StrEnum
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from lakeloop.config.section import Duration, Number, Section, Whole
 
@@ -24,6 +25,35 @@ class When(Section):
     contract_drift: Literal["any", "ignore"] = "any"
 
 
+class RecalibrationMethod(StrEnum):
+    """What a recalibration fits on the log-odds of the scores."""
+
+    INTERCEPT = "intercept"
+    PLATT = "platt"
+
+
+class Recalibrate(Section):
+    """How the champion's scores are corrected on recent closed days, its fitted steps left as they are.
+
+    Attributes:
+        by: `intercept` shifts the log-odds (of a regression, the predictions); `platt` fits a slope too.
+        window: Longest stretch of closed days it is fitted on, whole days.
+        folds: Stretches of days; each is judged by what was fitted on the others.
+    """
+
+    by: RecalibrationMethod = RecalibrationMethod.INTERCEPT
+    window: Duration = timedelta(days=28)
+    folds: Whole = Field(default=4, ge=2, le=50)
+
+    @model_validator(mode="after")
+    def _whole_days(self) -> Self:
+        if self.window % timedelta(days=1):
+            raise ValueError("window: not whole days; write whole days, as in '28 days'")
+        if self.folds > self.window.days:
+            raise ValueError(f"folds: more than the {self.window.days} days of the window; write fewer")
+        return self
+
+
 class Decide(Section):
     """When the model is trained again.
 
@@ -32,9 +62,11 @@ class Decide(Section):
         when: Evidence that asks for an action before.
         cooldown: Least time between two trainings.
         min_closed_days: Least number of newly closed days since the last training.
+        recalibrate: How `lakeloop recalibrate` corrects the champion's scores.
     """
 
     schedule: Duration | None = None
     when: When = When()
     cooldown: Duration = timedelta(days=7)
     min_closed_days: Whole = Field(default=7, ge=1)
+    recalibrate: Recalibrate = Field(default=Recalibrate(), exclude=True)

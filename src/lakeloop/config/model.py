@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from lakeloop.config.audit import Audit
-from lakeloop.config.decide import Decide
+from lakeloop.config.decide import Decide, RecalibrationMethod
 from lakeloop.config.estimator import Estimator
 from lakeloop.config.gate import Gate
 from lakeloop.config.label import Label
@@ -67,6 +67,12 @@ class Model(Section):
                     where, fit = "gate.metric", [m for m in fit if m in COMPARED]
                 allowed = ", ".join(fit)
                 raise ValueError(f"{where}: metric {metric} does not fit the task {self.task}; write one of {allowed}")
+        return self
+
+    @model_validator(mode="after")
+    def _recalibration_fits_task(self) -> Self:
+        if self.task is Task.REGRESSION and self.decide.recalibrate.by is RecalibrationMethod.PLATT:
+            raise ValueError("decide.recalibrate.by: platt stretches log-odds; write intercept for a regression")
         return self
 
     @model_validator(mode="after")

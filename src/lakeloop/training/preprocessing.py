@@ -38,6 +38,8 @@ TRUSTED_TYPES: tuple[str, ...] = (
     "lakeloop.training.preprocessing.QuantileBinner",
     "lakeloop.training.preprocessing.QuantileClipper",
     "lakeloop.training.preprocessing.SignedLog",
+    "lakeloop.training.recalibration.RecalibratedClassifier",
+    "lakeloop.training.recalibration.RecalibratedRegressor",
     "numpy.dtype",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",

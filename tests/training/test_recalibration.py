@@ -16,12 +16,10 @@ from lakeloop.training.fitting import LabelledRows, fit_estimator, predict_score
 from lakeloop.training.preprocessing import TRUSTED_TYPES
 from lakeloop.training.recalibration import (
     Correction,
-    RecalibratedClassifier,
     assign_folds,
     corrected,
     cross_fit,
     fit_correction,
-    uncorrected,
 )
 from tests.training.declarations import COLUMNS, declare_model, make_rows
 
@@ -135,10 +133,12 @@ def test_a_corrected_pipeline_shares_its_steps_and_survives_its_file() -> None:
 def test_corrections_do_not_pile_up() -> None:
     model, rows = declare_model(), LabelledRows(*make_rows(100))
     plain = fit_estimator(model, prepare_rows(model, COLUMNS, rows, rows, 0), {}, 0).pipeline
-    once = corrected(plain, BINARY, Correction(1.0))
-    assert uncorrected(once)[-1] is plain[-1]
-    assert uncorrected(plain) is plain
-    assert not isinstance(corrected(uncorrected(once), BINARY, Correction(2.0))[-1].estimator, RecalibratedClassifier)
+    first, second = Correction(1.0, 0.7), Correction(-0.4, 1.2)
+    once = corrected(plain, BINARY, first)
+    twice = corrected(once, BINARY, second)
+    assert twice[-1].estimator is plain[-1]
+    expected = second.apply(BINARY, predict_scores(BINARY, once, rows.frame))
+    assert predict_scores(BINARY, twice, rows.frame) == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,20 @@ class Correction:
             return np.asarray(scores + self.intercept, dtype=np.float64)
         return np.asarray(expit(self.intercept + self.slope * _log_odds(scores)), dtype=np.float64)
 
+    def after(self, first: Correction) -> Correction:
+        """Give the one correction that does what another and then this one do.
+
+        Args:
+            first: What is done before.
+
+        Returns:
+            Both in one.
+
+        >>> Correction(1.0, 2.0).after(Correction(0.5, 3.0))
+        Correction(intercept=2.0, slope=6.0)
+        """
+        return Correction(self.intercept + self.slope * first.intercept, self.slope * first.slope)
+
 
 def _log_odds(scores: FloatArray) -> FloatArray:
     return np.asarray(logit(np.clip(scores, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)), dtype=np.float64)
@@ -248,31 +262,13 @@ class RecalibratedRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc
         return Correction(self.intercept).apply(Task.REGRESSION, np.asarray(self.estimator.predict(X)))
 
 
-def uncorrected(pipeline: Pipeline) -> Pipeline:
-    """Give a pipeline without its correction: corrections do not pile up, each is fitted on the first scores.
-
-    Args:
-        pipeline: A fitted pipeline, corrected or not.
-
-    Returns:
-        The pipeline of the version that was fitted.
-
-    >>> from sklearn.dummy import DummyRegressor
-    >>> plain = Pipeline([("estimator", DummyRegressor().fit([[0]], [1.0]))])
-    >>> uncorrected(corrected(plain, Task.REGRESSION, Correction(1.0)))[-1] is plain[-1]
-    True
-    """
-    name, estimator = pipeline.steps[-1]
-    if isinstance(estimator, RecalibratedClassifier | RecalibratedRegressor):
-        return Pipeline([*pipeline.steps[:-1], (name, estimator.estimator)])
-    return pipeline
-
-
 def corrected(pipeline: Pipeline, task: Task, correction: Correction) -> Pipeline:
     """Put a correction on a fitted pipeline; its other steps and the fitted estimator are shared.
 
+    Corrections do not pile up: one that is there already and the new one become one.
+
     Args:
-        pipeline: A fitted pipeline, without a correction.
+        pipeline: A fitted pipeline, corrected or not.
         task: Kind of label.
         correction: What is done to its scores.
 
@@ -281,10 +277,14 @@ def corrected(pipeline: Pipeline, task: Task, correction: Correction) -> Pipelin
 
     >>> from sklearn.dummy import DummyRegressor
     >>> plain = Pipeline([("estimator", DummyRegressor().fit([[0]], [1.0]))])
-    >>> corrected(plain, Task.REGRESSION, Correction(0.5)).predict([[0]])
-    array([1.5])
+    >>> twice = corrected(corrected(plain, Task.REGRESSION, Correction(0.5)), Task.REGRESSION, Correction(0.25))
+    >>> twice.predict([[0]]), twice[-1].estimator is plain[-1]
+    (array([1.75]), True)
     """
     name, estimator = pipeline.steps[-1]
+    if isinstance(estimator, RecalibratedClassifier | RecalibratedRegressor):
+        correction = correction.after(Correction(estimator.intercept, getattr(estimator, "slope", 1.0)))
+        estimator = estimator.estimator
     shifted: BaseEstimator = (
         RecalibratedRegressor(estimator, correction.intercept)
         if task is Task.REGRESSION

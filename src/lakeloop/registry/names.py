@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-CHAMPION, CHALLENGER = "champion", "challenger"
+CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 
 RUN_KEY_TAG = "lakeloop.run_key"
 """Tag of runs and versions: hash of what the version is made from."""

@@ -151,6 +151,15 @@ class RebuildStatus(StrEnum):
     INPUTS_EXPIRED = "INPUTS_EXPIRED"
 
 
+class PromotionOutcome(StrEnum):
+    """What the promotions ledger says of a version: HELD waits for a person, who may approve it."""
+
+    PROMOTED = "promoted"
+    REJECTED = "rejected"
+    HELD = "held"
+    ARCHIVED = "archived"
+
+
 class LedgerEvent(StrEnum):
     """What a row of the promotions ledger records."""
 
@@ -164,8 +173,8 @@ class LedgerEvent(StrEnum):
 class VersionState(StrEnum):
     """What the promotions ledger says of a model version now.
 
-    HELD waits for an approval, SUPERSEDED waited until a newer version was judged; RETIRED was champion once; UNJUDGED is in
-    the registry and in no row of the ledger.
+    HELD waits for an approval, SUPERSEDED waited until a newer version was judged; RETIRED was champion once; UNJUDGED
+    is in the registry and in no row of the ledger.
     """
 
     CHAMPION = "CHAMPION"

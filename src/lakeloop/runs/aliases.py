@@ -19,8 +19,8 @@ from lakeloop.statuses import LedgerEvent
 def reconcile_aliases(context: Context, model: str) -> None:
     """Let `challenger`, `previous` and `champion` follow the whole ledger, and finish what an event left undone.
 
-    An alias of which the ledger says nobody is taken away. `champion` is set last: as long as it lags behind, the newest
-    event is not finished.
+    An alias of which the ledger says nobody is taken away. `champion` is set last: as long as it lags behind, the
+    newest event is not finished.
 
     Args:
         context: Project, lake and logical now.

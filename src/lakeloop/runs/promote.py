@@ -128,14 +128,10 @@ def refuse_second_judgement(context: Context, name: str, version: ModelVersion |
     ]
     if others:
         newest = max(others, key=lambda row: row["as_of"])
+        done = f"{_DONE[newest['event']]} as of {instant_text(newest['as_of'])}"
         raise ConflictError(
             f"model {name}",
-            [
-                Failure(
-                    "ledger",
-                    f"version {newest['model_version']} was {_DONE[newest['event']]} as of {instant_text(newest['as_of'])}",
-                )
-            ],
+            [Failure("ledger", f"version {newest['model_version']} was {done}")],
             "one version is judged at an instant, none in the past: pin a training set and train at a later --as-of",
         )
 
@@ -190,7 +186,7 @@ def _ledger_row(
         "model": version.model,
         "model_version": version.version,
         "event": LedgerEvent.GATE.value,
-        "outcome": outcome,
+        "outcome": outcome.value,
         "actor": LedgerEvent.GATE.value,
         "previous_version": champion.version if champion is not None else None,
         "training_set_id": training_set.training_set_id,

@@ -20,8 +20,8 @@ _PROMOTION_ID = "promotion_id"
 def record_event(context: Context, row: Mapping[str, Any], after: Sequence[Promotion]) -> None:
     """Append an event to a model's ledger, unless somebody has appended another one since it was read.
 
-    The place in the ledger is the write's identity, whoever writes: of two writers that read the same ledger, Delta lets
-    one in, on a shared storage too.
+    The place in the ledger is the write's identity, whoever writes: of two writers that read the same ledger, Delta
+    lets one in, on a shared storage too.
 
     Args:
         context: Project, lake and logical now.

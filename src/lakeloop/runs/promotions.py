@@ -8,9 +8,10 @@ from datetime import datetime
 
 from lakeloop import schemas
 from lakeloop.runs.context import Context
-from lakeloop.statuses import LedgerEvent
+from lakeloop.statuses import LedgerEvent, PromotionOutcome
 
-PROMOTED, REJECTED, HELD, ARCHIVED = "promoted", "rejected", "held", "archived"
+PROMOTED, REJECTED = PromotionOutcome.PROMOTED, PromotionOutcome.REJECTED
+HELD, ARCHIVED = PromotionOutcome.HELD, PromotionOutcome.ARCHIVED
 
 
 @dataclass(frozen=True)

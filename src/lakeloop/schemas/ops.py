@@ -172,7 +172,7 @@ PROMOTIONS = declare_table(
         column("trained_through", INSTANT, "greatest available_ts that touched the version, UTC", required=True),
         column("reasons", ArrayType(TEXT, False), "why it was rejected or held, or what it showed", required=True),
         column(
-            "evidence", TEXT, "every check with value, bound and status, or what a person stood on; JSON", required=True
+            "evidence", TEXT, "every check with value, bound and status, or what stood for them; JSON", required=True
         ),
         column("recorded_ts", INSTANT, "wall-clock instant of the event, UTC; volatile", required=True),
         AS_OF,

@@ -20,6 +20,7 @@ class ModelVersion:
         run_id: Run that logged it.
         run_key: Hash of what it is made from.
         tags: Everything recorded with it.
+        source: Where the registry says its files come from.
     """
 
     model: str
@@ -27,6 +28,7 @@ class ModelVersion:
     run_id: str
     run_key: str
     tags: Mapping[str, str]
+    source: str = ""
 
 
 @dataclass(frozen=True)

@@ -149,3 +149,39 @@ class RebuildStatus(StrEnum):
     REPRODUCED = "REPRODUCED"
     DIFFERENT = "DIFFERENT"
     INPUTS_EXPIRED = "INPUTS_EXPIRED"
+
+
+class PromotionOutcome(StrEnum):
+    """What the promotions ledger says of a version: HELD waits for a person, who may approve it."""
+
+    PROMOTED = "promoted"
+    REJECTED = "rejected"
+    HELD = "held"
+    ARCHIVED = "archived"
+
+
+class LedgerEvent(StrEnum):
+    """What a row of the promotions ledger records."""
+
+    GATE = "gate"
+    PROMOTE = "promote"
+    APPROVE = "approve"
+    ROLLBACK = "rollback"
+    ARCHIVE = "archive"
+
+
+class VersionState(StrEnum):
+    """What the promotions ledger says of a model version now.
+
+    HELD waits for an approval, SUPERSEDED waited until a newer version was judged; RETIRED was champion once; UNJUDGED
+    is in the registry and in no row of the ledger.
+    """
+
+    CHAMPION = "CHAMPION"
+    PREVIOUS = "PREVIOUS"
+    HELD = "HELD"
+    SUPERSEDED = "SUPERSEDED"
+    REJECTED = "REJECTED"
+    RETIRED = "RETIRED"
+    ARCHIVED = "ARCHIVED"
+    UNJUDGED = "UNJUDGED"

@@ -40,6 +40,7 @@ def promote(context: Context, version: str, set_id: str, as_of: datetime, outcom
     row: dict[str, Any] = {"promotion_id": version, "model": "late_arrival", "model_version": version}
     row |= {"outcome": outcome, "training_set_id": set_id, "run_key": "k", "trained_through": as_of}
     row |= {"reasons": [], "evidence": "{}", "as_of": as_of}
+    row |= {"ledger_seq": int(version), "event": "gate", "actor": "gate", "recorded_ts": as_of}
     context.lake.append_own(schemas.PROMOTIONS, [row], WriteIdentity("promote", version))
 
 

@@ -32,7 +32,7 @@ def called(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         "decide_action",
         lambda model: SimpleNamespace(action=Action.RETRAIN if model == "late" else Action.NONE),
     )
-    checks = ("assert_expressions", "assert_intact", "refuse_earlier", "reconcile_alias")
+    checks = ("assert_expressions", "assert_intact", "refuse_earlier", "reconcile_aliases")
     for name in (*checks, "close_gate_flags", "read_promotions", "record_run"):
         monkeypatch.setattr(turn, name, lambda *_: None)
     monkeypatch.setattr(turn, "champion_before", lambda *_: "somebody")

@@ -24,6 +24,7 @@ from lakeloop.cli.backfill import add_backfill
 from lakeloop.cli.display import Display
 from lakeloop.cli.features import add_features
 from lakeloop.cli.impact import add_impact
+from lakeloop.cli.models import add_models
 from lakeloop.cli.options import verb
 from lakeloop.cli.outcome import Options, Report, finish
 from lakeloop.cli.quarantine import add_quarantine
@@ -43,7 +44,7 @@ class _InOrder(typer.core.TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         names: list[str] = super().list_commands(ctx)
-        for name, before in (("features", "ingest"), ("training-set", "decide")):
+        for name, before in (("features", "ingest"), ("training-set", "decide"), ("models", "train")):
             names.remove(name)
             names.insert(names.index(before) + 1, name)
         return names
@@ -325,6 +326,7 @@ def _demo(
     finish("demo", options, work)
 
 
+add_models(app)
 add_quarantine(app)
 add_backfill(app)
 add_rebuild(app)

@@ -33,6 +33,7 @@ class Gate(Section):
         confidence: Of the two-sided interval.
         resamples: Number of resamples.
         slices: Columns for which the metric is recorded per value.
+        approval: `required` has a version that passes wait for `lakeloop models approve`; `none` promotes it.
     """
 
     metric: Literal[Metric.LOG_LOSS, Metric.BRIER, Metric.MEAN_ABSOLUTE_ERROR]
@@ -45,3 +46,4 @@ class Gate(Section):
     confidence: Number = Field(default=0.95, gt=0.5, lt=1)
     resamples: Whole = Field(default=1000, ge=100)
     slices: tuple[str, ...] = ()
+    approval: Literal["none", "required"] = "none"

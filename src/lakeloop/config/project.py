@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from lakeloop.config.registry import RegistrySettings
 from lakeloop.config.section import Duration, Folder, Name, Section, Text, Whole, Words
 
 
@@ -76,6 +77,7 @@ class Project(Section):
         workspace: Folder of the tables, relative to the folder that holds `conf/`; or absolute.
         catalog: Catalog of the tables; without it they live on paths below the workspace.
         tracking_uri: MLflow tracking address; `{workspace}` is replaced.
+        registry: Where model versions are kept, under which names, and what may be loaded from there.
         retention: How long versions of tables stay readable; training sets can be rebuilt from inputs that long.
             A part of a day counts as a day. Tables that are there follow a change when they are next written to or
             vacuumed.
@@ -93,6 +95,7 @@ class Project(Section):
     workspace: Folder = "workspace"
     catalog: Name | None = None
     tracking_uri: Annotated[Text, AfterValidator(_tracking_address)] = "sqlite:///{workspace}/mlflow.db"
+    registry: RegistrySettings = RegistrySettings()
     retention: Duration
     memory_budget_mib: Whole = Field(default=1024, gt=0)
     engine: Engine = Engine.AUTO

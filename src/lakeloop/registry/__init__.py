@@ -16,8 +16,8 @@ os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 for _noisy in ("mlflow", "alembic"):
     logging.getLogger(_noisy).setLevel(logging.ERROR)
 
-from lakeloop.registry.names import CHALLENGER, CHAMPION  # noqa: E402 - mlflow reads the settings above on import
+from lakeloop.registry.names import CHALLENGER, CHAMPION, PREVIOUS  # noqa: E402 - mlflow reads the settings above on import
 from lakeloop.registry.registry import Registry  # noqa: E402
 from lakeloop.registry.training_run import Training  # noqa: E402
 
-__all__ = ["CHALLENGER", "CHAMPION", "Registry", "Training"]
+__all__ = ["CHALLENGER", "CHAMPION", "PREVIOUS", "Registry", "Training"]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,21 @@ from mlflow.data.delta_dataset_source import DeltaDatasetSource
 from mlflow.exceptions import MlflowException
 from pyspark.sql import Column, SparkSession
 
-from lakeloop.errors import ConflictError, Failure
+from lakeloop.config.registry import RegistrySettings
 from lakeloop.model_versions import DatasetInput, ModelVersion, hash_model_files, lost_version
-from lakeloop.registry.names import ARTIFACTS, CONTENT_HASH_TAG, RUN_KEY_TAG
+from lakeloop.registry.loading import assert_loadable, assert_own_files, load_files
+from lakeloop.registry.names import (
+    ARTIFACTS,
+    CONTENT_HASH_TAG,
+    RUN_KEY_TAG,
+    experiment_name,
+    registered_name,
+    version_address,
+)
+from lakeloop.registry.store import answer_quickly, make_store
 from lakeloop.registry.training_run import Training
 from lakeloop.tracking_store import local_database, prepare_store, unreachable
+from lakeloop.training.preprocessing import TRUSTED_TYPES
 
 
 class Registry:
@@ -31,6 +40,8 @@ class Registry:
         tracking_uri: Tracking address; also of the registry.
         project: Name of the project, the first part of experiment names.
         artifact_root: Folder for artifacts, where the tracking store is a local database.
+        settings: Where the registry is, how models are named in it, whether pickle may be loaded.
+        trusted_types: Types that may be in a pipeline that is loaded, besides those that skops trusts itself.
 
     Raises:
         EnvironmentProblemError: If there is no tracking store at the address.
@@ -48,7 +59,18 @@ class Registry:
     False
     """
 
-    def __init__(self, tracking_uri: str, project: str, artifact_root: Path | None = None) -> None:
+    def __init__(
+        self,
+        tracking_uri: str,
+        project: str,
+        artifact_root: Path | None = None,
+        *,
+        settings: RegistrySettings | None = None,
+        trusted_types: Sequence[str] = TRUSTED_TYPES,
+    ) -> None:
+        settings = settings or RegistrySettings()
+        self._schema, self._allow_pickle, self._trusted = settings.schema_, settings.allow_pickle, trusted_types
+        self._registry_uri = settings.uri or tracking_uri
         prepare_store(tracking_uri, artifact_root)
         self._project = project
         database = local_database(tracking_uri)
@@ -56,10 +78,10 @@ class Registry:
         self._tracking_uri = tracking_uri
         try:
             if database is not None:
-                _make_store(database)
-            with _answer_quickly():
+                make_store(database)
+            with answer_quickly():
                 self._put_in_force()
-                self._client = mlflow.MlflowClient(tracking_uri, tracking_uri)
+                self._client = mlflow.MlflowClient(tracking_uri, self._registry_uri)
                 self._client.search_experiments(max_results=1)
         except Exception as failure:
             raise unreachable(tracking_uri, str(failure) or type(failure).__name__) from failure
@@ -67,10 +89,10 @@ class Registry:
     def _put_in_force(self) -> None:
         """Let MLflow's own functions speak to this store: its address is one per process, registries may be several."""
         mlflow.set_tracking_uri(self._tracking_uri)
-        mlflow.set_registry_uri(self._tracking_uri)
+        mlflow.set_registry_uri(self._registry_uri)
 
     def _experiment(self, model: str) -> str:
-        name = f"{self._project}/{model}"
+        name = experiment_name(self._project, model, self._tracking_uri)
         found = self._client.get_experiment_by_name(name)
         if found is not None:
             return str(found.experiment_id)
@@ -87,9 +109,18 @@ class Registry:
         Returns:
             The version, the first of several; None when there is none.
         """
-        found = self._client.search_model_versions(f"name = '{model}' and tags.`{RUN_KEY_TAG}` = '{run_key}'")
-        versions = sorted((_version(each) for each in found), key=lambda each: int(each.version))
-        return versions[0] if versions else None
+        return next((each for each in self.list_versions(model) if each.run_key == run_key), None)
+
+    def list_versions(self, model: str) -> tuple[ModelVersion, ...]:
+        """List the versions of a model, oldest first; none of a model that is not registered."""
+        name, found, token = self._name(model), [], None
+        while token != "":
+            page = self._client.search_model_versions(f"name = '{name}'", page_token=token)
+            found += page
+            token = page.token or ""
+        if self._schema is not None:  # a search in Unity Catalog tells no tags
+            found = [self._client.get_model_version(name, each.version) for each in found]
+        return tuple(sorted((_version(model, each) for each in found), key=lambda each: int(each.version)))
 
     def finish_run(self, version: ModelVersion) -> None:
         """End the run of a version whose process was stopped between registering it and ending the run."""
@@ -109,7 +140,7 @@ class Registry:
             EnvironmentProblemError: If the tracking store does not answer.
         """
         try:
-            found = _version(self._client.get_model_version(model, version))
+            found = _version(model, self._client.get_model_version(self._name(model), version))
         except MlflowException as missing:
             if missing.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise unreachable(self._tracking_uri, str(missing)) from missing
@@ -152,19 +183,24 @@ class Registry:
 
     def _register(self, model: str, run_key: str, run_id: str, info: Any, tags: Mapping[str, str]) -> ModelVersion:
         """Register a logged model; name, run key and checksum come with the version in one write."""
-        if not any(each.name == model for each in self._client.search_registered_models(f"name = '{model}'")):
-            self._client.create_registered_model(model)
+        name = self._name(model)
+        try:
+            self._client.get_registered_model(name)
+        except MlflowException as missing:
+            if missing.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            self._client.create_registered_model(name)
         content = hash_model_files(Path(mlflow.artifacts.download_artifacts(info.model_uri)))
         everything = {RUN_KEY_TAG: run_key, CONTENT_HASH_TAG: content, **tags}
-        made = self._client.create_model_version(model, info.model_uri, run_id, tags=everything, model_id=info.model_id)
-        return _version(made)
+        made = self._client.create_model_version(name, info.model_uri, run_id, tags=everything, model_id=info.model_id)
+        return _version(model, made)
 
     def set_alias(self, model: str, alias: str, version: str | None) -> bool:
         """Let an alias name a version, or nobody.
 
         Args:
             model: Registered name.
-            alias: `champion` or `challenger`.
+            alias: `champion`, `challenger` or `previous`.
             version: Number of the version; None takes the alias away.
 
         Returns:
@@ -174,9 +210,9 @@ class Registry:
         if current == version:
             return False
         if version is None:
-            self._client.delete_registered_model_alias(model, alias)
+            self._client.delete_registered_model_alias(self._name(model), alias)
         else:
-            self._client.set_registered_model_alias(model, alias, version)
+            self._client.set_registered_model_alias(self._name(model), alias, version)
         return True
 
     def alias(self, model: str, alias: str) -> str | None:
@@ -184,13 +220,13 @@ class Registry:
 
         Args:
             model: Registered name.
-            alias: `champion` or `challenger`.
+            alias: `champion`, `challenger` or `previous`.
 
         Returns:
             The number of the version, as text; None when it names nobody.
         """
         try:
-            return str(self._client.get_model_version_by_alias(model, alias).version)
+            return str(self._client.get_model_version_by_alias(self._name(model), alias).version)
         except MlflowException:
             return None
 
@@ -208,12 +244,12 @@ class Registry:
             raise lost_version(version.model, version.version, found) from gone
 
     def load_pipeline(self, version: ModelVersion) -> Any:
-        """Load the pipeline of a version after checking its recorded checksum.
+        """Load the pipeline of a version after checking its files.
 
         Raises:
-            ConflictError: If the files are not those that were registered.
+            ConflictError: If the files are not those that were registered, or hold what may not be loaded.
         """
-        return mlflow.sklearn.load_model(str(self._verified(version)))
+        return load_files(self.verify(version), self._trusted)
 
     def scoring_udf(self, spark: SparkSession, version: ModelVersion, *, probabilities: bool) -> Callable[..., Column]:
         """Make a Spark function of a version.
@@ -228,55 +264,39 @@ class Registry:
         """
         result = "array<double>" if probabilities else "double"
         udf: Callable[..., Column] = mlflow.pyfunc.spark_udf(
-            spark, str(self._verified(version)), result_type=result, env_manager="local"
+            spark, str(self.verify(version)), result_type=result, env_manager="local"
         )
         return udf
 
-    def _verified(self, version: ModelVersion) -> Path:
-        """Give the local folder of a version's files; skops trusts what the files say, so they are checked first."""
+    def verify(self, version: ModelVersion) -> Path:
+        """Check that a version may be loaded, without loading it.
+
+        Args:
+            version: The version.
+
+        Returns:
+            The local folder of its files.
+
+        Raises:
+            ConflictError: If its files are gone, come from elsewhere, are not those that were registered, or hold what
+                may not be loaded.
+        """
+        if self._schema is None:  # Unity Catalog keeps all files itself
+            assert_own_files(version)
         self._put_in_force()
         try:
-            folder = Path(mlflow.artifacts.download_artifacts(f"models:/{version.model}/{version.version}"))
+            address = version_address(version.model, version.version, self._schema)
+            folder = Path(mlflow.artifacts.download_artifacts(address))
         except (MlflowException, OSError) as gone:
             raise lost_version(version.model, version.version, "its files are gone") from gone
-        if hash_model_files(folder) != version.tags.get(CONTENT_HASH_TAG):
-            raise ConflictError(
-                f"model {version.model} version {version.version}",
-                [Failure("checksum", "its files are not those that were registered")],
-                "restore the files, or train a new version",
-            )
+        assert_loadable(folder, version, self._trusted, allow_pickle=self._allow_pickle)
         return folder
 
-
-@contextmanager
-def _answer_quickly() -> Iterator[None]:
-    """Ask once and briefly: MLflow would try a wrong address for minutes. What a person has set holds."""
-    asked = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "15"}
-    mine = {name: value for name, value in asked.items() if name not in os.environ}
-    os.environ.update(mine)
-    try:
-        yield
-    finally:
-        for name in mine:
-            del os.environ[name]
+    def _name(self, model: str) -> str:
+        return registered_name(model, self._schema)
 
 
-def _make_store(path: Path) -> None:
-    """Make the database of a local tracking store where it is missing, and put it in its place when it is whole.
-
-    Its tables are made by many migrations: a process that is stopped among them would leave a store that never opens.
-    """
-    if path.exists():
-        return
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.unlink(missing_ok=True)
-    SqlAlchemyStore(f"sqlite:///{part}", path.with_name("mlartifacts").as_uri()).engine.dispose()
-    part.replace(path)
-
-
-def _version(found: Any) -> ModelVersion:
+def _version(model: str, found: Any) -> ModelVersion:
     tags = dict(found.tags)
-    return ModelVersion(found.name, str(found.version), str(found.run_id), tags.get(RUN_KEY_TAG, ""), tags)
+    source = str(found.source or "")
+    return ModelVersion(model, str(found.version), str(found.run_id), tags.get(RUN_KEY_TAG, ""), tags, source)

@@ -69,7 +69,8 @@ class Context:
         """MLflow: imported when first used, because that takes seconds."""
         from lakeloop.registry import Registry
 
-        return Registry(self.config.tracking_uri, self.config.project.project, self.config.workspace / "mlartifacts")
+        project, artifacts = self.config.project, self.config.workspace / "mlartifacts"
+        return Registry(self.config.tracking_uri, project.project, artifacts, settings=project.registry)
 
     @property
     def turn(self) -> str:

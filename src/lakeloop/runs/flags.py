@@ -144,6 +144,38 @@ def close_flags(context: Context, model: str, version: str, outcome: str) -> int
     return len(rows)
 
 
+def supersede_flags(context: Context, model: str, champion: str, seq: int) -> int:
+    """Close the open flags that speak of other versions than the one that a person has made champion.
+
+    No training was done, so what asks for one of the new champion stays open, and so do flags of the quality gate.
+
+    Args:
+        context: Project, lake and the logical now of the event.
+        model: The model.
+        champion: Who is champion by the event.
+        seq: The event's place in the model's ledger.
+
+    Returns:
+        How many were closed.
+
+    >>> flags = [Flag(FlagKind.SKILL, "late", version, "skill", *[context.as_of] * 3) for version in ("3", "4")]
+    >>> raise_flags(fresh, "late", flags)
+    2
+    >>> supersede_flags(fresh, "late", "3", 9), supersede_flags(fresh, "late", "3", 9)
+    (1, 0)
+    >>> [flag.model_version for flag in read_open_flags(fresh, "late")]
+    ['3']
+    """
+    flags = [flag for flag in read_open_flags(context, model) if flag.model_version]
+    evidence = {"outcome": PROMOTED, "champion": champion, "ledger_seq": seq}
+    rows = [
+        _row(flag, FlagEvent.SUPERSEDED, context.as_of, evidence) for flag in find_superseded(flags, model, champion)
+    ]
+    if rows:
+        context.lake.append_own(schemas.FLAGS, rows, WriteIdentity(JOB, f"superseded {model} {seq}"))
+    return len(rows)
+
+
 def clear_flags(context: Context, model: str, flags: Sequence[Flag]) -> int:
     """Close the flags whose alarm a monitoring found to be over.
 

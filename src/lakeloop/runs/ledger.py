@@ -109,8 +109,22 @@ def record_run(context: Context, job: str, subject: str | None, records: list[St
     written = context.lake.append_own(schemas.RUNS, rows, identity, notes=heads | steps)
     noted = {HEADS: {name: [head.version, head.app_id] for name, head in read_heads(context).items()}}
     if written.outcome is Outcome.SKIPPED and not heads[HEADS].items() <= noted[HEADS].items():
-        again = WriteIdentity(JOB, f"heads {identity_hash(heads)} {context.turn}")
-        context.lake.append_own(schemas.RUNS, [], again, notes=heads)
+        record_heads(context)
+
+
+def record_heads(context: Context) -> None:
+    """Note the newest write of every table, after a job that leaves no row in the run ledger.
+
+    Args:
+        context: Project, lake and logical now.
+
+    >>> record_heads(fresh)
+    >>> read_heads(fresh)
+    {}
+    """
+    heads = note_heads(context)
+    identity = WriteIdentity(JOB, f"heads {identity_hash(heads)} {context.turn}")
+    context.lake.append_own(schemas.RUNS, [], identity, notes=heads)
 
 
 def run_step(context: Context, verb: str, function: Callable[..., Result], model: str | None = None) -> Result:

@@ -278,7 +278,8 @@ def _status(manifest: Manifest, is_gone: bool, released: dict[str, SetStatus]) -
 def _versions_by_set(context: Context) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for row in context.lake.own_rows(schemas.PROMOTIONS, None):
-        found[row["training_set_id"]] = (*found.get(row["training_set_id"], ()), row["model_version"])
+        versions = (*found.get(row["training_set_id"], ()), row["model_version"])
+        found[row["training_set_id"]] = tuple(dict.fromkeys(versions))
     return found
 
 

@@ -14,13 +14,15 @@ BACKFILL = "backfill"
 STEPS = "steps"
 """Key in the notes of the run ledger's commits: step and model of everything a job did."""
 REPLAY = "replay"
+MODELS = "models"
+"""A person's event in the promotions ledger: the next turn scores by it."""
 FLOW = ("ingest", REPLAY, "features", "score", "monitor", "decide", "training_set", "train")
 """The steps with a verb, in the order of a turn; a replay brings rows to bronze as an ingest does."""
 
 ALL = "*"
 """Stands for the model where a job is for the whole project, or for all models."""
 
-_STANDS_BEFORE = {"train": "score", REPLAY: "ingest"}
+_STANDS_BEFORE = {"train": "score", MODELS: "score", REPLAY: "ingest"}
 """What a training promotes, the next turn scores with: it may not come after that. Rows take keys from later ones."""
 
 
@@ -29,7 +31,7 @@ def refuse_earlier(context: Context, step: str, model: str | None = None) -> Non
 
     Args:
         context: Project, lake and logical now.
-        step: `run`, `backfill`, or the ledger's name of a step; others are let through.
+        step: `run`, `backfill`, `models`, or the ledger's name of a step; others are let through.
         model: The model it is for; None for steps of the whole project.
 
     Raises:
@@ -44,7 +46,7 @@ def refuse_earlier(context: Context, step: str, model: str | None = None) -> Non
     ...     print(error.failures[0])
     order: `run` was done as of 2024-02-04T00:00:00Z
     """
-    if step not in (RUN, BACKFILL, *FLOW):
+    if step not in (RUN, BACKFILL, MODELS, *FLOW):
         return
     done, steps = _done_jobs(context)
     if step not in (RUN, BACKFILL, "ingest", REPLAY) and (step, model or ALL, context.as_of) in steps:

@@ -15,25 +15,34 @@ from lakeloop.config.metric import Task
 from lakeloop.config.model import Model
 from lakeloop.errors import ConflictError, Failure
 from lakeloop.model_versions import ModelVersion
-from lakeloop.registry import CHALLENGER
+from lakeloop.runs.aliases import reconcile_aliases
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.flags import close_flags
+from lakeloop.runs.promotion_events import find_recorded, record_event
 from lakeloop.runs.promotions import (
+    HELD,
     PROMOTED,
     REJECTED,
     Promotion,
     champion_before,
     read_promotions,
-    reconcile_alias,
+    read_whole_ledger,
 )
 from lakeloop.runs.training_data import TrainingData
 from lakeloop.runs.training_set import TrainingSet
-from lakeloop.tables import WriteIdentity
+from lakeloop.statuses import LedgerEvent
 from lakeloop.training.fitting import predict_scores
 from lakeloop.training.gate import GateReport, HoldoutScores, judge
 from lakeloop.training.split import HOLDOUT, TRAIN
 
-JOB = "gate"
+WAITS = "waits for approval"
+_DONE = {
+    LedgerEvent.GATE: "judged",
+    LedgerEvent.PROMOTE: "promoted",
+    LedgerEvent.APPROVE: "approved",
+    LedgerEvent.ROLLBACK: "rolled back to",
+    LedgerEvent.ARCHIVE: "archived",
+}
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,7 @@ class GateResult:
     """How the gate ended.
 
     Attributes:
-        outcome: promoted or rejected.
+        outcome: promoted, rejected or held.
         previous_version: Champion before.
         reasons: Why it was rejected, or what it showed.
         metrics: Metrics of challenger, baseline and champion on the holdout.
@@ -79,39 +88,19 @@ def judge_and_record(
     >>> judged.outcome, judged.previous_version, judged.reasons[0].partition(":")[0]
     ('promoted', '1', 'beats_baseline PASS')
     """
-    lake = context.lake
-    identity = WriteIdentity(JOB, f"{model.model} {version.version} {context.turn}")
-    address = lake.create_own(schemas.PROMOTIONS)
-    done = lake.find_commit(address, identity)
+    ledger, promotion_id = read_whole_ledger(context, model.model), _promotion_id(context, version)
+    done = find_recorded(ledger, promotion_id)
     if done is None:
         if data is None:
             return None
         refuse_second_judgement(context, model.model, version)
-        promotions = read_promotions(context, model.model)
-        champion = champion_before(promotions, context.as_of)
+        champion = champion_before(read_promotions(context, model.model), context.as_of)
         report = _judge(context, model, version, data, champion)
-        row = _ledger_row(context, version, training_set, champion, report)
-        notes = {
-            "outcome": row["outcome"],
-            "previous_version": row["previous_version"],
-            "reasons": row["reasons"],
-            "metrics": _metrics(report),
-        }
-        done_notes: Mapping[str, Any] = lake.append_own(schemas.PROMOTIONS, [row], identity, notes=notes).notes
-    else:
-        done_notes = done.notes
-    _follow_ledger(context, model.model, version, done_notes["outcome"])
-    return GateResult(
-        done_notes["outcome"], done_notes["previous_version"], tuple(done_notes["reasons"]), done_notes["metrics"]
-    )
-
-
-def _judged_later(context: Context, name: str) -> list[str]:
-    return [
-        row["model_version"]
-        for row in context.lake.own_rows(schemas.PROMOTIONS, None)
-        if row["model"] == name and row["as_of"] > context.as_of
-    ]
+        row = _ledger_row(context, model, version, training_set, champion, report)
+        record_event(context, row, ledger)
+        done = {**row, "metrics": _metrics(report)}
+    _follow_ledger(context, model.model, version, done["outcome"])
+    return GateResult(done["outcome"], done["previous_version"], tuple(done["reasons"]), done["metrics"])
 
 
 def refuse_second_judgement(context: Context, name: str, version: ModelVersion | None) -> None:
@@ -139,9 +128,10 @@ def refuse_second_judgement(context: Context, name: str, version: ModelVersion |
     ]
     if others:
         newest = max(others, key=lambda row: row["as_of"])
+        done = f"{_DONE[newest['event']]} as of {instant_text(newest['as_of'])}"
         raise ConflictError(
             f"model {name}",
-            [Failure("ledger", f"version {newest['model_version']} was judged as of {instant_text(newest['as_of'])}")],
+            [Failure("ledger", f"version {newest['model_version']} was {done}")],
             "one version is judged at an instant, none in the past: pin a training set and train at a later --as-of",
         )
 
@@ -176,24 +166,33 @@ def _metrics(report: GateReport) -> dict[str, dict[str, float | None]]:
     }
 
 
+def _promotion_id(context: Context, version: ModelVersion) -> str:
+    return f"{version.model}-{version.version}-{instant_text(context.as_of)}"
+
+
 def _ledger_row(
     context: Context,
+    model: Model,
     version: ModelVersion,
     training_set: TrainingSet,
     champion: Promotion | None,
     report: GateReport,
 ) -> dict[str, Any]:
     shown = [f"{check.name} {check.status}: {check.detail}" for check in report.checks]
+    waits = report.passed and model.gate.approval == "required"
+    outcome = HELD if waits else PROMOTED if report.passed else REJECTED
     return {
-        "promotion_id": f"{version.model}-{version.version}-{instant_text(context.as_of)}",
+        "promotion_id": _promotion_id(context, version),
         "model": version.model,
         "model_version": version.version,
-        "outcome": PROMOTED if report.passed else REJECTED,
+        "event": LedgerEvent.GATE.value,
+        "outcome": outcome.value,
+        "actor": LedgerEvent.GATE.value,
         "previous_version": champion.version if champion is not None else None,
         "training_set_id": training_set.training_set_id,
         "run_key": version.run_key,
         "trained_through": training_set.data_through,
-        "reasons": shown if report.passed else list(report.reasons),
+        "reasons": [*([WAITS] if waits else []), *(shown if report.passed else report.reasons)],
         "evidence": json.dumps(report.to_dict(), sort_keys=True),
         "as_of": context.as_of,
     }
@@ -201,7 +200,5 @@ def _ledger_row(
 
 def _follow_ledger(context: Context, name: str, version: ModelVersion, outcome: str) -> None:
     """Let aliases and flags say what the ledger says; safe to repeat."""
-    reconcile_alias(context, name)
-    if not _judged_later(context, name):  # a training repeated at an earlier instant challenges nobody
-        context.registry.set_alias(name, CHALLENGER, None if outcome == PROMOTED else version.version)
+    reconcile_aliases(context, name)
     close_flags(context, name, version.version, outcome)

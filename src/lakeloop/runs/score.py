@@ -17,13 +17,14 @@ from lakeloop.discovery.text import count_of
 from lakeloop.errors import Failure, NotReadyError
 from lakeloop.features.on_demand import as_model_input
 from lakeloop.point_in_time.lookup import STATUS_SUFFIX
+from lakeloop.runs.aliases import reconcile_aliases
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.declared import MODEL_REMEDY, SERVING_TAG, assert_same_columns, assert_same_model
 from lakeloop.runs.failed_models import explaining_model
 from lakeloop.runs.model_inputs import add_model_inputs, described_columns, gold_inputs, with_columns
 from lakeloop.runs.model_tables import describe_model_table
 from lakeloop.runs.outdated import say_otherwise, tables_learned_otherwise
-from lakeloop.runs.promotions import PROMOTED, champion_before, read_promotions, reconcile_alias
+from lakeloop.runs.promotions import PROMOTED, champion_before, read_promotions
 from lakeloop.runs.spine import spine_as_of
 from lakeloop.statuses import Outcome, Purpose
 from lakeloop.tables import WriteIdentity, identity_hash
@@ -86,7 +87,7 @@ def score(context: Context, name: str) -> ScoreResult:
     """
     model, lake = context.config.models[name], context.lake
     with lake.writing(), explaining_model(context.config, model):
-        reconcile_alias(context, name)
+        reconcile_aliases(context, name)
         promotions = read_promotions(context, name)
         champion = champion_before(promotions, context.as_of)
         if champion is None:

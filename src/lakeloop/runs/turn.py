@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from lakeloop.runs.aliases import reconcile_aliases
 from lakeloop.runs.context import Context
 from lakeloop.runs.decide import DecideResult, decide_action
 from lakeloop.runs.expressions import assert_expressions
@@ -16,7 +17,7 @@ from lakeloop.runs.integrity import assert_intact
 from lakeloop.runs.ledger import StepRecord, record_run, timed
 from lakeloop.runs.monitor import MonitorResult, monitor
 from lakeloop.runs.order import RUN, refuse_earlier
-from lakeloop.runs.promotions import champion_before, read_promotions, reconcile_alias
+from lakeloop.runs.promotions import champion_before, read_promotions
 from lakeloop.runs.quality import QualityResult, assert_gate_passed, check_quality
 from lakeloop.runs.score import ScoreResult, score
 from lakeloop.runs.train import TrainResult, train
@@ -94,7 +95,7 @@ def run_turn(context: Context, models: Sequence[str]) -> TurnResult:
         refuse_earlier(context, JOB)
         _ = context.registry  # a wrong tracking address, or a lost champion, is told before the work
         for model in models:
-            reconcile_alias(context, model)
+            reconcile_aliases(context, model)
         records: list[StepRecord] = []
 
         def step(name: str, call: Callable[[], Any], model: str | None = None) -> Any:

@@ -155,21 +155,29 @@ TRAINING_SET_EVENTS = declare_table(
 PROMOTIONS = declare_table(
     "ops",
     "promotions",
-    "model version judged by the gate",
+    "event of a model version: judged by the gate, promoted, approved, rolled back to, archived",
     "as_of",
     [
-        column("promotion_id", TEXT, "hash of model, version and as_of", required=True),
+        column("promotion_id", TEXT, "name of the event", required=True),
         MODEL,
         VERSION,
-        column("outcome", TEXT, "promoted or rejected", required=True),
+        column("ledger_seq", LONG, "place in the model's ledger, from 1 without gaps", required=True),
+        column("event", TEXT, "gate, promote, approve, rollback or archive", required=True),
+        column("outcome", TEXT, "promoted, rejected, held or archived", required=True),
+        column("actor", TEXT, "who or what did it", required=True),
+        column("reason", TEXT, "why, as the person said; null of the gate"),
         column("previous_version", TEXT, "champion before"),
         column("training_set_id", TEXT, "training set", required=True),
         column("run_key", TEXT, "hash of model, training set, declaration and seed", required=True),
         column("trained_through", INSTANT, "greatest available_ts that touched the version, UTC", required=True),
-        column("reasons", ArrayType(TEXT, False), "why it was rejected, or what it showed", required=True),
-        column("evidence", TEXT, "every check with value, bound and status, as JSON", required=True),
+        column("reasons", ArrayType(TEXT, False), "why it was rejected or held, or what it showed", required=True),
+        column(
+            "evidence", TEXT, "every check with value, bound and status, or what stood for them; JSON", required=True
+        ),
+        column("recorded_ts", INSTANT, "wall-clock instant of the event, UTC; volatile", required=True),
         AS_OF,
     ],
+    ["recorded_ts"],
 )
 
 RUNS = declare_table(

@@ -18,7 +18,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
-from deltalake.exceptions import DeltaError
+from deltalake.exceptions import CommitFailedError, DeltaError
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
@@ -251,4 +251,8 @@ def append_table(path: str, rows: pa.Table, app_id: str, metadata: str) -> None:
 
 def _write(path: str, rows: pa.Table, app_id: str, metadata: str) -> None:
     properties = CommitProperties(custom_metadata={"userMetadata": metadata}, app_transactions=[Transaction(app_id, 0)])
-    write_deltalake(path, rows, mode="append", commit_properties=properties)
+    try:
+        write_deltalake(path, rows, mode="append", commit_properties=properties)
+    except CommitFailedError:  # somebody has made the same write since it was looked for
+        if DeltaTable(path).transaction_version(app_id) is None:
+            raise

@@ -149,3 +149,11 @@ class RebuildStatus(StrEnum):
     REPRODUCED = "REPRODUCED"
     DIFFERENT = "DIFFERENT"
     INPUTS_EXPIRED = "INPUTS_EXPIRED"
+
+
+class PromotionOutcome(StrEnum):
+    """What the promotions ledger says of a version: HELD passed everything but warnings that block."""
+
+    PROMOTED = "promoted"
+    REJECTED = "rejected"
+    HELD = "held"

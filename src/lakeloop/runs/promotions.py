@@ -8,8 +8,9 @@ from datetime import datetime
 from lakeloop import schemas
 from lakeloop.registry import CHAMPION
 from lakeloop.runs.context import Context
+from lakeloop.statuses import PromotionOutcome
 
-PROMOTED, REJECTED = "promoted", "rejected"
+PROMOTED, REJECTED, HELD = PromotionOutcome.PROMOTED, PromotionOutcome.REJECTED, PromotionOutcome.HELD
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Promotion:
     Attributes:
         model: The model.
         version: The version that was judged.
-        outcome: promoted or rejected.
+        outcome: promoted, rejected or held.
         as_of: Logical now of the judgement.
         trained_through: Greatest `available_ts` that touched the version.
         training_set_id: The training set.

@@ -281,7 +281,10 @@ def test_the_report_is_safe_for_json() -> None:
         "detail": "there is no champion",
         "lower": None,
         "upper": None,
+        "blocking": False,
+        "acknowledged": False,
     }
+    assert plain["unacknowledged"] == []
     assert plain["challenger"]["roc_auc"] == 1.0
     assert plain["champion"] == {}
     assert plain["slices"][0]["champion"] is None

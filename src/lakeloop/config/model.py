@@ -59,14 +59,18 @@ class Model(Section):
     @model_validator(mode="after")
     def _metric_fits_task(self) -> Self:
         regression = {Metric.MEAN_ABSOLUTE_ERROR, Metric.ROOT_MEAN_SQUARED_ERROR, Metric.R2}
-        for metric in {self.gate.metric, *self.gate.absolute, *self.gate.too_good}:
-            if (metric in regression) != (self.task is Task.REGRESSION):
-                fit = [m for m in Metric if (m in regression) == (self.task is Task.REGRESSION)]
-                where = f"gate.absolute.{metric}" if metric in self.gate.absolute else f"gate.too_good.{metric}"
-                if metric is self.gate.metric:
-                    where, fit = "gate.metric", [m for m in fit if m in COMPARED]
-                allowed = ", ".join(fit)
+        fitting = [metric for metric in Metric if (metric in regression) == (self.task is Task.REGRESSION)]
+        named: dict[str, Metric] = {"gate.metric": self.gate.metric}
+        named |= {f"gate.absolute.{metric}": metric for metric in self.gate.absolute}
+        named |= {f"gate.too_good.{metric}": metric for metric in self.gate.too_good}
+        for column, rule in self.gate.slices.items():
+            named |= {f"gate.slices.{column}.absolute.{metric}": metric for metric in rule.absolute}
+        for where, metric in named.items():
+            if metric not in fitting:
+                allowed = ", ".join(m for m in fitting if m in COMPARED or where != "gate.metric")
                 raise ValueError(f"{where}: metric {metric} does not fit the task {self.task}; write one of {allowed}")
+        if self.gate.calibration is not None and self.task is Task.REGRESSION:
+            raise ValueError("gate.calibration: a regression has no probabilities; remove it, or correct the task")
         return self
 
     @model_validator(mode="after")
@@ -77,9 +81,14 @@ class Model(Section):
 
     @model_validator(mode="after")
     def _holdout_is_long_enough(self) -> Self:
-        if self.gate.min_blocks > self.split.holdout.days:
-            days = self.split.holdout.days
-            raise ValueError(
-                f"gate.min_blocks: so many days are never reached; write at most {days}, as the holdout has"
-            )
+        days = self.split.holdout.days
+        least = {"gate.min_blocks": self.gate.min_blocks}
+        least |= {
+            f"gate.slices.{column}.min_blocks": rule.min_blocks
+            for column, rule in self.gate.slices.items()
+            if rule.min_blocks is not None
+        }
+        for where, blocks in least.items():
+            if blocks > days:
+                raise ValueError(f"{where}: so many days are never reached; write at most {days}, as the holdout has")
         return self

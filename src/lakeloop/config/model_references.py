@@ -337,4 +337,6 @@ def _pattern_issues(scope: _Scope) -> Iterator[ConfigIssue]:
         if name not in sliceable and not scope.is_unjudged(name):
             allowed = f"known, id or model columns: {listed(sliceable)}"
             remedy = scope.remedy(name, sliceable)
-            yield scope.document.issue(("gate", "slices", index), f"the column {name!r}", allowed, remedy)
+            is_listed = ("gate", "slices", index) in scope.document.places
+            place: KeyPath = ("gate", "slices", index if is_listed else name)
+            yield scope.document.issue(place, f"the column {name!r}", allowed, remedy, at_key=not is_listed)

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from lakeloop.config.columns import matching_columns
 from lakeloop.config.durations import short_name
 from lakeloop.config.estimator import MAX_CANDIDATES
+from lakeloop.config.gate import Bounds
 from lakeloop.config.located_yaml import KeyPath, LocatedYaml
 from lakeloop.config.metric import Metric, Task
 from lakeloop.config.mistakes import listed
@@ -87,12 +88,15 @@ def bound_issues(document: LocatedYaml, model: Model) -> Iterator[ConfigIssue]:
     >>> [(each.got, each.allowed) for each in bound_issues(document, Model.model_validate(document.data))]
     [('bounds of roc_auc that no model can meet', 'bounds between 0 and 1')]
     """
-    for metric, bounds in model.gate.absolute.items():
-        lowest, highest = _RANGE.get(metric, (0, 1))
-        if (bounds.min is not None and bounds.min > highest) or (bounds.max is not None and bounds.max < lowest):
-            path: KeyPath = ("gate", "absolute", str(metric))
-            got = f"bounds of {metric} that no model can meet"
-            yield document.issue(path, got, f"bounds between {lowest:g} and {highest:g}", "correct the bound")
+    declared: list[tuple[KeyPath, Mapping[Metric, Bounds]]] = [(("gate", "absolute"), model.gate.absolute)]
+    declared += [(("gate", "slices", name, "absolute"), rule.absolute) for name, rule in model.gate.slices.items()]
+    for above, of_metrics in declared:
+        for metric, bounds in of_metrics.items():
+            lowest, highest = _RANGE.get(metric, (0, 1))
+            if (bounds.min is not None and bounds.min > highest) or (bounds.max is not None and bounds.max < lowest):
+                path: KeyPath = (*above, str(metric))
+                got = f"bounds of {metric} that no model can meet"
+                yield document.issue(path, got, f"bounds between {lowest:g} and {highest:g}", "correct the bound")
 
 
 def schedule_issues(document: LocatedYaml, model: Model) -> Iterator[ConfigIssue]:

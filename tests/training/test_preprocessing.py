@@ -9,7 +9,7 @@ import skops.io
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from lakeloop.config.estimator import Estimator
-from lakeloop.config.preprocess import Preprocess, Step
+from lakeloop.config.preprocess import IMPUTES, Preprocess, Step
 from lakeloop.errors import UsageError
 from lakeloop.training.preprocessing import (
     TRUSTED_TYPES,
@@ -40,7 +40,7 @@ def preprocess(rows: pd.DataFrame, scored: pd.DataFrame | None = None, groups: A
     return made
 
 
-def one_group(*steps: str) -> list[dict[str, Any]]:
+def one_group(*steps: Any) -> list[dict[str, Any]]:
     return [{"columns": ["distance"], "steps": list(steps)}, {"columns": ["*"], "steps": ["pass"]}]
 
 
@@ -53,12 +53,18 @@ def one_group(*steps: str) -> list[dict[str, Any]]:
         (["impute_mode"], [1.0, 1.0, 1.0, 4.0]),
         (["clip_outliers"], [1.0, 1.0, NAN, 3.97]),  # the .995 quantile of 1, 1, 4: 1 + .99 * 3
         (["bin"], [1.0, 1.0, NAN, 5.0]),  # inner edges 1, 1.6, 2.2, 2.8, 3.4; a value on an edge is in the bin above
+        ([{"impute_constant": {"value": -3}}], [1.0, 1.0, -3.0, 4.0]),
+        ([{"clip_outliers": {"lower": 0.0, "upper": 0.5}}], [1.0, 1.0, NAN, 1.0]),  # the median of 1, 1, 4
+        ([{"clip_outliers": {"by": "iqr", "factor": 0.5}}], [1.0, 1.0, NAN, 3.25]),  # quartiles 1 and 2.5: 2.5 + .75
+        ([{"bin": {"bins": 2}}], [1.0, 1.0, NAN, 1.0]),  # the median, 1, is the only edge
+        ([{"bin": {"by": "uniform", "bins": 3}}], [0.0, 0.0, NAN, 2.0]),  # edges 2 and 3
+        ([{"ordinal": {"min_fraction": 0}}], [0.0, 0.0, NAN, 1.0]),
         (["log"], [np.log(2), np.log(2), NAN, np.log(5)]),
         (["scale"], [-1 / np.sqrt(2), -1 / np.sqrt(2), NAN, np.sqrt(2)]),  # mean 2, variance 2
         (["impute_mean", "pass", "log"], [np.log(2), np.log(2), np.log(3), np.log(5)]),
     ],
 )
-def test_each_step_worked_by_hand(steps: list[str], expected: list[float]) -> None:
+def test_each_step_worked_by_hand(steps: list[Any], expected: list[float]) -> None:
     rows, _ = make_rows(4)
     made = preprocess(rows.assign(distance=[1.0, 1.0, NAN, 4.0]), groups=one_group(*steps))
     np.testing.assert_allclose(made["distance"].astype(float), expected)
@@ -80,14 +86,30 @@ def test_one_hot_puts_rare_and_unseen_categories_together() -> None:
     assert made.to_numpy().tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 1], [0, 0, 1], [0, 0, 1]]
 
 
-@pytest.mark.parametrize("step", [step for step in Step if step is not Step.ONE_HOT])
-def test_a_column_without_values_keeps_its_width_and_does_not_warn(step: Step) -> None:
+@pytest.mark.parametrize(
+    ("declared", "filled"),
+    [
+        *((step, False) for step in Step if step not in {*IMPUTES, Step.ONE_HOT}),
+        *((step, True) for step in sorted(IMPUTES - {Step.IMPUTE_CONSTANT})),
+        ({"impute_constant": {"value": 0}}, True),
+        ({"clip_outliers": {"by": "iqr"}}, False),
+        ({"bin": {"by": "uniform"}}, False),
+        ({"ordinal": {"missing": -9}}, True),
+    ],
+)
+def test_a_column_without_values_keeps_its_width_and_does_not_warn(declared: Any, filled: bool) -> None:
     rows, _ = make_rows(20)
-    groups = [{"columns": ["weather.*"], "steps": [step]}, {"columns": ["*"], "steps": ["pass"]}]
+    groups = [{"columns": ["weather.*"], "steps": [declared]}, {"columns": ["*"], "steps": ["pass"]}]
     made = preprocess(rows, groups=groups)
     assert sorted(made.columns) == sorted(COLUMNS)
-    filled = step in (Step.IMPUTE_MEAN, Step.IMPUTE_MEDIAN, Step.IMPUTE_MODE)
     assert made["weather__gust"].isna().tolist() == [not filled] * 20
+
+
+def test_a_column_without_training_values_moves_no_prediction_when_it_gets_some() -> None:
+    rows, _ = make_rows(20)
+    for groups in ([{"columns": ["*"], "steps": ["pass"]}], EVERY_STEP):
+        made = preprocess(rows, rows.assign(weather__gust=1e9), groups=groups)
+        pd.testing.assert_frame_equal(made, preprocess(rows, rows, groups=groups))
 
 
 def test_a_category_column_without_values_keeps_its_width() -> None:

@@ -2,15 +2,75 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from enum import StrEnum
+from typing import Any, Literal, Self
 
-from lakeloop.config.section import Section
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+
+from lakeloop.config.section import Duration, Number, Section, Text, Whole
 
 MAX_CANDIDATES = 4
 """Most combinations of a search: each is a whole fit in every turn that trains."""
 
 
 Parameter = bool | int | float | str | None
+
+
+class ClassWeights(Section):
+    """What a row of each class counts.
+
+    Attributes:
+        true: Weight of rows whose label is true.
+        false: Weight of rows whose label is false.
+    """
+
+    true: Number = Field(default=1.0, gt=0)
+    false: Number = Field(default=1.0, gt=0)
+
+
+class RowWeight(Section):
+    """What a row counts, beside its class. Given both, the two are multiplied.
+
+    Attributes:
+        column: Known column, on-demand column or feature that holds the weight, at least 0 and never missing. It is no
+            feature, unless a group of `preprocess` names it in full.
+        half_life: Age, from the newest training row's `prediction_ts`, at which a row counts half.
+    """
+
+    column: Text | None = None
+    half_life: Duration | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.column is None and self.half_life is None:
+            raise ValueError("a weight is of something; write column, half_life or both")
+        return self
+
+    @property
+    def model_column(self) -> str | None:
+        """The column as training sets name it.
+
+        >>> RowWeight(column="fares.last_fare").model_column
+        'fares__last_fare'
+        """
+        return None if self.column is None else self.column.replace(".", "__", 1)
+
+
+class EarlyStopping(Section):
+    """When boosting ends before its last round.
+
+    Attributes:
+        rounds: Rounds without a better loss on the validation part after which it ends.
+    """
+
+    rounds: Whole = Field(ge=1)
+
+
+class Calibration(StrEnum):
+    """How probabilities are corrected."""
+
+    SIGMOID = "sigmoid"
+    ISOTONIC = "isotonic"
 
 
 class Estimator(Section):
@@ -20,8 +80,37 @@ class Estimator(Section):
         class_: Import path of a class with scikit-learn's interface.
         params: Its fixed parameters.
         search: Parameter -> values to try; every combination is a candidate.
+        class_weight: `balanced`: both classes count the same in all; or the weight of each. It is part of the rows'
+            weights, so it works with every estimator that takes these.
+        weight: What a row counts: a column that holds it, or a section.
+        early_stopping: End boosting when the loss on the validation part no longer falls.
+        calibrate: Correct the probabilities of the chosen candidate on `split.calibration`: `sigmoid` (two numbers are
+            fitted), or `isotonic` (a step function; it needs more rows).
     """
 
     class_: str = Field(alias="class", pattern=r"^[A-Za-z_][\w]*(\.[A-Za-z_]\w*)+$")
     params: dict[str, Parameter] = Field(default_factory=dict)
     search: dict[str, tuple[Parameter, ...]] = Field(default_factory=dict)
+    class_weight: Literal["balanced"] | ClassWeights | None = None
+    weight: Text | RowWeight | None = None
+    early_stopping: EarlyStopping | None = None
+    calibrate: Calibration | None = None
+
+    @property
+    def row_weight(self) -> RowWeight | None:
+        """What a row counts, as a section.
+
+        >>> Estimator.model_validate({"class": "a.B", "weight": "fare"}).row_weight.column
+        'fare'
+        """
+        return RowWeight(column=self.weight) if isinstance(self.weight, str) else self.weight
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether the fit is given weights."""
+        return self.class_weight is not None or self.weight is not None
+
+    @model_serializer(mode="wrap")
+    def _declared(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what is not declared: a version fitted before a key was known has the same fingerprint."""
+        return {name: value for name, value in handler(self).items() if value is not None}

@@ -3,32 +3,53 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import model_validator
+from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from lakeloop.config.section import Duration, Section
 
 
 class Split(Section):
-    """Time-ordered split: train | gap | validation | gap | holdout, in whole periods (days).
+    """Time-ordered split, in whole periods (days): train | gap | validation | gap | calibration | gap | holdout.
 
     Attributes:
         train: `all past`, or the length of the training stretch.
-        validation: Length of the stretch that chooses among candidates.
+        validation: Length of the stretch that chooses among candidates, and that tells when to stop early.
+        calibration: Length of the stretch by which `estimator.calibrate` corrects the chosen one's probabilities; none
+            without it.
         holdout: Length of the stretch that only the gate sees.
         gap: Length left unused between the stretches.
     """
 
     train: Literal["all past"] | Duration = "all past"
     validation: Duration
+    calibration: Duration | None = None
     holdout: Duration
     gap: Duration = timedelta(days=1)
 
     @model_validator(mode="after")
     def _whole_days(self) -> Self:
-        for name in ("train", "validation", "holdout", "gap"):
+        for name in ("train", "validation", "calibration", "holdout", "gap"):
             value = getattr(self, name)
             if isinstance(value, timedelta) and value % timedelta(days=1):
                 raise ValueError(f"{name}: not whole days; write whole days, as in '7 days'")
         return self
+
+    @model_serializer(mode="wrap")
+    def _declared(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what is not declared: a set pinned before the key was known has the same fingerprint."""
+        return {name: value for name, value in handler(self).items() if value is not None}
+
+    @property
+    def held_out(self) -> timedelta:
+        """Length of all that comes after the training stretch, gaps included.
+
+        >>> days = {"validation": "14 days", "holdout": "28 days", "gap": "1 day"}
+        >>> Split.model_validate(days).held_out.days
+        44
+        >>> Split.model_validate(days | {"calibration": "7 days"}).held_out.days
+        52
+        """
+        parts = [part for part in (self.validation, self.calibration, self.holdout) if part is not None]
+        return sum((part + self.gap for part in parts), timedelta())

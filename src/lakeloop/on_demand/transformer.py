@@ -26,7 +26,8 @@ class OnDemandColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]  #
     """Compute on-demand columns and hand on exactly the model's columns.
 
     Numbers and booleans become float64, everything else objects; missing is NaN in both. Which is which is learned when
-    fitting, so a batch whose values happen to be all missing keeps its types.
+    fitting, so a batch whose values happen to be all missing keeps its types. A column without any value when fitting
+    stays missing: nothing was learned of it, so a value that appears later must not move a prediction.
 
     Args:
         calls: On-demand column -> call.
@@ -35,6 +36,7 @@ class OnDemandColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]  #
 
     Attributes:
         numeric_columns_: The columns that are numbers.
+        empty_columns_: The columns without any value.
 
     >>> rows = pd.DataFrame({"minutes": [90, 60], "miles": [30, 0], "not_a_feature": ["x", "y"]})
     >>> step = OnDemandColumns({"pace": "ratio(minutes, miles)"}, "UTC", ["miles", "pace"])
@@ -56,7 +58,7 @@ class OnDemandColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]  #
         return {name: made[name] if name in made.columns else frame[name] for name in self.columns}
 
     def fit(self, X: pd.DataFrame, y: Any = None) -> Self:  # noqa: N803, ARG002 - scikit-learn's interface
-        """Learn which columns are numbers.
+        """Learn which columns are numbers, and which have no value.
 
         Args:
             X: Rows with the columns that the model and the calls read.
@@ -68,7 +70,9 @@ class OnDemandColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]  #
         Raises:
             DataContractError: If a column is absent.
         """
-        self.numeric_columns_ = [name for name, values in self._select(X).items() if _is_numeric(values)]
+        selected = self._select(X)
+        self.numeric_columns_ = [name for name, values in selected.items() if _is_numeric(values)]
+        self.empty_columns_ = [name for name, values in selected.items() if values.isna().all()]
         return self
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:  # noqa: N803 - scikit-learn's interface
@@ -86,8 +90,12 @@ class OnDemandColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]  #
         """
         check_is_fitted(self, "numeric_columns_")
         numeric = set(self.numeric_columns_)
+        empty = set(getattr(self, "empty_columns_", ()))  # a pipeline stored before they were noted has none
         typed: dict[str, NDArray[Any]] = {}
         for name, values in self._select(X).items():
+            if name in empty:
+                typed[name] = np.full(len(X), np.nan, dtype=np.float64 if name in numeric else object)
+                continue
             is_object = name not in numeric or values.dtype == object
             present = values.to_numpy(dtype=object, na_value=np.nan) if is_object else values
             if name not in numeric:

@@ -127,12 +127,12 @@ def days_needed(split: Split) -> int:
         split: The declared split.
 
     Returns:
-        Days: validation, holdout, the gaps before them, and the least there is to be for training.
+        Days: validation, calibration, holdout, the gaps before them, and the least there is to be for training.
 
     >>> days_needed(Split(validation=timedelta(days=14), holdout=timedelta(days=28), gap=timedelta(days=1)))
     51
     """
-    return MIN_TRAIN_DAYS + (split.validation + split.holdout + 2 * split.gap) // timedelta(days=1)
+    return MIN_TRAIN_DAYS + split.held_out // timedelta(days=1)
 
 
 def _first_day(context: Context, model: Model) -> date | None:

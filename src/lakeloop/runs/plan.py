@@ -247,8 +247,9 @@ def _describe_spine(predict: Predict) -> str:
 def _describe_split(split: Split) -> str:
     train = split.train if isinstance(split.train, str) else short_name(split.train)
     gap = short_name(split.gap)
-    parts = (f"train {train}", f"validation {short_name(split.validation)}", f"holdout {short_name(split.holdout)}")
-    return f" | gap {gap} | ".join(parts)
+    held = {"validation": split.validation, "calibration": split.calibration, "holdout": split.holdout}
+    parts = [f"{name} {short_name(length)}" for name, length in held.items() if length is not None]
+    return f" | gap {gap} | ".join([f"train {train}", *parts])
 
 
 def _describe_columns(model: PlannedModel, tables: Iterable[PlannedTable]) -> str:

@@ -38,6 +38,7 @@ class TrainingData:
         split: Part of the split, shape [n_rows].
         days: Blocks, datetime64[D], shape [n_rows].
         prediction_seconds: `prediction_ts` as seconds since the epoch, shape [n_rows].
+        weight: Values of the column that `estimator.weight` names, shape [n_rows]; None without one.
 
     >>> from lakeloop.runs.training_set import find_training_set
     >>> data = read_training_data(context, context.config.models["late"], find_training_set(context, "late"))
@@ -52,6 +53,7 @@ class TrainingData:
     split: NDArray[np.str_]
     days: NDArray[np.datetime64]
     prediction_seconds: NDArray[np.float64]
+    weight: NDArray[Any] | None = None
 
     def part(self, name: str) -> NDArray[np.bool_]:
         """Tell which rows belong to a part of the split.
@@ -71,10 +73,13 @@ class TrainingData:
             name: The part: train, gap, validation or holdout.
 
         Returns:
-            Its inputs and labels.
+            Its inputs and labels, the instants of its predictions, and the weights where a column holds them.
         """
         chosen = self.part(name)
-        return LabelledRows(self.frame[chosen], self.label[chosen])
+        weight = None if self.weight is None else self.weight[chosen]
+        return LabelledRows(
+            self.frame[chosen], self.label[chosen], weight, self.days[chosen], self.prediction_seconds[chosen]
+        )
 
 
 def read_training_data(context: Context, model: Model, training_set: TrainingSet) -> TrainingData:
@@ -116,6 +121,7 @@ def read_training_data(context: Context, model: Model, training_set: TrainingSet
     def column(name: str) -> NDArray[Any]:
         return np.asarray(table.column(name).to_numpy())
 
+    weighs = None if model.estimator.row_weight is None else model.estimator.row_weight.model_column
     return TrainingData(
         training_set,
         table.select(list(inputs)).to_pandas(),  # bounded: of rows that are here already
@@ -124,6 +130,7 @@ def read_training_data(context: Context, model: Model, training_set: TrainingSet
         column("_split").astype(np.str_),
         column("block_date").astype("datetime64[D]"),
         column("_seconds").astype(np.float64),
+        None if weighs is None else column(weighs),
     )
 
 

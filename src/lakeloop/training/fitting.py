@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +14,18 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from lakeloop.config.estimator import Estimator, Parameter
+from lakeloop.config.estimator_class import takes_weights
 from lakeloop.config.metric import Task
 from lakeloop.config.model import Model
 from lakeloop.errors import ConfigError, ConfigIssue, Failure, NotReadyError, UsageError
+from lakeloop.training.early_stopping import iterations_of, prepare_stopping
+from lakeloop.training.estimators import make_estimator
 from lakeloop.training.metrics import as_labels
-from lakeloop.training.preprocessing import build_pipeline, make_estimator
+from lakeloop.training.preprocessing import build_on_demand, build_preprocessing
+from lakeloop.training.weights import RowFacts, column_weights, row_weights
+
+_MAX_NAMED = 10
+_SHOWS_A_VALUE = re.compile(r"could not convert|invalid literal|[Uu]nknown categor")
 
 
 @dataclass(frozen=True)
@@ -27,10 +35,16 @@ class LabelledRows:
     Attributes:
         frame: Model inputs, one row per spine row; timestamps as float64 seconds since the epoch, UTC.
         label: Labels, boolean (or 0 and 1) or number, none missing, shape (n_rows,).
+        weight: Values of the column that `estimator.weight` names, shape (n_rows,); None without one.
+        days: Closed day of each row, datetime64[D], shape (n_rows,); None where nobody asks.
+        prediction_seconds: `prediction_ts` as seconds since the epoch, shape (n_rows,); None where nobody asks.
     """
 
     frame: pd.DataFrame
     label: NDArray[Any]
+    weight: NDArray[Any] | None = None
+    days: NDArray[np.datetime64] | None = None
+    prediction_seconds: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +57,9 @@ class Prepared:
         train_label: Their labels.
         validation: The validation rows, prepared.
         validation_label: Their labels.
+        train_weight: What each training row counts; None when all count the same.
+        validation_weight: What each validation row counts when boosting is stopped early, by the same measure.
+        empty_columns: Model columns without a value in the training rows; they stay missing in every other row too.
     """
 
     steps: Pipeline
@@ -50,6 +67,9 @@ class Prepared:
     train_label: NDArray[Any]
     validation: Any
     validation_label: NDArray[Any]
+    train_weight: NDArray[np.float64] | None = None
+    validation_weight: NDArray[np.float64] | None = None
+    empty_columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,14 +79,92 @@ class Fitted:
     Attributes:
         pipeline: On-demand columns, preprocessing, estimator.
         fit_seconds: Wall time of the estimator's fit.
+        iterations: Rounds it predicts with, of one that was stopped early; None of any other.
+        empty_columns: Model columns without a value in the training rows.
     """
 
     pipeline: Pipeline
     fit_seconds: float
+    iterations: int | None = None
+    empty_columns: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What somebody should know of the fit, in words.
+
+        >>> Fitted(Pipeline([("estimator", None)]), 0.1, empty_columns=("gust",)).notes
+        ('1 column without a value in the training rows, left unused: gust',)
+        """
+        return describe_empty(self.empty_columns)
+
+
+def describe_empty(columns: Sequence[str]) -> tuple[str, ...]:
+    """Say which columns had no value in the training rows.
+
+    Args:
+        columns: The columns.
+
+    Returns:
+        One sentence; none where every column had values.
+
+    >>> describe_empty([])
+    ()
+    """
+    if not columns:
+        return ()
+    shown = ", ".join(columns[:_MAX_NAMED]) + (
+        f" and {len(columns) - _MAX_NAMED} more" if len(columns) > _MAX_NAMED else ""
+    )
+    number = f"{len(columns)} column{'' if len(columns) == 1 else 's'}"
+    return (f"{number} without a value in the training rows, left unused: {shown}",)
+
+
+def read_labels(model: Model, parts: Mapping[str, LabelledRows]) -> dict[str, NDArray[Any]]:
+    """Read the labels of parts of the split, each of which has to have something to learn.
+
+    Args:
+        model: The model's declaration.
+        parts: Name of the part -> its rows.
+
+    Returns:
+        Name of the part -> its labels as an estimator takes them.
+
+    Raises:
+        NotReadyError: If a part has no rows, one class only, or one number only.
+        DistributionError: If a label is missing.
+
+    >>> from pathlib import Path
+    >>> from lakeloop.config.loading import load_config
+    >>> model = load_config(Path()).models["late_arrival"]
+    >>> rows = LabelledRows(pd.DataFrame({"distance": [1.0, 2.0]}), np.array([True, True]))
+    >>> try:
+    ...     read_labels(model, {"calibration": rows})
+    ... except NotReadyError as error:
+    ...     print(error.failures[0])
+    calibration: all 2 labels are True
+    """
+    labels = {part: as_labels(model.task, rows.label) for part, rows in parts.items()}
+    failures = []
+    for part, label in labels.items():
+        if not label.size:
+            failures.append(Failure(part, "no rows"))
+        elif np.unique(label).size == 1:
+            what = f"are {bool(label[0])}" if model.task is Task.CLASSIFICATION else "are the same number"
+            failures.append(Failure(part, f"all {label.size} labels {what}"))
+    if failures:
+        remedy = f"let {' and '.join(failure.name for failure in failures)} have more closed days"
+        raise NotReadyError(model.model, failures, f"{remedy}, or check the label's expression")
+    return labels
 
 
 def prepare_rows(
-    model: Model, columns: tuple[str, ...], train: LabelledRows, validation: LabelledRows, seed: int
+    model: Model,
+    columns: tuple[str, ...],
+    train: LabelledRows,
+    validation: LabelledRows,
+    seed: int,  # noqa: ARG001 - no step is random yet; the caller need not know
+    *,
+    file: str = "the model's file",
 ) -> Prepared:
     """Fit everything before the estimator on the training rows, and prepare both parts by it.
 
@@ -76,14 +174,17 @@ def prepare_rows(
         train: Rows of the training part.
         validation: Rows of the validation part.
         seed: Seed of everything random.
+        file: Where the model is declared, for messages.
 
     Returns:
         The fitted steps and the prepared rows.
 
     Raises:
-        NotReadyError: If a part has no rows, or the training labels are all equal in a classification.
+        NotReadyError: If a part has no rows, or its labels are all equal.
         DistributionError: If a label is missing.
-        DataContractError: If a frame lacks a column.
+        DataContractError: If a frame lacks a column, a column has more categories than allowed, or a weight is wrong.
+        UsageError: If no group takes a column, or a step does not go with a column's type.
+        ConfigError: If a step refuses the rows.
 
     >>> from pathlib import Path
     >>> from lakeloop.config.loading import load_config
@@ -93,16 +194,31 @@ def prepare_rows(
     >>> prepared.train.round(2)["distance"].tolist(), prepared.train_label.tolist()
     ([-1.07, -0.27, 1.34], [False, True, True])
     """
-    train_label, validation_label = as_labels(model.task, train.label), as_labels(model.task, validation.label)
-    parts = (("train", train_label), ("validation", validation_label))
-    failures = [Failure(part, "no rows") for part, label in parts if not label.size]
-    if model.task is Task.CLASSIFICATION and train_label.size and np.unique(train_label).size == 1:
-        failures.append(Failure("train", f"all {train_label.size} labels are {bool(train_label[0])}"))
-    if failures:
-        raise NotReadyError(model.model, failures, "train on more closed days, or check the label's expression")
-    steps = build_pipeline(model, columns, {}, seed)[:-1]
-    prepared = steps.fit_transform(train.frame)
-    return Prepared(steps, prepared, train_label, steps.transform(validation.frame), validation_label)
+    labels = read_labels(model, {"train": train, "validation": validation})
+    on_demand = build_on_demand(model, columns).fit(train.frame)
+    selected = on_demand.transform(train.frame)
+    preprocessing = build_preprocessing(model, columns, numbers=on_demand.numeric_columns_)
+    try:
+        prepared = preprocessing.fit_transform(selected)
+        steps = Pipeline([("on_demand", on_demand), ("preprocessing", preprocessing)])
+        others = steps.transform(validation.frame)
+    except (TypeError, ValueError) as refused:
+        raise _refused("preprocess", model.estimator, file, {}, refused) from refused
+    facts = [
+        _facts(model.estimator, part, rows, labels[part])
+        for part, rows in (("train", train), ("validation", validation))
+    ]
+    weights = [row_weights(model.estimator, facts[0], each) for each in facts]
+    empty = tuple(on_demand.empty_columns_)
+    return Prepared(steps, prepared, labels["train"], others, labels["validation"], *weights, empty)
+
+
+def _facts(estimator: Estimator, part: str, rows: LabelledRows, label: NDArray[Any]) -> RowFacts:
+    declared = estimator.row_weight
+    column = None
+    if declared is not None and declared.column is not None and rows.weight is not None:
+        column = column_weights(part, declared.column, rows.weight)
+    return RowFacts(label, column, rows.prediction_seconds)
 
 
 def fit_estimator(
@@ -121,7 +237,7 @@ def fit_estimator(
         The whole fitted pipeline.
 
     Raises:
-        UsageError: If the estimator is not what it has to be.
+        UsageError: If the estimator is not what it has to be: it takes no weights, or cannot be stopped early.
         ConfigError: If the estimator refuses a parameter's value, or the rows as the preprocessing leaves them.
 
     >>> from pathlib import Path
@@ -133,23 +249,43 @@ def fit_estimator(
     >>> list(fitted.pipeline.named_steps), fitted.pipeline[-1].max_leaf_nodes
     (['on_demand', 'preprocessing', 'estimator'], 8)
     """
-    estimator = make_estimator(model.estimator, params, seed)
+    declared = model.estimator
+    estimator = make_estimator(declared, params, seed)
+    asked: dict[str, Any] = {}
+    if prepared.train_weight is not None:
+        if not takes_weights(type(estimator)):
+            remedy = "choose such a class, or remove class_weight and weight"
+            raise UsageError("estimator.class", declared.class_, "a class whose fit takes sample_weight", remedy)
+        asked["sample_weight"] = prepared.train_weight
+    if declared.early_stopping is not None:
+        rounds, weight = declared.early_stopping.rounds, prepared.validation_weight
+        asked |= prepare_stopping(estimator, rounds, prepared.validation, prepared.validation_label, weight)
     started = time.perf_counter()
     try:
-        estimator.fit(prepared.train, prepared.train_label)
+        estimator.fit(prepared.train, prepared.train_label, **asked)
     except (TypeError, ValueError) as refused:
-        raise _refused(model.estimator, file, params, refused) from refused
+        raise _refused("estimator", declared, file, params, refused) from refused
     fit_seconds = time.perf_counter() - started
-    return Fitted(Pipeline([*prepared.steps.steps, ("estimator", estimator)]), fit_seconds)
+    pipeline = Pipeline([*prepared.steps.steps, ("estimator", estimator)])
+    iterations = None if declared.early_stopping is None else iterations_of(estimator)
+    return Fitted(pipeline, fit_seconds, iterations, prepared.empty_columns)
 
 
-def _refused(estimator: Estimator, file: str, params: Mapping[str, Parameter], refused: Exception) -> ConfigError:
-    """Say what an estimator did not take; scikit-learn's first line names parameters and columns, no values of data."""
+def _refused(
+    where: str, estimator: Estimator, file: str, params: Mapping[str, Parameter], refused: Exception
+) -> ConfigError:
+    """Say what was not taken; the first line of a library's message names parameters and columns, and rarely values."""
     first = str(refused).splitlines()[0] if str(refused) else type(refused).__name__
+    if _SHOWS_A_VALUE.search(first):
+        first = f"{type(refused).__name__}: a column holds texts"
+    if "not unique" in first:
+        first = "two columns get one name: that of a category, and that of another column or category"
     got = f"{dict(params)}: {first}" if params else first
-    allowed = f"values and columns that {estimator.class_} takes"
-    remedy = "correct the parameter; missing values need an imputing step, texts need one_hot, under preprocess"
-    return ConfigError([ConfigIssue(file, None, "estimator", got, allowed, remedy)])
+    allowed = f"values and columns that {estimator.class_ if where == 'estimator' else 'the steps'} take"
+    remedy = (
+        "correct the parameter; missing values need an imputing step, texts need one_hot or ordinal, under preprocess"
+    )
+    return ConfigError([ConfigIssue(file, None, where, got, allowed, remedy)])
 
 
 def predict_scores(task: Task, pipeline: Any, frame: pd.DataFrame) -> NDArray[np.float64]:

@@ -2,214 +2,137 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Mapping
-from difflib import get_close_matches
-from typing import Any, Self
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
+from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from lakeloop.config.columns import matching_columns
-from lakeloop.config.estimator import Estimator, Parameter
+from lakeloop.config.estimator import Parameter
 from lakeloop.config.model import Model
-from lakeloop.config.preprocess import Preprocess, Step
+from lakeloop.config.preprocess import (
+    ENCODES,
+    IMPUTES,
+    OF_NUMBERS,
+    Bin,
+    ClipOutliers,
+    Impute,
+    ImputeConstant,
+    Kind,
+    OneHot,
+    Options,
+    Ordinal,
+    Preprocess,
+    Step,
+    options_of,
+)
 from lakeloop.errors import UsageError
 from lakeloop.on_demand.transformer import OnDemandColumns
-
-CLIP_QUANTILES = (0.005, 0.995)
-"""Quantiles of the training rows to which `clip_outliers` pulls values in."""
-
-BINS = 10
-"""Bins that `bin` makes, as far as the values are distinct."""
-
-MIN_CATEGORY_FRACTION = 0.01
-"""Share of the training rows below which `one_hot` puts a category among the infrequent ones."""
+from lakeloop.training.category_steps import CategoryColumns, CategoryNumbers
+from lakeloop.training.estimators import make_estimator, takes_frames
+from lakeloop.training.number_steps import (
+    IqrClipper,
+    NullSafeScaler,
+    QuantileBinner,
+    QuantileClipper,
+    SignedLog,
+    UniformBinner,
+)
 
 TRUSTED_TYPES: tuple[str, ...] = (
+    "collections.OrderedDict",
     "lakeloop.on_demand.transformer.OnDemandColumns",
-    "lakeloop.training.preprocessing.NullSafeScaler",
-    "lakeloop.training.preprocessing.QuantileBinner",
-    "lakeloop.training.preprocessing.QuantileClipper",
-    "lakeloop.training.preprocessing.SignedLog",
+    "lakeloop.training.category_steps.CategoryColumns",
+    "lakeloop.training.category_steps.CategoryNumbers",
+    "lakeloop.training.number_steps.IqrClipper",
+    "lakeloop.training.number_steps.NullSafeScaler",
+    "lakeloop.training.number_steps.QuantileBinner",
+    "lakeloop.training.number_steps.QuantileClipper",
+    "lakeloop.training.number_steps.SignedLog",
+    "lakeloop.training.number_steps.UniformBinner",
     "lakeloop.training.recalibration.RecalibratedClassifier",
     "lakeloop.training.recalibration.RecalibratedRegressor",
+    "lightgbm.basic.Booster",
+    "lightgbm.sklearn.LGBMClassifier",
+    "lightgbm.sklearn.LGBMRegressor",
     "numpy.dtype",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.tree._tree.Tree",
+    "xgboost.core.Booster",
+    "xgboost.sklearn.XGBClassifier",
+    "xgboost.sklearn.XGBRegressor",
 )
-"""Types that skops may load from a stored pipeline besides those it trusts itself. An estimator from another library
-brings types of its own, which its loader has to name."""
+"""Types that skops may load from a stored pipeline besides those it trusts itself. An estimator from yet another
+library brings types of its own, which its loader has to name."""
 
 
-def _numbers(step: BaseEstimator, X: Any, *, reset: bool) -> NDArray[np.float64]:  # noqa: N803
-    checked: NDArray[np.float64] = validate_data(
-        step, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan", copy=True
-    )
-    return checked
+def _make_step(step: Step, options: Options | None) -> BaseEstimator:
+    match options:
+        case ImputeConstant():
+            return SimpleImputer(strategy="constant", fill_value=options.value, keep_empty_features=True)
+        case Impute():
+            strategy = "most_frequent" if step is Step.IMPUTE_MODE else step.removeprefix("impute_")
+            return SimpleImputer(strategy=strategy, keep_empty_features=True)
+        case ClipOutliers():
+            is_iqr = options.by == "iqr"
+            return IqrClipper(options.factor) if is_iqr else QuantileClipper(options.lower, options.upper)
+        case Bin():
+            return UniformBinner(options.bins) if options.by == "uniform" else QuantileBinner(options.bins)
+        case OneHot():
+            unseen = "infrequent_if_exist" if options.unseen == "infrequent" else options.unseen
+            return CategoryColumns(options.min_fraction or None, options.max_categories, unseen, options.max_allowed)
+        case Ordinal():
+            fraction, order = options.min_fraction, list(options.order) or None
+            return CategoryNumbers(fraction, order, options.rare, options.unseen, options.missing, options.max_allowed)
+        case None:
+            return SignedLog() if step is Step.LOG else NullSafeScaler()
 
 
-class QuantileClipper(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]  # untyped
-    """Pull values beyond two quantiles of the training rows in to those quantiles; missing stays missing.
-
-    Args:
-        lower: Lower quantile, in [0, 1].
-        upper: Upper quantile, in [0, 1].
-
-    Attributes:
-        lower_: Lower bound per column, shape (n_columns,); NaN for a column without values, which is left as it is.
-        upper_: Upper bound per column, the same.
-
-    >>> QuantileClipper(0.25, 0.75).fit_transform([[0.0], [1.0], [2.0], [3.0], [float("nan")]]).ravel()
-    array([0.75, 1.  , 2.  , 2.25,  nan])
-    """
-
-    def __init__(self, lower: float = CLIP_QUANTILES[0], upper: float = CLIP_QUANTILES[1]) -> None:
-        self.lower = lower
-        self.upper = upper
-
-    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803, ARG002 - scikit-learn's interface
-        """Learn the bounds from rows of shape (n_rows, n_columns)."""
-        bounds = np.full((2, np.shape(X)[1]), np.nan)
-        for index, column in enumerate(_numbers(self, X, reset=True).T):
-            present = column[~np.isnan(column)]
-            if present.size:
-                bounds[:, index] = np.quantile(present, [self.lower, self.upper])
-        self.lower_, self.upper_ = bounds
-        return self
-
-    def transform(self, X: Any) -> NDArray[np.float64]:  # noqa: N803 - scikit-learn's interface
-        """Clip rows of shape (n_rows, n_columns)."""
-        check_is_fitted(self)
-        values = _numbers(self, X, reset=False)
-        return np.where(np.isnan(values), np.nan, np.fmax(np.fmin(values, self.upper_), self.lower_))
-
-
-class QuantileBinner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]  # untyped
-    """Replace a number by the rank of its bin; bins hold about equally many training rows. Missing stays missing.
-
-    A value on an edge belongs to the bin above it; values outside the training range to the outermost bins.
-
-    Args:
-        bins: Most bins, at least 2; equal quantiles make fewer.
-
-    Attributes:
-        edges_: Inner edges per column, ascending; none for a column without values, whose bin is 0.
-
-    >>> QuantileBinner(2).fit_transform([[1.0], [2.0], [3.0], [4.0], [float("nan")]]).ravel()
-    array([ 0.,  0.,  1.,  1., nan])
-    """
-
-    def __init__(self, bins: int = BINS) -> None:
-        self.bins = bins
-
-    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803, ARG002 - scikit-learn's interface
-        """Learn the edges from rows of shape (n_rows, n_columns)."""
-        inner = np.linspace(0, 1, self.bins + 1)[1:-1]
-        self.edges_: list[NDArray[np.float64]] = []
-        for column in _numbers(self, X, reset=True).T:
-            present = column[~np.isnan(column)]
-            self.edges_.append(np.unique(np.quantile(present, inner)) if present.size else np.empty(0))
-        return self
-
-    def transform(self, X: Any) -> NDArray[np.float64]:  # noqa: N803 - scikit-learn's interface
-        """Bin rows of shape (n_rows, n_columns)."""
-        check_is_fitted(self)
-        values = _numbers(self, X, reset=False)
-        ranks = [
-            np.searchsorted(edges, column, side="right") for edges, column in zip(self.edges_, values.T, strict=True)
-        ]
-        return np.where(np.isnan(values), np.nan, np.column_stack(ranks).astype(np.float64))
-
-
-class SignedLog(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]  # untyped
-    """Replace x by sign(x) * ln(1 + |x|): long tails on both sides shrink, zero and the order stay, missing too.
-
-    >>> SignedLog().fit_transform([[0.0], [1.0], [-1.0], [float("nan")]]).ravel().round(4)
-    array([ 0.    ,  0.6931, -0.6931,     nan])
-    """
-
-    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803, ARG002 - scikit-learn's interface
-        """Note the columns' names; nothing else is learned."""
-        _numbers(self, X, reset=True)
-        return self
-
-    def transform(self, X: Any) -> NDArray[np.float64]:  # noqa: N803 - scikit-learn's interface
-        """Shrink rows of shape (n_rows, n_columns)."""
-        values = _numbers(self, X, reset=False)
-        return np.asarray(np.sign(values) * np.log1p(np.abs(values)), dtype=np.float64)
-
-
-class NullSafeScaler(StandardScaler):  # type: ignore[misc]  # scikit-learn is untyped
-    """Scale to mean 0 and variance 1; a column without values stays missing, and does so without a warning.
-
-    >>> NullSafeScaler().fit_transform([[1.0, float("nan")], [3.0, float("nan")]])
-    array([[-1., nan],
-           [ 1., nan]])
-    """
-
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:  # noqa: N803 - scikit-learn's interface
-        """Learn mean and variance from rows of shape (n_rows, n_columns)."""
-        with np.errstate(invalid="ignore", divide="ignore"):
-            super().fit(X, y, sample_weight)
-        return self
-
-
-def _make_step(step: Step) -> BaseEstimator | str:
-    match step:
-        case Step.IMPUTE_MEAN:
-            return SimpleImputer(strategy="mean", keep_empty_features=True)
-        case Step.IMPUTE_MEDIAN:
-            return SimpleImputer(strategy="median", keep_empty_features=True)
-        case Step.IMPUTE_MODE:
-            return SimpleImputer(strategy="most_frequent", keep_empty_features=True)
-        case Step.CLIP_OUTLIERS:
-            return QuantileClipper()
-        case Step.BIN:
-            return QuantileBinner()
-        case Step.LOG:
-            return SignedLog()
-        case Step.ONE_HOT:
-            return OneHotEncoder(
-                handle_unknown="infrequent_if_exist", min_frequency=MIN_CATEGORY_FRACTION, sparse_output=False
-            )
-        case Step.SCALE:
-            return NullSafeScaler()
-        case Step.PASS:
-            return "passthrough"
-
-
-def group_columns(groups: tuple[Preprocess, ...], columns: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+def group_columns(
+    groups: tuple[Preprocess, ...],
+    columns: tuple[str, ...],
+    numbers: Collection[str] | None = None,
+    weight: str | None = None,
+) -> tuple[tuple[str, ...], ...]:
     """Give each model column to the first group that names it.
 
     Args:
-        groups: Groups of columns or patterns, in order.
+        groups: Groups of columns or patterns, or by type, in order.
         columns: Model columns, in order.
+        numbers: Those that are numbers; None where that is not known, and no group is by type.
+        weight: Column that holds the rows' weights: a group takes it only by its whole name.
 
     Returns:
         Per group its columns, in the order of `columns`; empty where earlier groups took them all.
 
     Raises:
-        UsageError: If no group names a column.
+        UsageError: If no group takes a column, or a group is by type and the types are not known.
 
     >>> first = Preprocess(columns=("carrier",), steps=(Step.ONE_HOT,))
     >>> group_columns((first, Preprocess(columns=("*",), steps=(Step.PASS,))), ("distance", "carrier"))
     (('carrier',), ('distance',))
+    >>> both = tuple(Preprocess(type=kind, steps=(Step.PASS,)) for kind in Kind)
+    >>> group_columns(both, ("distance", "carrier"), numbers=["distance"])
+    (('distance',), ('carrier',))
     """
     left = columns
     taken: list[tuple[str, ...]] = []
     for group in groups:
-        named = set(matching_columns(group.columns, columns))
+        if group.type is not None and numbers is None:
+            raise UsageError("preprocess", f"type: {group.type}", "columns", "fit it on rows: these tell the types")
+        if group.type is not None:
+            named = {name for name in left if (name in (numbers or ())) == (group.type is Kind.NUMBER)} - {weight}
+        else:
+            named = {name for name in matching_columns(group.patterns, columns) if name != weight}
+            named |= {name for name in columns if name == weight and name in _full_names(group)}
         taken.append(tuple(name for name in left if name in named))
         left = tuple(name for name in left if name not in named)
+    left = tuple(name for name in left if name != weight)
     if left:
         shown = ", ".join(left[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")
         raise UsageError(
@@ -221,76 +144,145 @@ def group_columns(groups: tuple[Preprocess, ...], columns: tuple[str, ...]) -> t
     return tuple(taken)
 
 
-def _make_preprocessing(groups: tuple[Preprocess, ...], columns: tuple[str, ...]) -> ColumnTransformer:
-    branches = []
-    for index, (group, names) in enumerate(zip(groups, group_columns(groups, columns), strict=True)):
-        steps = [_make_step(step) for step in group.steps if step is not Step.PASS]
-        chain = "passthrough" if not steps else steps[0] if len(steps) == 1 else make_pipeline(*steps)
-        if names:
-            branches.append((f"group_{index}", chain, list(names)))
+def _full_names(group: Preprocess) -> set[str]:
+    return {pattern.replace(".", "__", 1) for pattern in group.patterns}
+
+
+def refuse_texts(groups: tuple[Preprocess, ...], taken: tuple[tuple[str, ...], ...], texts: Collection[str]) -> None:
+    """Refuse steps that their columns cannot go through.
+
+    Args:
+        groups: Groups of columns, in order.
+        taken: Per group its columns.
+        texts: Columns that hold texts.
+
+    Raises:
+        UsageError: With the first step for numbers that meets a text, or constant that is of another kind.
+
+    >>> group = Preprocess(columns=("carrier",), steps=(Step.LOG,))
+    >>> refuse_texts((group,), (("carrier",),), ["carrier"])
+    Traceback (most recent call last):
+    lakeloop.errors.UsageError: preprocess[0].steps[0]: got log for carrier, of text; allowed: ...
+    """
+    for index, (group, names) in enumerate(zip(groups, taken, strict=True)):
+        of_text = [name for name in names if name in texts]
+        of_number = [name for name in names if name not in texts]
+        for position, (step, options) in enumerate(map(options_of, group.steps)):
+            if step in ENCODES:
+                break
+            constant = options.value if isinstance(options, ImputeConstant) else None
+            wrong = of_text if step in OF_NUMBERS or isinstance(constant, float) else ()
+            wrong = of_number if isinstance(constant, str) else wrong
+            if wrong:
+                kind = "number" if isinstance(constant, str) else "text"
+                remedy = "give columns of text a group of their own, by their names or by type: category"
+                where, got = f"preprocess[{index}].steps[{position}]", f"{step} for {', '.join(wrong[:3])}, of {kind}"
+                raise UsageError(where, got, "steps that the column's type goes through", remedy)
+
+
+def make_preprocessing(
+    groups: tuple[Preprocess, ...],
+    columns: tuple[str, ...],
+    numbers: Collection[str] | None = None,
+    weight: str | None = None,
+) -> ColumnTransformer:
+    """Build the unfitted preprocessing of a model's columns.
+
+    Args:
+        groups: Groups of columns, in order.
+        columns: Model columns, in order.
+        numbers: Those that are numbers; None where that is not known.
+        weight: Column that holds the rows' weights.
+
+    Returns:
+        One branch per group with columns, and one per group whose missing values are marked.
+
+    Raises:
+        UsageError: If no group takes a column, or a step does not go with a column's type.
+
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> group = Preprocess.model_validate({"columns": ["wind"], "steps": [{"impute_mean": {"indicator": True}}]})
+    >>> made = make_preprocessing((group,), ("wind",)).set_output(transform="pandas")
+    >>> made.fit_transform(pd.DataFrame({"wind": [1.0, np.nan, 3.0]})).to_dict("list")
+    {'wind': [1.0, 2.0, 3.0], 'missingindicator_wind': [False, True, False]}
+    """
+    taken = group_columns(groups, columns, numbers, weight)
+    if numbers is not None:
+        refuse_texts(groups, taken, [name for name in columns if name not in numbers])
+    branches = [
+        branch
+        for index, (group, names) in enumerate(zip(groups, taken, strict=True))
+        if names
+        for branch in _branches(index, group, names)
+    ]
     return ColumnTransformer(branches, sparse_threshold=0, verbose_feature_names_out=False)
 
 
-def make_estimator(estimator: Estimator, params: Mapping[str, Parameter], seed: int) -> Any:
-    """Build the declared estimator.
+def _branches(index: int, group: Preprocess, names: tuple[str, ...]) -> Iterator[tuple[str, Any, list[str]]]:
+    declared = [options_of(step) for step in group.steps]
+    steps = [_make_step(step, options) for step, options in declared if step is not Step.PASS]
+    chain = "passthrough" if not steps else steps[0] if len(steps) == 1 else make_pipeline(*steps)
+    yield f"group_{index}", chain, list(names)
+    if any(step in IMPUTES and isinstance(options, Impute) and options.indicator for step, options in declared):
+        # Beside the chain: the steps that follow would clip, bin or scale the marks.
+        yield f"group_{index}_missing", MissingIndicator(error_on_new=False), list(names)
 
-    Early stopping on random rows would look at the neighbours in time of the rows it trains on, so it is off.
+
+def build_on_demand(model: Model, columns: tuple[str, ...]) -> OnDemandColumns:
+    """Build the unfitted first step: its wall clock is the zone in which the model's labels close.
+
+    >>> from pathlib import Path
+    >>> from lakeloop.config.loading import load_config
+    >>> build_on_demand(load_config(Path()).models["late_arrival"], ("distance",)).timezone
+    'America/New_York'
+    """
+    return OnDemandColumns(dict(model.on_demand), model.label.closes.timezone, list(columns))
+
+
+def build_preprocessing(
+    model: Model, columns: tuple[str, ...], *, numbers: Collection[str] | None = None
+) -> ColumnTransformer:
+    """Build a model's unfitted preprocessing, giving what its estimator takes.
 
     Args:
-        estimator: Its import path and fixed parameters.
-        params: Parameters of the candidate; they win over the fixed ones.
-        seed: Becomes `random_state` where the class has it and the configuration is silent.
+        model: The model's declaration.
+        columns: Model columns, in order.
+        numbers: Those that are numbers; None where that is not known.
 
     Returns:
-        An unfitted estimator.
+        As of `make_preprocessing`; frames, which keep the names, or arrays for what refuses some characters in these.
 
     Raises:
-        UsageError: If the class cannot be imported, does not take a parameter, or is asked for early stopping.
+        UsageError: If no group takes a column, or a step does not go with a column's type.
 
-    >>> make_estimator(Estimator.model_validate({"class": "sklearn.linear_model.Ridge"}), {"alpha": 2.0}, 7)
-    Ridge(alpha=2.0, random_state=7)
+    >>> from pathlib import Path
+    >>> from lakeloop.config.loading import load_config
+    >>> build_preprocessing(load_config(Path()).models["late_arrival"], ("distance",)).transformers[0][2]
+    ['distance']
     """
-    module_name, _, class_name = estimator.class_.rpartition(".")
-    given = {**estimator.params, **params}
-    try:
-        made_class = getattr(importlib.import_module(module_name), class_name)
-    except (ImportError, AttributeError) as error:
-        remedy = "correct the path, or install the package that has it"
-        raise UsageError("estimator.class", estimator.class_, "the import path of a class", remedy) from error
-    if given.get("early_stopping") not in (None, False):
-        raise UsageError(
-            "estimator.early_stopping",
-            str(given["early_stopping"]),
-            "false",
-            "remove it: it would hold out random rows; search over the number of iterations instead",
-        )
-    try:
-        known = sorted(made_class().get_params())
-    except (TypeError, AttributeError) as error:
-        allowed = "a class with scikit-learn's interface that can be made without arguments"
-        raise UsageError("estimator.class", estimator.class_, allowed, "choose such a class") from error
-    for name in given:
-        if name not in known:
-            close = get_close_matches(name, known, n=1)
-            remedy = f"did you mean {close[0]}?" if close else "remove it"
-            raise UsageError("estimator.params", name, ", ".join(known), remedy)
-    if "random_state" in known:
-        given.setdefault("random_state", seed)
-    if "early_stopping" in known:
-        given["early_stopping"] = False
-    return made_class(**given)
+    declared = model.estimator.row_weight
+    weight = None if declared is None else declared.model_column
+    made = make_preprocessing(model.preprocess, columns, numbers, weight)
+    return made.set_output(transform="pandas" if takes_frames(model.estimator) else "default")
 
 
-def build_pipeline(model: Model, columns: tuple[str, ...], params: Mapping[str, Parameter], seed: int) -> Pipeline:
+def build_pipeline(
+    model: Model,
+    columns: tuple[str, ...],
+    params: Mapping[str, Parameter],
+    seed: int,
+    *,
+    numbers: Collection[str] | None = None,
+) -> Pipeline:
     """Build a model's unfitted pipeline: on-demand columns, preprocessing, estimator.
-
-    The wall clock of the on-demand functions is the zone in which the model's labels close.
 
     Args:
         model: The model's declaration.
         columns: Model columns: known, on-demand and features, in order.
         params: Parameters of the candidate.
         seed: Seed of everything random.
+        numbers: Columns that are numbers, where a group is by type; None where that is not known.
 
     Returns:
         A pipeline that takes rows with the model's columns and those that its on-demand calls read.
@@ -314,11 +306,10 @@ def build_pipeline(model: Model, columns: tuple[str, ...], params: Mapping[str, 
     1         1.0         0.0      0.21
     2         0.0         1.0      1.11
     """
-    preprocessing = _make_preprocessing(model.preprocess, columns).set_output(transform="pandas")  # keeps the names
     return Pipeline(
         [
-            ("on_demand", OnDemandColumns(dict(model.on_demand), model.label.closes.timezone, list(columns))),
-            ("preprocessing", preprocessing),
+            ("on_demand", build_on_demand(model, columns)),
+            ("preprocessing", build_preprocessing(model, columns, numbers=numbers)),
             ("estimator", make_estimator(model.estimator, params, seed)),
         ]
     )

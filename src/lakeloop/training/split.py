@@ -14,17 +14,25 @@ MIN_TRAIN_DAYS = 7
 """Days with rows that the training part needs at least."""
 
 TRAIN, GAP, VALIDATION, HOLDOUT, UNUSED = "train", "gap", "validation", "holdout", "unused"
+CALIBRATION = "calibration"
 
 
 def _days(length: timedelta) -> np.timedelta64:
     return np.timedelta64(length // timedelta(days=1), "D")
 
 
+def _backwards(split: Split) -> list[tuple[str, timedelta]]:
+    """List the parts that are held out from training, the last one first."""
+    parts = ((HOLDOUT, split.holdout), (CALIBRATION, split.calibration), (VALIDATION, split.validation))
+    return [(name, length) for name, length in parts if length is not None]
+
+
 def assign_split(days: NDArray[np.datetime64], split: Split, last_closed_day: date) -> NDArray[np.str_]:
     """Tell for each row which part of the split it belongs to.
 
     Counted in calendar days backwards from the last closed day, itself included:
-    holdout | gap | validation | gap | train. Days without rows count like any other.
+    holdout | gap | calibration | gap | validation | gap | train, without calibration where none is declared. Days without
+    rows count like any other.
 
     Args:
         days: Closed day of each row, datetime64[D], shape (n_rows,).
@@ -32,11 +40,12 @@ def assign_split(days: NDArray[np.datetime64], split: Split, last_closed_day: da
         last_closed_day: Last day whose labels are final; the last of the holdout.
 
     Returns:
-        `train`, `gap`, `validation`, `holdout`, or `unused` before a training stretch of fixed length, shape (n_rows,).
+        `train`, `gap`, `validation`, `calibration`, `holdout`, or `unused` before a training stretch of fixed length,
+        shape (n_rows,).
 
     Raises:
         DistributionError: If a day is missing or after `last_closed_day`.
-        NotReadyError: If fewer than 7 days with rows are left to train on, or validation or holdout has no rows.
+        NotReadyError: If fewer than 7 days with rows are left to train on, or another part has no rows.
 
     >>> days = np.arange("2013-01-01", "2013-01-13", dtype="datetime64[D]")
     >>> one_day_each = Split(validation=timedelta(days=1), holdout=timedelta(days=2), gap=timedelta(days=1))
@@ -53,22 +62,18 @@ def assign_split(days: NDArray[np.datetime64], split: Split, last_closed_day: da
             "days", f"{late} of {day_of_row.size} rows are of days after the last closed day, {last}"
         )
 
-    gap = _days(split.gap)
-    before_holdout = last - _days(split.holdout)
-    before_second_gap = before_holdout - gap
-    before_validation = before_second_gap - _days(split.validation)
-    before_first_gap = before_validation - gap
-    before_train = None if isinstance(split.train, str) else before_first_gap - _days(split.train)
+    parts = np.full(day_of_row.shape, UNUSED, dtype="<U11")
+    ends = last
+    for name, length in _backwards(split):
+        parts[day_of_row <= ends] = name
+        ends -= _days(length)
+        parts[day_of_row <= ends] = GAP
+        ends -= _days(split.gap)
+    parts[day_of_row <= ends] = TRAIN
+    if not isinstance(split.train, str):
+        parts[day_of_row <= ends - _days(split.train)] = UNUSED
 
-    parts = np.full(day_of_row.shape, HOLDOUT, dtype="<U10")
-    parts[day_of_row <= before_holdout] = GAP
-    parts[day_of_row <= before_second_gap] = VALIDATION
-    parts[day_of_row <= before_validation] = GAP
-    parts[day_of_row <= before_first_gap] = TRAIN
-    if before_train is not None:
-        parts[day_of_row <= before_train] = UNUSED
-
-    needed = {TRAIN: MIN_TRAIN_DAYS, VALIDATION: 1, HOLDOUT: 1}
+    needed = {TRAIN: MIN_TRAIN_DAYS} | {name: 1 for name, _ in reversed(_backwards(split))}
     found = {part: len(np.unique(day_of_row[parts == part])) for part in needed}
     failures = [
         Failure(part, f"{found[part]} closed days with rows, {least} needed")

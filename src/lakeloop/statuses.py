@@ -78,6 +78,18 @@ class GateStatus(StrEnum):
     NOT_APPLICABLE = "NOT_APPLICABLE"
 
 
+class EvidenceStatus(StrEnum):
+    """Whether a figure that describes a trained version could be computed, and why not."""
+
+    OK = "OK"
+    NO_ROWS = "NO_ROWS"
+    TOO_FEW_BLOCKS = "TOO_FEW_BLOCKS"
+    ONE_OUTCOME = "ONE_OUTCOME"
+    ALL_NULL = "ALL_NULL"
+    CONSTANT = "CONSTANT"
+    HIDDEN = "HIDDEN"
+
+
 class Action(StrEnum):
     """What a decision asks for, in the order of cost."""
 

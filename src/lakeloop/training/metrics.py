@@ -32,7 +32,23 @@ _CLASSIFICATION = (
 _REGRESSION = (Metric.MEAN_ABSOLUTE_ERROR, Metric.ROOT_MEAN_SQUARED_ERROR, Metric.R2)
 
 
-def _checked(y: ArrayLike, score: ArrayLike, task: Task) -> tuple[FloatArray, FloatArray]:
+def checked_rows(y: ArrayLike, score: ArrayLike, task: Task) -> tuple[FloatArray, FloatArray]:
+    """Check outcomes and scores.
+
+    Args:
+        y: Outcomes, shape (n_rows,).
+        score: Probabilities of 1, or predictions, shape (n_rows,).
+        task: Classification or regression.
+
+    Returns:
+        Both as float64.
+
+    Raises:
+        DistributionError: If shapes differ, a value is missing or infinite, or is out of its range.
+
+    >>> checked_rows([True, False], [0.75, 0.5], Task.CLASSIFICATION)[0].tolist()
+    [1.0, 0.0]
+    """
     outcomes, scores = np.asarray(y, dtype=np.float64), np.asarray(score, dtype=np.float64)
     if outcomes.ndim != 1 or outcomes.shape != scores.shape:
         raise DistributionError("score", f"shape {scores.shape} does not fit y of shape {outcomes.shape}; one per row")
@@ -67,9 +83,9 @@ def row_losses(metric: Metric, y: ArrayLike, score: ArrayLike) -> FloatArray:
     [0.0625, 0.25]
     """
     if metric is Metric.MEAN_ABSOLUTE_ERROR:
-        outcomes, scores = _checked(y, score, Task.REGRESSION)
+        outcomes, scores = checked_rows(y, score, Task.REGRESSION)
         return np.abs(outcomes - scores)
-    outcomes, scores = _checked(y, score, Task.CLASSIFICATION)
+    outcomes, scores = checked_rows(y, score, Task.CLASSIFICATION)
     if metric is Metric.BRIER:
         return np.square(outcomes - scores)
     if metric is Metric.LOG_LOSS:
@@ -103,12 +119,28 @@ def calibration_error(y: ArrayLike, score: ArrayLike, *, bins: int = CALIBRATION
     >>> calibration_error([0, 0, 1, 1], [0.25, 0.25, 0.25, 0.25])
     0.25
     """
-    outcomes, scores = _checked(y, score, Task.CLASSIFICATION)
+    outcomes, scores = checked_rows(y, score, Task.CLASSIFICATION)
     if not scores.size:
         return float("nan")
-    bin_of_row = np.searchsorted(np.sort(scores), scores, side="left") * bins // scores.size
-    gaps = np.bincount(bin_of_row, weights=scores - outcomes, minlength=bins)
+    gaps = np.bincount(equal_count_bins(scores, bins), weights=scores - outcomes, minlength=bins)
     return float(np.abs(gaps).sum() / scores.size)
+
+
+def equal_count_bins(score: FloatArray, bins: int = CALIBRATION_BINS) -> NDArray[np.int64]:
+    """Cut rows into bins of equal count by their score.
+
+    Args:
+        score: Scores, none missing, shape (n_rows,).
+        bins: Number of bins.
+
+    Returns:
+        Bin of each row, ascending with the score, shape (n_rows,); equal scores share the bin of the first of them, so
+        a bin may be empty.
+
+    >>> equal_count_bins(np.array([0.9, 0.1, 0.2, 0.1]), 2).tolist()
+    [1, 0, 1, 0]
+    """
+    return np.searchsorted(np.sort(score), score, side="left") * bins // max(score.size, 1)
 
 
 def evaluate(task: Task, y: ArrayLike, score: ArrayLike) -> dict[Metric, float]:
@@ -133,7 +165,7 @@ def evaluate(task: Task, y: ArrayLike, score: ArrayLike) -> dict[Metric, float]:
     >>> values[Metric.ROC_AUC], values[Metric.BRIER]
     (1.0, 0.0625)
     """
-    outcomes, scores = _checked(y, score, task)
+    outcomes, scores = checked_rows(y, score, task)
     nan = float("nan")
     if not outcomes.size:
         return dict.fromkeys(_CLASSIFICATION if task is Task.CLASSIFICATION else _REGRESSION, nan)
@@ -172,5 +204,5 @@ def as_labels(task: Task, label: Any) -> NDArray[Any]:
     [True, False]
     """
     values = np.asarray(label, dtype=np.float64)
-    outcomes, _ = _checked(values, np.zeros(values.shape), task)
+    outcomes, _ = checked_rows(values, np.zeros(values.shape), task)
     return outcomes.astype(bool) if task is Task.CLASSIFICATION else outcomes

@@ -1,0 +1,122 @@
+"""The gate's metric per value of its slice columns, with intervals from resampled days."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from lakeloop.config.gate import Gate
+from lakeloop.errors import DistributionError
+from lakeloop.statuses import EvidenceStatus
+from lakeloop.training.gate import MAX_SLICE_VALUES, NO_VALUE, OTHER_VALUES
+from lakeloop.training.metric_intervals import MetricInterval, mean_interval
+from lakeloop.training.metrics import row_losses
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The gate's metric on the rows of the holdout with one value of a slice column.
+
+    Attributes:
+        column: The slice column.
+        value: Its value as text; `(null)`, or `(other)` for those beyond the most frequent ones; None where the column
+            says something of a person, and nothing was computed.
+        mean_outcome: Mean label of the rows; None without any.
+        found: The metric with its interval; its status is HIDDEN where the column says something of a person.
+    """
+
+    column: str
+    value: str | None
+    mean_outcome: float | None
+    found: MetricInterval
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give it as plain values for JSON."""
+        named = {"column": self.column, "value": self.value, "mean_outcome": self.mean_outcome}
+        return {**named, **self.found.to_dict()}
+
+
+def measure_slices(
+    gate: Gate,
+    y: ArrayLike,
+    score: ArrayLike,
+    days: NDArray[np.datetime64],
+    values: Mapping[str, ArrayLike],
+    *,
+    hidden: Set[str] = frozenset(),
+    seed: int = 0,
+) -> tuple[Slice, ...]:
+    """Compute the gate's metric per value of each slice column.
+
+    Args:
+        gate: Metric, slice columns, confidence, and the days below which there is no interval.
+        y: Outcomes, shape (n_rows,).
+        score: Probabilities of 1, or predictions, shape (n_rows,).
+        days: Closed day of each row, datetime64[D], shape (n_rows,).
+        values: Slice column -> its values, shape (n_rows,).
+        hidden: Columns that say something of a person: they get one line without values.
+        seed: Seed of the resampled days.
+
+    Returns:
+        Slices in the order of the gate's columns; within one, those with most rows first. Beyond 100 values the rest
+        is one slice.
+
+    Raises:
+        DistributionError: If the gate declares a slice whose column is absent, or a length differs.
+
+    >>> gate = Gate.model_validate({"metric": "brier", "non_inferior_by": 0.1, "slices": ["shop"], "min_blocks": 2})
+    >>> days = np.array(["2013-01-01", "2013-01-02", "2013-01-02"], dtype="datetime64[D]")
+    >>> found = measure_slices(gate, [0, 1, 1], [0.5, 0.5, 0.0], days, {"shop": ["A", "A", None]})
+    >>> [(each.value, each.found.value, each.found.status.value) for each in found]
+    [('A', 0.25, 'OK'), ('(null)', 1.0, 'TOO_FEW_BLOCKS')]
+    """
+    losses, outcomes = row_losses(gate.metric, y, score), np.asarray(y, dtype=np.float64)
+    found = []
+    for column in gate.slices:
+        if column in hidden:
+            nothing = MetricInterval(gate.metric, EvidenceStatus.HIDDEN, None, None, None, len(losses), 0, 0)
+            found.append(Slice(column, None, None, nothing))
+            continue
+        if column not in values:
+            raise DistributionError(f"slices.{column}", "the gate declares this slice, the holdout lacks the column")
+        for value, rows in group_rows(values[column]):
+            if rows.shape != losses.shape:
+                raise DistributionError(f"slices.{column}", f"shape {rows.shape} does not fit y of {losses.shape}")
+            measured = mean_interval(
+                gate.metric,
+                losses[rows],
+                days[rows],
+                confidence=gate.confidence,
+                min_blocks=gate.min_blocks,
+                seed=seed,
+            )
+            found.append(Slice(column, value, float(outcomes[rows].mean()), measured))
+    return tuple(found)
+
+
+def group_rows(values: ArrayLike, most: int = MAX_SLICE_VALUES) -> list[tuple[str, NDArray[np.bool_]]]:
+    """Group rows by a value, the most frequent ones first.
+
+    Args:
+        values: Values, shape (n_rows,).
+        most: Values that get a group of their own.
+
+    Returns:
+        Value as text and its rows, shape (n_rows,); `(null)` for what is missing, `(other)` for the rest, last.
+
+    >>> [(value, rows.tolist()) for value, rows in group_rows(["b", None, "b", "a"], most=1)]
+    [('b', [True, False, True, False]), ('(other)', [False, True, False, True])]
+    """
+    told = np.asarray(values, dtype=object)
+    texts = np.where(pd.isna(told), NO_VALUE, told.astype(str)).astype(str)
+    names, code_of_row, counts = np.unique(texts, return_inverse=True, return_counts=True)
+    order = np.lexsort((names, -counts))
+    groups = [(str(names[code]), np.asarray(code_of_row == code)) for code in order[:most]]
+    if len(order) > most:
+        groups.append((OTHER_VALUES, np.isin(code_of_row, order[most:])))
+    return groups

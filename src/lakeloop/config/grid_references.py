@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,8 @@ from lakeloop.config.label import Closes
 from lakeloop.config.located_yaml import LocatedYaml
 from lakeloop.config.mistakes import listed
 from lakeloop.config.model import Model
-from lakeloop.config.predict import Predict
+from lakeloop.config.periods import LOOKED_AT, periods_of_a_year
+from lakeloop.config.predict import PREDICTION_TS, Predict
 from lakeloop.config.rules.not_null import NotNull
 from lakeloop.config.source import ColumnType, DerivedColumn, Source
 from lakeloop.errors import ConfigIssue
@@ -21,10 +22,6 @@ from lakeloop.statuses import Severity
 
 MADE = (PERIOD_TS, PERIOD_END_TS)
 """Columns that a grid makes."""
-
-_LOOKED_AT = 10_000
-_SUMMER_AND_WINTER = timedelta(days=366)
-_LAST_DAY = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def as_grid(source: Source, predict: Predict) -> Source:
@@ -86,30 +83,23 @@ def grid_issues(document: LocatedYaml, model: Model, source: Source) -> Iterator
             remedy = f"declare {{rule: not_null, columns: [{name}]}} in {of}"
             yield document.issue(("predict", "id", index), got, allowed, remedy)
     closes = model.label.closes
-    if closes.of in MADE and _closes_early(closes, predict.every):
+    counted = closes.of in (*MADE, PREDICTION_TS)
+    if model.label.is_by_id and counted and _closes_early(closes, predict, predict.every):
         got = f"labels that close before a period of {short_name(predict.every)} is over"
         remedy = "write a later time at which they close"
-        if closes.of == PERIOD_TS:
+        if closes.of != PERIOD_END_TS:
             remedy = f"count from the day on which a period ends: of: {PERIOD_END_TS}"
         yield document.issue(("label", "closes"), got, "a closing at or after the end of every period", remedy)
 
 
-def _closes_early(closes: Closes, every: timedelta) -> bool:
+def _closes_early(closes: Closes, predict: Predict, every: timedelta) -> bool:
     """Look at the periods of a year, or the first of it where they are very many: zones change their clocks."""
-    zone, days = ZoneInfo(closes.timezone), timedelta(days=closes.at.next_day)
+    zone = ZoneInfo(closes.timezone)
+
+    def counted_from(start: datetime, end: datetime) -> datetime:
+        return {PERIOD_TS: start, PERIOD_END_TS: end}.get(closes.of, start + predict.offset)
+
     return any(
-        datetime.combine(
-            (end if closes.of == PERIOD_END_TS else start).astimezone(zone).date() + days, closes.at.at, zone
-        )
-        < end
-        for start, end in islice(_periods(every), _LOOKED_AT)
+        closes.instant_of(counted_from(start, end).astimezone(zone).date()) < end
+        for start, end in islice(periods_of_a_year(every), LOOKED_AT)
     )
-
-
-def _periods(every: timedelta) -> Iterator[tuple[datetime, datetime]]:
-    epoch = datetime.fromtimestamp(0, UTC)
-    number = (datetime(2024, 1, 1, tzinfo=UTC) - epoch) // every
-    last = min(number + max(1, _SUMMER_AND_WINTER // every), (_LAST_DAY - epoch) // every - 1)
-    while number <= last:
-        yield epoch + number * every, epoch + (number + 1) * every
-        number += 1

@@ -21,6 +21,7 @@ _CARRYING: Mapping[str, tuple[KeyPath, ...]] = {
     "model": (
         *(("model",), ("task",), ("predict",), ("features",), ("on_demand",), ("preprocess",)),
         *(("label", "from"), ("label", "as"), ("label", "void"), ("label", "closes", "of")),
+        *(("label", "after"), ("label", "within"), ("label", "event"), ("label", "on"), ("label", "tolerance")),
     ),
 }
 """Parts that other parts and other files stand on: where one is wrong, nothing that stands on it is judged."""

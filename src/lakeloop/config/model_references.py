@@ -11,6 +11,9 @@ from lakeloop.config.expressions import at_items, column_issues, expression_issu
 from lakeloop.config.feature_table import FeatureTable
 from lakeloop.config.grid import PERIOD_TS
 from lakeloop.config.grid_references import MADE, as_grid, grid_issues
+from lakeloop.config.key_references import key_issues
+from lakeloop.config.label_references import label_issues
+from lakeloop.config.label_sense import reach_issues
 from lakeloop.config.located_yaml import KeyPath, LocatedYaml
 from lakeloop.config.mistakes import closest, listed, rename_remedy
 from lakeloop.config.model import Model
@@ -25,18 +28,17 @@ from lakeloop.config.model_sense import (
     search_issues,
 )
 from lakeloop.config.named_source import find_source
+from lakeloop.config.predict import PREDICTION_TS
 from lakeloop.config.source import TIME_COLUMNS, ColumnType, Source
 from lakeloop.config.tree import Config
 from lakeloop.errors import ConfigIssue
 from lakeloop.on_demand.calls import parse_call
 
-PREDICTION_TS = "prediction_ts"
-"""Column of the spine that holds the instant of the prediction."""
-
 WRITTEN = frozenset(
     {
         *(PREDICTION_TS, "prediction_id", "model_name", "model_version", "purpose", "revision", "score", "as_of"),
         *("training_set_id", "label", "label_status", "label_available_ts", "block_date", "block"),
+        *("void_reason", "label_known_ts", "label_conflict"),
     }
 )
 """Columns that lakeloop itself writes beside those of a model, or makes while it monitors them."""
@@ -106,8 +108,9 @@ def model_issues(document: LocatedYaml, model: Model, config: Config, broken: fr
     if source is not None:
         yield from grid_issues(document, model, source)
     if truth is not None:
-        yield from _label_issues(document, model, truth, spine)
+        yield from label_issues(document, model, truth, spine)
         yield from label_type_issues(document, model, truth)
+    yield from reach_issues(document, model)
     yield from search_issues(document, model)
     yield from bound_issues(document, model)
     yield from schedule_issues(document, model)
@@ -142,7 +145,7 @@ def _spine_issues(document: LocatedYaml, model: Model, spine: Source) -> Iterato
     yield from column_issues(document, at_items(("predict", "known"), model.predict.known), landed, of)
     known = [*columns, *TIME_COLUMNS]
     yield from expression_issues(document, ("predict", "at"), model.predict.at, known, of)
-    yield from _key_issues(document, model, spine)
+    yield from key_issues(document, model, spine)
     named = at_items(("predict", "id"), model.predict.id) | at_items(("predict", "known"), model.predict.known)
     for path, (name,) in named.items():
         if name in WRITTEN and name != PREDICTION_TS:
@@ -155,6 +158,7 @@ def _spine_issues(document: LocatedYaml, model: Model, spine: Source) -> Iterato
     path = ("label", "closes", "of")
     if model.predict.every is not None:
         columns, of = dict.fromkeys(MADE, ColumnType.TIMESTAMP), "a grid"
+    columns = {**columns, PREDICTION_TS: ColumnType.TIMESTAMP}
     yield from column_issues(document, {path: [closing]}, columns, of)
     kind = columns.get(closing)
     if kind is not None and kind is not ColumnType.TIMESTAMP:
@@ -171,39 +175,6 @@ def _id_issues(
         is_period = issue.got == f"the column {PERIOD_TS!r}"
         remedy = "write every: the length of a period, for a grid; or identify rows without it"
         yield replace(issue, remedy=remedy) if is_period else issue
-
-
-def _key_issues(document: LocatedYaml, model: Model, source: Source) -> Iterator[ConfigIssue]:
-    """An id that leaves out a part of a source's key would name several of its rows."""
-    absent = [name for name in source.key if name not in model.predict.id]
-    if absent and all(name in source.all_columns for name in source.key):  # a wrong key is told in its own file
-        allowed = f"all of the key of source {source.source}: {listed(source.key)}"
-        remedy = f"add {listed(absent)}, or make the key of source {source.source} smaller"
-        if model.predict.every is not None:
-            remedy = f"write key: [{', '.join(model.predict.id)}] in source {source.source}, which may derive them"
-        yield document.issue(("predict", "id"), f"{listed(model.predict.id)}", allowed, remedy)
-
-
-def _label_issues(document: LocatedYaml, model: Model, truth: Source, spine: Source | None) -> Iterator[ConfigIssue]:
-    of = f"source {truth.source}"
-    columns = truth.all_columns
-    known = [*columns, *TIME_COLUMNS]
-    yield from expression_issues(document, ("label", "as"), model.label.as_, known, of)
-    if spine is None or set(truth.key) != set(spine.key):
-        yield from _key_issues(document, model, truth)
-    for reason, condition in model.label.void.items():
-        yield from expression_issues(document, ("label", "void", reason), condition, known, of)
-    for index, name in enumerate(model.predict.id):
-        path: KeyPath = ("predict", "id", index)
-        if name not in columns:
-            allowed = f"columns of {of} too, which holds the label: {listed(columns)}"
-            remedy = rename_remedy(name, columns, f"derive {name} in {of}, or identify rows without it")
-            if name == PERIOD_TS and model.predict.every is not None:
-                remedy = f"derive {PERIOD_TS}, the start of the period that a row tells of, in {of}"
-            yield document.issue(path, f"the column {name!r}", allowed, remedy)
-        elif spine is not None and spine.all_columns.get(name, columns[name]) is not columns[name]:
-            got = f"{name}, of type {spine.all_columns[name]} in source {spine.source} and {columns[name]} in {of}"
-            yield document.issue(path, got, "one type in both", "declare it alike in both sources")
 
 
 def _unknown_feature(scope: _Scope, path: KeyPath, pattern: str, config: Config, broken: frozenset[str]) -> ConfigIssue:

@@ -143,7 +143,7 @@ def label_type_issues(document: LocatedYaml, model: Model, truth: Source) -> Ite
     >>> [issue.allowed for issue in label_type_issues(document, Model.model_validate(document.data), truth)]
     ['a boolean, or a number that is 0 or 1, for the task classification']
     """
-    kind = truth.all_columns.get(model.label.as_)
+    kind = truth.all_columns.get(model.label.as_ or "")
     allowed = NUMBERS if model.task is Task.REGRESSION else NUMBERS | {ColumnType.BOOLEAN}
     if kind is not None and kind not in allowed:
         got = f"{model.label.as_}, a column of type {kind}"

@@ -11,6 +11,9 @@ from lakeloop.config.durations import short_name
 from lakeloop.config.grid import PERIOD_TS, read_offset
 from lakeloop.config.section import Duration, Name, Section, Text
 
+PREDICTION_TS = "prediction_ts"
+"""Column of the spine that holds the instant of the prediction."""
+
 
 class Predict(Section):
     """The spine: the rows of a source, or a grid of its entities and periods.

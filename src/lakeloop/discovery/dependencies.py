@@ -11,6 +11,7 @@ from lakeloop.config.columns import matching_columns, model_columns, resolve_fea
 from lakeloop.config.feature_table import FeatureTable, Kind
 from lakeloop.config.grid import PERIOD_END_TS, PERIOD_TS
 from lakeloop.config.model import Model
+from lakeloop.config.predict import PREDICTION_TS
 from lakeloop.config.rules import Rule
 from lakeloop.config.rules.table_rule import TableRule
 from lakeloop.config.tree import Config
@@ -163,8 +164,11 @@ def _of_models(config: Config) -> Iterator[_Need]:
         asked = _columns(config, rows, *(each for each in asks if each not in made))
         yield spine, (Thing(Part.SOURCE, rows), *asked, *_order(config, rows))
         of = model.label.closes.of
-        closes = (spine,) if of in made else _columns(config, rows, of)
-        told = (*model.predict.id, *columns_named(model.label.as_), "available_ts")
+        is_by_id, is_of_spine = model.label.is_by_id, of in (*made, PREDICTION_TS)
+        closes: tuple[Thing, ...] = (spine,) if is_of_spine or not is_by_id else ()
+        closes += _columns(config, rows, *model.label.on, *(() if is_of_spine else (of,)))
+        found_by = model.predict.id if is_by_id else (*model.label.on, "event_ts")
+        told = (*found_by, *columns_named(model.label.value), "available_ts")
         yield label, (Thing(Part.SOURCE, truth), *_columns(config, truth, *told), *closes, *_order(config, truth))
         for reason, text in model.label.void.items():
             yield (

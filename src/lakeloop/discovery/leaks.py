@@ -33,6 +33,9 @@ def find_label_columns(config: Config, model: Model) -> tuple[LabelColumn, ...]:
     counts only when its table is keyed by all that identifies a spine row, and so it is with the gold tables that it
     is made of, whatever they call their keys. A known column counts only when the spine is of the label's own source.
 
+    A label by time or by event is of other rows than any that were known at the prediction: that they share columns,
+    as today's temperature and tomorrow's do, is no leak.
+
     Args:
         config: The project.
         model: One of its models.
@@ -47,9 +50,11 @@ def find_label_columns(config: Config, model: Model) -> tuple[LabelColumn, ...]:
     >>> [each.column for each in find_label_columns(shops, late.model_copy(update={"predict": known}))]
     ['delay_minutes']
     """
+    if not model.label.is_by_id:
+        return ()
     truth = config.sources[model.label.from_]
     needs = source_needs(truth)
-    conditions = (model.label.as_, *model.label.void.values())
+    conditions = (model.label.value, *model.label.void.values())
     of_label = set(standing_on([name for text in conditions for name in columns_named(text)], needs))
     own_ids = {*model.predict.id}
     of_label = {name for name in of_label if name in truth.columns and name not in own_ids}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from lakeloop.config.label import Closes
@@ -23,8 +23,7 @@ def closes_at(day: date, closes: Closes) -> datetime:
     >>> closes_at(date(2013, 3, 9), closes).isoformat()
     '2013-03-10T10:00:00+00:00'
     """
-    on = day + timedelta(days=1) if closes.at.next_day else day
-    return datetime.combine(on, closes.at.at, ZoneInfo(closes.timezone)).astimezone(UTC)
+    return closes.instant_of(day)
 
 
 def last_closed_day(as_of: datetime, closes: Closes) -> date:
@@ -39,10 +38,11 @@ def last_closed_day(as_of: datetime, closes: Closes) -> date:
 
     >>> closes = Closes.model_validate(
     ...     {"of": "departure_ts", "at": "06:00 next day", "timezone": "America/New_York"})
+    >>> from datetime import UTC
     >>> last_closed_day(datetime(2013, 4, 1, 4, tzinfo=UTC), closes)
     datetime.date(2013, 3, 30)
     """
-    day = as_of.astimezone(ZoneInfo(closes.timezone)).date()
+    day = as_of.astimezone(ZoneInfo(closes.timezone)).date() - closes.after
     while closes_at(day, closes) > as_of:
         day -= timedelta(days=1)
     return day

@@ -9,6 +9,10 @@ from pyspark.sql import functions as F
 
 from lakeloop.config.label import Closes, Label
 from lakeloop.config.predict import Predict
+from lakeloop.labels.by_event import find_events
+from lakeloop.labels.by_id import find_by_id
+from lakeloop.labels.by_time import find_later
+from lakeloop.labels.found import CHANGED_TS, CONFLICT, KNOWN_TS, LABEL, REASON, micros
 from lakeloop.statuses import LabelStatus
 
 _DAY_MICROS = 86_400_000_000
@@ -47,25 +51,52 @@ def closing_instant(closes: Closes) -> Column:
     '2013-05-02 06:00:00'
     """
     date = local_date(F.col(closes.of), closes.timezone)
-    days = F.unix_date(date).cast("long") + (1 if closes.at.next_day else 0)
+    days = F.unix_date(date).cast("long") + closes.days_later
     seconds = closes.at.at.hour * 3600 + closes.at.at.minute * 60
     return F.to_utc_timestamp(F.timestamp_seconds(days * 86_400 + seconds), closes.timezone)
+
+
+def final_instant(label: Label) -> Column:
+    """Give the instant from which a row's label is final: its period is closed, and the row looks ahead no more.
+
+    Args:
+        label: The declaration; `closes.of` and, where the label looks ahead, `prediction_ts` are columns of the frame
+            the result is used on.
+
+    Returns:
+        A timestamp column.
+
+    >>> label = Label.model_validate({
+    ...     "from": "sales", "within": "2 days", "on": ["shop"],
+    ...     "closes": {"of": "due_ts", "at": "06:00 next day", "timezone": "UTC"}})
+    >>> rows = spark.sql("select timestamp'2013-05-01 23:00:00Z' as due_ts, timestamp'2013-05-01 21:00:00Z' as prediction_ts")
+    >>> rows.select(final_instant(label).cast("string")).first()[0]  # the day closes before two days are over
+    '2013-05-03 21:00:00'
+    """
+    closes_ts = closing_instant(label.closes)
+    if not label.reach:
+        return closes_ts
+    over = F.timestamp_micros(F.unix_micros("prediction_ts") + F.lit(micros(label.reach)))
+    return F.greatest(closes_ts, over)
 
 
 def attach_labels(spine: DataFrame, truth: DataFrame, predict: Predict, label: Label, as_of: datetime) -> DataFrame:
     """Give every spine row its label as known at an instant.
 
     Args:
-        spine: Spine rows with the id columns and the column `label.closes.of`.
-        truth: Bronze rows of the label's source that were available at `as_of`; at most one per id.
+        spine: Spine rows with the id columns and the column `label.closes.of`; of a label that looks ahead with
+            `prediction_ts` and the columns `label.on`.
+        truth: Bronze rows of the label's source that were available at `as_of`. By id the newest version of each key;
+            otherwise with `superseded_ts` where the source has versions.
         predict: The declaration of the spine.
         label: The declaration of the label.
         as_of: The logical now.
 
     Returns:
-        The spine's rows with `label` (double; null unless MATURED), `label_status` (PENDING until the period closes),
-        `void_reason`, `label_available_ts` (closing, or later when the truth came later) and `block_date` (the period's
-        local date).
+        The spine's rows with `label` (double; null unless MATURED), `label_status` (PENDING until the period closes,
+        and while the row still looks ahead), `void_reason`, `label_available_ts` (closing, or later when the truth
+        came later), `block_date` (the period's local date), `label_known_ts` (when the truth came, which may be before
+        closing; null unless MATURED) and `label_conflict` (whether rows of the truth disagree on a closed row).
 
     >>> from datetime import UTC
     >>> predict = Predict.model_validate({"from": "orders", "id": ["order"], "at": "due_ts", "known": []})
@@ -84,49 +115,28 @@ def attach_labels(spine: DataFrame, truth: DataFrame, predict: Predict, label: L
     +-----+-----+------------+-----------+----------+
     <BLANKLINE>
     """
-    outcome = [
-        F.expr(label.as_).cast("double").alias("_label"),
-        F.col("available_ts").alias("_truth_ts"),
-        *(
-            F.coalesce(F.expr(condition), F.lit(False)).alias(f"_void_{reason}")
-            for reason, condition in label.void.items()
-        ),
-    ]
-    judged = truth.select(*predict.id, F.lit(True).alias("_has_truth"), *outcome)
-    # A row without truth is judged by the same conditions, with every column of the truth null.
-    nothing = truth.sparkSession.range(1).select(
-        *(F.lit(None).cast(field.dataType).alias(field.name) for field in truth.schema.fields)
-    )
-    unknown = nothing.select(
-        F.array_compact(
-            F.array(
-                *(
-                    F.when(F.coalesce(F.expr(condition), F.lit(False)), reason)
-                    for reason, condition in label.void.items()
-                ),
-                F.lit(None).cast("string"),
-            )
-        ).alias("_unknown_reasons")
-    )
-    rows = spine.join(judged, list(predict.id), "left").crossJoin(F.broadcast(unknown))
-    reason = F.coalesce(
-        F.when(F.col("_has_truth").isNull(), F.get("_unknown_reasons", F.lit(0))),
-        *(F.when(F.col(f"_void_{name}"), F.lit(name)) for name in label.void),
-        F.when(F.col("_label").isNull(), F.lit("unknown")),
-    )
-    closes_ts = closing_instant(label.closes)
-    closed = closes_ts <= F.lit(as_of)
+    if label.is_by_id:
+        found = find_by_id(spine, truth, predict, label)
+    else:
+        found = find_later(spine, truth, label) if label.after is not None else find_events(spine, truth, label)
+    final_ts = final_instant(label)
+    closed = final_ts <= F.lit(as_of)
+    reason = F.coalesce(REASON, F.when(F.isnull(LABEL), F.lit("unknown")))
     status = (
         F.when(~closed, LabelStatus.PENDING.value)
-        .when(F.col("_reason").isNotNull(), LabelStatus.VOID.value)
+        .when(F.col("_why").isNotNull(), LabelStatus.VOID.value)
         .otherwise(LabelStatus.MATURED.value)
     )
-    labelled = rows.withColumn("_reason", reason).withColumn("label_status", status)
+    labelled = found.withColumn("_why", reason).withColumn("label_status", status)
+    known_ts = F.greatest(F.coalesce(KNOWN_TS, final_ts), CHANGED_TS)  # passes over the null of what never changed
+    matured = F.col("label_status") == LabelStatus.MATURED.value
     return labelled.select(
         *spine.columns,
-        F.when(F.col("label_status") == LabelStatus.MATURED.value, F.col("_label")).alias("label"),
+        F.when(matured, F.col(LABEL)).alias("label"),
         "label_status",
-        F.when(F.col("label_status") == LabelStatus.VOID.value, F.col("_reason")).alias("void_reason"),
-        F.greatest(closes_ts, F.coalesce("_truth_ts", closes_ts)).alias("label_available_ts"),
+        F.when(F.col("label_status") == LabelStatus.VOID.value, F.col("_why")).alias("void_reason"),
+        F.greatest(final_ts, known_ts).alias("label_available_ts"),
         local_date(F.col(label.closes.of), label.closes.timezone).alias("block_date"),
+        F.when(matured, known_ts).alias("label_known_ts"),
+        (closed & F.col(CONFLICT)).alias("label_conflict"),
     )

@@ -154,6 +154,31 @@ def standing_versions(rows: DataFrame, source: Source) -> DataFrame:
     return ordered.where(F.col(_ORDER) == F.col("_newest")).select(*rows.columns)
 
 
+def versions_with_ends(rows: DataFrame, source: Source, name: str) -> DataFrame:
+    """Give every version of every key with the instant at which a newer one took its place.
+
+    Args:
+        rows: Bronze rows of the source, cut at the instant of the reader.
+        source: The source's declaration.
+        name: Column to add: availability of the next version; null of the newest.
+
+    Returns:
+        The rows with that column; of a source of mode append the rows as they are.
+
+    >>> bronze = context.lake.read_uncut(context.lake.address("bronze", "orders")).where("order = 3000")
+    >>> newer = bronze.withColumns({"items": F.lit(99), "available_ts": F.expr("available_ts + interval 1 day")})
+    >>> versions = context.config.sources["orders"].model_copy(update={"order_by": "items"})
+    >>> found = versions_with_ends(bronze.union(newer), versions, "until_ts").orderBy("items")
+    >>> [(row["items"], row["until_ts"] is None) for row in found.collect()]
+    [(3, False), (99, True)]
+    """
+    if source.order_by is None:
+        return rows
+    following = Window.partitionBy(*source.key).orderBy(F.col(_ORDER), F.col("available_ts").desc())
+    ordered = _with_order(rows, source, source.order_by)
+    return ordered.withColumn(name, F.lead("available_ts").over(following)).select(*rows.columns, name)
+
+
 def _with_order(rows: DataFrame, source: Source, order_by: str) -> DataFrame:
     """Add the ordering value to rows of bronze, where a local reading is text and was an instant when it was judged."""
     local = [name for name, each in source.all_columns.items() if each is ColumnType.LOCAL_TIMESTAMP]

@@ -11,11 +11,13 @@ from pyspark.sql import functions as F
 
 from lakeloop import schemas
 from lakeloop.config.model import Model
+from lakeloop.config.predict import PREDICTION_TS
 from lakeloop.config.split import Split
 from lakeloop.decisions.policy import DecisionInputs, OpenFlag, to_row
 from lakeloop.labels.calendar import last_closed_day
 from lakeloop.labels.closing import local_date
 from lakeloop.labels.grid import first_periods
+from lakeloop.labels.spine import prediction_instant
 from lakeloop.notifications import announce
 from lakeloop.runs.context import Context
 from lakeloop.runs.flags import read_open_flags
@@ -143,6 +145,7 @@ def _first_day(context: Context, model: Model) -> date | None:
     rows = context.lake.read(address, context.as_of)
     if model.predict.every is not None:
         rows = first_periods(rows, model.predict)
-    found = rows.agg(F.min(local_date(F.col(closes.of), closes.timezone))).first()
+    of = prediction_instant(model.predict) if closes.of == PREDICTION_TS else F.col(closes.of)
+    found = rows.agg(F.min(local_date(of, closes.timezone))).first()
     day: date | datetime | None = found[0] if found is not None else None
     return day

@@ -136,7 +136,10 @@ def _of_table(table: FeatureTable) -> list[_Declared]:
 
 def _of_label(model: Model) -> list[_Declared]:
     voids = [_Declared(("label", "void", name), text, _TRUTH) for name, text in model.label.void.items()]
-    return [_Declared(("label", "as"), model.label.as_, _MEASURE), *voids]
+    label = model.label
+    value = [_Declared(("label", "as"), label.as_, _MEASURE)] if label.as_ is not None else []
+    event = [_Declared(("label", "event"), label.event, _TRUTH)] if label.event is not None else []
+    return [*value, *event, *voids]
 
 
 def _judge(config: Config, key: str, rows: DataFrame, declared: Sequence[_Declared]) -> Iterator[ConfigIssue]:

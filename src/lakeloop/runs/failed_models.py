@@ -21,7 +21,8 @@ def explaining_model(config: Config, model: Model) -> Iterator[None]:
         model: The model whose spine or labels are computed.
 
     Raises:
-        DataContractError: If `predict.at`, `label.as` or a condition of `label.void` could not be computed for a row.
+        DataContractError: If `predict.at`, `label.as`, `label.event` or a condition of `label.void` could not be computed
+            for a row.
 
     >>> late = shops.models["late"]
     >>> label = late.label.model_copy(update={"as_": "cast(shop as int) > 10"})
@@ -48,5 +49,7 @@ def explaining_model(config: Config, model: Model) -> Iterator[None]:
 def _expressions(model: Model) -> dict[KeyPath, str]:
     """List what of a model is computed for rows; the instant of a grid is counted, from no value."""
     declared: dict[KeyPath, str] = {} if model.predict.every is not None else {("predict", "at"): model.predict.at}
-    declared[("label", "as")] = model.label.as_
+    for key, text in (("as", model.label.as_), ("event", model.label.event)):
+        if text is not None:
+            declared[("label", key)] = text
     return declared | {("label", "void", reason): text for reason, text in model.label.void.items()}

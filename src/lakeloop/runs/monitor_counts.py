@@ -14,8 +14,8 @@ from lakeloop.config.model import Model
 from lakeloop.drift.bins import ColumnBins
 from lakeloop.drift.counts import COUNTS_SCHEMA, count_bins
 from lakeloop.labels.closing import attach_labels, local_date
-from lakeloop.quality.versions import newest_versions
 from lakeloop.runs.context import Context
+from lakeloop.runs.truth import read_truth
 from lakeloop.statuses import LabelStatus
 
 SCORE_BINS = 200
@@ -77,9 +77,8 @@ def count_outcomes(
     (209, 11)
     """
     label = model.label
-    truth = context.lake.read(context.lake.address("bronze", label.from_), context.as_of)
-    truth = newest_versions(truth, context.config.sources[label.from_])
-    names = dict.fromkeys(("prediction_id", "prediction_ts", "score", *model.predict.id, label.closes.of))
+    truth = read_truth(context, model)
+    names = dict.fromkeys(("prediction_id", "prediction_ts", "score", *model.predict.id, *label.on, label.closes.of))
     labelled = attach_labels(predictions.select(*names), truth, model.predict, label, context.as_of)
     closed = labelled.where(F.col("label_status") != LabelStatus.PENDING.value).withColumn(
         _BLOCK, local_date(F.col("prediction_ts"), label.closes.timezone)

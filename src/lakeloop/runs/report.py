@@ -117,7 +117,7 @@ def make_report(context: Context) -> Report:
 def _about(config: Config, model: Model) -> AboutModel:
     loss = "log_loss" if model.task is Task.CLASSIFICATION else "mean_absolute_error"
     hidden = private_columns(config, model)
-    return AboutModel(model.model, model.description, loss, model.decide.when.bias, model.label.as_, hidden)
+    return AboutModel(model.model, model.description, loss, model.decide.when.bias, model.label.wording, hidden)
 
 
 def read_recorded(context: Context) -> Recorded:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Generic
@@ -19,12 +19,16 @@ from lakeloop.config.model import Model
 from lakeloop.labels.calendar import last_closed_day
 from lakeloop.labels.closing import attach_labels
 from lakeloop.point_in_time.lookup import STATUS_SUFFIX, Rows
-from lakeloop.quality.versions import newest_versions
 from lakeloop.runs.context import Context
 from lakeloop.runs.model_inputs import GoldInput, add_in_process, add_on_spark
 from lakeloop.runs.spine import spine_as_of
+from lakeloop.runs.truth import read_truth, refuse_conflicts
 from lakeloop.statuses import LabelStatus
-from lakeloop.training.split import assign_split
+from lakeloop.training.purging import DayOfLabels, assert_enough_left, find_looking_ahead
+from lakeloop.training.split import GAP, assign_split
+
+_JUDGED = ("void_reason", "label_known_ts", "label_conflict")
+"""What was judged of a label and is no column of a training set."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +40,16 @@ class BuiltRows(Generic[Rows]):
         split_of: Closed day -> part of the split.
         matured: Rows there are to be.
         void: Closed spine rows without a label.
+        conflicts: Closed spine rows of which rows of the label's source disagree.
+        purged: Days left out between the parts because their labels look into the next part.
     """
 
     rows: Rows
     split_of: dict[date, str]
     matured: int
     void: int
+    conflicts: int = 0
+    purged: tuple[date, ...] = ()
 
 
 def build_on_spark(
@@ -70,15 +78,21 @@ def build_on_spark(
     (741, 51, ['gap', 'holdout', 'train', 'validation'])
     """
     closed = _closed_spine(context, model, versions)
-    counts = closed.groupBy("block_date", "label_status").count().collect()  # bounded: two rows per day
-    split_of, matured, void = _split(context, model, ((row[0], row[1], row[2]) for row in counts))
-    usable = closed.where(F.col("label_status") == LabelStatus.MATURED.value).drop("void_reason")
+    counted = closed.groupBy("block_date", "label_status").agg(
+        F.count(F.lit(1)).alias("rows"),
+        F.sum(F.col("label_conflict").cast("long")).alias("conflicts"),
+        F.min("prediction_ts").alias("first_ts"),
+        F.max("prediction_ts").alias("last_ts"),
+    )
+    days = counted.toArrow().to_pylist()  # bounded: two rows per day
+    split = _split(context, model, [DayOfLabels(**each) for each in days])
+    usable = closed.where(F.col("label_status") == LabelStatus.MATURED.value).drop(*_JUDGED)
     rows = add_on_spark(context, model, usable, inputs)
-    calendar = context.spark.createDataFrame(list(split_of.items()), "block_date date, _split string")
+    calendar = context.spark.createDataFrame(list(split.part_of.items()), "block_date date, _split string")
     rows = rows.join(F.broadcast(calendar), "block_date").withColumns(
         {"training_set_id": F.lit(set_id), "as_of": F.lit(context.as_of)}
     )
-    return BuiltRows(rows.select(*_order(context, model, rows.columns)), split_of, matured, void)
+    return _built(rows.select(*_order(context, model, rows.columns)), split)
 
 
 def build_in_process(
@@ -106,40 +120,57 @@ def build_in_process(
     741
     """
     closed: pa.Table = _closed_spine(context, model, versions).toArrow()  # bounded: the engine was chosen by size
-    counts = closed.group_by(["block_date", "label_status"]).aggregate([([], "count_all")]).to_pylist()
-    cells = ((row["block_date"], row["label_status"], row["count_all"]) for row in counts)
-    split_of, matured, void = _split(context, model, cells)
-    usable = closed.filter(pc.equal(closed["label_status"], LabelStatus.MATURED.value)).drop_columns(["void_reason"])
+    aggregated = [([], "count_all"), ("label_conflict", "sum"), ("prediction_ts", "min"), ("prediction_ts", "max")]
+    counts = closed.group_by(["block_date", "label_status"]).aggregate(aggregated)
+    counts = counts.rename_columns(["block_date", "label_status", "rows", "conflicts", "first_ts", "last_ts"])
+    split = _split(context, model, [DayOfLabels(**each) for each in counts.to_pylist()])
+    usable = closed.filter(pc.equal(closed["label_status"], LabelStatus.MATURED.value)).drop_columns([*_JUDGED])
     rows = add_in_process(context, model, usable, inputs)
-    parts = pa.array([split_of[day] for day in rows["block_date"].to_pylist()], pa.string())
+    parts = pa.array([split.part_of[day] for day in rows["block_date"].to_pylist()], pa.string())
     as_of = pa.scalar(context.as_of, pa.timestamp("us", "UTC"))
     rows = rows.append_column("_split", parts)
     rows = rows.append_column("training_set_id", pa.repeat(set_id, rows.num_rows))
     rows = rows.append_column("as_of", pa.repeat(as_of, rows.num_rows))
-    return BuiltRows(rows.select(_order(context, model, rows.column_names)), split_of, matured, void)
+    return _built(rows.select(_order(context, model, rows.column_names)), split)
 
 
 def _closed_spine(context: Context, model: Model, versions: Mapping[str, int]) -> DataFrame:
-    lake, label = context.lake, model.label
+    label = model.label
     spine = spine_as_of(context, model, version=versions[model.predict.from_])
-    truth = lake.read(lake.address("bronze", label.from_), context.as_of, version=versions[label.from_])
-    truth = newest_versions(truth, context.config.sources[label.from_])
+    truth = read_truth(context, model, version=versions[label.from_])
     labelled = attach_labels(spine, truth, model.predict, label, context.as_of)
     return labelled.where(F.col("label_status") != LabelStatus.PENDING.value)
 
 
-def _split(context: Context, model: Model, counts: Iterable[tuple[date, str, int]]) -> tuple[dict[date, str], int, int]:
-    """Give the split by day, and the numbers of matured and of void rows, from rows by day and label status."""
-    rows = {status: {} for status in LabelStatus}  # type: dict[LabelStatus, dict[date, int]]
-    for day, status, count in counts:
-        rows[LabelStatus(status)][day] = count
-    matured = rows[LabelStatus.MATURED]
-    days = sorted(matured)
+@dataclass(frozen=True)
+class _Split:
+    """The split by day, and what was counted for it."""
+
+    part_of: dict[date, str]
+    purged: tuple[date, ...]
+    matured: int
+    void: int
+    conflicts: int
+
+
+def _split(context: Context, model: Model, counted: Sequence[DayOfLabels]) -> _Split:
+    """Split the days that have matured rows."""
+    conflicts = sum(each.conflicts for each in counted)
+    refuse_conflicts(model.model, model.label, conflicts)
+    rows = {status: sum(each.rows for each in counted if each.label_status == status) for status in LabelStatus}
+    days = sorted(each.block_date for each in counted if each.label_status == LabelStatus.MATURED)
     parts = assign_split(
         np.array(days, dtype="datetime64[D]"), model.split, last_closed_day(context.as_of, model.label.closes)
     )
-    split_of = dict(zip(days, parts.tolist(), strict=True))
-    return split_of, sum(matured.values()), sum(rows[LabelStatus.VOID].values())
+    part_of = dict(zip(days, parts.tolist(), strict=True))
+    purged = find_looking_ahead(part_of, counted, model.label.reach)
+    part_of |= dict.fromkeys(purged, GAP)
+    assert_enough_left(part_of, purged)
+    return _Split(part_of, purged, rows[LabelStatus.MATURED], rows[LabelStatus.VOID], conflicts)
+
+
+def _built(rows: Rows, split: _Split) -> BuiltRows[Rows]:
+    return BuiltRows(rows, split.part_of, split.matured, split.void, split.conflicts, split.purged)
 
 
 def _order(context: Context, model: Model, names: Sequence[str]) -> list[str]:

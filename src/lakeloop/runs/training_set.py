@@ -248,6 +248,8 @@ def _write(context: Context, model: Model, address: TableAddress, identity: Writ
         "inputs": _pinned(versions, inputs),
         "windows": _windows(built.split_of),
         "void_rows": built.void,
+        "label_conflicts": built.conflicts,
+        "purged_days": [day.isoformat() for day in built.purged],
         "engine": Engine.LOCAL if isinstance(built.rows, pa.Table) else Engine.SPARK,
     }
     return lake.append(built.rows, address, identity, notes=notes, expect_rows=built.matured)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 from lakeloop import schemas
 from lakeloop.config.metric import Task
 from lakeloop.config.model import Model
-from lakeloop.errors import ConflictError, Failure
+from lakeloop.discovery.private import private_columns
+from lakeloop.errors import ConflictError, Failure, UsageError
 from lakeloop.model_versions import ModelVersion
 from lakeloop.registry import CHALLENGER
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.flags import close_flags
+from lakeloop.runs.gate_facts import find_facts
 from lakeloop.runs.promotions import (
+    HELD,
     PROMOTED,
-    REJECTED,
     Promotion,
     champion_before,
     read_promotions,
@@ -28,9 +30,10 @@ from lakeloop.runs.promotions import (
 )
 from lakeloop.runs.training_data import TrainingData
 from lakeloop.runs.training_set import TrainingSet
+from lakeloop.statuses import PromotionOutcome
 from lakeloop.tables import WriteIdentity
 from lakeloop.training.fitting import predict_scores
-from lakeloop.training.gate import GateReport, HoldoutScores, judge
+from lakeloop.training.gate import GateReport, HoldoutScores, acknowledge_evidence, describe_checks, judge
 from lakeloop.training.split import HOLDOUT, TRAIN
 
 JOB = "gate"
@@ -41,22 +44,32 @@ class GateResult:
     """How the gate ended.
 
     Attributes:
-        outcome: promoted or rejected.
+        outcome: promoted, rejected or held.
         previous_version: Champion before.
-        reasons: Why it was rejected, or what it showed.
+        reasons: Why it was rejected or is held, or what it showed.
+        unacknowledged: Blocking warnings that hold it.
         metrics: Metrics of challenger, baseline and champion on the holdout.
     """
 
     outcome: str
     previous_version: str | None
     reasons: tuple[str, ...]
+    unacknowledged: tuple[str, ...] = ()
     metrics: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
 
 
 def judge_and_record(
-    context: Context, model: Model, version: ModelVersion, training_set: TrainingSet, data: TrainingData | None
+    context: Context,
+    model: Model,
+    version: ModelVersion,
+    training_set: TrainingSet,
+    data: TrainingData | None,
+    acknowledged: Sequence[str] = (),
 ) -> GateResult | None:
     """Judge a challenger and write the ledger's row; aliases and flags follow it.
+
+    A version that is held and whose blocking warnings are named gets a second row: the recorded judgement, with what
+    was acknowledged. Nothing is measured again, so that what is let pass is what the person was shown.
 
     Args:
         context: Project, lake and logical now.
@@ -64,6 +77,7 @@ def judge_and_record(
         version: The challenger.
         training_set: What it was trained on.
         data: Its rows; None to ask only whether the judgement is recorded already.
+        acknowledged: Names of the blocking warnings that a person lets pass.
 
     Returns:
         The judgement; None when it is not recorded and there is no data to make it from.
@@ -79,31 +93,53 @@ def judge_and_record(
     >>> judged.outcome, judged.previous_version, judged.reasons[0].partition(":")[0]
     ('promoted', '1', 'beats_baseline PASS')
     """
-    lake = context.lake
-    identity = WriteIdentity(JOB, f"{model.model} {version.version} {context.turn}")
-    address = lake.create_own(schemas.PROMOTIONS)
-    done = lake.find_commit(address, identity)
-    if done is None:
+    recorded = _recorded(context, version)
+    if recorded is None:
         if data is None:
             return None
         refuse_second_judgement(context, model.model, version)
-        promotions = read_promotions(context, model.model)
-        champion = champion_before(promotions, context.as_of)
-        report = _judge(context, model, version, data, champion)
-        row = _ledger_row(context, version, training_set, champion, report)
-        notes = {
-            "outcome": row["outcome"],
-            "previous_version": row["previous_version"],
-            "reasons": row["reasons"],
-            "metrics": _metrics(report),
-        }
-        done_notes: Mapping[str, Any] = lake.append_own(schemas.PROMOTIONS, [row], identity, notes=notes).notes
-    else:
-        done_notes = done.notes
-    _follow_ledger(context, model.model, version, done_notes["outcome"])
+        champion = champion_before(read_promotions(context, model.model), context.as_of)
+        report = _judge(context, model, version, training_set, data, champion, acknowledged)
+        recorded = _row(context, version, training_set, champion, report.to_dict(), report.outcome)
+        _append(context, recorded, "")
+    evidence = json.loads(recorded["evidence"])
+    if recorded["outcome"] == HELD and set(acknowledged).intersection(evidence.get("unacknowledged", ())):
+        refuse_second_judgement(context, model.model, version)
+        champion = champion_before(read_promotions(context, model.model), context.as_of)
+        evidence = acknowledge_evidence(evidence, acknowledged)
+        recorded = _row(context, version, training_set, champion, evidence, PROMOTED if evidence["passed"] else HELD)
+        _append(context, recorded, f" acknowledged {' '.join(_acknowledged(evidence))}")
+    _follow_ledger(context, model.model, version, recorded["outcome"])
     return GateResult(
-        done_notes["outcome"], done_notes["previous_version"], tuple(done_notes["reasons"]), done_notes["metrics"]
+        str(recorded["outcome"]),
+        recorded["previous_version"],
+        tuple(recorded["reasons"]),
+        tuple(evidence.get("unacknowledged", ())),
+        {side: evidence.get(side, {}) for side in ("challenger", "baseline", "champion")},
     )
+
+
+def _recorded(context: Context, version: ModelVersion) -> dict[str, Any] | None:
+    """Find the newest judgement of a version at the logical now: one that was let pass comes after one that held."""
+    rows = [
+        row
+        for row in context.lake.own_rows(schemas.PROMOTIONS, context.as_of)
+        if (row["model"], row["model_version"], row["as_of"]) == (version.model, version.version, context.as_of)
+    ]
+    return min(rows, key=_still_held, default=None)
+
+
+def _still_held(row: Mapping[str, Any]) -> tuple[bool, int]:
+    return row["outcome"] == HELD, len(json.loads(row["evidence"]).get("unacknowledged", ()))
+
+
+def _acknowledged(evidence: Mapping[str, Any]) -> list[str]:
+    return sorted(check["name"] for check in evidence["checks"] if check["acknowledged"])
+
+
+def _append(context: Context, row: Mapping[str, Any], step: str) -> None:
+    identity = WriteIdentity(JOB, f"{row['model']} {row['model_version']} {context.turn}{step}")
+    context.lake.append_own(schemas.PROMOTIONS, [row], identity, notes={"outcome": row["outcome"]})
 
 
 def _judged_later(context: Context, name: str) -> list[str]:
@@ -146,13 +182,44 @@ def refuse_second_judgement(context: Context, name: str, version: ModelVersion |
         )
 
 
+def refuse_unknown_warnings(model: Model, acknowledged: Sequence[str]) -> None:
+    """Refuse to let something pass that holds no version: a check that fails cannot be acknowledged away.
+
+    Args:
+        model: The model's declaration.
+        acknowledged: Names of checks.
+
+    Raises:
+        UsageError: If one is no blocking warning of the model's gate.
+
+    >>> try:
+    ...     refuse_unknown_warnings(shops.models["late"], ["latency"])
+    ... except UsageError as error:
+    ...     print(error)
+    --acknowledge: got latency; allowed: none: gate.blocking of model late is empty; remedy: leave it out
+    """
+    allowed = model.gate.acknowledgeable
+    for name in acknowledged:
+        if name not in allowed:
+            empty = f"none: gate.blocking of model {model.model} is empty"
+            remedy = "name one of these; a check that fails cannot be let pass" if allowed else "leave it out"
+            raise UsageError("--acknowledge", name, ", ".join(allowed) or empty, remedy)
+
+
 def _judge(
-    context: Context, model: Model, version: ModelVersion, data: TrainingData, champion: Promotion | None
+    context: Context,
+    model: Model,
+    version: ModelVersion,
+    training_set: TrainingSet,
+    data: TrainingData,
+    champion: Promotion | None,
+    acknowledged: Sequence[str],
 ) -> GateReport:
     """Score the holdout with the logged artifacts, not with what is in memory, and judge."""
     holdout, train = data.part(HOLDOUT), data.part(TRAIN)
     frame, label = data.frame[holdout], data.label[holdout]
-    challenger = predict_scores(model.task, context.registry.load_pipeline(version), frame)
+    pipeline = context.registry.load_pipeline(version)
+    challenger = predict_scores(model.task, pipeline, frame)
     constant = np.mean(data.label[train]) if model.task is Task.CLASSIFICATION else np.median(data.label[train])
     theirs: NDArray[np.float64] | None = None
     if champion is not None:
@@ -165,36 +232,39 @@ def _judge(
         for name in model.gate.slices
     }
     scores = HoldoutScores(label, challenger, np.full(len(label), float(constant)), data.days[holdout], theirs, slices)
-    return judge(model.gate, model.task, scores, champion is not None, seed=context.config.project.seed)
+    return judge(
+        model.gate,
+        model.task,
+        scores,
+        champion is not None,
+        seed=context.config.project.seed,
+        facts=find_facts(context, model, version, training_set, pipeline, frame),
+        acknowledged=acknowledged,
+        private=private_columns(context.config, model),
+    )
 
 
-def _metrics(report: GateReport) -> dict[str, dict[str, float | None]]:
-    sides = {"challenger": report.challenger, "baseline": report.baseline, "champion": report.champion}
-    return {
-        side: {str(name): (float(value) if np.isfinite(value) else None) for name, value in metrics.items()}
-        for side, metrics in sides.items()
-    }
-
-
-def _ledger_row(
+def _row(
     context: Context,
     version: ModelVersion,
     training_set: TrainingSet,
     champion: Promotion | None,
-    report: GateReport,
+    evidence: Mapping[str, Any],
+    outcome: PromotionOutcome,
 ) -> dict[str, Any]:
-    shown = [f"{check.name} {check.status}: {check.detail}" for check in report.checks]
+    known = "".join(f"-{name}" for name in _acknowledged(evidence))
+    shown = describe_checks(evidence) if outcome == PROMOTED else evidence["reasons"]
     return {
-        "promotion_id": f"{version.model}-{version.version}-{instant_text(context.as_of)}",
+        "promotion_id": f"{version.model}-{version.version}-{instant_text(context.as_of)}{known}",
         "model": version.model,
         "model_version": version.version,
-        "outcome": PROMOTED if report.passed else REJECTED,
+        "outcome": outcome.value,
         "previous_version": champion.version if champion is not None else None,
         "training_set_id": training_set.training_set_id,
         "run_key": version.run_key,
         "trained_through": training_set.data_through,
-        "reasons": shown if report.passed else list(report.reasons),
-        "evidence": json.dumps(report.to_dict(), sort_keys=True),
+        "reasons": list(shown),
+        "evidence": json.dumps(evidence, sort_keys=True),
         "as_of": context.as_of,
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from lakeloop.drift.targets import TargetDay
 from lakeloop.model_versions import DatasetInput, ModelVersion
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.declared import SERVING_TAG, assert_same_model, serving_hash
-from lakeloop.runs.promote import GateResult, judge_and_record, refuse_second_judgement
+from lakeloop.runs.promote import GateResult, judge_and_record, refuse_second_judgement, refuse_unknown_warnings
 from lakeloop.runs.promotions import champion_before, read_promotions
 from lakeloop.runs.training_data import TrainingData, read_training_data
 from lakeloop.runs.training_set import TrainingSet, find_training_set
@@ -68,17 +68,20 @@ class TrainResult:
         return f"{fitted if self.candidates else ''}version {self.model_version} {self.gate.outcome}"
 
 
-def train(context: Context, name: str) -> TrainResult:
+def train(context: Context, name: str, acknowledged: Sequence[str] = ()) -> TrainResult:
     """Train on the set pinned at the logical now, register the best candidate, and let the gate judge it.
 
     Args:
         context: Project, lake and logical now.
         name: The model.
+        acknowledged: Names of the gate's blocking warnings that a person lets pass, of this version or of one that
+            is held since the same call without them.
 
     Returns:
         The challenger and the gate's judgement; the same call gives the same ones.
 
     Raises:
+        UsageError: If a warning is acknowledged that the model's gate does not declare to block.
         NotReadyError: If no training set is pinned at the logical now, or it has too few rows.
         ConflictError: If the registry lacks the champion, or the model's declaration is not what it was trained by.
         BudgetError: If the training set does not fit the declared memory budget.
@@ -88,6 +91,7 @@ def train(context: Context, name: str) -> TrainResult:
     ('2', 0, 'SKIPPED', 'promoted')
     """
     model, lake = context.config.models[name], context.lake
+    refuse_unknown_warnings(model, acknowledged)
     with lake.writing():
         training_set = find_training_set(context, name)
         run_key = identity_hash(
@@ -102,7 +106,7 @@ def train(context: Context, name: str) -> TrainResult:
         done = None
         if version is not None:
             context.registry.finish_run(version)
-            done = judge_and_record(context, model, version, training_set, None)
+            done = judge_and_record(context, model, version, training_set, None, acknowledged)
         if version is not None and done is not None:
             return _result(training_set, version, 0, Outcome.SKIPPED, done)
         refuse_second_judgement(context, name, version)
@@ -118,7 +122,7 @@ def train(context: Context, name: str) -> TrainResult:
             version, fitted = _fit_and_register(context, model, data, run_key)
             outcome = Outcome.WRITTEN
         context.progress(f"gate {name}")
-        judged = judge_and_record(context, model, version, training_set, data)
+        judged = judge_and_record(context, model, version, training_set, data, acknowledged)
         if judged is None:
             raise AssertionError("with data there is always a judgement")
         return _result(training_set, version, fitted, outcome, judged)

@@ -5,11 +5,13 @@ from lakeloop.training.gate.facts import AuditFacts, GateFacts, InputFacts, Late
 from lakeloop.training.gate.holdout import HoldoutScores
 from lakeloop.training.gate.judge import judge
 from lakeloop.training.gate.report import GateReport, acknowledge_evidence, describe_checks
-from lakeloop.training.gate.slices import MAX_SLICE_VALUES, SliceMetric
+from lakeloop.training.gate.slices import MAX_SLICE_VALUES, NO_VALUE, OTHER_VALUES, SliceMetric
 from lakeloop.training.resampling import DifferenceInterval, resample_difference
 
 __all__ = [
     "MAX_SLICE_VALUES",
+    "NO_VALUE",
+    "OTHER_VALUES",
     "AuditFacts",
     "Check",
     "DifferenceInterval",

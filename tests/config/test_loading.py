@@ -64,7 +64,7 @@ def test_an_environment_is_laid_over_the_base(tmp_path: Path) -> None:
     assert dev.project.retention == base.project.retention  # what the environment does not name stays
     model = dev.models["late_arrival"]
     assert (model.split.holdout, model.split.validation) == (timedelta(days=21), timedelta(days=14))
-    assert model.gate.slices == ()  # a list is replaced whole
+    assert model.gate.slices == {}  # a list is replaced whole
     assert base.models["late_arrival"].gate.slices == ("origin", "flight")
     assert dev.files == base.files
     assert dev.spec_hash("model", "late_arrival") != base.spec_hash("model", "late_arrival")

@@ -21,7 +21,8 @@ from lakeloop.registry import Registry
 from lakeloop.runs.context import Context
 from lakeloop.runs.promotions import read_promotions
 from lakeloop.runs.rebuild import rebuild_training_set
-from lakeloop.runs.train import REFERENCE_FILE, _fit_and_register
+from lakeloop.runs.references import REFERENCE_FILE
+from lakeloop.runs.train import _fit_and_register
 from lakeloop.runs.training_data import read_training_data
 from lakeloop.runs.training_set import find_training_set
 from lakeloop.statuses import RebuildStatus

@@ -29,6 +29,7 @@ from lakeloop.cli.options import verb
 from lakeloop.cli.outcome import Options, Report, finish
 from lakeloop.cli.quarantine import add_quarantine
 from lakeloop.cli.rebuild import add_rebuild
+from lakeloop.cli.train import add_train
 from lakeloop.cli.training_sets import add_training_sets, add_vacuum
 from lakeloop.errors import EXIT_CODES, BusyError, LakeloopError, UsageError
 
@@ -211,14 +212,20 @@ def _plan(options: Options) -> None:
     finish("plan", options, work)
 
 
-def _run_step(step: Step, options: Options, as_of: str, models: Sequence[str] | None) -> NoReturn:
+def _run_step(
+    step: Step,
+    options: Options,
+    as_of: str,
+    models: Sequence[str] | None,
+    load: Callable[[], Callable[..., Any]] | None = None,
+) -> NoReturn:
     def work(report: Report) -> None:
         with Display(verbose=options.verbose) as show:
             context = _open_context(options, as_of, report, show, trains=step.verb == "train")
             chosen = _choose_models(context.config, models)
             from lakeloop.runs.ledger import run_step
 
-            function, name = step.load(), step.verb.replace("-", "_")  # the ledger's spelling
+            function, name = (load or step.load)(), step.verb.replace("-", "_")  # the ledger's spelling
             if not step.per_model:
                 report.result = run_step(context, name, function)
                 return
@@ -247,6 +254,8 @@ for _each in STEPS:
         add_features(app, _each)
     elif _each.verb == "training-set":
         add_training_sets(app, _each)
+    elif _each.verb == "train":
+        add_train(app, _each)
     else:
         _add_step(_each)
 

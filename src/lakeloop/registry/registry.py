@@ -10,6 +10,7 @@ from typing import Any
 
 import mlflow
 import mlflow.data.meta_dataset
+import mlflow.models
 import mlflow.pyfunc
 import mlflow.sklearn
 from mlflow.data.delta_dataset_source import DeltaDatasetSource
@@ -250,6 +251,23 @@ class Registry:
             ConflictError: If the files are not those that were registered, or hold what may not be loaded.
         """
         return load_files(self.verify(version), self._trusted)
+
+    def input_types(self, version: ModelVersion) -> dict[str, str] | None:
+        """Read the inputs of a version's signature.
+
+        Args:
+            version: The version.
+
+        Returns:
+            Input -> its type, as MLflow names it (`string`, `double`); None when it has no signature of named columns.
+
+        Raises:
+            ConflictError: If the files are not those that were registered.
+        """
+        signature = mlflow.models.Model.load(str(self._verified(version))).signature
+        if signature is None or signature.inputs is None or not signature.inputs.has_input_names():
+            return None
+        return {str(each.name): str(getattr(each.type, "name", each.type)) for each in signature.inputs.inputs}
 
     def scoring_udf(self, spark: SparkSession, version: ModelVersion, *, probabilities: bool) -> Callable[..., Column]:
         """Make a Spark function of a version.

@@ -35,7 +35,7 @@ from lakeloop.reporting.realised import keep_newest, read_windows, summarise
 from lakeloop.reporting.recorded import MAX_EVENTS, MAX_STRIP_WINDOWS, MAX_TURNS, AboutModel, Recorded, Row
 from lakeloop.statuses import Purpose
 
-PROMOTED = "promoted"
+PROMOTED, HELD = "promoted", "held"
 FAILED = "failed"
 _MAX_REFUSALS = 5
 _NOT_FIRED = ": not fired: "
@@ -102,9 +102,9 @@ def assemble_model(about: AboutModel, recorded: Recorded) -> ModelReport:
     )
 
 
-def _by_judgement(promotion: Promotion) -> tuple[datetime, int, str]:
-    version = promotion.version or ""
-    return (promotion.as_of, int(version) if version.isdigit() else 0, version)
+def _by_judgement(promotion: Promotion) -> tuple[datetime, int, str, bool]:
+    version = promotion.version or ""  # one that was held comes before what let it pass at the same instant
+    return (promotion.as_of, int(version) if version.isdigit() else 0, version, promotion.outcome != HELD)
 
 
 def _champion(newest_first: Sequence[Promotion]) -> Champion | None:

@@ -128,12 +128,14 @@ def say_comparisons(promotions: Sequence[Promotion]) -> str:
     if not promotions:
         return ""
     promoted = sum(each.outcome == PROMOTED for each in promotions)
-    said = f"Of {count_of(len(promotions), 'version')} judged, {promoted} became champion."
+    judged = len({(each.version, each.as_of) for each in promotions})  # one that was held may have two rows
+    said = f"Of {count_of(judged, 'version')} judged, {promoted} became champion."
     for each in promotions:
         check = find_comparison(each)
         if check is not None and check.value is not None:
             span = "" if check.lower is None or check.upper is None else f" ({check.lower:+.4g} to {check.upper:+.4g})"
-            margin = "" if check.bound is None else f"; allowed: at most 0, with the upper end below {check.bound:g}"
+            point = "" if check.bound == 0 else "at most 0, with "
+            margin = "" if check.bound is None else f"; allowed: {point}the upper end below {check.bound:g}"
             verdict = "better" if check.value < 0 else "worse"
             return (
                 f"{said} The newest compared, v{each.version}, was {verdict} than the champion by "

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FULL, HALF, NARROW = 1180, 560, 340
 """Widths in pixels: the whole page, half of it, a phone."""
 
-CHAMPION_CHECK = "no_worse_than_champion"
+CHAMPION_CHECKS = ("no_worse_than_champion", "superior_to_champion")
 PROMOTED = "promoted"
 _MIN_MARGIN = 1e-6
 _LEAST_PLACES = 6  # of a bar chart, so that a single bar is no wall
@@ -220,7 +220,7 @@ def find_comparison(judged: Promotion) -> GateCheck | None:
     >>> find_comparison(judged).upper
     0.001
     """
-    return next((check for check in judged.checks if check.name == CHAMPION_CHECK), None)
+    return next((check for check in judged.checks if check.name in CHAMPION_CHECKS), None)
 
 
 def draw_comparisons(name: str, promotions: Sequence[Promotion], words: str, says: str) -> Chart | None:

@@ -84,6 +84,8 @@ def read_checks(evidence: Mapping[str, Any]) -> tuple[GateCheck, ...]:
             lower=_number(check.get("lower")),
             upper=_number(check.get("upper")),
             detail=str(check.get("detail") or ""),
+            blocking=check.get("blocking") is True,
+            acknowledged=check.get("acknowledged") is True,
         )
         for check in _objects(evidence.get("checks"))
     )

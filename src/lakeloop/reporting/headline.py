@@ -227,7 +227,7 @@ def _done(decisions: Sequence[Decision], promotions: Sequence[Promotion]) -> str
     judged = next((each for each in promotions if each.as_of >= decision.as_of), None)
     if judged is not None:
         sentence = f"Version {judged.version} was {judged.outcome}"
-        if judged.outcome == "rejected" and judged.reasons:
+        if judged.outcome in ("rejected", "held") and judged.reasons:
             sentence += f": {judged.reasons[0]}"
         sentences.append(f"{sentence}.")
     elif decision.action == "retrain":

@@ -17,6 +17,8 @@ class GateCheck:
     lower: float | None
     upper: float | None
     detail: str
+    blocking: bool = False
+    acknowledged: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,11 @@ class Promotion:
     Attributes:
         as_of: When, on the logical clock.
         version: The challenger.
-        outcome: promoted or rejected.
+        outcome: promoted, rejected or held.
         previous: Champion before.
         training_set_id: What it was trained on.
         trained_through: Greatest availability of what it learned from.
-        reasons: Why it was rejected, or what it showed.
+        reasons: Why it was rejected or is held, or what it showed.
         metric: Metric that was compared.
         rows: Rows of the holdout.
         days: Days of the holdout.

@@ -23,7 +23,7 @@ from lakeloop.runs.context import Context
 from lakeloop.runs.flags import read_open_flags
 from lakeloop.runs.promotions import champion_before, read_promotions
 from lakeloop.runs.quality import gate_attempt, read_gate
-from lakeloop.statuses import Action, LedgerEvent, Outcome
+from lakeloop.statuses import Action, Outcome
 from lakeloop.tables import WriteIdentity, identity_hash
 from lakeloop.training.split import MIN_TRAIN_DAYS
 
@@ -96,8 +96,8 @@ def _gather(context: Context, model: Model) -> DecisionInputs:
     """Look up everything the policy is given, as of just before this turn's training."""
     before = [each for each in read_promotions(context, model.model) if each.as_of < context.as_of]
     champion = champion_before(before, context.as_of)
-    judged = [each for each in before if each.event is LedgerEvent.GATE]  # what a person did is no training
-    last_trained = judged[-1].as_of if judged else None
+    trained = [each for each in before if each.is_training]
+    last_trained = trained[-1].as_of if trained else None
     closes = model.label.closes
     closed = last_closed_day(context.as_of, closes)
     first = _first_day(context, model)

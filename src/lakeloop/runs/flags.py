@@ -11,7 +11,7 @@ from lakeloop import schemas
 from lakeloop.decisions.flags import Flag, FlagEntry, find_superseded, open_flags
 from lakeloop.notifications import announce
 from lakeloop.runs.context import Context, instant_text
-from lakeloop.runs.promotions import PROMOTED
+from lakeloop.runs.promotions import HELD, PROMOTED
 from lakeloop.statuses import FlagEvent, FlagKind
 from lakeloop.tables import WriteIdentity, identity_hash
 
@@ -112,8 +112,8 @@ def close_flags(context: Context, model: str, version: str, outcome: str) -> int
         context: Project, lake and logical now.
         model: The model.
         version: The version that was judged.
-        outcome: promoted or rejected. A promotion supersedes what was said of other versions; a rejection resolves
-            what asked for a training, because it was done.
+        outcome: promoted, rejected or held. A promotion supersedes what was said of other versions; either of the
+            others resolves what asked for a training, because it was done.
 
     Returns:
         How many were closed.
@@ -139,7 +139,8 @@ def close_flags(context: Context, model: str, version: str, outcome: str) -> int
             continue
         rows.append(_row(flag, event, context.as_of, {"outcome": outcome, "judged_version": version}))
     if rows:
-        identity = WriteIdentity(JOB, f"closed {model} {version} {context.turn}")
+        held = " held" if outcome == HELD else ""  # it may be promoted at this very instant yet
+        identity = WriteIdentity(JOB, f"closed {model} {version} {context.turn}{held}")
         context.lake.append_own(schemas.FLAGS, rows, identity)
     return len(rows)
 

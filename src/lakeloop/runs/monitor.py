@@ -33,7 +33,7 @@ from lakeloop.runs.flags import clear_flags, raise_flags
 from lakeloop.runs.monitor_counts import SCORE_BINS, count_outcomes, count_predictions
 from lakeloop.runs.monitor_rows import calibration_rows, drift_row, performance_rows, profile_row, target_row
 from lakeloop.runs.promotions import champion_before, read_promotions
-from lakeloop.runs.train import PREDICTION_REFERENCE_FILE, REFERENCE_FILE
+from lakeloop.runs.references import PREDICTION_REFERENCE_FILE, REFERENCE_FILE
 from lakeloop.runs.windows import MonitorWindow, ended_windows
 from lakeloop.statuses import Outcome, Purpose, Role, Verdict
 from lakeloop.tables import WriteIdentity

@@ -1,39 +1,32 @@
-"""The gate: challenger against baseline and champion on the pinned holdout; one row in the promotions ledger."""
+"""The gate's judgement in the promotions ledger: one row per version, and what follows from it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from lakeloop import schemas
-from lakeloop.config.metric import Task
 from lakeloop.config.model import Model
-from lakeloop.errors import ConflictError, Failure
+from lakeloop.errors import ConflictError, Failure, UsageError
 from lakeloop.model_versions import ModelVersion
 from lakeloop.runs.aliases import reconcile_aliases
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.flags import close_flags
-from lakeloop.runs.promotion_events import find_recorded, record_event
+from lakeloop.runs.promotion_events import record_event
 from lakeloop.runs.promotions import (
+    GATE_ACTOR,
     HELD,
     PROMOTED,
-    REJECTED,
     Promotion,
     champion_before,
     read_promotions,
     read_whole_ledger,
 )
-from lakeloop.runs.training_data import TrainingData
-from lakeloop.runs.training_set import TrainingSet
 from lakeloop.statuses import LedgerEvent
-from lakeloop.training.fitting import predict_scores
-from lakeloop.training.gate import GateReport, HoldoutScores, judge
-from lakeloop.training.split import HOLDOUT, TRAIN
+from lakeloop.training.gate import GateReport, acknowledge_evidence, describe_checks, outcome_of
 
 WAITS = "waits for approval"
 _DONE = {
@@ -52,55 +45,100 @@ class GateResult:
     Attributes:
         outcome: promoted, rejected or held.
         previous_version: Champion before.
-        reasons: Why it was rejected, or what it showed.
+        reasons: Why it was rejected or is held, or what it showed.
+        unacknowledged: Blocking warnings that hold it.
         metrics: Metrics of challenger, baseline and champion on the holdout.
     """
 
     outcome: str
     previous_version: str | None
     reasons: tuple[str, ...]
+    unacknowledged: tuple[str, ...] = ()
     metrics: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Origin:
+    """What the ledger says of where a judged version comes from.
+
+    Attributes:
+        training_set_id: Training set its fitted steps learned from.
+        trained_through: Greatest `available_ts` that touched it.
+        actor: What made it: `GATE_ACTOR` of a training, `RECALIBRATION_ACTOR` of a recalibration.
+    """
+
+    training_set_id: str
+    trained_through: datetime
+    actor: str = GATE_ACTOR
+
+
 def judge_and_record(
-    context: Context, model: Model, version: ModelVersion, training_set: TrainingSet, data: TrainingData | None
+    context: Context,
+    model: Model,
+    version: ModelVersion,
+    origin: Origin,
+    measure: Callable[[Promotion | None], GateReport] | None,
+    acknowledged: Sequence[str] = (),
 ) -> GateResult | None:
     """Judge a challenger and write the ledger's row; aliases and flags follow it.
+
+    A version that is held and whose blocking warnings are named gets a second row: the recorded judgement, with what
+    was acknowledged. Nothing is measured again, so that what is let pass is what the person was shown.
 
     Args:
         context: Project, lake and logical now.
         model: The model's declaration.
         version: The challenger.
-        training_set: What it was trained on.
-        data: Its rows; None to ask only whether the judgement is recorded already.
+        origin: Where it comes from.
+        measure: Judges it against the champion; None to ask only whether the judgement is recorded already.
+        acknowledged: Names of the blocking warnings that a person lets pass.
 
     Returns:
-        The judgement; None when it is not recorded and there is no data to make it from.
+        The judgement; None when it is not recorded and may not be measured.
 
     Raises:
-        ConflictError: If the ledger already has a row with a later `as_of`.
+        ConflictError: If the ledger already has a row with a later `as_of`, or another event came meanwhile.
 
-    >>> from lakeloop.runs.training_set import find_training_set
     >>> newest = read_promotions(context, "late")[-1]
     >>> version = context.registry.get_version("late", newest.version, newest.run_key)
-    >>> model, pinned = context.config.models["late"], find_training_set(context, "late")
-    >>> judged = judge_and_record(context, model, version, pinned, data=None)  # it is recorded already
+    >>> model, origin = context.config.models["late"], Origin(newest.training_set_id, newest.trained_through)
+    >>> judged = judge_and_record(context, model, version, origin, measure=None)  # it is recorded already
     >>> judged.outcome, judged.previous_version, judged.reasons[0].partition(":")[0]
     ('promoted', '1', 'beats_baseline PASS')
     """
-    ledger, promotion_id = read_whole_ledger(context, model.model), _promotion_id(context, version)
-    done = find_recorded(ledger, promotion_id)
-    if done is None:
-        if data is None:
-            return None
-        refuse_second_judgement(context, model.model, version)
-        champion = champion_before(read_promotions(context, model.model), context.as_of)
-        report = _judge(context, model, version, data, champion)
-        row = _ledger_row(context, model, version, training_set, champion, report)
-        record_event(context, row, ledger)
-        done = {**row, "metrics": _metrics(report)}
-    _follow_ledger(context, model.model, version, done["outcome"])
-    return GateResult(done["outcome"], done["previous_version"], tuple(done["reasons"]), done["metrics"])
+    ledger = read_whole_ledger(context, model.model)
+    recorded = _find_judgement(context, version, ledger)
+    if recorded is None and measure is None:
+        return None
+    if recorded is None or recorded.outcome == HELD:
+        evidence = {} if recorded is None else json.loads(recorded.evidence)
+        known = set(acknowledged).intersection(evidence.get("unacknowledged", ()))
+        if recorded is None or known:
+            refuse_second_judgement(context, model.model, version)
+            champion = champion_before(read_promotions(context, model.model), context.as_of)
+            if recorded is not None:
+                evidence = acknowledge_evidence(evidence, acknowledged)
+            elif measure is not None:
+                evidence = measure(champion).to_dict()
+            record_event(context, _row(context, model, version, origin, champion, evidence), ledger)
+            recorded = _find_judgement(context, version, read_whole_ledger(context, model.model))
+    if recorded is None:
+        raise AssertionError("what was recorded is there")
+    _follow_ledger(context, model.model, version, recorded.outcome)
+    evidence = json.loads(recorded.evidence)
+    return GateResult(
+        recorded.outcome,
+        recorded.previous_version,
+        recorded.reasons,
+        tuple(evidence.get("unacknowledged", ())),
+        {side: evidence.get(side, {}) for side in ("challenger", "baseline", "champion")},
+    )
+
+
+def _find_judgement(context: Context, version: ModelVersion, ledger: Sequence[Promotion]) -> Promotion | None:
+    """Find the newest judgement of a version at the logical now: one that was let pass comes after one that held."""
+    of_turn = (version.version, context.as_of, LedgerEvent.GATE)
+    return next((each for each in reversed(ledger) if (each.version, each.as_of, each.event) == of_turn), None)
 
 
 def refuse_second_judgement(context: Context, name: str, version: ModelVersion | None) -> None:
@@ -136,64 +174,55 @@ def refuse_second_judgement(context: Context, name: str, version: ModelVersion |
         )
 
 
-def _judge(
-    context: Context, model: Model, version: ModelVersion, data: TrainingData, champion: Promotion | None
-) -> GateReport:
-    """Score the holdout with the logged artifacts, not with what is in memory, and judge."""
-    holdout, train = data.part(HOLDOUT), data.part(TRAIN)
-    frame, label = data.frame[holdout], data.label[holdout]
-    challenger = predict_scores(model.task, context.registry.load_pipeline(version), frame)
-    constant = np.mean(data.label[train]) if model.task is Task.CLASSIFICATION else np.median(data.label[train])
-    theirs: NDArray[np.float64] | None = None
-    if champion is not None:
-        serving = context.registry.get_version(model.model, champion.version, champion.run_key)
-        theirs = predict_scores(model.task, context.registry.load_pipeline(serving), frame)
-        learned = data.prediction_seconds[holdout] <= champion.trained_through.timestamp()
-        theirs = np.where(learned, np.nan, theirs)
-    slices = {
-        name: np.asarray((data.frame if name in data.frame else data.logged)[name][holdout])
-        for name in model.gate.slices
-    }
-    scores = HoldoutScores(label, challenger, np.full(len(label), float(constant)), data.days[holdout], theirs, slices)
-    return judge(model.gate, model.task, scores, champion is not None, seed=context.config.project.seed)
+def refuse_unknown_warnings(model: Model, acknowledged: Sequence[str]) -> None:
+    """Refuse to let something pass that holds no version: a check that fails cannot be acknowledged away.
+
+    Args:
+        model: The model's declaration.
+        acknowledged: Names of checks.
+
+    Raises:
+        UsageError: If one is no blocking warning of the model's gate.
+
+    >>> try:
+    ...     refuse_unknown_warnings(shops.models["late"], ["latency"])
+    ... except UsageError as error:
+    ...     print(error)
+    --acknowledge: got latency; allowed: none: gate.blocking of model late is empty; remedy: leave it out
+    """
+    allowed = model.gate.acknowledgeable
+    for name in acknowledged:
+        if name not in allowed:
+            empty = f"none: gate.blocking of model {model.model} is empty"
+            remedy = "name one of these; a check that fails cannot be let pass" if allowed else "leave it out"
+            raise UsageError("--acknowledge", name, ", ".join(allowed) or empty, remedy)
 
 
-def _metrics(report: GateReport) -> dict[str, dict[str, float | None]]:
-    sides = {"challenger": report.challenger, "baseline": report.baseline, "champion": report.champion}
-    return {
-        side: {str(name): (float(value) if np.isfinite(value) else None) for name, value in metrics.items()}
-        for side, metrics in sides.items()
-    }
-
-
-def _promotion_id(context: Context, version: ModelVersion) -> str:
-    return f"{version.model}-{version.version}-{instant_text(context.as_of)}"
-
-
-def _ledger_row(
+def _row(
     context: Context,
     model: Model,
     version: ModelVersion,
-    training_set: TrainingSet,
+    origin: Origin,
     champion: Promotion | None,
-    report: GateReport,
+    evidence: Mapping[str, Any],
 ) -> dict[str, Any]:
-    shown = [f"{check.name} {check.status}: {check.detail}" for check in report.checks]
-    waits = report.passed and model.gate.approval == "required"
-    outcome = HELD if waits else PROMOTED if report.passed else REJECTED
+    known = "".join(sorted(f"-{check['name']}" for check in evidence["checks"] if check["acknowledged"]))
+    outcome = outcome_of(evidence)
+    waits = outcome is PROMOTED and model.gate.approval == "required"
+    shown = describe_checks(evidence) if outcome is PROMOTED else evidence["reasons"]
     return {
-        "promotion_id": _promotion_id(context, version),
+        "promotion_id": f"{version.model}-{version.version}-{instant_text(context.as_of)}{known}",
         "model": version.model,
         "model_version": version.version,
         "event": LedgerEvent.GATE.value,
-        "outcome": outcome.value,
-        "actor": LedgerEvent.GATE.value,
+        "outcome": (HELD if waits else outcome).value,
+        "actor": origin.actor,
         "previous_version": champion.version if champion is not None else None,
-        "training_set_id": training_set.training_set_id,
+        "training_set_id": origin.training_set_id,
         "run_key": version.run_key,
-        "trained_through": training_set.data_through,
-        "reasons": [*([WAITS] if waits else []), *(shown if report.passed else report.reasons)],
-        "evidence": json.dumps(report.to_dict(), sort_keys=True),
+        "trained_through": origin.trained_through,
+        "reasons": [*([WAITS] if waits else []), *shown],
+        "evidence": json.dumps(evidence, sort_keys=True),
         "as_of": context.as_of,
     }
 

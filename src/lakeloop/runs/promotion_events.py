@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -59,33 +58,6 @@ def next_seq(ledger: Sequence[Promotion]) -> int:
     (1, 3)
     """
     return max((each.seq for each in ledger), default=0) + 1
-
-
-def find_recorded(ledger: Sequence[Promotion], promotion_id: str) -> Mapping[str, Any] | None:
-    """Find a judgement of the gate in a ledger.
-
-    Args:
-        ledger: The ledger of one model.
-        promotion_id: Name of the event.
-
-    Returns:
-        Outcome, champion before, reasons, and the metrics per side; None when there is no such event.
-
-    >>> ledger = read_whole_ledger(context, "late")
-    >>> found = find_recorded(ledger, "late-2-2024-02-04T00:00:00Z")
-    >>> found["outcome"], sorted(found["metrics"]), find_recorded(ledger, "late-3")
-    ('promoted', ['baseline', 'challenger', 'champion'], None)
-    """
-    row = next((each for each in ledger if each.promotion_id == promotion_id), None)
-    if row is None:
-        return None
-    evidence = json.loads(row.evidence)
-    return {
-        "outcome": row.outcome,
-        "previous_version": row.previous_version,
-        "reasons": row.reasons,
-        "metrics": {side: evidence.get(side) or {} for side in ("challenger", "baseline", "champion")},
-    }
 
 
 def overtaken(model: str, ledger: Sequence[Promotion]) -> ConflictError:

@@ -13,6 +13,9 @@ from lakeloop.statuses import LedgerEvent, PromotionOutcome
 PROMOTED, REJECTED = PromotionOutcome.PROMOTED, PromotionOutcome.REJECTED
 HELD, ARCHIVED = PromotionOutcome.HELD, PromotionOutcome.ARCHIVED
 
+GATE_ACTOR, RECALIBRATION_ACTOR = "gate", "recalibrate"
+"""Who judges: the gate of a training, or of a recalibration."""
+
 
 @dataclass(frozen=True)
 class Promotion:
@@ -53,6 +56,11 @@ class Promotion:
     evidence: str = "{}"
     recorded_ts: datetime | None = None
     promotion_id: str = ""
+
+    @property
+    def is_training(self) -> bool:
+        """Whether a training led to it; what a person did, and a recalibration, is none."""
+        return self.event is LedgerEvent.GATE and self.actor != RECALIBRATION_ACTOR
 
 
 def read_promotions(context: Context, model: str) -> list[Promotion]:

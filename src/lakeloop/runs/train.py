@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
-
-import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
 
 from lakeloop import __version__
 from lakeloop.config.columns import model_columns
 from lakeloop.config.metric import Task
 from lakeloop.config.model import Model
 from lakeloop.discovery.text import count_of
-from lakeloop.drift.bins import propose_bins
-from lakeloop.drift.counts import count_bins
-from lakeloop.drift.reference import SCORE_COLUMN, Reference, build_reference
-from lakeloop.drift.targets import TargetDay
 from lakeloop.model_versions import DatasetInput, ModelVersion
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.declared import SERVING_TAG, assert_same_model, serving_hash
-from lakeloop.runs.promote import GateResult, judge_and_record, refuse_second_judgement
+from lakeloop.runs.holdout_judgement import judge_on_holdout
+from lakeloop.runs.promote import GateResult, Origin, judge_and_record, refuse_second_judgement, refuse_unknown_warnings
 from lakeloop.runs.promotions import champion_before, read_promotions
+from lakeloop.runs.references import (
+    PREDICTION_REFERENCE_FILE,
+    REFERENCE_FILE,
+    make_prediction_reference,
+    make_reference,
+)
 from lakeloop.runs.training_data import TrainingData, read_training_data
 from lakeloop.runs.training_set import TrainingSet, find_training_set
 from lakeloop.statuses import Outcome
@@ -35,7 +35,6 @@ from lakeloop.training.search import Candidate, choose_best, fit_candidates
 from lakeloop.training.split import HOLDOUT, TRAIN, VALIDATION
 
 JOB = "train"
-REFERENCE_FILE, PREDICTION_REFERENCE_FILE = "reference.json", "prediction_reference.json"
 _EXAMPLE_ROWS = 5
 
 
@@ -68,17 +67,20 @@ class TrainResult:
         return f"{fitted if self.candidates else ''}version {self.model_version} {self.gate.outcome}"
 
 
-def train(context: Context, name: str) -> TrainResult:
+def train(context: Context, name: str, acknowledged: Sequence[str] = ()) -> TrainResult:
     """Train on the set pinned at the logical now, register the best candidate, and let the gate judge it.
 
     Args:
         context: Project, lake and logical now.
         name: The model.
+        acknowledged: Names of the gate's blocking warnings that a person lets pass, of this version or of one that
+            is held since the same call without them.
 
     Returns:
         The challenger and the gate's judgement; the same call gives the same ones.
 
     Raises:
+        UsageError: If a warning is acknowledged that the model's gate does not declare to block.
         NotReadyError: If no training set is pinned at the logical now, or it has too few rows.
         ConflictError: If the registry lacks the champion, or the model's declaration is not what it was trained by.
         BudgetError: If the training set does not fit the declared memory budget.
@@ -88,8 +90,10 @@ def train(context: Context, name: str) -> TrainResult:
     ('2', 0, 'SKIPPED', 'promoted')
     """
     model, lake = context.config.models[name], context.lake
+    refuse_unknown_warnings(model, acknowledged)
     with lake.writing():
         training_set = find_training_set(context, name)
+        origin = Origin(training_set.training_set_id, training_set.data_through)
         run_key = identity_hash(
             JOB,
             name,
@@ -102,7 +106,7 @@ def train(context: Context, name: str) -> TrainResult:
         done = None
         if version is not None:
             context.registry.finish_run(version)
-            done = judge_and_record(context, model, version, training_set, None)
+            done = judge_and_record(context, model, version, origin, None, acknowledged)
         if version is not None and done is not None:
             return _result(training_set, version, 0, Outcome.SKIPPED, done)
         refuse_second_judgement(context, name, version)
@@ -118,7 +122,8 @@ def train(context: Context, name: str) -> TrainResult:
             version, fitted = _fit_and_register(context, model, data, run_key)
             outcome = Outcome.WRITTEN
         context.progress(f"gate {name}")
-        judged = judge_and_record(context, model, version, training_set, data)
+        measure = partial(judge_on_holdout, context, model, version, data, acknowledged=acknowledged)
+        judged = judge_and_record(context, model, version, origin, measure, acknowledged)
         if judged is None:
             raise AssertionError("with data there is always a judgement")
         return _result(training_set, version, fitted, outcome, judged)
@@ -189,7 +194,7 @@ def _fit_and_register(context: Context, model: Model, data: TrainingData, run_ke
         }
         references = {
             REFERENCE_FILE: make_reference(context, model, data).to_json(),
-            PREDICTION_REFERENCE_FILE: _make_prediction_reference(model, data, scores).to_json(),
+            PREDICTION_REFERENCE_FILE: make_prediction_reference(model, data, scores).to_json(),
         }
         training.log_summary(params, metrics, references)
         example = data.frame.head(_EXAMPLE_ROWS)  # bounded: of rows that are here already
@@ -208,61 +213,3 @@ def _fit_and_register(context: Context, model: Model, data: TrainingData, run_ke
 
 def _named(part: str, metrics: Mapping[Any, float]) -> dict[str, float]:
     return {f"{part}_{metric}": float(value) for metric, value in metrics.items()}
-
-
-def make_reference(context: Context, model: Model, data: TrainingData) -> Reference:
-    """Freeze what the features of scored rows will be compared with.
-
-    Args:
-        context: Project, lake and logical now.
-        model: The model's declaration.
-        data: The training set.
-
-    Returns:
-        Bins and counts per day of every model column over the last `monitor.reference` of the set; labels per day.
-
-    >>> model = context.config.models["late"]
-    >>> data = read_training_data(context, model, find_training_set(context, "late"))
-    >>> reference = make_reference(context, model, data)
-    >>> [(each.name, each.kind) for each in reference.bins[:2]]
-    [('shop', 'category'), ('items', 'number')]
-    """
-    columns = model_columns(context.config, model)
-    first = data.days.max() - np.timedelta64(model.monitor.reference.days - 1, "D")
-    values = {
-        name: pa.Array.from_pandas(data.frame[name] if name in data.frame else data.logged[name]) for name in columns
-    }
-    rows = data.days >= first
-    return _reference(model, data, pa.table({"day": pa.array(data.days), **values}).filter(pa.array(rows)), rows)
-
-
-def _make_prediction_reference(model: Model, data: TrainingData, scores: NDArray[np.float64]) -> Reference:
-    """Freeze what scores will be compared with.
-
-    Args:
-        model: The model's declaration.
-        data: The training set.
-        scores: The chosen pipeline's scores of the holdout rows, in their order.
-
-    Returns:
-        Bins and counts per day of the score over the holdout, which no candidate has seen; its labels per day.
-    """
-    holdout = data.part(HOLDOUT)
-    return _reference(model, data, pa.table({"day": data.days[holdout], SCORE_COLUMN: scores}), holdout)
-
-
-def _reference(model: Model, data: TrainingData, table: pa.Table, rows: NDArray[np.bool_]) -> Reference:
-    bins = propose_bins(table, [name for name in table.column_names if name != "day"], model.monitor.bins)
-    labels, days = data.label[rows], data.days[rows]
-    targets = [
-        TargetDay(day.astype("datetime64[D]").item(), int((days == day).sum()), float(labels[days == day].sum()))
-        for day in np.unique(days)
-    ]
-    return build_reference(
-        count_bins(table, bins, "day"),
-        bins,
-        model=model.model,
-        task=model.task,
-        trained_through=data.training_set.data_through,
-        targets=targets,
-    )

@@ -4,12 +4,14 @@ from lakeloop.training.gate.check import Check
 from lakeloop.training.gate.facts import AuditFacts, GateFacts, InputFacts, LatencyFacts, LoadFacts
 from lakeloop.training.gate.holdout import HoldoutScores
 from lakeloop.training.gate.judge import judge
-from lakeloop.training.gate.report import GateReport, acknowledge_evidence, describe_checks
-from lakeloop.training.gate.slices import MAX_SLICE_VALUES, SliceMetric
+from lakeloop.training.gate.report import GateReport, acknowledge_evidence, describe_checks, outcome_of
+from lakeloop.training.gate.slices import MAX_SLICE_VALUES, NO_VALUE, OTHER_VALUES, SliceMetric
 from lakeloop.training.resampling import DifferenceInterval, resample_difference
 
 __all__ = [
     "MAX_SLICE_VALUES",
+    "NO_VALUE",
+    "OTHER_VALUES",
     "AuditFacts",
     "Check",
     "DifferenceInterval",
@@ -23,5 +25,6 @@ __all__ = [
     "acknowledge_evidence",
     "describe_checks",
     "judge",
+    "outcome_of",
     "resample_difference",
 ]

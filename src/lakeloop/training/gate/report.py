@@ -118,6 +118,26 @@ def acknowledge_evidence(evidence: Mapping[str, Any], names: Collection[str]) ->
     return {**evidence, "checks": checks, "unacknowledged": held, "reasons": list(reasons), "passed": not reasons}
 
 
+def outcome_of(evidence: Mapping[str, Any]) -> PromotionOutcome:
+    """Tell what an evidence comes to.
+
+    Args:
+        evidence: What `GateReport.to_dict` or `acknowledge_evidence` gave.
+
+    Returns:
+        PROMOTED when nothing stands against it, HELD when only blocking warnings do, else REJECTED.
+
+    >>> slow = Check("latency", GateStatus.WARN, 80.0, 50.0, "p95 80 ms", blocking=True)
+    >>> held = GateReport((slow,), Metric.BRIER, 60, 30, 0, 0, {}, {}, {}, {}, ()).to_dict()
+    >>> outcome_of(held).value, outcome_of(acknowledge_evidence(held, ["latency"])).value
+    ('held', 'promoted')
+    """
+    if evidence["passed"]:
+        return PromotionOutcome.PROMOTED
+    only_held = len(evidence["reasons"]) == len(evidence["unacknowledged"])
+    return PromotionOutcome.HELD if only_held else PromotionOutcome.REJECTED
+
+
 def describe_checks(evidence: Mapping[str, Any]) -> tuple[str, ...]:
     """Put every check of an evidence into a sentence.
 

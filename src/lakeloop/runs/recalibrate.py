@@ -1,0 +1,171 @@
+"""Recalibration: the champion's scores corrected on recent closed days, judged by the gate, its fitted steps shared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from lakeloop.config.metric import Task
+from lakeloop.config.model import Model
+from lakeloop.discovery.private import private_columns
+from lakeloop.discovery.text import count_of
+from lakeloop.drift.reference import Reference
+from lakeloop.errors import Failure, NotReadyError
+from lakeloop.model_versions import ModelVersion
+from lakeloop.runs.aliases import reconcile_aliases
+from lakeloop.runs.context import Context, instant_text
+from lakeloop.runs.declared import SERVING_TAG, assert_same_model
+from lakeloop.runs.failed_models import explaining_model
+from lakeloop.runs.gate_facts import find_correction_facts
+from lakeloop.runs.promote import (
+    GateResult,
+    Origin,
+    judge_and_record,
+    refuse_second_judgement,
+    refuse_unknown_warnings,
+)
+from lakeloop.runs.promotions import RECALIBRATION_ACTOR, Promotion, champion_before, read_promotions
+from lakeloop.runs.recalibrated_version import CorrectedScores, register_corrected
+from lakeloop.runs.recalibration_rows import read_scored_rows
+from lakeloop.runs.references import REFERENCE_FILE
+from lakeloop.statuses import Outcome
+from lakeloop.tables import identity_hash
+from lakeloop.training.gate import GateReport, HoldoutScores, judge
+from lakeloop.training.recalibration import cross_fit
+
+JOB = "recalibrate"
+
+
+@dataclass(frozen=True)
+class RecalibrateResult:
+    """What a recalibration did.
+
+    Attributes:
+        model: The model.
+        model_version: The corrected version.
+        parent_version: The version whose fitted steps it shares: the champion before.
+        rows: Scored rows it was fitted on; 0 when the version was there already.
+        days: Closed days of them.
+        outcome: WRITTEN, or SKIPPED when the version was there already.
+        gate: How the gate ended.
+    """
+
+    model: str
+    model_version: str
+    parent_version: str
+    rows: int
+    days: int
+    outcome: Outcome
+    gate: GateResult
+
+    @property
+    def summary(self) -> str:
+        """Rows and days it was fitted on, and what the gate said."""
+        fitted = f"fitted on {count_of(self.rows, 'row')} of {count_of(self.days, 'day')}, " if self.rows else ""
+        return f"{fitted}version {self.model_version} (from {self.parent_version}) {self.gate.outcome}"
+
+
+def recalibrate(context: Context, name: str, acknowledged: Sequence[str] = ()) -> RecalibrateResult:
+    """Correct the champion's scores on its recent closed days, register the result, and let the gate judge it.
+
+    The gate is shown scores that were corrected by what was fitted on other stretches of days; the version that is
+    registered is then fitted on all of them. It shares its parent's fitted steps and its reference of features, and
+    gets a reference of scores of its own.
+
+    Args:
+        context: Project, lake and logical now.
+        name: The model.
+        acknowledged: Names of the gate's blocking warnings that a person lets pass.
+
+    Returns:
+        The corrected version and the gate's judgement; the same call gives the same ones.
+
+    Raises:
+        NotReadyError: If there is no champion before, it has too few closed days, or their labels are all equal.
+        ConflictError: If the registry lacks the champion, the model's declaration is not what it was trained by, or a
+            version was judged at this instant or later.
+        BudgetError: If the scored rows do not fit the declared memory budget.
+
+    >>> from lakeloop.errors import ConflictError
+    >>> try:
+    ...     recalibrate(context, "late")  # a training was judged at this instant
+    ... except ConflictError as error:
+    ...     print(error.failures[0])
+    ledger: version 2 was judged as of 2024-02-04T00:00:00Z
+    """
+    model, lake = context.config.models[name], context.lake
+    refuse_unknown_warnings(model, acknowledged)
+    with lake.writing(), explaining_model(context.config, model):
+        reconcile_aliases(context, name)
+        champion = champion_before(read_promotions(context, name), context.as_of)
+        if champion is None:
+            found = Failure("champion", f"nobody was promoted before {instant_text(context.as_of)}")
+            raise NotReadyError(
+                f"model {name}", [found], "train one first: `lakeloop train`, or a first `lakeloop run`"
+            )
+        parent = context.registry.get_version(name, champion.version, champion.run_key)
+        assert_same_model(context.config, model, parent.tags.get(SERVING_TAG))
+        settings, seed = model.decide.recalibrate, context.config.project.seed
+        declared = settings.model_dump(mode="json")
+        run_key = identity_hash(JOB, name, champion.run_key, declared, context.turn, seed)
+        version = context.registry.find_version(name, run_key)
+        if version is not None:
+            context.registry.finish_run(version)
+            done = judge_and_record(context, model, version, _origin(champion, version), None, acknowledged)
+            if done is not None:
+                return RecalibrateResult(name, version.version, champion.version, 0, 0, Outcome.SKIPPED, done)
+        refuse_second_judgement(context, name, version)
+        context.progress(f"recalibrate {name}: reading scored rows")
+        rows = read_scored_rows(context, model, champion)
+        others = cross_fit(settings.by, model.task, rows.scores, rows.label, rows.days, settings.folds)
+        scores = CorrectedScores(rows, others)
+        outcome = Outcome.SKIPPED if version is not None else Outcome.WRITTEN
+        made = version or register_corrected(context, model, parent, champion, scores, run_key)
+        context.progress(f"gate {name}")
+
+        def measure(serving: Promotion | None) -> GateReport:
+            return _judge(context, model, made, parent, scores, serving, champion.training_set_id, acknowledged)
+
+        judged = judge_and_record(context, model, made, _origin(champion, made), measure, acknowledged)
+        if judged is None:
+            raise AssertionError("with rows there is always a judgement")
+        days = len(np.unique(rows.days))
+        return RecalibrateResult(name, made.version, champion.version, rows.content.rows, days, outcome, judged)
+
+
+def _origin(champion: Promotion, version: ModelVersion) -> Origin:
+    through = datetime.fromisoformat(version.tags["trained_through"])
+    return Origin(champion.training_set_id, through, RECALIBRATION_ACTOR)
+
+
+def _judge(
+    context: Context,
+    model: Model,
+    version: ModelVersion,
+    parent: ModelVersion,
+    scores: CorrectedScores,
+    champion: Promotion | None,
+    set_id: str,
+    acknowledged: Sequence[str],
+) -> GateReport:
+    """Judge the scores that no outcome of their own days has touched against those that were served."""
+    rows = scores.rows
+    known = Reference.from_json(context.registry.read_document(parent, REFERENCE_FILE)).target_rate
+    if known is None:
+        known = float(rows.label.mean()) if model.task is Task.CLASSIFICATION else float(np.median(rows.label))
+    holdout = HoldoutScores(
+        rows.label, scores.judged, np.full(len(rows.label), known), rows.days, rows.scores, rows.slices
+    )
+    return judge(
+        model.gate,
+        model.task,
+        holdout,
+        champion is not None,
+        seed=context.config.project.seed,
+        facts=find_correction_facts(context, model, version, set_id),
+        acknowledged=acknowledged,
+        private=private_columns(context.config, model),
+    )

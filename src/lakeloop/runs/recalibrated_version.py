@@ -1,0 +1,114 @@
+"""A corrected version in the registry: its parent's pipeline with the correction, and what describes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from lakeloop import __version__
+from lakeloop.config.metric import Task
+from lakeloop.config.model import Model
+from lakeloop.drift.reference import SCORE_COLUMN
+from lakeloop.model_versions import DatasetInput, ModelVersion
+from lakeloop.runs.context import Context, instant_text
+from lakeloop.runs.declared import SERVING_TAG
+from lakeloop.runs.promotions import Promotion
+from lakeloop.runs.recalibration_rows import ScoredRows, read_example
+from lakeloop.runs.references import PREDICTION_REFERENCE_FILE, REFERENCE_FILE, freeze_reference
+from lakeloop.training.metrics import evaluate
+from lakeloop.training.preprocessing import TRUSTED_TYPES
+from lakeloop.training.recalibration import Correction, corrected, fit_correction
+
+PARENT_TAG = "parent_version"
+"""Tag of a version that shares another's fitted steps: the other's number."""
+
+_INHERITED = ("training_set_id", "content_hash", "spec_hash", "seed", SERVING_TAG)
+
+
+@dataclass(frozen=True)
+class CorrectedScores:
+    """Scored rows with the scores that the gate is shown.
+
+    Attributes:
+        rows: The rows as they were served.
+        judged: Scores that were corrected by what was fitted on other stretches of days, shape [n_rows].
+    """
+
+    rows: ScoredRows
+    judged: NDArray[np.float64]
+
+
+def register_corrected(
+    context: Context, model: Model, parent: ModelVersion, champion: Promotion, scores: CorrectedScores, run_key: str
+) -> ModelVersion:
+    """Fit the correction on all rows, log the parent's pipeline with it, and register the result.
+
+    Args:
+        context: Project, lake and logical now.
+        model: The model's declaration.
+        parent: The version that serves.
+        champion: What the ledger says of it.
+        scores: The rows.
+        run_key: Hash of what the version is made from.
+
+    Returns:
+        The new version.
+    """
+    name, by, rows = model.model, model.decide.recalibrate.by, scores.rows
+    correction = fit_correction(by, model.task, rows.scores, rows.label)
+    pipeline = corrected(context.registry.load_pipeline(parent), model.task, correction)
+    through = max(champion.trained_through, rows.content.data_through)
+    tags = {
+        **{tag: parent.tags[tag] for tag in _INHERITED if tag in parent.tags},
+        "as_of": instant_text(context.as_of),
+        "lakeloop_version": __version__,
+        "trained_through": through.isoformat(),
+        PARENT_TAG: parent.version,
+        "recalibrated_by": by.value,
+    }
+    address = context.lake.address("predictions", name)
+    where = address.sql if address.in_catalog else address.path
+    dataset = DatasetInput(f"predictions.{name}", where, rows.delta_version, rows.content.digest, address.in_catalog)
+    frozen = freeze_reference(
+        model, pa.table({"day": pa.array(rows.days), SCORE_COLUMN: scores.judged}), rows.label, through
+    )
+    documents = {
+        REFERENCE_FILE: context.registry.read_document(parent, REFERENCE_FILE),
+        PREDICTION_REFERENCE_FILE: frozen.to_json(),
+    }
+    with context.registry.training(name, run_key, dataset, tags) as training:
+        params = {**_params(correction, rows, by.value), "parent_version": parent.version}
+        training.log_summary(params, _metrics(model.task, scores), documents)
+        example = read_example(context, model)
+        is_classification = model.task is Task.CLASSIFICATION
+        return training.log_model(
+            pipeline,
+            example,
+            pipeline.predict_proba(example) if is_classification else pipeline.predict(example),
+            probabilities=is_classification,
+            trusted_types=TRUSTED_TYPES,
+            tags=tags,
+        )
+
+
+def _params(correction: Correction, rows: ScoredRows, by: str) -> dict[str, Any]:
+    return {
+        "recalibrated_by": by,
+        "intercept": correction.intercept,
+        "slope": correction.slope,
+        "rows": rows.content.rows,
+        "first_day": str(rows.days.min()),
+        "last_day": str(rows.days.max()),
+    }
+
+
+def _metrics(task: Task, scores: CorrectedScores) -> dict[str, float]:
+    rows = scores.rows
+    return {
+        **{f"served_{metric}": value for metric, value in evaluate(task, rows.label, rows.scores).items()},
+        **{f"holdout_{metric}": value for metric, value in evaluate(task, rows.label, scores.judged).items()},
+    }

@@ -1,0 +1,108 @@
+"""What scored rows will be compared with: profiles that are frozen with a version, as documents of its run."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from lakeloop.config.columns import model_columns
+from lakeloop.config.model import Model
+from lakeloop.drift.bins import propose_bins
+from lakeloop.drift.counts import count_bins
+from lakeloop.drift.reference import SCORE_COLUMN, Reference, build_reference
+from lakeloop.drift.targets import TargetDay
+from lakeloop.runs.context import Context
+from lakeloop.runs.training_data import TrainingData
+from lakeloop.training.split import HOLDOUT
+
+REFERENCE_FILE, PREDICTION_REFERENCE_FILE = "reference.json", "prediction_reference.json"
+
+
+def make_reference(context: Context, model: Model, data: TrainingData) -> Reference:
+    """Freeze what the features of scored rows will be compared with.
+
+    Args:
+        context: Project, lake and logical now.
+        model: The model's declaration.
+        data: The training set.
+
+    Returns:
+        Bins and counts per day of every model column over the last `monitor.reference` of the set; labels per day.
+
+    >>> model = context.config.models["late"]
+    >>> from lakeloop.runs.training_data import read_training_data
+    >>> from lakeloop.runs.training_set import find_training_set
+    >>> data = read_training_data(context, model, find_training_set(context, "late"))
+    >>> reference = make_reference(context, model, data)
+    >>> [(each.name, each.kind) for each in reference.bins[:2]]
+    [('shop', 'category'), ('items', 'number')]
+    """
+    columns = model_columns(context.config, model)
+    first = data.days.max() - np.timedelta64(model.monitor.reference.days - 1, "D")
+    values = {
+        name: pa.Array.from_pandas(data.frame[name] if name in data.frame else data.logged[name]) for name in columns
+    }
+    rows = data.days >= first
+    table = pa.table({"day": pa.array(data.days), **values}).filter(pa.array(rows))
+    return freeze_reference(model, table, data.label[rows], data.training_set.data_through)
+
+
+def make_prediction_reference(model: Model, data: TrainingData, scores: NDArray[np.float64]) -> Reference:
+    """Freeze what scores will be compared with.
+
+    Args:
+        model: The model's declaration.
+        data: The training set.
+        scores: The chosen pipeline's scores of the holdout rows, in their order.
+
+    Returns:
+        Bins and counts per day of the score over the holdout, which no candidate has seen; its labels per day.
+
+    >>> model = context.config.models["late"]
+    >>> from lakeloop.runs.training_data import read_training_data
+    >>> from lakeloop.runs.training_set import find_training_set
+    >>> data = read_training_data(context, model, find_training_set(context, "late"))
+    >>> make_prediction_reference(model, data, np.linspace(0, 1, 112)).bins[0].name
+    'score'
+    """
+    holdout = data.part(HOLDOUT)
+    table = pa.table({"day": data.days[holdout], SCORE_COLUMN: scores})
+    return freeze_reference(model, table, data.label[holdout], data.training_set.data_through)
+
+
+def freeze_reference(model: Model, table: pa.Table, label: NDArray[np.float64], trained_through: datetime) -> Reference:
+    """Freeze bins and counts per day.
+
+    Args:
+        model: The model's declaration.
+        table: Rows with `day` and the columns to be compared.
+        label: Their labels.
+        trained_through: Greatest `available_ts` that touched the version.
+
+    Returns:
+        The reference.
+
+    >>> from datetime import UTC
+    >>> days = np.array(["2024-01-01", "2024-01-02"], dtype="datetime64[D]")
+    >>> rows = pa.table({"day": days, "score": [0.25, 0.75]})
+    >>> model, labels = context.config.models["late"], np.array([0.0, 1.0])
+    >>> freeze_reference(model, rows, labels, datetime(2024, 1, 3, tzinfo=UTC)).target_rate
+    0.5
+    """
+    bins = propose_bins(table, [name for name in table.column_names if name != "day"], model.monitor.bins)
+    days = table["day"].to_numpy().astype("datetime64[D]")
+    targets = [
+        TargetDay(day.astype("datetime64[D]").item(), int((days == day).sum()), float(label[days == day].sum()))
+        for day in np.unique(days)
+    ]
+    return build_reference(
+        count_bins(table, bins, "day"),
+        bins,
+        model=model.model,
+        task=model.task,
+        trained_through=trained_through,
+        targets=targets,
+    )

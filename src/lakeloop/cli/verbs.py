@@ -105,6 +105,13 @@ STEPS: tuple[Step, ...] = (
         per_model=True,
     ),
     Step("train", "Fit candidates, gate the best, record it.", "lakeloop.runs.train", "train", per_model=True),
+    Step(
+        "recalibrate",
+        "Correct the champion's scores, gate the result.",
+        "lakeloop.runs.recalibrate",
+        "recalibrate",
+        per_model=True,
+    ),
 )
 """The steps with a verb, in the order of a run."""
 
@@ -254,7 +261,7 @@ for _each in STEPS:
         add_features(app, _each)
     elif _each.verb == "training-set":
         add_training_sets(app, _each)
-    elif _each.verb == "train":
+    elif _each.verb in ("train", "recalibrate"):
         add_train(app, _each)
     else:
         _add_step(_each)

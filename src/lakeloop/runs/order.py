@@ -16,13 +16,13 @@ STEPS = "steps"
 REPLAY = "replay"
 MODELS = "models"
 """A person's event in the promotions ledger: the next turn scores by it."""
-FLOW = ("ingest", REPLAY, "features", "score", "monitor", "decide", "training_set", "train")
+FLOW = ("ingest", REPLAY, "features", "score", "monitor", "decide", "training_set", "train", "recalibrate")
 """The steps with a verb, in the order of a turn; a replay brings rows to bronze as an ingest does."""
 
 ALL = "*"
 """Stands for the model where a job is for the whole project, or for all models."""
 
-_STANDS_BEFORE = {"train": "score", MODELS: "score", REPLAY: "ingest"}
+_STANDS_BEFORE = {"train": "score", "recalibrate": "score", MODELS: "score", REPLAY: "ingest"}
 """What a training promotes, the next turn scores with: it may not come after that. Rows take keys from later ones."""
 
 

@@ -1,0 +1,9 @@
+"""Correct the champion's scores and gate the result: `spark-submit jobs/recalibrate.py --as-of 2013-05-01`.
+
+Options and exit codes are those of `lakeloop recalibrate`; the last line of standard output is one JSON object.
+"""
+
+from lakeloop.cli import run_job
+
+if __name__ == "__main__":
+    run_job("recalibrate")

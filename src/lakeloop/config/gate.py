@@ -32,9 +32,6 @@ class SliceRule(Section):
         min_blocks: Blocks below which it is not judged; by default those of the gate.
         non_inferior_by: Margin, in the gate's metric, that the upper end of a value's difference must stay below.
         absolute: Bounds per metric, for every value that is judged.
-
-    >>> SliceRule().judges, SliceRule(non_inferior_by=0.02).judges
-    (False, True)
     """
 
     values: tuple[Text, ...] = ()
@@ -45,7 +42,11 @@ class SliceRule(Section):
 
     @property
     def judges(self) -> bool:
-        """Whether anything is asked of the slices, rather than recorded."""
+        """Whether anything is asked of the slices, rather than recorded.
+
+        >>> SliceRule().judges, SliceRule(non_inferior_by=0.02).judges
+        (False, True)
+        """
         return self.non_inferior_by is not None or bool(self.absolute)
 
     @model_validator(mode="after")
@@ -113,9 +114,6 @@ class Gate(Section):
         leakage_audit: Whether the training set has to pass its leakage audit.
         fresh_process: Whether a fresh process has to load the logged artifact and give the same scores.
         blocking: Warnings that hold a version until they are acknowledged.
-
-    >>> Gate(metric=Metric.BRIER, superior=True, slices=["origin"]).slices["origin"].judges
-    False
     """
 
     metric: Literal[Metric.LOG_LOSS, Metric.BRIER, Metric.MEAN_ABSOLUTE_ERROR]
@@ -162,6 +160,11 @@ class Gate(Section):
 
     @property
     def acknowledgeable(self) -> tuple[str, ...]:
-        """Checks whose warning holds a version until it is acknowledged, by the names they have in the evidence."""
+        """Checks whose warning holds a version until it is acknowledged, by the names they have in the evidence.
+
+        >>> gate = Gate(metric=Metric.BRIER, superior=True, too_good={Metric.ROC_AUC: 0.8}, blocking=["too_good"])
+        >>> gate.acknowledgeable
+        ('too_good_roc_auc',)
+        """
         of_metrics = tuple(f"too_good_{metric}" for metric in self.too_good) if "too_good" in self.blocking else ()
         return (*of_metrics, *(("latency",) if "latency" in self.blocking else ()))

@@ -13,8 +13,8 @@ SLICES, MARGIN = "slices: [origin, flight]", "non_inferior_by: 0.005"
 BOTH = f"{MARGIN}, {SLICES}"
 
 WRONG = [
-    Wrong(MODEL, BOTH, SLICES, "gate", "by no rule", "superior: true", ""),
-    Wrong(MODEL, BOTH, f"superior: false, {SLICES}", "gate", "by no rule", "superior: true", ""),
+    Wrong(MODEL, BOTH, SLICES, "gate", "a section with the keys", "a margin as non_inferior_by, or superior: true", ""),
+    Wrong(MODEL, BOTH, f"superior: false, {SLICES}", "gate", "a section with the keys", "a margin as non_inferior_by, or superior: true", ""),
     Wrong(
         MODEL,
         SLICES,
@@ -59,14 +59,14 @@ WRONG = [
         "against: [baseline], slices: {origin: {non_inferior_by: 0.1}}",
         "gate.slices.origin.non_inferior_by",
         "nothing to be compared with",
-        "add champion",
+        "champion under against",
         "",
     ),
     Wrong(MODEL, SLICES, "calibration: {}", "gate.calibration", "an empty section", "max_bias", ""),
     Wrong(MODEL, SLICES, "calibration: {max_bias: 1.5}", "gate.calibration.max_bias", "1.5", "1", ""),
     Wrong(MODEL, SLICES, "latency: {rows: 0, p95_ms: 5}", "gate.latency.rows", "0", "1", ""),
     Wrong(MODEL, SLICES, "latency: {rows: 2}", "gate.latency.p95_ms", "", "", ""),
-    Wrong(MODEL, SLICES, "blocking: [latency]", "gate.blocking[0]", "warns of nothing", "declare gate.latency", ""),
+    Wrong(MODEL, SLICES, "blocking: [latency]", "gate.blocking[0]", "warns of nothing", "gate.latency", ""),
     Wrong(MODEL, SLICES, "blocking: [too_good]", "gate.blocking[0]", "warns of nothing", "gate.too_good", ""),
     Wrong(MODEL, SLICES, "blocking: [brier]", "gate.blocking[0]", "'brier'", "too_good", ""),
 ]

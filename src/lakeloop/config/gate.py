@@ -52,7 +52,7 @@ class SliceRule(Section):
     @model_validator(mode="after")
     def _values_are_asked_something(self) -> Self:
         if self.values and not self.judges:
-            raise ValueError("values: nothing is asked of them; declare non_inferior_by or absolute too")
+            raise ValueError("values: nothing is asked of them; write non_inferior_by or absolute too")
         return self
 
 
@@ -137,7 +137,7 @@ class Gate(Section):
     def _comparison_has_a_rule(self) -> Self:
         if "champion" in self.against and not self.superior and self.non_inferior_by is None:
             raise ValueError(
-                "the champion is compared with, by no rule; declare non_inferior_by (a margin) or superior: true"
+                "the champion is compared with by no rule; write a margin as non_inferior_by, or superior: true"
             )
         return self
 
@@ -145,9 +145,8 @@ class Gate(Section):
     def _slices_have_a_champion(self) -> Self:
         for column, rule in self.slices.items():
             if rule.non_inferior_by is not None and "champion" not in self.against:
-                raise ValueError(
-                    f"slices.{column}.non_inferior_by: there is nothing to be compared with; add champion to against"
-                )
+                where = f"slices.{column}.non_inferior_by"
+                raise ValueError(f"{where}: there is nothing to be compared with; write champion under against too")
         return self
 
     @model_validator(mode="after")
@@ -155,7 +154,7 @@ class Gate(Section):
         declared: Mapping[str, bool] = {"too_good": bool(self.too_good), "latency": self.latency is not None}
         for index, name in enumerate(self.blocking):
             if not declared[name]:
-                raise ValueError(f"blocking[{index}]: {name} warns of nothing; declare gate.{name} too")
+                raise ValueError(f"blocking[{index}]: {name} warns of nothing; write gate.{name} too")
         return self
 
     @property

@@ -21,7 +21,11 @@ estimator: {params: {max_iter: 25}, search: {learning_rate: [0.1], max_leaf_node
 # A month of two carriers is too little to beat a constant for certain; what is shown here is the way of a promotion.
 gate:
   against: [champion]
-  absolute: {roc_auc: {min: 0.5}, calibration_error: {max: 0.5}}
+  absolute: {roc_auc: {min: 0.5}}
+  calibration: {max_bias: 0.5, max_error: 0.5}
+  slices:
+    origin: {non_inferior_by: 0.5, min_rows: 50, absolute: {roc_auc: {min: 0.3}}}
+    carrier: {non_inferior_by: 0.5, min_rows: 50}
   min_blocks: 5
   resamples: 200
 monitor: {min_blocks: 21}

@@ -102,6 +102,22 @@ def fail_with(monkeypatch: pytest.MonkeyPatch, failures: dict[str | None, Except
     monkeypatch.setattr(Step, "load", load)
 
 
+def test_train_is_told_what_may_pass(
+    call: Call, project: Path, monkeypatch: pytest.MonkeyPatch, steps: list[Any]
+) -> None:
+    told: list[Any] = []
+
+    def train(_: Any, model: str, acknowledged: tuple[str, ...] = ()) -> FakeResult:
+        told.append((model, acknowledged))
+        return FakeResult(model, 3, Outcome.WRITTEN)
+
+    monkeypatch.setattr(Step, "load", lambda _: train)
+    of_one = ("train", "--as-of", "2013-05-01", "--project", project, "--model", "second", "--json")
+    assert call(*of_one, "--acknowledge", "latency", "--acknowledge", "too_good_roc_auc").code == 0
+    assert call(*of_one).code == 0
+    assert told == [("second", ("latency", "too_good_roc_auc")), ("second", ())]
+
+
 # --- results ----------------------------------------------------------------------------------------------------------
 
 

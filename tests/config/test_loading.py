@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lakeloop.config.gate import SliceRule
 from lakeloop.config.loading import load_config
 from lakeloop.errors import ConfigError, ConfigIssue, UsageError
 from lakeloop.statuses import Role
@@ -65,7 +66,7 @@ def test_an_environment_is_laid_over_the_base(tmp_path: Path) -> None:
     model = dev.models["late_arrival"]
     assert (model.split.holdout, model.split.validation) == (timedelta(days=21), timedelta(days=14))
     assert model.gate.slices == {}  # a list is replaced whole
-    assert base.models["late_arrival"].gate.slices == ("origin", "flight")
+    assert base.models["late_arrival"].gate.slices == {"origin": SliceRule(), "flight": SliceRule()}
     assert dev.files == base.files
     assert dev.spec_hash("model", "late_arrival") != base.spec_hash("model", "late_arrival")
     assert dev.spec_hash("source", "weather") == base.spec_hash("source", "weather")

@@ -32,9 +32,6 @@ class SliceRule(Section):
         min_blocks: Blocks below which it is not judged; by default those of the gate.
         non_inferior_by: Margin, in the gate's metric, that the upper end of a value's difference must stay below.
         absolute: Bounds per metric, for every value that is judged.
-
-    >>> SliceRule().judges, SliceRule(non_inferior_by=0.02).judges
-    (False, True)
     """
 
     values: tuple[Text, ...] = ()
@@ -45,13 +42,17 @@ class SliceRule(Section):
 
     @property
     def judges(self) -> bool:
-        """Whether anything is asked of the slices, rather than recorded."""
+        """Whether anything is asked of the slices, rather than recorded.
+
+        >>> SliceRule().judges, SliceRule(non_inferior_by=0.02).judges
+        (False, True)
+        """
         return self.non_inferior_by is not None or bool(self.absolute)
 
     @model_validator(mode="after")
     def _values_are_asked_something(self) -> Self:
         if self.values and not self.judges:
-            raise ValueError("values: nothing is asked of them; declare non_inferior_by or absolute too")
+            raise ValueError("values: nothing is asked of them; write non_inferior_by or absolute too")
         return self
 
 
@@ -114,9 +115,6 @@ class Gate(Section):
         fresh_process: Whether a fresh process has to load the logged artifact and give the same scores.
         blocking: Warnings that hold a version until they are acknowledged.
         approval: `required` has a version that passes wait for `lakeloop models approve`; `none` promotes it.
-
-    >>> Gate(metric=Metric.BRIER, superior=True, slices=["origin"]).slices["origin"].judges
-    False
     """
 
     metric: Literal[Metric.LOG_LOSS, Metric.BRIER, Metric.MEAN_ABSOLUTE_ERROR]
@@ -141,7 +139,7 @@ class Gate(Section):
     def _comparison_has_a_rule(self) -> Self:
         if "champion" in self.against and not self.superior and self.non_inferior_by is None:
             raise ValueError(
-                "the champion is compared with, by no rule; declare non_inferior_by (a margin) or superior: true"
+                "the champion is compared with by no rule; write a margin as non_inferior_by, or superior: true"
             )
         return self
 
@@ -149,9 +147,8 @@ class Gate(Section):
     def _slices_have_a_champion(self) -> Self:
         for column, rule in self.slices.items():
             if rule.non_inferior_by is not None and "champion" not in self.against:
-                raise ValueError(
-                    f"slices.{column}.non_inferior_by: there is nothing to be compared with; add champion to against"
-                )
+                where = f"slices.{column}.non_inferior_by"
+                raise ValueError(f"{where}: there is nothing to be compared with; write champion under against too")
         return self
 
     @model_validator(mode="after")
@@ -159,11 +156,16 @@ class Gate(Section):
         declared: Mapping[str, bool] = {"too_good": bool(self.too_good), "latency": self.latency is not None}
         for index, name in enumerate(self.blocking):
             if not declared[name]:
-                raise ValueError(f"blocking[{index}]: {name} warns of nothing; declare gate.{name} too")
+                raise ValueError(f"blocking[{index}]: {name} warns of nothing; write gate.{name} too")
         return self
 
     @property
     def acknowledgeable(self) -> tuple[str, ...]:
-        """Checks whose warning holds a version until it is acknowledged, by the names they have in the evidence."""
+        """Checks whose warning holds a version until it is acknowledged, by the names they have in the evidence.
+
+        >>> gate = Gate(metric=Metric.BRIER, superior=True, too_good={Metric.ROC_AUC: 0.8}, blocking=["too_good"])
+        >>> gate.acknowledgeable
+        ('too_good_roc_auc',)
+        """
         of_metrics = tuple(f"too_good_{metric}" for metric in self.too_good) if "too_good" in self.blocking else ()
         return (*of_metrics, *(("latency",) if "latency" in self.blocking else ()))

@@ -8,7 +8,6 @@ is one JSON object: the scores, or the first line of what went wrong.
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -21,7 +20,6 @@ import pyarrow as pa
 from lakeloop.config.metric import Task
 from lakeloop.errors import LakeloopError
 
-_QUOTED = re.compile(r"(['\"])(.+?)\1")
 _MAX_REASON = 300
 
 
@@ -110,7 +108,8 @@ def first_line(failure: Exception, frame: pd.DataFrame | None) -> str:
     texts = frame.select_dtypes(exclude="number") if frame is not None else pd.DataFrame()
     values = {str(value) for name in texts for value in texts[name].dropna().unique()}
     said = next(iter(str(failure).splitlines()), "")
-    said = _QUOTED.sub(lambda found: "(a value)" if found[2] in values else found[0], said)
+    for quoted in (f"{mark}{value}{mark}" for value in values for mark in "'\""):
+        said = said.replace(quoted, "(a value)")
     return f"{type(failure).__name__}: {said}"[:_MAX_REASON]
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from lakeloop.config.gate import Gate
+from lakeloop.discovery.text import count_of
 from lakeloop.statuses import GateStatus
 from lakeloop.training.gate.check import NAN, Check
 from lakeloop.training.gate.facts import AuditFacts, GateFacts, InputFacts, LatencyFacts, LoadFacts
@@ -15,6 +16,9 @@ SAME_SCORE = 1e-9
 
 _MAX_NAMED = 5
 _TEXT = "string"
+_UNSEEN = "Any"
+"""What a signature says of a text that was missing in every row of its example."""
+
 _NO_NUMBERS = ("binary", "date", "array", "map", "struct", "variant", "interval", "void")
 _ONLINE = "online store: not looked at, there is none"
 
@@ -67,6 +71,8 @@ def _check_inputs(found: InputFacts | None) -> Check:
 
 def _fits(wanted: str, there: str) -> bool:
     """Tell whether a column is given to the model as its signature has it: texts as texts, all else as a number."""
+    if wanted == _UNSEEN:
+        return True
     if wanted == _TEXT or there == _TEXT:
         return wanted == there
     return not there.startswith(_NO_NUMBERS)
@@ -80,7 +86,7 @@ def _check_audit(gate: Gate, found: AuditFacts | None) -> Check:
         return Check(name, GateStatus.INSUFFICIENT, NAN, 0.0, "the training set was not audited")
     value = float(len(found.failed))
     if found.failed:
-        detail = f"{len(found.failed)} findings in {found.checks} checks: {_named(found.failed)}"
+        detail = f"{count_of(len(found.failed), 'finding')} in {found.checks} checks: {_named(found.failed)}"
         return Check(name, GateStatus.FAIL, value, 0.0, detail)
     if found.unjudged:
         detail = f"{len(found.unjudged)} of {found.checks} checks could not be judged: {_named(found.unjudged)}"
@@ -112,7 +118,7 @@ def _check_latency(gate: Gate, found: LatencyFacts | None) -> Check:
         return Check(name, GateStatus.INSUFFICIENT, NAN, bound, "no call was timed", blocking=blocking)
     status = GateStatus.PASS if found.p95_ms <= bound else GateStatus.WARN
     detail = (
-        f"{found.calls} calls of {found.rows} row{'s' if found.rows > 1 else ''}: p50 {found.p50_ms:.1f} ms, "
+        f"{count_of(found.calls, 'call')} of {count_of(found.rows, 'row')}: p50 {found.p50_ms:.1f} ms, "
         f"p95 {found.p95_ms:.1f} ms, allowed {bound:g} ms"
     )
     if found.rows > 1:

@@ -73,6 +73,7 @@ def approve_version(
         ConflictError: If the version is not held, a newer one was judged, the champion it was compared with is another
             one now, or a blocking warning is not acknowledged.
 
+    >>> from lakeloop.errors import ConflictError
     >>> try:
     ...     approve_version(context, "late", "1", Asked("ada", "it is good"))
     ... except ConflictError as error:
@@ -87,12 +88,8 @@ def approve_version(
         facts = change.facts(version)
         state, challenger = state_of(change.ledger, version), find_challenger(change.ledger)
         if state is VersionState.SUPERSEDED:
-            raise change.refuse(
-                version,
-                "state",
-                "a newer version was judged since it was held",
-                f"read `lakeloop models history {name}`",
-            )
+            found = "a newer version was judged since it was held"
+            raise change.refuse(version, "state", found, f"read `lakeloop models history {name}`")
         if state is not VersionState.HELD or challenger is None:
             remedy = f"`lakeloop models show {name}` tells every version's state"
             raise change.refuse(version, "state", f"it is {state.value}, not held", remedy)
@@ -175,6 +172,7 @@ def archive_version(context: Context, name: str, version: str, asked: Asked) -> 
         UsageError: If the model or the version is unknown.
         ConflictError: If the version is champion.
 
+    >>> from lakeloop.errors import ConflictError
     >>> try:
     ...     archive_version(context, "late", "2", Asked("ada", "it is old"))
     ... except ConflictError as error:

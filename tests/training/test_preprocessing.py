@@ -165,6 +165,54 @@ def test_the_first_group_that_names_a_column_takes_it() -> None:
     assert group_columns(groups, COLUMNS) == expected
 
 
+def test_groups_by_type_take_what_no_group_above_took() -> None:
+    groups = tuple(
+        Preprocess.model_validate({**named, "steps": ["pass"]})
+        for named in ({"columns": ["weather.*"]}, {"type": "number"}, {"columns": ["distance", "carrier"]})
+    )
+    expected = (("weather__wind", "weather__gust"), ("distance", "hour_of_day"), ("carrier",))
+    assert group_columns(groups, COLUMNS, NUMBERS) == expected
+    with pytest.raises(UsageError, match="no group for carrier"):
+        group_columns(groups[:2], COLUMNS, NUMBERS)
+    with pytest.raises(UsageError, match="fit it on rows"):
+        group_columns(groups, COLUMNS)
+
+
+def test_the_weight_is_a_feature_only_where_a_group_names_it_in_full() -> None:
+    declared = [{"columns": ["*"], "steps": ["pass"]}, {"columns": ["distance"], "steps": ["log"]}]
+    groups = tuple(Preprocess.model_validate(each) for each in declared)
+    without = tuple(name for name in COLUMNS if name != "distance")
+    assert group_columns(groups[:1], COLUMNS, weight="distance") == (without,)
+    assert group_columns(groups, COLUMNS, weight="distance") == (without, ("distance",))
+    by_type = (Preprocess.model_validate({"type": "number", "steps": ["pass"]}), *groups)
+    assert group_columns(by_type, COLUMNS, NUMBERS, "distance")[0] == ("hour_of_day", "weather__wind", "weather__gust")
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        (["impute_mode", "log"], r"preprocess\[0\]\.steps\[1\]: got log for carrier, of text"),
+        ([{"impute_constant": {"value": 0}}], "got impute_constant for carrier, of text"),
+        ([{"impute_constant": {"value": "x"}}], "got impute_constant for distance, of number"),
+    ],
+)
+def test_steps_that_do_not_go_with_a_type_are_refused(steps: list[Any], message: str) -> None:
+    column = "distance" if "distance" in message else "carrier"
+    groups = [{"columns": [column], "steps": steps}, {"columns": ["*"], "steps": ["pass"]}]
+    with pytest.raises(UsageError, match=message):
+        build_pipeline(declare_model(preprocess=groups), COLUMNS, {}, 0, numbers=NUMBERS)
+
+
+def test_marks_of_missing_values_stay_what_they_are_whatever_follows() -> None:
+    rows, _ = make_rows(10)
+    rows["distance"] = [NAN, *range(100, 1000, 100)]  # one mark in ten: outlier clipping would undo it
+    steps = [{"impute_median": {"indicator": True}}, {"clip_outliers": {"by": "iqr"}}, "scale"]
+    made = preprocess(rows, rows.assign(weather__wind=NAN), groups=one_group(*steps))
+    assert made["missingindicator_distance"].astype(float).tolist() == [1.0] + [0.0] * 9
+    none_missing = preprocess(rows.fillna({"distance": 5.0}), rows, groups=one_group(*steps))
+    assert "missingindicator_distance" not in none_missing  # nothing could be learned of it
+
+
 def test_a_column_without_a_group_is_an_error() -> None:
     groups = (Preprocess(columns=("carrier",), steps=(Step.ONE_HOT,)),)
     with pytest.raises(UsageError, match="no group for distance, hour_of_day, weather__wind and 1 more"):
@@ -182,6 +230,14 @@ def test_a_column_without_a_group_is_an_error() -> None:
         (
             {"class": "sklearn.ensemble.HistGradientBoostingClassifier", "params": {"early_stopping": True}},
             "early_stopping: got True; allowed: false",
+        ),
+        (
+            {"class": "sklearn.ensemble.GradientBoostingClassifier", "params": {"n_iter_no_change": 5}},
+            "n_iter_no_change: got 5; allowed: false",  # it would hold out random rows
+        ),
+        (
+            {"class": "xgboost.XGBClassifier", "params": {"early_stopping_rounds": 5}},
+            "early_stopping_rounds: got 5; allowed: false",
         ),
     ],
 )
@@ -209,24 +265,64 @@ def test_the_estimator_gets_seed_params_and_no_random_early_stopping() -> None:
     )
 
 
+ALL_OPTIONS = [
+    {"columns": ["carrier"], "steps": [{"impute_constant": {"value": "none"}}, {"one_hot": {"max_categories": 2}}]},
+    {
+        "columns": ["hour_of_day"],
+        "steps": [{"impute_mode": {"indicator": True}}, {"bin": {"by": "uniform", "bins": 4}}],
+    },
+    {"columns": ["weather.*"], "steps": [{"clip_outliers": {"by": "iqr"}}, {"impute_mean": {"indicator": True}}]},
+    {"type": "number", "steps": [{"ordinal": {"missing": -2}}]},
+]
+NUMBERS = [name for name in COLUMNS if name != "carrier"]
+"""Model columns that are numbers."""
+
+FITS: list[tuple[dict[str, Any], Any]] = [
+    ({"class": "sklearn.ensemble.HistGradientBoostingClassifier", "params": {"max_iter": 5}}, EVERY_STEP),
+    ({"class": "sklearn.ensemble.RandomForestClassifier", "params": {"n_estimators": 5}}, ALL_OPTIONS),
+    ({"class": "sklearn.linear_model.LogisticRegression", "params": {"max_iter": 1000}}, ALL_OPTIONS),
+    ({"class": "sklearn.calibration.CalibratedClassifierCV", "params": {"cv": 2}}, ALL_OPTIONS),
+    ({"class": "sklearn.ensemble.HistGradientBoostingRegressor", "params": {"max_iter": 5}}, EVERY_STEP),
+    ({"class": "sklearn.linear_model.Ridge"}, ALL_OPTIONS),
+    ({"class": "lightgbm.LGBMClassifier", "params": {"n_estimators": 5}}, EVERY_STEP),
+    ({"class": "lightgbm.LGBMRegressor", "params": {"n_estimators": 5}}, ALL_OPTIONS),
+    ({"class": "xgboost.XGBClassifier", "params": {"n_estimators": 5}}, EVERY_STEP),
+    ({"class": "xgboost.XGBRegressor", "params": {"n_estimators": 5}}, ALL_OPTIONS),
+]
+
+
+def answers(pipeline: Any, rows: pd.DataFrame) -> Any:
+    return pipeline.predict_proba(rows) if hasattr(pipeline, "predict_proba") else pipeline.predict(rows)
+
+
 def test_fitted_pipelines_survive_skops_with_exactly_the_trusted_types() -> None:
     rows, late = make_rows(300)
     scored, _ = make_rows(50, seed=1)
-    groups = [*EVERY_STEP[:3], {"columns": ["*"], "steps": ["impute_median", "log"]}]
     needed: set[str] = set()
-    for class_, params in (
-        ("sklearn.ensemble.HistGradientBoostingClassifier", {"max_iter": 5}),
-        ("sklearn.ensemble.RandomForestClassifier", {"n_estimators": 5}),
-        ("sklearn.linear_model.LogisticRegression", {"max_iter": 1000}),
-        ("sklearn.calibration.CalibratedClassifierCV", {"cv": 2}),
-    ):
-        model = declare_model(estimator={"class": class_, "params": params}, preprocess=groups)
-        fitted = build_pipeline(model, COLUMNS, {}, 0).fit(rows, late)
+    for estimator, groups in FITS:
+        if "Logistic" in estimator["class"] or "Calibrated" in estimator["class"]:
+            groups = [*groups[:3], {"type": "number", "steps": ["impute_median", "log", "scale"]}]
+        if "Ridge" in estimator["class"]:
+            groups = [*groups[:3], {"type": "number", "steps": ["impute_median", {"clip_outliers": {"upper": 0.9}}]}]
+        model = declare_model(estimator=estimator, preprocess=groups)
+        fitted = build_pipeline(model, COLUMNS, {}, 0, numbers=NUMBERS).fit(rows, late)
         stored = skops.io.dumps(fitted)
         needed |= set(skops.io.get_untrusted_types(data=stored))
         loaded = skops.io.loads(stored, trusted=list(TRUSTED_TYPES))
-        np.testing.assert_array_equal(loaded.predict_proba(scored), fitted.predict_proba(scored))
+        np.testing.assert_array_equal(answers(loaded, scored), answers(fitted, scored))
     assert needed == set(TRUSTED_TYPES)
+
+
+@pytest.mark.parametrize("name", ["lightgbm.LGBMClassifier", "xgboost.XGBClassifier"])
+def test_boosting_libraries_are_silent_seeded_and_take_any_category(name: str, capfd: Any) -> None:
+    rows, late = make_rows(300)
+    rows["carrier"] = np.where(rows["distance"] > 1000, '{"a": [1]}', "<b, c>")
+    model = declare_model(estimator={"class": name, "params": {"n_estimators": 5, "subsample": 0.5}})
+    first, again, other = (build_pipeline(model, COLUMNS, {}, seed).fit(rows, late) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first.predict_proba(rows), again.predict_proba(rows))
+    assert other[-1].random_state == 1
+    assert list(first[:-1].get_feature_names_out())[:2] == ["carrier_<b, c>", 'carrier_{"a": [1]}']
+    assert capfd.readouterr() == ("", "")
 
 
 def test_the_trusted_types_are_sorted_and_unique() -> None:

@@ -24,6 +24,25 @@ def test_every_boundary_worked_by_hand() -> None:
     assert parts.tolist() == expected  # train to the 20th, validation 23rd to 25th, holdout from the 28th
 
 
+def test_calibration_has_days_and_a_gap_of_its_own() -> None:
+    split = SPLIT.model_copy(update={"calibration": timedelta(days=5)})
+    parts = assign_split(calendar("2013-01-01", "2013-01-31"), split, date(2013, 1, 31))
+    expected = ["train"] * 13 + ["gap"] * 2 + ["validation"] * 3 + ["gap"] * 2 + ["calibration"] * 5 + ["gap"] * 2
+    assert parts.tolist() == expected + ["holdout"] * 4
+
+
+def test_calibration_without_rows_is_not_ready() -> None:
+    split = SPLIT.model_copy(update={"calibration": timedelta(days=1)})
+    days = calendar("2013-01-01", "2013-01-31")
+    with pytest.raises(NotReadyError, match="calibration: 0 closed days with rows, 1 needed"):
+        assign_split(days[days != np.datetime64("2013-01-25")], split, date(2013, 1, 31))
+
+
+def test_what_is_not_declared_is_not_in_the_fingerprint() -> None:
+    declared = Split.model_validate({"validation": "3 days", "holdout": "4 days"})
+    assert sorted(declared.model_dump(mode="json")) == ["gap", "holdout", "train", "validation"]
+
+
 def test_a_fixed_training_stretch_leaves_the_days_before_it_unused() -> None:
     split = SPLIT.model_copy(update={"train": timedelta(days=8)})
     parts = assign_split(calendar("2013-01-01", "2013-01-31"), split, date(2013, 1, 31))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lakeloop.config.estimator import Estimator
+from lakeloop.config.estimator_class import STOPPABLE, stopping_way, takes_weights
 from lakeloop.config.located_yaml import KeyPath, LocatedYaml
 from lakeloop.config.metric import Task
 from lakeloop.config.mistakes import listed, rename_remedy
@@ -26,7 +27,8 @@ def estimator_issues(document: LocatedYaml, model: Model) -> Iterator[ConfigIssu
         model: The model.
 
     Yields:
-        What keeps the class from being made: its import path, its interface, its parameters.
+        What keeps the class from being made: its import path, its interface, its parameters; weights or early stopping
+        that it has no way for.
 
     >>> from pathlib import Path
     >>> from lakeloop.config.located_yaml import parse_yaml
@@ -60,7 +62,20 @@ def estimator_issues(document: LocatedYaml, model: Model) -> Iterator[ConfigIssu
     if model.task is Task.REGRESSION and getattr(made, "predict_proba", None) is not None:
         got = f"{got}, which is a classifier"
         yield document.issue(_CLASS, got, f"a regressor, for the task {model.task}", "choose one, or correct the task")
+    yield from _ability_issues(document, model.estimator, made)
     yield from _parameter_issues(document, model.estimator, made)
+
+
+def _ability_issues(document: LocatedYaml, estimator: Estimator, made: Any) -> Iterator[ConfigIssue]:
+    for key, value in (("class_weight", estimator.class_weight), ("weight", estimator.weight)):
+        if value is not None and not takes_weights(made):
+            allowed = "a class whose fit takes sample_weight"
+            remedy = f"choose such a class, or remove {key}"
+            yield document.issue(("estimator", key), f"{key} for {estimator.class_}", allowed, remedy, at_key=True)
+    if estimator.early_stopping is not None and stopping_way(made) is None:
+        remedy = "choose one of these, or remove it and search over the number of iterations"
+        got = f"early stopping of {estimator.class_}"
+        yield document.issue(("estimator", "early_stopping"), got, STOPPABLE, remedy, at_key=True)
 
 
 def _parameter_issues(document: LocatedYaml, estimator: Estimator, made: Any) -> Iterator[ConfigIssue]:

@@ -9,6 +9,7 @@ from lakeloop.aggregates import AGGREGATES
 from lakeloop.config.columns import FeatureRef, expand_feature, matching_columns
 from lakeloop.config.expressions import at_items, column_issues, expression_issues
 from lakeloop.config.feature_table import FeatureTable
+from lakeloop.config.fit_issues import fit_issues
 from lakeloop.config.grid import PERIOD_TS
 from lakeloop.config.grid_references import MADE, as_grid, grid_issues
 from lakeloop.config.key_references import key_issues
@@ -18,21 +19,24 @@ from lakeloop.config.located_yaml import KeyPath, LocatedYaml
 from lakeloop.config.mistakes import closest, listed, rename_remedy
 from lakeloop.config.model import Model
 from lakeloop.config.model_sense import (
+    NUMBERS,
     argument_issues,
     bound_issues,
     date_issues,
     label_type_issues,
-    preprocess_issues,
     role_issues,
     schedule_issues,
     search_issues,
 )
 from lakeloop.config.named_source import find_source
 from lakeloop.config.predict import PREDICTION_TS
+from lakeloop.config.preprocess_issues import kinds_of, preprocess_issues, take_columns
 from lakeloop.config.source import TIME_COLUMNS, ColumnType, Source
 from lakeloop.config.tree import Config
 from lakeloop.errors import ConfigIssue
 from lakeloop.on_demand.calls import parse_call
+
+_WEIGHT_COLUMN: KeyPath = ("estimator", "weight", "column")
 
 WRITTEN = frozenset(
     {
@@ -132,9 +136,11 @@ def model_issues(document: LocatedYaml, model: Model, config: Config, broken: fr
     scope = _Scope(document, model, spine, tuple(features), frozenset(unjudged))
     types = _column_types(scope, config)
     yield from _on_demand_issues(scope, types)
-    yield from _pattern_issues(scope)
+    yield from _pattern_issues(scope, types)
     yield from date_issues(document, model, types)
     yield from preprocess_issues(document, model, scope.model_columns, types)
+    yield from fit_issues(document, model)
+    yield from _weight_issues(scope, types)
 
 
 def _spine_issues(document: LocatedYaml, model: Model, spine: Source) -> Iterator[ConfigIssue]:
@@ -286,19 +292,18 @@ def _on_demand_issues(scope: _Scope, types: Mapping[str, ColumnType]) -> Iterato
                 yield scope.document.issue(path, f"the column {column!r}", allowed, remedy)
 
 
-def _pattern_issues(scope: _Scope) -> Iterator[ConfigIssue]:
+def _pattern_issues(scope: _Scope, types: Mapping[str, ColumnType]) -> Iterator[ConfigIssue]:
     model, columns = scope.model, scope.model_columns
     named: dict[KeyPath, str] = {}
     for index, group in enumerate(model.preprocess):
-        named.update({("preprocess", index, "columns", i): pattern for i, pattern in enumerate(group.columns)})
+        named.update({("preprocess", index, "columns", i): pattern for i, pattern in enumerate(group.patterns)})
     for role, patterns in model.monitor.roles.items():
         named.update({("monitor", "roles", str(role), i): pattern for i, pattern in enumerate(patterns)})
     for path, pattern in named.items():
         if not matching_columns([pattern], columns) and not scope.is_unjudged(pattern):
             got = f"{pattern!r}, which matches no model column"
             yield scope.document.issue(path, got, f"model columns: {listed(columns)}", scope.remedy(pattern, columns))
-    taken = matching_columns([pattern for group in model.preprocess for pattern in group.columns], columns)
-    left = [column for column in columns if column not in taken]
+    *_, left = take_columns(model, columns, kinds_of(types))
     if left:
         allowed = "a group for every model column"
         remedy = "add them to a group, or add a last group with columns: ['*']"
@@ -311,3 +316,19 @@ def _pattern_issues(scope: _Scope) -> Iterator[ConfigIssue]:
             is_listed = ("gate", "slices", index) in scope.document.places
             place: KeyPath = ("gate", "slices", index if is_listed else name)
             yield scope.document.issue(place, f"the column {name!r}", allowed, remedy, at_key=not is_listed)
+
+
+def _weight_issues(scope: _Scope, types: Mapping[str, ColumnType]) -> Iterator[ConfigIssue]:
+    declared = scope.model.estimator.row_weight
+    if declared is None or declared.column is None or declared.model_column is None:
+        return
+    path: KeyPath = ("estimator", "weight") if isinstance(scope.model.estimator.weight, str) else _WEIGHT_COLUMN
+    name, kind = declared.model_column, types.get(declared.model_column)
+    columns = list(scope.model_columns)
+    if name not in columns and not scope.is_unjudged(name):
+        allowed = f"model columns: {listed(columns)}"
+        remedy = _undeclared(name, scope) or rename_remedy(name, columns, "name a known column, or derive one")
+        yield scope.document.issue(path, f"the column {declared.column!r}", allowed, remedy)
+    elif kind is not None and kind not in NUMBERS:
+        got = f"{declared.column}, a column of type {kind}"
+        yield scope.document.issue(path, got, "a number, at least 0", "name another column, or derive a number from it")

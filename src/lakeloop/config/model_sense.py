@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 
 from lakeloop.config.columns import matching_columns
 from lakeloop.config.durations import short_name
@@ -13,7 +13,6 @@ from lakeloop.config.located_yaml import KeyPath, LocatedYaml
 from lakeloop.config.metric import Metric, Task
 from lakeloop.config.mistakes import listed
 from lakeloop.config.model import Model
-from lakeloop.config.preprocess import Step
 from lakeloop.config.source import ColumnType, Source
 from lakeloop.errors import ConfigIssue
 from lakeloop.on_demand.calls import Call
@@ -35,7 +34,6 @@ _RANGE: Mapping[Metric, tuple[float, float]] = {
     Metric.ROOT_MEAN_SQUARED_ERROR: (0, math.inf),
     Metric.R2: (-math.inf, 1),
 }  # the others lie between 0 and 1
-_OF_NUMBERS = frozenset(Step) - {Step.ONE_HOT, Step.PASS, Step.IMPUTE_MODE}
 
 
 def search_issues(document: LocatedYaml, model: Model) -> Iterator[ConfigIssue]:
@@ -216,55 +214,6 @@ def role_issues(document: LocatedYaml, model: Model) -> Iterator[ConfigIssue]:
                 path: KeyPath = ("monitor", "roles", str(role), index)
                 got = f"{pattern!r}, which is {first[pattern]} already"
                 yield document.issue(path, got, "one role for a column", "remove it from one of the two")
-
-
-def preprocess_issues(
-    document: LocatedYaml, model: Model, columns: Sequence[str], types: Mapping[str, ColumnType]
-) -> Iterator[ConfigIssue]:
-    """Check that each group gets columns, and steps that its columns can go through.
-
-    Args:
-        document: The model's file.
-        model: The model.
-        columns: Model columns.
-        types: Types of those columns whose type is known.
-
-    Yields:
-        Groups whose columns earlier groups took; text that meets a step for numbers, or reaches the estimator.
-
-    >>> from pathlib import Path
-    >>> from lakeloop.config.located_yaml import parse_yaml
-    >>> text = Path("conf/base/models/late_arrival.yml").read_text()
-    >>> document = parse_yaml(text.replace("dest], steps: [one_hot]", "dest], steps: [log]"), "late_arrival.yml")
-    >>> model = Model.model_validate({**document.data, "preprocess": document.data["preprocess"][:1]})
-    >>> text_columns = dict.fromkeys(("carrier", "origin", "dest"), ColumnType.STRING)
-    >>> [(each.where, each.got) for each in preprocess_issues(document, model, [*text_columns], text_columns)]
-    [('preprocess[0].steps[0]', 'log for carrier, origin, dest, which are text')]
-    """
-    if not all(matching_columns([pattern], columns) for group in model.preprocess for pattern in group.columns):
-        return  # told already; what the pattern was to take would be reported on top
-    left = list(columns)
-    for index, group in enumerate(model.preprocess):
-        named = matching_columns(group.columns, columns)
-        taken = [column for column in named if column in left]
-        left = [column for column in left if column not in taken]
-        if named and not taken and "*" not in group.columns:
-            got = f"{listed(named)}, which earlier groups took"
-            remedy = "move this group up, or remove it"
-            yield document.issue(("preprocess", index, "columns"), got, "columns that no group above names", remedy)
-        texts = [column for column in taken if types.get(column) is ColumnType.STRING]
-        if not texts:
-            continue
-        path: KeyPath = ("preprocess", index, "steps")
-        before = group.steps[: group.steps.index(Step.ONE_HOT)] if Step.ONE_HOT in group.steps else group.steps
-        wrong = [position for position, step in enumerate(before) if step in _OF_NUMBERS]
-        if wrong:
-            got = f"{before[wrong[0]]} for {listed(texts)}, which are text"
-            allowed = f"{Step.IMPUTE_MODE}, {Step.ONE_HOT} and what follows it"
-            yield document.issue((*path, wrong[0]), got, allowed, "give columns of text a group of their own")
-        elif Step.ONE_HOT not in group.steps and model.estimator.class_.startswith("sklearn."):
-            got = f"{listed(texts)}, which are text, without {Step.ONE_HOT}"
-            yield document.issue(path, got, "numbers: scikit-learn takes no text", f"add a group with {Step.ONE_HOT}")
 
 
 def argument_issues(

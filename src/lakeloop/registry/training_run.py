@@ -74,6 +74,7 @@ class Training:
         *,
         probabilities: bool,
         trusted_types: Sequence[str],
+        packages: Sequence[str] = (),
         tags: Mapping[str, str],
     ) -> ModelVersion:
         """Log the chosen pipeline in skops format and register it.
@@ -84,6 +85,7 @@ class Training:
             output: What the pipeline answers for them.
             probabilities: Whether the model answers with class probabilities.
             trusted_types: Types that skops may load.
+            packages: Installed packages that the model needs besides those that every model needs.
             tags: Recorded with the version.
 
         Returns:
@@ -96,7 +98,9 @@ class Training:
             serialization_format="skops",
             skops_trusted_types=list(trusted_types),
             pyfunc_predict_fn="predict_proba" if probabilities else "predict",
-            pip_requirements=[f"{name}=={installed_version(name)}" for name in _REQUIREMENTS],
+            pip_requirements=[
+                f"{name}=={installed_version(name)}" for name in dict.fromkeys((*_REQUIREMENTS, *packages))
+            ],
         )
         return self._register(info, tags)
 

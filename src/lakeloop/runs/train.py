@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -28,11 +28,13 @@ from lakeloop.runs.training_data import TrainingData, read_training_data
 from lakeloop.runs.training_set import TrainingSet, find_training_set
 from lakeloop.statuses import Outcome
 from lakeloop.tables import identity_hash
+from lakeloop.training.calibration import calibrate
+from lakeloop.training.estimators import estimator_packages
 from lakeloop.training.fitting import predict_scores
 from lakeloop.training.metrics import evaluate
 from lakeloop.training.preprocessing import TRUSTED_TYPES
 from lakeloop.training.search import Candidate, choose_best, fit_candidates
-from lakeloop.training.split import HOLDOUT, TRAIN, VALIDATION
+from lakeloop.training.split import CALIBRATION, HOLDOUT, TRAIN, VALIDATION
 
 JOB = "train"
 _EXAMPLE_ROWS = 5
@@ -179,6 +181,8 @@ def _fit_and_register(context: Context, model: Model, data: TrainingData, run_ke
             candidates.append(candidate)
             context.progress(f"train {model.model}: candidate {len(candidates)} fitted")
         best = choose_best(candidates, model.gate.metric)
+        apart = data.rows(CALIBRATION) if data.part(CALIBRATION).any() else None
+        best = replace(best, pipeline=calibrate(model, best.pipeline, apart))
         holdout = data.part(HOLDOUT)
         scores = predict_scores(model.task, best.pipeline, data.frame[holdout])
         metrics = {
@@ -206,6 +210,7 @@ def _fit_and_register(context: Context, model: Model, data: TrainingData, run_ke
             answer,
             probabilities=is_classification,
             trusted_types=TRUSTED_TYPES,
+            packages=estimator_packages(model.estimator),
             tags=tags,
         )
     return version, len(candidates)

@@ -208,9 +208,11 @@ def prepare_rows(
         _facts(model.estimator, part, rows, labels[part])
         for part, rows in (("train", train), ("validation", validation))
     ]
-    weights = [row_weights(model.estimator, facts[0], each) for each in facts]
+    of_train, of_validation = (row_weights(model.estimator, facts[0], each) for each in facts)
     empty = tuple(on_demand.empty_columns_)
-    return Prepared(steps, prepared, labels["train"], others, labels["validation"], *weights, empty)
+    return Prepared(
+        steps, prepared, labels["train"], others, labels["validation"], of_train, of_validation, empty_columns=empty
+    )
 
 
 def _facts(estimator: Estimator, part: str, rows: LabelledRows, label: NDArray[Any]) -> RowFacts:

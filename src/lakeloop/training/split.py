@@ -30,9 +30,8 @@ def _backwards(split: Split) -> list[tuple[str, timedelta]]:
 def assign_split(days: NDArray[np.datetime64], split: Split, last_closed_day: date) -> NDArray[np.str_]:
     """Tell for each row which part of the split it belongs to.
 
-    Counted in calendar days backwards from the last closed day, itself included:
-    holdout | gap | calibration | gap | validation | gap | train, without calibration where none is declared. Days without
-    rows count like any other.
+    Counted in calendar days backwards from the last closed day, itself included: holdout | gap | calibration | gap |
+    validation | gap | train, without calibration and its gap where it is not declared. Days without rows count too.
 
     Args:
         days: Closed day of each row, datetime64[D], shape (n_rows,).
@@ -63,7 +62,7 @@ def assign_split(days: NDArray[np.datetime64], split: Split, last_closed_day: da
         )
 
     parts = np.full(day_of_row.shape, UNUSED, dtype="<U11")
-    ends = last
+    ends: np.datetime64[date | int | None] = last
     for name, length in _backwards(split):
         parts[day_of_row <= ends] = name
         ends -= _days(length)

@@ -136,11 +136,13 @@ def test_attach_labels_keeps_the_spine_and_its_columns(spark: SparkSession) -> N
         "label_status": "MATURED",
         "label_available_ts": CLOSING,
         "block_date": day("2013-05-01"),
+        "_known_ts": NOON,  # known before it is final
+        "_conflict": False,
     }
     expected = frame(
         spark,
         f"{columns}, label double, label_status string, void_reason string, label_available_ts timestamp,"
-        " block_date date",
+        " block_date date, _known_ts timestamp, _conflict boolean",
         [row | labelled for row in spine],
     )
     assert_df_equality(found, expected, ignore_nullable=True)
@@ -150,7 +152,8 @@ def test_attach_labels_of_an_empty_spine_is_empty(spark: SparkSession) -> None:
     found = attach_labels(
         frame(spark, SPINE, []), frame(spark, OUTCOME_COLUMNS, []), declare_predict(), declare_label(), CLOSING
     )
-    assert found.columns[-5:] == ["label", "label_status", "void_reason", "label_available_ts", "block_date"]
+    labelled = ["label", "label_status", "void_reason", "label_available_ts", "block_date"]
+    assert found.columns[-7:] == [*labelled, "_known_ts", "_conflict"]
     assert rows_of(found) == []
 
 

@@ -89,8 +89,9 @@ def test_a_label_is_the_newest_version_known(context: Context) -> None:
         ],
     )
     for as_of, late in ((instant("2024-01-11 06:00"), 0.0), (END, 1.0)):
-        cells, void = count_outcomes(context.at(as_of), model, predictions, target_rate=0.5)
-        assert (cells["rows"].to_pylist(), cells["label"].to_pylist(), void) == ([1], [late], [])
+        found = count_outcomes(context.at(as_of), model, predictions, target_rate=0.5)
+        assert (found.cells["rows"].to_pylist(), found.cells["label"].to_pylist()) == ([1], [late])
+        assert (found.void, found.pending) == ((), ())
 
 
 def test_attributes_log_every_version_that_became_known(context: Context) -> None:

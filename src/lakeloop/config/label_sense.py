@@ -41,7 +41,7 @@ def reach_issues(document: LocatedYaml, model: Model) -> Iterator[ConfigIssue]:
         got:     labels that close before 30d after the prediction are over
         allowed: a closing at which no row looks ahead any more
         remedy:  write after: 30 days, or more where rows come late
-    models/late.yml: split.gap
+    models/late.yml:1: split.gap
         got:     1d, and a label looks 30d ahead
         allowed: at least 30d, so that no label tells of the next part's time
         remedy:  write gap: 30 days

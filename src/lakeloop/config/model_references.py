@@ -42,7 +42,7 @@ WRITTEN = frozenset(
     {
         *(PREDICTION_TS, "prediction_id", "model_name", "model_version", "purpose", "revision", "score", "as_of"),
         *("training_set_id", "label", "label_status", "label_available_ts", "block_date", "block"),
-        *("void_reason", "label_known_ts", "label_conflict"),
+        "void_reason",
     }
 )
 """Columns that lakeloop itself writes beside those of a model, or makes while it monitors them."""

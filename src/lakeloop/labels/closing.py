@@ -69,7 +69,8 @@ def final_instant(label: Label) -> Column:
     >>> label = Label.model_validate({
     ...     "from": "sales", "within": "2 days", "on": ["shop"],
     ...     "closes": {"of": "due_ts", "at": "06:00 next day", "timezone": "UTC"}})
-    >>> rows = spark.sql("select timestamp'2013-05-01 23:00:00Z' as due_ts, timestamp'2013-05-01 21:00:00Z' as prediction_ts")
+    >>> rows = spark.sql(
+    ...     "select timestamp'2013-05-01 23:00:00Z' as due_ts, timestamp'2013-05-01 21:00:00Z' as prediction_ts")
     >>> rows.select(final_instant(label).cast("string")).first()[0]  # the day closes before two days are over
     '2013-05-03 21:00:00'
     """
@@ -95,8 +96,8 @@ def attach_labels(spine: DataFrame, truth: DataFrame, predict: Predict, label: L
     Returns:
         The spine's rows with `label` (double; null unless MATURED), `label_status` (PENDING until the period closes,
         and while the row still looks ahead), `void_reason`, `label_available_ts` (closing, or later when the truth
-        came later), `block_date` (the period's local date), `label_known_ts` (when the truth came, which may be before
-        closing; null unless MATURED) and `label_conflict` (whether rows of the truth disagree on a closed row).
+        came later), `block_date` (the period's local date), `_known_ts` (when the truth came, which may be before
+        closing; null unless MATURED) and `_conflict` (whether rows of the truth disagree on a closed row).
 
     >>> from datetime import UTC
     >>> predict = Predict.model_validate({"from": "orders", "id": ["order"], "at": "due_ts", "known": []})
@@ -137,6 +138,6 @@ def attach_labels(spine: DataFrame, truth: DataFrame, predict: Predict, label: L
         F.when(F.col("label_status") == LabelStatus.VOID.value, F.col("_why")).alias("void_reason"),
         F.greatest(final_ts, known_ts).alias("label_available_ts"),
         local_date(F.col(label.closes.of), label.closes.timezone).alias("block_date"),
-        F.when(matured, known_ts).alias("label_known_ts"),
-        (closed & F.col(CONFLICT)).alias("label_conflict"),
+        F.when(matured, known_ts).alias(KNOWN_TS),
+        (closed & F.col(CONFLICT)).alias(CONFLICT),
     )

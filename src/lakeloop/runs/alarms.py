@@ -126,6 +126,8 @@ def find_alarms(model: Model, finding: WindowFinding) -> list[Alarm]:
         kind = FlagKind.PREDICTION_DRIFT if each.column == SCORE_COLUMN else _DRIFT_KINDS[each.role]
         evidence = {"statistic": each.statistic, "value": each.value, "threshold": each.threshold, "rows": each.rows}
         found.append((kind, each.column, _alarm(each.verdict), evidence))
+    if finding.is_late:
+        return _realised_alarms(model, finding.performance)
     target = finding.target
     moved = {"difference": target.difference, "min_effect": target.min_effect, "rows": target.window_rows}
     found.append((FlagKind.TARGET_DRIFT, "label", _alarm(target.verdict), moved))
@@ -134,6 +136,8 @@ def find_alarms(model: Model, finding: WindowFinding) -> list[Alarm]:
 
 def _realised_alarms(model: Model, performance: Performance) -> list[Alarm]:
     found: list[Alarm] = []
+    if model.label.closes.after and performance.status is Status.NOT_MATURED:
+        return found  # the window is measured once its labels are closed: until then it has no place in the order
     when = model.decide.when
     measured = {"metrics": dict(performance.metrics), "rows": performance.rows}
     if when.bias is not None:
@@ -170,7 +174,10 @@ def _alarm_history(context: Context, model: Model, version: str) -> dict[Subject
         if kind is FlagKind.CONTRACT_DRIFT:
             history.setdefault((FlagKind.QUALITY, row["column_name"]), []).append(_is_broken(Status(row["status"])))
     realised = [row for row in _earlier_rows(context, schemas.PERFORMANCE, model, version) if row["slice_key"] is None]
-    for _, rows in groupby(realised, key=_window_end):
+    for _, of_window in groupby(realised, key=_window_end):
+        evaluated = list(of_window)
+        newest = max(row["as_of"] for row in evaluated)
+        rows = [row for row in evaluated if row["as_of"] == newest]  # a window is measured again once it is closed
         for kind, subject, alarmed, _ in _realised_alarms(model, read_performance(rows, model.task)):
             history.setdefault((kind, subject), []).append(alarmed)
     return history

@@ -21,8 +21,8 @@ def explaining_model(config: Config, model: Model) -> Iterator[None]:
         model: The model whose spine or labels are computed.
 
     Raises:
-        DataContractError: If `predict.at`, `label.as`, `label.event` or a condition of `label.void` could not be computed
-            for a row.
+        DataContractError: If `predict.at`, `label.as`, `label.event` or a condition of `label.void` could not be
+            computed for a row.
 
     >>> late = shops.models["late"]
     >>> label = late.label.model_copy(update={"as_": "cast(shop as int) > 10"})

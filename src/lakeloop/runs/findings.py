@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from lakeloop.drift.calibration import CalibrationBin
 from lakeloop.drift.counts import DailyCounts
+from lakeloop.drift.label_counts import NONE, LabelCounts
 from lakeloop.drift.performance import Performance
 from lakeloop.drift.targets import RateVerdict
 from lakeloop.drift.verdicts import ColumnVerdict
@@ -24,6 +25,8 @@ class WindowFinding:
         calibration: The same per stretch of the score; empty for a regression.
         void_rows: Closed rows without a label.
         counts: Its counts per day and bin.
+        labels: How far its labels are.
+        is_late: Whether the window was judged in an earlier turn, and is looked at again because its labels are closed.
     """
 
     window: MonitorWindow
@@ -33,3 +36,5 @@ class WindowFinding:
     calibration: tuple[CalibrationBin, ...]
     void_rows: int
     counts: DailyCounts
+    labels: LabelCounts = NONE
+    is_late: bool = False

@@ -19,19 +19,28 @@ from lakeloop.config.model import Model
 from lakeloop.config.tree import Config
 from lakeloop.discovery.text import count_of
 from lakeloop.drift.calibration import calibrate
-from lakeloop.drift.counts import lay_out_daily
+from lakeloop.drift.counts import COUNTS_SCHEMA, lay_out_daily
+from lakeloop.drift.label_counts import LabelCounts
 from lakeloop.drift.performance import measure_performance
 from lakeloop.drift.reference import SCORE_COLUMN, Reference
 from lakeloop.drift.targets import TargetDay, judge_rate
 from lakeloop.drift.verdicts import ColumnVerdict, judge_window
 from lakeloop.errors import Failure, NotReadyError
+from lakeloop.labels.calendar import last_closed_day
 from lakeloop.runs.alarms import find_flag_changes
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.failed_models import explaining_model
 from lakeloop.runs.findings import WindowFinding
 from lakeloop.runs.flags import clear_flags, raise_flags
-from lakeloop.runs.monitor_counts import SCORE_BINS, count_outcomes, count_predictions
-from lakeloop.runs.monitor_rows import calibration_rows, drift_row, performance_rows, profile_row, target_row
+from lakeloop.runs.monitor_counts import SCORE_BINS, Outcomes, count_outcomes, count_predictions, measure_delays
+from lakeloop.runs.monitor_rows import (
+    calibration_rows,
+    drift_row,
+    label_rows,
+    performance_rows,
+    profile_row,
+    target_row,
+)
 from lakeloop.runs.promotions import champion_before, read_promotions
 from lakeloop.runs.references import PREDICTION_REFERENCE_FILE, REFERENCE_FILE
 from lakeloop.runs.windows import MonitorWindow, ended_windows
@@ -64,6 +73,7 @@ class MonitorResult:
         outcome: WRITTEN; SKIPPED when the turn was monitored already; EMPTY when no window has ended.
         metrics: Realised metrics over all windows evaluated now.
         cleared: Flags of earlier turns that were closed, because their alarm is over.
+        late: Windows of earlier turns that were measured now, because their labels are closed.
     """
 
     model: str
@@ -74,6 +84,7 @@ class MonitorResult:
     outcome: Outcome
     metrics: Mapping[str, float]
     cleared: int = 0
+    late: int = 0
 
     @property
     def summary(self) -> str:
@@ -83,7 +94,8 @@ class MonitorResult:
         drifted = f"drift in {', '.join(self.drifted)}" if self.drifted else "no drift"
         raised = f", {count_of(self.flags, 'flag')} raised" if self.flags else ""
         cleared = f", {count_of(self.cleared, 'flag')} closed" if self.cleared else ""
-        return f"{count_of(self.windows, 'window')}, {drifted}{raised}{cleared}"
+        late = f", {count_of(self.late, 'earlier window')} measured" if self.late else ""
+        return f"{count_of(self.windows, 'window')}, {drifted}{late}{raised}{cleared}"
 
 
 def monitor(context: Context, name: str) -> MonitorResult:
@@ -126,21 +138,26 @@ def monitor(context: Context, name: str) -> MonitorResult:
                 for name in (REFERENCE_FILE, PREDICTION_REFERENCE_FILE)
             )
         )
-        windows = _windows_to_evaluate(context, model, champion.as_of, identity)
-        if not windows:
+        windows, late = _windows_to_evaluate(context, model, champion.as_of, identity)
+        if not windows and not late:
             return MonitorResult(name, champion.version, 0, (), 0, Outcome.EMPTY, {})
         outcome, done = Outcome.SKIPPED, lake.find_commit(performance, identity)  # it is written last
         notes = done.notes if done is not None else {}
         if done is None:
             context.progress(f"monitor {name}")
-            findings = _evaluate(context, model, champion.version, references, windows)
+            findings = _evaluate(context, model, champion.version, references, windows, late)
+            if not findings:  # rows of the earlier windows still wait
+                return MonitorResult(name, champion.version, 0, (), 0, Outcome.EMPTY, {})
+            new = [each for each in findings if not each.is_late]
             rows = _Rows.of(context, model, champion.version, references.features, findings)
             lake.append_own(schemas.PROFILE_METRICS, rows.profiles, identity)
             lake.append_own(schemas.DRIFT_METRICS, rows.drifts, identity)
             changes = find_flag_changes(context, model, champion.version, findings)
             notes = {
                 "windows": [instant_text(each.end) for each in windows],
-                "drifted": [each.column for each in findings[-1].columns if each.verdict is Verdict.DRIFT],
+                "closed": [instant_text(each.window.end) for each in findings if not each.labels.pending],
+                "late": len(findings) - len(new),
+                "drifted": [each.column for each in new[-1].columns if each.verdict is Verdict.DRIFT] if new else [],
                 "flags": raise_flags(context, name, changes.raised),
                 "cleared": clear_flags(context, name, changes.cleared),
                 "metrics": _overall(findings),
@@ -155,6 +172,7 @@ def monitor(context: Context, name: str) -> MonitorResult:
             outcome,
             notes["metrics"],
             notes["cleared"],
+            notes.get("late", 0),
         )
 
 
@@ -169,46 +187,69 @@ def _roles_of(config: Config, model: Model) -> dict[str, Role]:
 
 def _windows_to_evaluate(
     context: Context, model: Model, since: datetime, identity: WriteIdentity
-) -> list[MonitorWindow]:
-    """List the champion's ended windows that no earlier turn evaluated."""
+) -> tuple[list[MonitorWindow], list[MonitorWindow]]:
+    """List the champion's ended windows that no earlier turn evaluated, and those whose labels have closed since.
+
+    A label without a lag is closed soon after its window's end: what was closed by then is measured, once.
+    """
     commits = context.lake.commits(context.lake.own(schemas.PERFORMANCE))
-    earlier = {
-        end
+    before = [
+        commit.notes
         for commit in commits
         if commit.unit.startswith(f"{model.model} ") and commit.fingerprint == identity.fingerprint
         if commit.unit != identity.unit
-        for end in commit.notes["windows"]
-    }
+    ]
+    earlier = {end for notes in before for end in notes["windows"]}
+    measured = {end for notes in before for end in notes.get("closed", ())}
     ended = ended_windows(since, context.as_of, model.monitor.window, model.label.closes.timezone)
-    return [window for window in ended if instant_text(window.end) not in earlier]
+    late: list[MonitorWindow] = []
+    if model.label.closes.after:
+        last = last_closed_day(context.as_of, model.label.closes)
+        late = [each for each in ended if each.last_day <= last and instant_text(each.end) in earlier - measured]
+    return [window for window in ended if instant_text(window.end) not in earlier], late
 
 
 def _evaluate(
-    context: Context, model: Model, version: str, references: _References, windows: Sequence[MonitorWindow]
+    context: Context,
+    model: Model,
+    version: str,
+    references: _References,
+    windows: Sequence[MonitorWindow],
+    late: Sequence[MonitorWindow],
 ) -> list[WindowFinding]:
+    """Evaluate windows that have just ended and earlier ones that are closed now, by window end."""
     lake, zone = context.lake, model.label.closes.timezone
     scored = lake.read(lake.address("predictions", model.model), context.as_of, by="as_of").where(
         (F.col("model_version") == version)
         & (F.col("purpose") == Purpose.PRODUCTION.value)
-        & (F.col("prediction_ts") >= F.lit(windows[0].start))
-        & (F.col("prediction_ts") < F.lit(windows[-1].end))
+        & (F.col("prediction_ts") >= F.lit(min(each.start for each in (*late, *windows))))
+        & (F.col("prediction_ts") < F.lit(max(each.end for each in (*late, *windows))))
     )
     reference, bins = references.features, (*references.features.bins, *references.predictions.bins)
-    counts = count_predictions(scored, bins, zone)
+    counts = COUNTS_SCHEMA.empty_table()
+    if windows:
+        counts = count_predictions(scored.where(F.col("prediction_ts") >= F.lit(windows[0].start)), bins, zone)
     target_rate = reference.target_rate
-    outcomes, void = count_outcomes(context, model, scored, target_rate if target_rate is not None else 0.0)
+    outcomes = count_outcomes(context, model, scored, target_rate if target_rate is not None else 0.0)
+    delays = measure_delays(context, model, scored, [*late, *windows])
     roles = _roles_of(context.config, model)
     seed = context.config.project.seed
     spread = (reference.target_spread or 0.0) if model.task == "regression" else 1.0
     findings = []
-    for window in windows:
-        closed, counted = _of_window(outcomes, "block", window), _of_window(counts, "block", window)
+    for window in (*late, *windows):
+        is_late = window in late
+        closed, counted = _of_window(outcomes.cells, "block", window), _of_window(counts, "block", window)
+        labels = _label_counts(outcomes, closed, window, delays)
+        waits = bool(model.label.closes.after and labels.pending)  # measured once, when it is closed
+        if is_late and waits:
+            continue
+        measured = closed.slice(0, 0) if waits else closed
         findings.append(
             WindowFinding(
                 window,
                 tuple(
                     verdict
-                    for each in (references.features, references.predictions)
+                    for each in (() if is_late else (references.features, references.predictions))
                     for verdict in _judge(each, counted, roles, model, seed)
                 ),
                 judge_rate(
@@ -218,13 +259,22 @@ def _evaluate(
                     level=model.monitor.level,
                     seed=seed,
                 ),
-                measure_performance(closed, model.task, level=model.monitor.level, seed=seed),
-                calibrate(closed, SCORE_BINS) if model.task is Task.CLASSIFICATION else (),
-                sum(rows for day, rows in void if isinstance(day, date) and window.holds(day)),
+                measure_performance(measured, model.task, level=model.monitor.level, seed=seed),
+                calibrate(measured, SCORE_BINS) if model.task is Task.CLASSIFICATION else (),
+                labels.void,
                 lay_out_daily(counted, bins),
+                labels,
+                is_late,
             )
         )
     return findings
+
+
+def _label_counts(
+    outcomes: Outcomes, closed: pa.Table, window: MonitorWindow, delays: Mapping[date, tuple[float, ...]]
+) -> LabelCounts:
+    void, pending = (sum(rows for day, rows in each if window.holds(day)) for each in (outcomes.void, outcomes.pending))
+    return LabelCounts(sum(closed["rows"].to_pylist()), void, pending, delays.get(window.first_day, ()))
 
 
 def _judge(
@@ -273,11 +323,13 @@ class _Rows:
             for verdict in finding.columns:
                 profiles.append({**same, **profile_row(verdict, finding.counts)})
                 drifts.append({**same, **drift_row(verdict, is_prediction=verdict.column == SCORE_COLUMN)})
-            drifts.append({**same, **target_row(finding.target)})
+            if not finding.is_late:
+                drifts.append({**same, **target_row(finding.target)})
             performances += [
                 {**same, **row} for row in performance_rows(finding.performance, finding.void_rows, reference)
             ]
             performances += [{**same, **row} for row in calibration_rows(finding.performance, finding.calibration)]
+            performances += [{**same, **row} for row in label_rows(finding.labels, finding.performance)]
         return cls(profiles, drifts, performances)
 
 

@@ -12,12 +12,13 @@ from lakeloop.distances import DISTANCES
 from lakeloop.drift.calibration import CalibrationBin
 from lakeloop.drift.counts import DailyCounts
 from lakeloop.drift.intervals import Interval
+from lakeloop.drift.label_counts import DELAY_QUANTILES, LabelCounts
 from lakeloop.drift.performance import Performance
 from lakeloop.drift.reference import Reference
 from lakeloop.drift.targets import RateVerdict
 from lakeloop.drift.verdicts import ColumnVerdict
-from lakeloop.schemas import SCORE_SLICE
-from lakeloop.statuses import Role, Status
+from lakeloop.schemas import LABEL_SLICE, SCORE_SLICE
+from lakeloop.statuses import LabelStatus, Role, Status
 
 
 def profile_row(verdict: ColumnVerdict, laid: DailyCounts) -> dict[str, Any]:
@@ -173,6 +174,45 @@ def performance_rows(performance: Performance, void_rows: int, reference: Refere
             }
         )
     return rows
+
+
+def label_rows(labels: LabelCounts, performance: Performance) -> list[dict[str, Any]]:
+    """Tell how far the labels of a window are, beside what was measured on the closed ones.
+
+    Args:
+        labels: Rows by the status of their label.
+        performance: What was measured.
+
+    Returns:
+        Columns of `monitoring.performance`, slices of the label's status: the share of each status, and the quantiles
+        of the delay. What there are no rows for has a status that says so, and no value.
+
+    >>> measured = Performance(Status.OK, Task.CLASSIFICATION, 3, 60, {}, {}, 0.05, 7)
+    >>> rows = label_rows(LabelCounts(60, 20, 20, (3600.0, 7200.0, 86400.0)), measured)
+    >>> [(row["slice_value"], row["metric"], row["value"], row["status"]) for row in rows[:1] + rows[-1:]]
+    [('CLOSED', 'share', 0.8, 'OK'), ('MATURED', 'delay_seconds_p99', 86400.0, 'OK')]
+    >>> {(row["value"], row["status"]) for row in label_rows(LabelCounts(0, 0, 5), measured)[-3:]}
+    {(None, 'NOT_MATURED')}
+    """
+    same = {"slice_key": LABEL_SLICE, "rows_void": 0, "closed_days": performance.blocks}
+    shares = [
+        {"slice_value": name, "metric": "share", "value": share, "rows": rows}
+        for name, (rows, share) in labels.shares.items()
+    ]
+    delays = [
+        {
+            "slice_value": LabelStatus.MATURED.value,
+            "metric": f"delay_seconds_p{round(100 * quantile)}",
+            "value": labels.delays[place] if labels.delays else None,
+            "rows": labels.matured,
+        }
+        for place, quantile in enumerate(DELAY_QUANTILES)
+    ]
+    of_shares = Status.OK if labels.total else Status.EMPTY_WINDOW
+    of_delays = Status.OK if labels.delays else Status.NOT_MATURED
+    return [{**same, **row, "status": of_shares.value} for row in shares] + [
+        {**same, **row, "status": of_delays.value} for row in delays
+    ]
 
 
 def read_performance(rows: Iterable[Mapping[str, Any]], task: Task) -> Performance:

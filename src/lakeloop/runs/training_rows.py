@@ -18,6 +18,7 @@ from lakeloop.config.columns import input_columns, model_columns
 from lakeloop.config.model import Model
 from lakeloop.labels.calendar import last_closed_day
 from lakeloop.labels.closing import attach_labels
+from lakeloop.labels.found import CONFLICT, KNOWN_TS
 from lakeloop.point_in_time.lookup import STATUS_SUFFIX, Rows
 from lakeloop.runs.context import Context
 from lakeloop.runs.model_inputs import GoldInput, add_in_process, add_on_spark
@@ -27,7 +28,7 @@ from lakeloop.statuses import LabelStatus
 from lakeloop.training.purging import DayOfLabels, assert_enough_left, find_looking_ahead
 from lakeloop.training.split import GAP, assign_split
 
-_JUDGED = ("void_reason", "label_known_ts", "label_conflict")
+_JUDGED = ("void_reason", KNOWN_TS, CONFLICT)
 """What was judged of a label and is no column of a training set."""
 
 
@@ -80,7 +81,7 @@ def build_on_spark(
     closed = _closed_spine(context, model, versions)
     counted = closed.groupBy("block_date", "label_status").agg(
         F.count(F.lit(1)).alias("rows"),
-        F.sum(F.col("label_conflict").cast("long")).alias("conflicts"),
+        F.sum(F.col(CONFLICT).cast("long")).alias("conflicts"),
         F.min("prediction_ts").alias("first_ts"),
         F.max("prediction_ts").alias("last_ts"),
     )
@@ -120,7 +121,7 @@ def build_in_process(
     741
     """
     closed: pa.Table = _closed_spine(context, model, versions).toArrow()  # bounded: the engine was chosen by size
-    aggregated = [([], "count_all"), ("label_conflict", "sum"), ("prediction_ts", "min"), ("prediction_ts", "max")]
+    aggregated = [([], "count_all"), (CONFLICT, "sum"), ("prediction_ts", "min"), ("prediction_ts", "max")]
     counts = closed.group_by(["block_date", "label_status"]).aggregate(aggregated)
     counts = counts.rename_columns(["block_date", "label_status", "rows", "conflicts", "first_ts", "last_ts"])
     split = _split(context, model, [DayOfLabels(**each) for each in counts.to_pylist()])

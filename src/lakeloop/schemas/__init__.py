@@ -14,7 +14,15 @@ from lakeloop.schemas.added import (
     REASON,
     TRAINING_COLUMNS,
 )
-from lakeloop.schemas.monitoring import DRIFT_METRICS, LEAKAGE, PERFORMANCE, PROFILE_METRICS, QUALITY, SCORE_SLICE
+from lakeloop.schemas.monitoring import (
+    DRIFT_METRICS,
+    LABEL_SLICE,
+    LEAKAGE,
+    PERFORMANCE,
+    PROFILE_METRICS,
+    QUALITY,
+    SCORE_SLICE,
+)
 from lakeloop.schemas.ops import (
     DECISIONS,
     FEATURE_BUILDS,
@@ -60,6 +68,7 @@ __all__ = [
     "INGESTED_FILES",
     "INSTANT",
     "INT",
+    "LABEL_SLICE",
     "LEAKAGE",
     "LONG",
     "MODEL",

@@ -111,6 +111,9 @@ LEAKAGE = declare_table(
 SCORE_SLICE = "score"
 """Slice key of the rows of `monitoring.performance` that hold calibration: predicted and realised share per stretch."""
 
+LABEL_SLICE = "label_status"
+"""Slice key of the rows of `monitoring.performance` that tell how far the labels of a window are, and their delay."""
+
 PERFORMANCE = declare_table(
     "monitoring",
     "performance",
@@ -120,7 +123,9 @@ PERFORMANCE = declare_table(
         MODEL,
         VERSION,
         WINDOW,
-        column("slice_key", TEXT, "slicing expression, `score` for stretches of the score; null for all rows"),
+        column(
+            "slice_key", TEXT, "`score`: stretches of the score; `label_status`: how far labels are; null: all rows"
+        ),
         column("slice_value", TEXT, "its value; null for all rows"),
         column("metric", TEXT, "metric", required=True),
         column("value", DOUBLE, "its value on closed, matured rows; null when it could not be judged"),

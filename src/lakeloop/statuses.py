@@ -83,6 +83,7 @@ class EvidenceStatus(StrEnum):
 
     OK = "OK"
     NO_ROWS = "NO_ROWS"
+    TOO_FEW_ROWS = "TOO_FEW_ROWS"
     TOO_FEW_BLOCKS = "TOO_FEW_BLOCKS"
     ONE_OUTCOME = "ONE_OUTCOME"
     ALL_NULL = "ALL_NULL"

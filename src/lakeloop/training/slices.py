@@ -17,6 +17,9 @@ from lakeloop.training.gate import MAX_SLICE_VALUES, NO_VALUE, OTHER_VALUES
 from lakeloop.training.metric_intervals import MetricInterval, mean_interval
 from lakeloop.training.metrics import row_losses
 
+MIN_SLICE_ROWS = 10
+"""Rows below which a slice has no figures: they would say nothing of the model, and something of single rows."""
+
 
 @dataclass(frozen=True)
 class Slice:
@@ -26,8 +29,9 @@ class Slice:
         column: The slice column.
         value: Its value as text; `(null)`, or `(other)` for those beyond the most frequent ones; None where the column
             says something of a person, and nothing was computed.
-        mean_outcome: Mean label of the rows; None without any.
-        found: The metric with its interval; its status is HIDDEN where the column says something of a person.
+        mean_outcome: Mean label of the rows; None where nothing was computed.
+        found: The metric with its interval; its status is HIDDEN where the column says something of a person, and
+            TOO_FEW_ROWS below 10 rows.
     """
 
     column: str
@@ -70,10 +74,10 @@ def measure_slices(
         DistributionError: If the gate declares a slice whose column is absent, or a length differs.
 
     >>> gate = Gate.model_validate({"metric": "brier", "non_inferior_by": 0.1, "slices": ["shop"], "min_blocks": 2})
-    >>> days = np.array(["2013-01-01", "2013-01-02", "2013-01-02"], dtype="datetime64[D]")
-    >>> found = measure_slices(gate, [0, 1, 1], [0.5, 0.5, 0.0], days, {"shop": ["A", "A", None]})
-    >>> [(each.value, each.found.value, each.found.status.value) for each in found]
-    [('A', 0.25, 'OK'), ('(null)', 1.0, 'TOO_FEW_BLOCKS')]
+    >>> days = np.repeat(np.array(["2013-01-01", "2013-01-02"], dtype="datetime64[D]"), 6)
+    >>> found = measure_slices(gate, np.zeros(12), np.full(12, 0.5), days, {"shop": [*"AAAAAAAAAA", None, None]})
+    >>> [(each.value, each.found.rows, each.found.value, each.found.status.value) for each in found]
+    [('A', 10, 0.25, 'OK'), ('(null)', 2, None, 'TOO_FEW_ROWS')]
     """
     losses, outcomes = row_losses(gate.metric, y, score), np.asarray(y, dtype=np.float64)
     found = []
@@ -87,6 +91,12 @@ def measure_slices(
         for value, rows in group_rows(values[column]):
             if rows.shape != losses.shape:
                 raise DistributionError(f"slices.{column}", f"shape {rows.shape} does not fit y of {losses.shape}")
+            size = int(rows.sum())
+            if size < MIN_SLICE_ROWS:
+                few = len(np.unique(days[rows]))
+                nothing = MetricInterval(gate.metric, EvidenceStatus.TOO_FEW_ROWS, None, None, None, size, few, 0)
+                found.append(Slice(column, value, None, nothing))
+                continue
             measured = mean_interval(
                 gate.metric,
                 losses[rows],

@@ -10,14 +10,15 @@ from lakeloop.runs.context import Context
 from lakeloop.runs.promotions import read_promotions
 from lakeloop.statuses import EvidenceStatus
 from tests.laws.small_loop import TURNS
+from tests.shared import finished_project
 
 pytestmark = pytest.mark.loop
 
 
 @pytest.fixture(scope="module")
-def logged(landed_turn_by_turn):
+def logged():
     """The run of the first version of the small loop, and its documents."""
-    context = Context(landed_turn_by_turn, TURNS[0])
+    context = Context(finished_project(), TURNS[0])
     judged = read_promotions(context, "late")[0]
     version = context.registry.get_version("late", judged.version, judged.run_key)
     run = MlflowClient(context.config.tracking_uri, context.config.tracking_uri).get_run(version.run_id)
@@ -50,7 +51,10 @@ def test_every_input_of_the_pipeline_has_an_importance(logged):
     told = {each["column"]: each for each in found["columns"]}
     assert set(told) == {
         *("shop", "items", "prediction_ts"),
-        *(f"shop_delays__{name}" for name in ("mean_is_late_6h", "count_is_late_6h", "mean_is_late_2d", "count_is_late_2d")),
+        *(
+            f"shop_delays__{name}"
+            for name in ("mean_is_late_6h", "count_is_late_6h", "mean_is_late_2d", "count_is_late_2d")
+        ),
         "shop_last__last_delay_minutes",
     }
     assert told["prediction_ts"]["on_demand"] == ["hour_of_day"]

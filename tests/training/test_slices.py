@@ -46,9 +46,9 @@ def test_values_of_a_private_column_are_told_nowhere():
     gate = declare_gate("passenger", "shop")
     days = DAYS[np.arange(40) % 4]
     found = measure_slices(gate, np.zeros(40), np.full(40, 0.5), days, values, hidden={"passenger"})
-    assert [(each.column, each.value, each.found.status.value, each.found.value) for each in found] == [
-        ("passenger", None, "HIDDEN", None),
-        ("shop", "A", "OK", 0.25),
+    assert [(each.column, each.value, each.found.status, each.found.value) for each in found] == [
+        ("passenger", None, EvidenceStatus.HIDDEN, None),
+        ("shop", "A", EvidenceStatus.OK, 0.25),
     ]
     assert "ANNA" not in str([each.to_dict() for each in found])
 

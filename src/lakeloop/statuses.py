@@ -91,6 +91,15 @@ class EvidenceStatus(StrEnum):
     HIDDEN = "HIDDEN"
 
 
+class EstimateStatus(StrEnum):
+    """Whether performance could be estimated without labels; an estimate is never a realised value."""
+
+    ESTIMATED = "ESTIMATED"
+    NOTHING_SCORED = "NOTHING_SCORED"
+    NOT_CALIBRATED = "NOT_CALIBRATED"
+    CALIBRATION_UNKNOWN = "CALIBRATION_UNKNOWN"
+
+
 class Action(StrEnum):
     """What a decision asks for, in the order of cost."""
 

@@ -27,6 +27,7 @@ from lakeloop.schemas import QUALITY
 from lakeloop.statuses import (
     Action,
     CheckStatus,
+    EstimateStatus,
     EvidenceStatus,
     GateStatus,
     LabelStatus,
@@ -91,6 +92,12 @@ ELSEWHERE: list[tuple[StrEnum, str]] = [
     (EvidenceStatus.ALL_NULL, "training/test_importance.py::test_inputs_of_on_demand_columns_are_permuted_and_named"),
     (EvidenceStatus.CONSTANT, "training/test_importance.py::test_a_constant_column_counts_nothing"),
     (EvidenceStatus.HIDDEN, "training/test_slices.py::test_values_of_a_private_column_are_told_nowhere"),
+    (EstimateStatus.ESTIMATED, "drift/test_estimated_performance.py::test_an_estimate_by_hand"),
+    (EstimateStatus.NOTHING_SCORED, "drift/test_estimated_performance.py::test_nothing_scored_is_no_number"),
+    *(
+        (each, "drift/test_estimated_performance.py::test_scores_that_are_no_probabilities_give_no_estimate")
+        for each in (EstimateStatus.NOT_CALIBRATED, EstimateStatus.CALIBRATION_UNKNOWN)
+    ),
     (Outcome.EMPTY, "laws/test_missing_is_never_a_pass.py::test_a_turn_in_which_no_window_has_ended_is_empty"),
 ]
 NOT_JUDGED = [status for status in Status if status is not Status.OK]

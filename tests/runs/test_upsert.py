@@ -89,7 +89,7 @@ def test_a_label_is_the_newest_version_known(context: Context) -> None:
         ],
     )
     for as_of, late in ((instant("2024-01-11 06:00"), 0.0), (END, 1.0)):
-        cells, void = count_outcomes(context.at(as_of), model, predictions, target_rate=0.5)
+        cells, void, *_ = count_outcomes(context.at(as_of), model, predictions, target_rate=0.5)
         assert (cells["rows"].to_pylist(), cells["label"].to_pylist(), void) == ([1], [late], [])
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from lakeloop.drift.calibration import CalibrationBin
 from lakeloop.drift.counts import DailyCounts
+from lakeloop.drift.estimated_performance import Estimate
 from lakeloop.drift.performance import Performance
 from lakeloop.drift.targets import RateVerdict
 from lakeloop.drift.verdicts import ColumnVerdict
@@ -24,6 +25,8 @@ class WindowFinding:
         calibration: The same per stretch of the score; empty for a regression.
         void_rows: Closed rows without a label.
         counts: Its counts per day and bin.
+        estimate: What is expected of it by the scores alone; None for a regression. No flag looks at it.
+        open_rows: Scored rows of days that are not closed.
     """
 
     window: MonitorWindow
@@ -33,3 +36,5 @@ class WindowFinding:
     calibration: tuple[CalibrationBin, ...]
     void_rows: int
     counts: DailyCounts
+    estimate: Estimate | None = None
+    open_rows: int = 0

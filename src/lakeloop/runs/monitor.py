@@ -20,23 +20,33 @@ from lakeloop.config.tree import Config
 from lakeloop.discovery.text import count_of
 from lakeloop.drift.calibration import calibrate
 from lakeloop.drift.counts import lay_out_daily
+from lakeloop.drift.estimated_performance import VersionCalibration, estimate_performance
 from lakeloop.drift.performance import measure_performance
 from lakeloop.drift.reference import SCORE_COLUMN, Reference
 from lakeloop.drift.targets import TargetDay, judge_rate
 from lakeloop.drift.verdicts import ColumnVerdict, judge_window
-from lakeloop.errors import Failure, NotReadyError
+from lakeloop.errors import ConflictError, Failure, NotReadyError
+from lakeloop.model_versions import ModelVersion
 from lakeloop.runs.alarms import find_flag_changes
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.failed_models import explaining_model
 from lakeloop.runs.findings import WindowFinding
 from lakeloop.runs.flags import clear_flags, raise_flags
 from lakeloop.runs.monitor_counts import SCORE_BINS, count_outcomes, count_predictions
-from lakeloop.runs.monitor_rows import calibration_rows, drift_row, performance_rows, profile_row, target_row
+from lakeloop.runs.monitor_rows import (
+    calibration_rows,
+    drift_row,
+    estimate_rows,
+    performance_rows,
+    profile_row,
+    target_row,
+)
 from lakeloop.runs.promotions import champion_before, read_promotions
 from lakeloop.runs.train import PREDICTION_REFERENCE_FILE, REFERENCE_FILE
 from lakeloop.runs.windows import MonitorWindow, ended_windows
 from lakeloop.statuses import Outcome, Purpose, Role, Verdict
 from lakeloop.tables import WriteIdentity
+from lakeloop.training.evidence import METRICS_FILE
 
 JOB = "monitor"
 _TARGET_EFFECT = 0.05
@@ -45,10 +55,11 @@ _TARGET_EFFECT = 0.05
 
 @dataclass(frozen=True)
 class _References:
-    """What a champion was accepted on: its features over the training set, its scores over the holdout."""
+    """What a champion was accepted on: features over the training set, scores and calibration over the holdout."""
 
     features: Reference
     predictions: Reference
+    calibration: VersionCalibration
 
 
 @dataclass(frozen=True)
@@ -120,12 +131,11 @@ def monitor(context: Context, name: str) -> MonitorResult:
             lake.create_own(table)
         performance = lake.create_own(schemas.PERFORMANCE)
         version = context.registry.get_version(name, champion.version, champion.run_key)
-        references = _References(
-            *(
-                Reference.from_json(context.registry.read_document(version, name))
-                for name in (REFERENCE_FILE, PREDICTION_REFERENCE_FILE)
-            )
+        features, predicted = (
+            Reference.from_json(context.registry.read_document(version, file))
+            for file in (REFERENCE_FILE, PREDICTION_REFERENCE_FILE)
         )
+        references = _References(features, predicted, _read_calibration(context, version))
         windows = _windows_to_evaluate(context, model, champion.as_of, identity)
         if not windows:
             return MonitorResult(name, champion.version, 0, (), 0, Outcome.EMPTY, {})
@@ -137,6 +147,9 @@ def monitor(context: Context, name: str) -> MonitorResult:
             rows = _Rows.of(context, model, champion.version, references.features, findings)
             lake.append_own(schemas.PROFILE_METRICS, rows.profiles, identity)
             lake.append_own(schemas.DRIFT_METRICS, rows.drifts, identity)
+            if rows.estimates:
+                lake.create_own(schemas.ESTIMATED_PERFORMANCE)
+                lake.append_own(schemas.ESTIMATED_PERFORMANCE, rows.estimates, identity)
             changes = find_flag_changes(context, model, champion.version, findings)
             notes = {
                 "windows": [instant_text(each.end) for each in windows],
@@ -156,6 +169,14 @@ def monitor(context: Context, name: str) -> MonitorResult:
             notes["metrics"],
             notes["cleared"],
         )
+
+
+def _read_calibration(context: Context, version: ModelVersion) -> VersionCalibration:
+    """Read how a version was calibrated on its holdout; a version that did not log it is not refused, but unknown."""
+    try:
+        return VersionCalibration.from_metrics(context.registry.read_document(version, METRICS_FILE))
+    except ConflictError:
+        return VersionCalibration(None, False)
 
 
 def _roles_of(config: Config, model: Model) -> dict[str, Role]:
@@ -196,7 +217,9 @@ def _evaluate(
     reference, bins = references.features, (*references.features.bins, *references.predictions.bins)
     counts = count_predictions(scored, bins, zone)
     target_rate = reference.target_rate
-    outcomes, void = count_outcomes(context, model, scored, target_rate if target_rate is not None else 0.0)
+    outcomes, void, scores, open_days = count_outcomes(
+        context, model, scored, target_rate if target_rate is not None else 0.0
+    )
     roles = _roles_of(context.config, model)
     seed = context.config.project.seed
     spread = (reference.target_spread or 0.0) if model.task == "regression" else 1.0
@@ -220,8 +243,12 @@ def _evaluate(
                 ),
                 measure_performance(closed, model.task, level=model.monitor.level, seed=seed),
                 calibrate(closed, SCORE_BINS) if model.task is Task.CLASSIFICATION else (),
-                sum(rows for day, rows in void if isinstance(day, date) and window.holds(day)),
+                _rows_of(void, window),
                 lay_out_daily(counted, bins),
+                estimate_performance(_of_window(scores, "block", window), references.calibration, target_rate)
+                if model.task is Task.CLASSIFICATION
+                else None,
+                _rows_of(open_days, window),
             )
         )
     return findings
@@ -241,6 +268,10 @@ def _of_window(table: pa.Table, column: str, window: MonitorWindow) -> pa.Table:
     return table.filter(pc.and_(pc.greater_equal(days, first), pc.less_equal(days, last)))
 
 
+def _rows_of(days: Sequence[tuple[object, int]], window: MonitorWindow) -> int:
+    return sum(rows for day, rows in days if isinstance(day, date) and window.holds(day))
+
+
 def _target_days(outcomes: pa.Table) -> list[TargetDay]:
     days: dict[date, tuple[int, float]] = {}
     for cell in outcomes.select(["block", "label", "rows"]).to_pylist():
@@ -251,17 +282,18 @@ def _target_days(outcomes: pa.Table) -> list[TargetDay]:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Rows of the three monitoring tables."""
+    """Rows of the monitoring tables."""
 
     profiles: list[dict[str, Any]]
     drifts: list[dict[str, Any]]
     performances: list[dict[str, Any]]
+    estimates: list[dict[str, Any]]
 
     @classmethod
     def of(
         cls, context: Context, model: Model, version: str, reference: Reference, findings: Sequence[WindowFinding]
     ) -> _Rows:
-        profiles, drifts, performances = [], [], []
+        profiles, drifts, performances, estimates = [], [], [], []
         for finding in findings:
             same = {
                 "model": model.model,
@@ -278,7 +310,9 @@ class _Rows:
                 {**same, **row} for row in performance_rows(finding.performance, finding.void_rows, reference)
             ]
             performances += [{**same, **row} for row in calibration_rows(finding.performance, finding.calibration)]
-        return cls(profiles, drifts, performances)
+            if finding.estimate is not None:
+                estimates += [{**same, **row} for row in estimate_rows(finding.estimate, finding.open_rows)]
+        return cls(profiles, drifts, performances, estimates)
 
 
 def _overall(findings: Sequence[WindowFinding]) -> dict[str, float]:

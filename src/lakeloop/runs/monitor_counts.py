@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
@@ -13,6 +15,7 @@ from lakeloop.config.metric import Task
 from lakeloop.config.model import Model
 from lakeloop.drift.bins import ColumnBins
 from lakeloop.drift.counts import COUNTS_SCHEMA, count_bins
+from lakeloop.drift.estimated_performance import SCORES_SCHEMA
 from lakeloop.labels.closing import attach_labels, local_date
 from lakeloop.quality.versions import newest_versions
 from lakeloop.runs.context import Context
@@ -57,10 +60,24 @@ def count_predictions(predictions: DataFrame, bins: Sequence[ColumnBins], timezo
     return found.select(COUNTS_SCHEMA.names).cast(COUNTS_SCHEMA)
 
 
-def count_outcomes(
-    context: Context, model: Model, predictions: DataFrame, target_rate: float
-) -> tuple[pa.Table, list[tuple[object, int]]]:
-    """Count the outcomes of scored rows whose day is closed.
+class OutcomeCounts(NamedTuple):
+    """Scored rows by day.
+
+    Attributes:
+        closed: Rows of `OUTCOMES_SCHEMA`: those of closed days that have a label.
+        void: Day and rows of closed days that have none.
+        scores: Of a classification, all scored rows whatever became of them, as `SCORES_SCHEMA`; else empty.
+        open: Day and rows of days that are not closed.
+    """
+
+    closed: pa.Table
+    void: list[tuple[object, int]]
+    scores: pa.Table
+    open: list[tuple[object, int]]
+
+
+def count_outcomes(context: Context, model: Model, predictions: DataFrame, target_rate: float) -> OutcomeCounts:
+    """Count scored rows by day, score and what became of them.
 
     Args:
         context: Project, lake and logical now.
@@ -69,19 +86,20 @@ def count_outcomes(
         target_rate: The reference's mean label: the constant prediction to compare with.
 
     Returns:
-        Rows of `OUTCOMES_SCHEMA` (local days of `prediction_ts`), and void rows per day.
+        Counts by local day of `prediction_ts`; outcomes of closed days only.
 
     >>> predictions = context.lake.read_uncut(context.lake.address("predictions", "late"))
-    >>> cells, void = count_outcomes(context, context.config.models["late"], predictions, target_rate=0.6)
-    >>> sum(cells["rows"].to_pylist()), sum(rows for _, rows in void)
+    >>> found = count_outcomes(context, context.config.models["late"], predictions, target_rate=0.6)
+    >>> sum(found.closed["rows"].to_pylist()), sum(rows for _, rows in found.void)
     (209, 11)
+    >>> sum(found.scores["rows"].to_pylist()) == 209 + 11 + sum(rows for _, rows in found.open)
+    True
     """
     label = model.label
     truth = context.lake.read(context.lake.address("bronze", label.from_), context.as_of)
     truth = newest_versions(truth, context.config.sources[label.from_])
     names = dict.fromkeys(("prediction_id", "prediction_ts", "score", *model.predict.id, label.closes.of))
-    labelled = attach_labels(predictions.select(*names), truth, model.predict, label, context.as_of)
-    closed = labelled.where(F.col("label_status") != LabelStatus.PENDING.value).withColumn(
+    labelled = attach_labels(predictions.select(*names), truth, model.predict, label, context.as_of).withColumn(
         _BLOCK, local_date(F.col("prediction_ts"), label.closes.timezone)
     )
     score, y = F.col("score"), F.col("label")
@@ -91,17 +109,12 @@ def count_outcomes(
         loss, baseline = _log_loss(score, y), _log_loss(F.lit(target_rate), y)
         outcome = y
     else:
-        score_bin = F.lit(0)
+        score_bin = F.when(F.col("label_status") == LabelStatus.MATURED.value, F.lit(0))
         grouped = [_BLOCK, "label_status", "score_bin"]
         loss, baseline = F.abs(score - y), F.abs(F.lit(target_rate) - y)
         outcome = F.avg("label").alias("label")
-    cells = closed.withColumns(
-        {
-            "score_bin": F.when(F.col("label_status") == LabelStatus.MATURED.value, score_bin),
-            "_loss": loss,
-            "_baseline": baseline,
-            "_squared": (score - y) * (score - y),
-        }
+    cells = labelled.withColumns(
+        {"score_bin": score_bin, "_loss": loss, "_baseline": baseline, "_squared": (score - y) * (score - y)}
     )
     sums = [
         F.count(F.lit(1)).alias("rows"),
@@ -112,11 +125,22 @@ def count_outcomes(
     ]
     if model.task is Task.REGRESSION:
         sums.append(outcome)
-    found: pa.Table = cells.groupBy(*grouped).agg(*sums).toArrow()  # bounded: days x score bins x labels
-    matured = found.filter(pa.compute.equal(found["label_status"], LabelStatus.MATURED.value))
-    void = found.filter(pa.compute.equal(found["label_status"], LabelStatus.VOID.value))
-    void_rows = list(zip(void["block"].to_pylist(), void["rows"].to_pylist(), strict=True))
-    return matured.drop_columns(["label_status"]), void_rows
+    found: pa.Table = cells.groupBy(*grouped).agg(*sums).toArrow()  # bounded: days x score bins x labels and statuses
+
+    def of(status: LabelStatus) -> pa.Table:
+        return found.filter(pc.equal(found["label_status"], status.value))
+
+    def days_of(table: pa.Table) -> list[tuple[object, int]]:
+        days = table.group_by(_BLOCK).aggregate([("rows", "sum")]).sort_by(_BLOCK)
+        return list(zip(days[_BLOCK].to_pylist(), days["rows_sum"].to_pylist(), strict=True))
+
+    scored = found.select(SCORES_SCHEMA.names) if model.task is Task.CLASSIFICATION else SCORES_SCHEMA.empty_table()
+    return OutcomeCounts(
+        of(LabelStatus.MATURED).drop_columns(["label_status"]),
+        days_of(of(LabelStatus.VOID)),
+        scored.filter(pc.is_valid(scored["score_bin"])).cast(SCORES_SCHEMA),
+        days_of(of(LabelStatus.PENDING)),
+    )
 
 
 def _log_loss(score: Column, y: Column) -> Column:

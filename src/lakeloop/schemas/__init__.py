@@ -14,7 +14,15 @@ from lakeloop.schemas.added import (
     REASON,
     TRAINING_COLUMNS,
 )
-from lakeloop.schemas.monitoring import DRIFT_METRICS, LEAKAGE, PERFORMANCE, PROFILE_METRICS, QUALITY, SCORE_SLICE
+from lakeloop.schemas.monitoring import (
+    DRIFT_METRICS,
+    ESTIMATED_PERFORMANCE,
+    LEAKAGE,
+    PERFORMANCE,
+    PROFILE_METRICS,
+    QUALITY,
+    SCORE_SLICE,
+)
 from lakeloop.schemas.ops import (
     DECISIONS,
     FEATURE_BUILDS,
@@ -54,6 +62,7 @@ __all__ = [
     "DECISIONS",
     "DOUBLE",
     "DRIFT_METRICS",
+    "ESTIMATED_PERFORMANCE",
     "FEATURE_BUILDS",
     "FLAGS",
     "INGESTED_BATCHES",
@@ -96,6 +105,7 @@ OWN_TABLES: tuple[TableSchema, ...] = (
         PROFILE_METRICS,
         DRIFT_METRICS,
         PERFORMANCE,
+        ESTIMATED_PERFORMANCE,
         LEAKAGE,
     ),
     *(FLAGS, DECISIONS, TRAINING_SETS, TRAINING_SET_EVENTS, PROMOTIONS, RUNS),

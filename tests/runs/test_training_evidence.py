@@ -41,7 +41,7 @@ def test_every_row_of_the_holdout_is_in_the_curve_and_in_each_slice_column(logge
     (rows,) = {each["rows"] for each in read("metric_intervals.json")["metrics"]}
     assert sum(each["rows"] for each in read("calibration.json")["bins"]) == rows
     slices = read("slices.json")["slices"]
-    assert sorted(each["value"] for each in slices) == ["A", "B", "C"]
+    assert sorted(each["slice_value"] for each in slices) == ["A", "B", "C"]
     assert sum(each["rows"] for each in slices) == rows
 
 

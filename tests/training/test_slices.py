@@ -50,6 +50,10 @@ def test_values_of_a_private_column_are_told_nowhere():
         ("passenger", None, EvidenceStatus.HIDDEN, None),
         ("shop", "A", EvidenceStatus.OK, 0.25),
     ]
+    assert [(each.to_dict()["slice_key"], each.to_dict()["slice_value"]) for each in found] == [
+        ("passenger", None),
+        ("shop", "A"),
+    ]
     assert "ANNA" not in str([each.to_dict() for each in found])
 
 

@@ -83,11 +83,21 @@ class EvidenceStatus(StrEnum):
 
     OK = "OK"
     NO_ROWS = "NO_ROWS"
+    TOO_FEW_ROWS = "TOO_FEW_ROWS"
     TOO_FEW_BLOCKS = "TOO_FEW_BLOCKS"
     ONE_OUTCOME = "ONE_OUTCOME"
     ALL_NULL = "ALL_NULL"
     CONSTANT = "CONSTANT"
     HIDDEN = "HIDDEN"
+
+
+class EstimateStatus(StrEnum):
+    """Whether performance could be estimated without labels; an estimate is never a realised value."""
+
+    ESTIMATED = "ESTIMATED"
+    NOTHING_SCORED = "NOTHING_SCORED"
+    NOT_CALIBRATED = "NOT_CALIBRATED"
+    CALIBRATION_UNKNOWN = "CALIBRATION_UNKNOWN"
 
 
 class Action(StrEnum):

@@ -27,6 +27,8 @@ from lakeloop.schemas import QUALITY
 from lakeloop.statuses import (
     Action,
     CheckStatus,
+    EstimateStatus,
+    EvidenceStatus,
     GateStatus,
     LabelStatus,
     LookupStatus,
@@ -89,6 +91,20 @@ ELSEWHERE: list[tuple[StrEnum, str]] = [
     (JavaOrigin.PATH, "java/test_finding.py::test_without_java_home_the_path_is_taken_and_its_real_home_told"),
     (JavaOrigin.PYTHON_INDEX, "java/test_finding.py::test_without_any_other_the_runtime_of_the_package_is_used"),
     (FileStatus.UNSETTLED, "landing/test_left_and_refused.py::test_admit_files_names_a_file_whose_name_is_no_text"),
+    (EvidenceStatus.OK, "training/test_metric_intervals.py::test_an_interval_by_hand"),
+    (EvidenceStatus.NO_ROWS, "training/test_metric_intervals.py::test_without_rows_there_is_no_number"),
+    (EvidenceStatus.TOO_FEW_ROWS, "training/test_slices.py::test_slices_by_hand"),
+    (EvidenceStatus.TOO_FEW_BLOCKS, "training/test_slices.py::test_slices_by_hand"),
+    (EvidenceStatus.ONE_OUTCOME, "training/test_metric_intervals.py::test_outcomes_that_are_all_equal_have_no_ranking"),
+    (EvidenceStatus.ALL_NULL, "training/test_importance.py::test_inputs_of_on_demand_columns_are_permuted_and_named"),
+    (EvidenceStatus.CONSTANT, "training/test_importance.py::test_a_constant_column_counts_nothing"),
+    (EvidenceStatus.HIDDEN, "training/test_slices.py::test_values_of_a_private_column_are_told_nowhere"),
+    (EstimateStatus.ESTIMATED, "drift/test_estimated_performance.py::test_an_estimate_by_hand"),
+    (EstimateStatus.NOTHING_SCORED, "drift/test_estimated_performance.py::test_nothing_scored_is_no_number"),
+    *(
+        (each, "drift/test_estimated_performance.py::test_scores_that_are_no_probabilities_give_no_estimate")
+        for each in (EstimateStatus.NOT_CALIBRATED, EstimateStatus.CALIBRATION_UNKNOWN)
+    ),
     (Outcome.EMPTY, "laws/test_missing_is_never_a_pass.py::test_a_turn_in_which_no_window_has_ended_is_empty"),
 ]
 NOT_JUDGED = [status for status in Status if status is not Status.OK]

@@ -26,6 +26,7 @@ from lakeloop.runs.train import _fit_and_register
 from lakeloop.runs.training_data import read_training_data
 from lakeloop.runs.training_set import find_training_set
 from lakeloop.statuses import RebuildStatus
+from lakeloop.training.evidence import CALIBRATION_FILE, IMPORTANCE_FILE, METRICS_FILE, SLICES_FILE
 from lakeloop.training.fitting import predict_scores
 from tests.laws.compare import rows
 from tests.laws.small_loop import TURNS
@@ -164,8 +165,10 @@ def test_training_again_with_the_same_seed_gives_the_same_metrics_and_scores(lan
     ours = _metrics(uri, second.run_id)
     scores = predict_scores(model.task, again.registry.load_pipeline(second), data.frame)
     theirs_again = context.registry.load_pipeline(first)
-    assert "holdout_log_loss" in ours
+    assert ours.keys() >= {"holdout_log_loss", "holdout_log_loss_lower", "holdout_log_loss_upper"}
     assert ours == theirs
+    for name in (METRICS_FILE, CALIBRATION_FILE, SLICES_FILE, IMPORTANCE_FILE):
+        assert again.registry.read_document(second, name) == context.registry.read_document(first, name)
     assert np.array_equal(scores, predict_scores(model.task, theirs_again, data.frame))
 
 

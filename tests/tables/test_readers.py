@@ -26,7 +26,8 @@ pytestmark = pytest.mark.loop
 LAYERS = ("bronze", "gold", "monitoring", "predictions", "training_sets")
 EXPECTED = {
     *("bronze/orders", "gold/shop_delays", "gold/shop_last", "predictions/late", "training_sets/late"),
-    *("monitoring/drift_metrics", "monitoring/performance", "monitoring/profile_metrics", "monitoring/quality"),
+    *("monitoring/drift_metrics", "monitoring/estimated_performance", "monitoring/performance"),
+    *("monitoring/profile_metrics", "monitoring/quality"),
 }
 
 Rows = list[dict[str, Any]]

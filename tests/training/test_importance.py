@@ -50,6 +50,12 @@ def test_what_cannot_be_permuted_is_said_and_counts_nothing(values, status):
     assert (column.status, column.increase) == (status, 0.0)
 
 
+def test_a_constant_column_counts_nothing():
+    frame, y = rows(10, other=[7.0] * 10)
+    column = by_name(measure_importance(Metric.BRIER, lambda rows: rows["other"] / 14, frame, y, seed=0))["other"]
+    assert (column.status, column.increase) == (EvidenceStatus.CONSTANT, 0.0)
+
+
 def test_without_rows_there_is_no_number():
     frame, y = rows(0)
     found = measure_importance(Metric.BRIER, told, frame, y, seed=0)

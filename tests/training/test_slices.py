@@ -6,7 +6,7 @@ import pytest
 from lakeloop.config.gate import Gate
 from lakeloop.errors import DistributionError
 from lakeloop.statuses import EvidenceStatus
-from lakeloop.training.slices import group_rows, measure_slices
+from lakeloop.training.slices import MIN_SLICE_ROWS, group_rows, measure_slices
 
 DAYS = np.arange("2013-05-01", "2013-05-05", dtype="datetime64[D]")
 
@@ -16,28 +16,43 @@ def declare_gate(*slices):
 
 
 def test_slices_by_hand():
-    y, score = np.array([0.0, 1, 1, 0, 1]), np.array([0.5, 0.5, 0.5, 1.0, 1.0])
-    days = np.append(DAYS, DAYS[-1])
-    found = measure_slices(declare_gate("shop"), y, score, days, {"shop": ["A", "A", "A", "B", None]})
+    """Ten rows of A on three days, ten of B on one, three without a value."""
+    y = np.array([*([0.0, 1.0] * 5), *([0.0] * 10), *([1.0] * 3)])
+    score = np.array([*([0.5] * 10), *([1.0] * 10), *([1.0] * 3)])
+    days = np.array([*DAYS[[0, 1, 2] * 3], DAYS[0], *[DAYS[3]] * 13])
+    found = measure_slices(declare_gate("shop"), y, score, days, {"shop": [*"A" * 10, *"B" * 10, None, None, None]})
     assert [(each.value, each.found.rows, each.found.days, each.found.value, each.mean_outcome) for each in found] == [
-        ("A", 3, 3, 0.25, pytest.approx(2 / 3)),
-        ("(null)", 1, 1, 0.0, 1.0),
-        ("B", 1, 1, 1.0, 0.0),
+        ("A", 10, 3, 0.25, 0.5),
+        ("B", 10, 1, 1.0, 0.0),
+        ("(null)", 3, 1, None, None),
     ]
     assert [(each.found.status, each.found.lower) for each in found] == [
         (EvidenceStatus.OK, pytest.approx(0.25)),
         (EvidenceStatus.TOO_FEW_BLOCKS, None),
-        (EvidenceStatus.TOO_FEW_BLOCKS, None),
+        (EvidenceStatus.TOO_FEW_ROWS, None),
     ]
 
 
+@pytest.mark.parametrize(("rows", "value"), [(MIN_SLICE_ROWS - 1, None), (MIN_SLICE_ROWS, 0.25)])
+def test_a_slice_of_few_rows_tells_nothing_of_them(rows, value):
+    (found,) = measure_slices(
+        declare_gate("shop"), np.zeros(rows), np.full(rows, 0.5), DAYS[np.arange(rows) % 4], {"shop": ["A"] * rows}
+    )
+    assert (found.found.value, found.mean_outcome) == (value, None if value is None else 0.0)
+
+
 def test_values_of_a_private_column_are_told_nowhere():
-    values = {"passenger": ["ANNA", "ANNA", "BERT", "BERT"], "shop": ["A"] * 4}
+    values = {"passenger": ["ANNA"] * 20 + ["BERT"] * 20, "shop": ["A"] * 40}
     gate = declare_gate("passenger", "shop")
-    found = measure_slices(gate, np.zeros(4), np.full(4, 0.5), DAYS, values, hidden={"passenger"})
-    assert [(each.column, each.value, each.found.status.value, each.found.value) for each in found] == [
-        ("passenger", None, "HIDDEN", None),
-        ("shop", "A", "OK", 0.25),
+    days = DAYS[np.arange(40) % 4]
+    found = measure_slices(gate, np.zeros(40), np.full(40, 0.5), days, values, hidden={"passenger"})
+    assert [(each.column, each.value, each.found.status, each.found.value) for each in found] == [
+        ("passenger", None, EvidenceStatus.HIDDEN, None),
+        ("shop", "A", EvidenceStatus.OK, 0.25),
+    ]
+    assert [(each.to_dict()["slice_key"], each.to_dict()["slice_value"]) for each in found] == [
+        ("passenger", None),
+        ("shop", "A"),
     ]
     assert "ANNA" not in str([each.to_dict() for each in found])
 

@@ -59,12 +59,13 @@ class Training:
         Args:
             params: Its parameters, and the training set's id.
             metrics: Its metrics on the holdout.
-            documents: File name -> JSON-safe content, kept as artifacts.
+            documents: File name -> content, kept as artifacts: JSON-safe in a `.json`, text in any other.
         """
         mlflow.log_params(dict(params))
         mlflow.log_metrics(_finite(metrics))
         for name, content in documents.items():
-            mlflow.log_text(json.dumps(content, sort_keys=True), f"{ARTIFACTS}/{name}")
+            text = json.dumps(content, sort_keys=True) if name.endswith(".json") else str(content)
+            mlflow.log_text(text, f"{ARTIFACTS}/{name}")
 
     def log_model(
         self,

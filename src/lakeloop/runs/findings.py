@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from lakeloop.drift.calibration import CalibrationBin
 from lakeloop.drift.counts import DailyCounts
 from lakeloop.drift.label_counts import NONE, LabelCounts
+from lakeloop.drift.estimated_performance import Estimate
 from lakeloop.drift.performance import Performance
 from lakeloop.drift.targets import RateVerdict
 from lakeloop.drift.verdicts import ColumnVerdict
@@ -27,6 +28,8 @@ class WindowFinding:
         counts: Its counts per day and bin.
         labels: How far its labels are.
         is_late: Whether the window was judged in an earlier turn, and is looked at again because its labels are closed.
+        estimate: What is expected of it by the scores alone; None for a regression and for what is looked at again. No
+            flag looks at it.
     """
 
     window: MonitorWindow
@@ -38,3 +41,4 @@ class WindowFinding:
     counts: DailyCounts
     labels: LabelCounts = NONE
     is_late: bool = False
+    estimate: Estimate | None = None

@@ -20,13 +20,15 @@ from lakeloop.config.tree import Config
 from lakeloop.discovery.text import count_of
 from lakeloop.drift.calibration import calibrate
 from lakeloop.drift.counts import COUNTS_SCHEMA, lay_out_daily
+from lakeloop.drift.estimated_performance import VersionCalibration, estimate_performance
 from lakeloop.drift.label_counts import LabelCounts
 from lakeloop.drift.performance import measure_performance
 from lakeloop.drift.reference import SCORE_COLUMN, Reference
 from lakeloop.drift.targets import TargetDay, judge_rate
 from lakeloop.drift.verdicts import ColumnVerdict, judge_window
-from lakeloop.errors import Failure, NotReadyError
+from lakeloop.errors import ConflictError, Failure, NotReadyError
 from lakeloop.labels.calendar import last_closed_day
+from lakeloop.model_versions import ModelVersion
 from lakeloop.runs.alarms import find_flag_changes
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.failed_models import explaining_model
@@ -36,6 +38,7 @@ from lakeloop.runs.monitor_counts import SCORE_BINS, Outcomes, count_outcomes, c
 from lakeloop.runs.monitor_rows import (
     calibration_rows,
     drift_row,
+    estimate_rows,
     label_rows,
     performance_rows,
     profile_row,
@@ -46,6 +49,7 @@ from lakeloop.runs.references import PREDICTION_REFERENCE_FILE, REFERENCE_FILE
 from lakeloop.runs.windows import MonitorWindow, ended_windows
 from lakeloop.statuses import Outcome, Purpose, Role, Verdict
 from lakeloop.tables import WriteIdentity
+from lakeloop.training.evidence import METRICS_FILE
 
 JOB = "monitor"
 _TARGET_EFFECT = 0.05
@@ -54,10 +58,11 @@ _TARGET_EFFECT = 0.05
 
 @dataclass(frozen=True)
 class _References:
-    """What a champion was accepted on: its features over the training set, its scores over the holdout."""
+    """What a champion was accepted on: features over the training set, scores and calibration over the holdout."""
 
     features: Reference
     predictions: Reference
+    calibration: VersionCalibration
 
 
 @dataclass(frozen=True)
@@ -132,12 +137,11 @@ def monitor(context: Context, name: str) -> MonitorResult:
             lake.create_own(table)
         performance = lake.create_own(schemas.PERFORMANCE)
         version = context.registry.get_version(name, champion.version, champion.run_key)
-        references = _References(
-            *(
-                Reference.from_json(context.registry.read_document(version, name))
-                for name in (REFERENCE_FILE, PREDICTION_REFERENCE_FILE)
-            )
+        features, predicted = (
+            Reference.from_json(context.registry.read_document(version, file))
+            for file in (REFERENCE_FILE, PREDICTION_REFERENCE_FILE)
         )
+        references = _References(features, predicted, _read_calibration(context, version))
         windows, late = _windows_to_evaluate(context, model, champion.as_of, identity)
         if not windows and not late:
             return MonitorResult(name, champion.version, 0, (), 0, Outcome.EMPTY, {})
@@ -152,6 +156,9 @@ def monitor(context: Context, name: str) -> MonitorResult:
             rows = _Rows.of(context, model, champion.version, references.features, findings)
             lake.append_own(schemas.PROFILE_METRICS, rows.profiles, identity)
             lake.append_own(schemas.DRIFT_METRICS, rows.drifts, identity)
+            if rows.estimates:
+                lake.create_own(schemas.ESTIMATED_PERFORMANCE)
+                lake.append_own(schemas.ESTIMATED_PERFORMANCE, rows.estimates, identity)
             changes = find_flag_changes(context, model, champion.version, findings)
             notes = {
                 "windows": [instant_text(each.end) for each in windows],
@@ -174,6 +181,14 @@ def monitor(context: Context, name: str) -> MonitorResult:
             notes["cleared"],
             notes.get("late", 0),
         )
+
+
+def _read_calibration(context: Context, version: ModelVersion) -> VersionCalibration:
+    """Read how a version was calibrated on its holdout; a version that did not log it is not refused, but unknown."""
+    try:
+        return VersionCalibration.from_metrics(context.registry.read_document(version, METRICS_FILE))
+    except ConflictError:
+        return VersionCalibration(None, False)
 
 
 def _roles_of(config: Config, model: Model) -> dict[str, Role]:
@@ -265,6 +280,11 @@ def _evaluate(
                 lay_out_daily(counted, bins),
                 labels,
                 is_late,
+                None
+                if is_late or model.task is not Task.CLASSIFICATION
+                else estimate_performance(
+                    _of_window(outcomes.scores, "block", window), references.calibration, target_rate
+                ),
             )
         )
     return findings
@@ -301,17 +321,18 @@ def _target_days(outcomes: pa.Table) -> list[TargetDay]:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Rows of the three monitoring tables."""
+    """Rows of the monitoring tables."""
 
     profiles: list[dict[str, Any]]
     drifts: list[dict[str, Any]]
     performances: list[dict[str, Any]]
+    estimates: list[dict[str, Any]]
 
     @classmethod
     def of(
         cls, context: Context, model: Model, version: str, reference: Reference, findings: Sequence[WindowFinding]
     ) -> _Rows:
-        profiles, drifts, performances = [], [], []
+        profiles, drifts, performances, estimates = [], [], [], []
         for finding in findings:
             same = {
                 "model": model.model,
@@ -330,7 +351,10 @@ class _Rows:
             ]
             performances += [{**same, **row} for row in calibration_rows(finding.performance, finding.calibration)]
             performances += [{**same, **row} for row in label_rows(finding.labels, finding.performance)]
-        return cls(profiles, drifts, performances)
+            if finding.estimate is not None:
+                pending = finding.labels.pending
+                estimates += [{**same, **row} for row in estimate_rows(finding.estimate, pending)]
+        return cls(profiles, drifts, performances, estimates)
 
 
 def _overall(findings: Sequence[WindowFinding]) -> dict[str, float]:

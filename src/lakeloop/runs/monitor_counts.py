@@ -16,6 +16,7 @@ from lakeloop.config.metric import Task
 from lakeloop.config.model import Model
 from lakeloop.drift.bins import ColumnBins
 from lakeloop.drift.counts import COUNTS_SCHEMA, count_bins
+from lakeloop.drift.estimated_performance import SCORES_SCHEMA
 from lakeloop.drift.label_counts import DELAY_QUANTILES
 from lakeloop.labels.closing import attach_labels, local_date
 from lakeloop.labels.found import CONFLICT, KNOWN_TS
@@ -71,15 +72,17 @@ class Outcomes:
         cells: Rows of `OUTCOMES_SCHEMA` (local days of `prediction_ts`), of matured labels.
         void: Day and number of its closed rows without a label.
         pending: Day and number of its rows that are not closed.
+        scores: Of a classification, all scored rows whatever became of them, as `SCORES_SCHEMA`; else empty.
     """
 
     cells: pa.Table
     void: tuple[tuple[date, int], ...]
     pending: tuple[tuple[date, int], ...]
+    scores: pa.Table
 
 
 def count_outcomes(context: Context, model: Model, predictions: DataFrame, target_rate: float) -> Outcomes:
-    """Count the outcomes of scored rows whose day is closed, and the rows that wait.
+    """Count scored rows by day, score and what became of them.
 
     Args:
         context: Project, lake and logical now.
@@ -97,6 +100,8 @@ def count_outcomes(context: Context, model: Model, predictions: DataFrame, targe
     >>> found = count_outcomes(context, context.config.models["late"], predictions, target_rate=0.6)
     >>> sum(found.cells["rows"].to_pylist()), sum(rows for _, rows in found.void)
     (209, 11)
+    >>> sum(found.scores["rows"].to_pylist()) == 209 + 11 + sum(rows for _, rows in found.pending)
+    True
     """
     label = model.label
     labelled = _labelled(context, model, predictions)
@@ -107,17 +112,12 @@ def count_outcomes(context: Context, model: Model, predictions: DataFrame, targe
         loss, baseline = _log_loss(score, y), _log_loss(F.lit(target_rate), y)
         outcome = y
     else:
-        score_bin = F.lit(0)
+        score_bin = F.when(F.col("label_status") == LabelStatus.MATURED.value, F.lit(0))
         grouped = [_BLOCK, "label_status", "score_bin"]
         loss, baseline = F.abs(score - y), F.abs(F.lit(target_rate) - y)
         outcome = F.avg("label").alias("label")
     cells = labelled.withColumns(
-        {
-            "score_bin": F.when(F.col("label_status") == LabelStatus.MATURED.value, score_bin),
-            "_loss": loss,
-            "_baseline": baseline,
-            "_squared": (score - y) * (score - y),
-        }
+        {"score_bin": score_bin, "_loss": loss, "_baseline": baseline, "_squared": (score - y) * (score - y)}
     )
     sums = [
         F.count(F.lit(1)).alias("rows"),
@@ -129,17 +129,23 @@ def count_outcomes(context: Context, model: Model, predictions: DataFrame, targe
     ]
     if model.task is Task.REGRESSION:
         sums.append(outcome)
-    found: pa.Table = cells.groupBy(*grouped).agg(*sums).toArrow()  # bounded: days x score bins x labels
+    found: pa.Table = cells.groupBy(*grouped).agg(*sums).toArrow()  # bounded: days x score bins x labels and statuses
     refuse_conflicts(model.model, label, sum(found["conflicts"].to_pylist()))
 
     def of(status: LabelStatus) -> pa.Table:
         return found.filter(pc.equal(found["label_status"], status.value))
 
     def by_day(status: LabelStatus) -> tuple[tuple[date, int], ...]:
-        return tuple(zip(of(status)["block"].to_pylist(), of(status)["rows"].to_pylist(), strict=True))
+        days = of(status).group_by(_BLOCK).aggregate([("rows", "sum")]).sort_by(_BLOCK)
+        return tuple(zip(days[_BLOCK].to_pylist(), days["rows_sum"].to_pylist(), strict=True))
 
-    matured = of(LabelStatus.MATURED).drop_columns(["label_status", "conflicts"])
-    return Outcomes(matured, by_day(LabelStatus.VOID), by_day(LabelStatus.PENDING))
+    scored = found.select(SCORES_SCHEMA.names) if model.task is Task.CLASSIFICATION else SCORES_SCHEMA.empty_table()
+    return Outcomes(
+        of(LabelStatus.MATURED).drop_columns(["label_status", "conflicts"]),
+        by_day(LabelStatus.VOID),
+        by_day(LabelStatus.PENDING),
+        scored.filter(pc.is_valid(scored["score_bin"])).cast(SCORES_SCHEMA),
+    )
 
 
 def measure_delays(

@@ -11,6 +11,7 @@ from lakeloop.config.metric import Task
 from lakeloop.distances import DISTANCES
 from lakeloop.drift.calibration import CalibrationBin
 from lakeloop.drift.counts import DailyCounts
+from lakeloop.drift.estimated_performance import Estimate
 from lakeloop.drift.intervals import Interval
 from lakeloop.drift.label_counts import DELAY_QUANTILES, LabelCounts
 from lakeloop.drift.performance import Performance
@@ -213,6 +214,35 @@ def label_rows(labels: LabelCounts, performance: Performance) -> list[dict[str, 
     return [{**same, **row, "status": of_shares.value} for row in shares] + [
         {**same, **row, "status": of_delays.value} for row in delays
     ]
+
+
+def estimate_rows(estimate: Estimate, open_rows: int) -> list[dict[str, Any]]:
+    """Give what the performance of a window is expected to be.
+
+    Args:
+        estimate: What was estimated over the window.
+        open_rows: Scored rows of days that are not closed.
+
+    Returns:
+        Columns of `monitoring.estimated_performance`, one row per metric; one row of metric `none` when nothing was
+        estimated.
+
+    >>> from lakeloop.drift.estimated_performance import VersionCalibration
+    >>> from lakeloop.statuses import EstimateStatus
+    >>> unknown = Estimate(EstimateStatus.CALIBRATION_UNKNOWN, 40, 3, {}, VersionCalibration(None, False))
+    >>> [(row["metric"], row["value"], row["status"]) for row in estimate_rows(unknown, 7)]
+    [('none', None, 'CALIBRATION_UNKNOWN')]
+    """
+    same = {
+        "rows": estimate.rows,
+        "rows_open": open_rows,
+        "scored_days": estimate.days,
+        "calibration_error": estimate.calibration.error,
+        "status": estimate.status.value,
+    }
+    if not estimate.metrics:
+        return [{**same, "metric": "none", "value": None}]
+    return [{**same, "metric": metric, "value": value} for metric, value in sorted(estimate.metrics.items())]
 
 
 def read_performance(rows: Iterable[Mapping[str, Any]], task: Task) -> Performance:

@@ -15,6 +15,7 @@ from lakeloop.discovery.text import count_of
 from lakeloop.model_versions import DatasetInput, ModelVersion
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.declared import SERVING_TAG, assert_same_model, serving_hash
+from lakeloop.runs.environment import read_environment
 from lakeloop.runs.holdout_judgement import judge_on_holdout
 from lakeloop.runs.promote import GateResult, Origin, judge_and_record, refuse_second_judgement, refuse_unknown_warnings
 from lakeloop.runs.promotions import champion_before, read_promotions
@@ -25,6 +26,7 @@ from lakeloop.runs.references import (
     make_reference,
 )
 from lakeloop.runs.training_data import TrainingData, read_training_data
+from lakeloop.runs.training_evidence import gather_evidence
 from lakeloop.runs.training_set import TrainingSet, find_training_set
 from lakeloop.statuses import Outcome
 from lakeloop.tables import identity_hash
@@ -155,7 +157,9 @@ def _fit_and_register(context: Context, model: Model, data: TrainingData, run_ke
         training_set.content_hash,
         address.in_catalog,
     )
+    environment = read_environment(context.config.root, context.config.workspace)
     tags = {
+        **environment.tags,
         "as_of": instant_text(context.as_of),
         "training_set_id": training_set.training_set_id,
         "content_hash": training_set.content_hash,
@@ -185,9 +189,11 @@ def _fit_and_register(context: Context, model: Model, data: TrainingData, run_ke
         best = replace(best, pipeline=calibrate(model, best.pipeline, apart))
         holdout = data.part(HOLDOUT)
         scores = predict_scores(model.task, best.pipeline, data.frame[holdout])
+        evidence = gather_evidence(context, model, data, best.pipeline, scores, best.params, environment)
         metrics = {
             **_named("validation", best.metrics),
             **_named("holdout", evaluate(model.task, data.label[holdout], scores)),
+            **evidence.metrics,
         }
         params = {
             **best.params,
@@ -200,7 +206,7 @@ def _fit_and_register(context: Context, model: Model, data: TrainingData, run_ke
             REFERENCE_FILE: make_reference(context, model, data).to_json(),
             PREDICTION_REFERENCE_FILE: make_prediction_reference(model, data, scores).to_json(),
         }
-        training.log_summary(params, metrics, references)
+        training.log_summary(params, metrics, {**references, **evidence.documents})
         example = data.frame.head(_EXAMPLE_ROWS)  # bounded: of rows that are here already
         is_classification = model.task is Task.CLASSIFICATION
         answer = best.pipeline.predict_proba(example) if is_classification else best.pipeline.predict(example)

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import pyarrow as pa
@@ -25,6 +24,7 @@ from lakeloop.runs.content import read_content
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.declared import MODEL_REMEDY, assert_same_columns
 from lakeloop.runs.engine import choose_engine
+from lakeloop.runs.environment import installed_versions
 from lakeloop.runs.failed_models import explaining_model
 from lakeloop.runs.manifests import Manifest, read_manifests
 from lakeloop.runs.model_inputs import (
@@ -291,17 +291,6 @@ def _pinned(versions: Mapping[str, int], inputs: tuple[GoldInput, ...]) -> list[
     ]
 
 
-def _packages() -> dict[str, str]:
-    """Tell the versions of what takes part in making a training set."""
-    found = {}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:  # a cluster's own Spark may be no package
-            found[name] = "unknown"
-    return found
-
-
 def _windows(split_of: dict[date, str]) -> dict[str, list[str]]:
     parts: dict[str, list[date]] = {}
     for day, part in split_of.items():
@@ -354,7 +343,7 @@ def _record(
         "content_hash": content.digest,
         "data_through": content.data_through,
         "delta_version": written.version,
-        "packages": json.dumps(_packages()),
+        "packages": json.dumps(installed_versions(_PACKAGES)),
         "engine": written.notes["engine"],
         "as_of": context.as_of,
     }

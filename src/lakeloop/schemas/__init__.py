@@ -17,6 +17,7 @@ from lakeloop.schemas.added import (
 from lakeloop.schemas.monitoring import (
     DRIFT_METRICS,
     LABEL_SLICE,
+    ESTIMATED_PERFORMANCE,
     LEAKAGE,
     PERFORMANCE,
     PROFILE_METRICS,
@@ -62,6 +63,7 @@ __all__ = [
     "DECISIONS",
     "DOUBLE",
     "DRIFT_METRICS",
+    "ESTIMATED_PERFORMANCE",
     "FEATURE_BUILDS",
     "FLAGS",
     "INGESTED_BATCHES",
@@ -105,6 +107,7 @@ OWN_TABLES: tuple[TableSchema, ...] = (
         PROFILE_METRICS,
         DRIFT_METRICS,
         PERFORMANCE,
+        ESTIMATED_PERFORMANCE,
         LEAKAGE,
     ),
     *(FLAGS, DECISIONS, TRAINING_SETS, TRAINING_SET_EVENTS, PROMOTIONS, RUNS),

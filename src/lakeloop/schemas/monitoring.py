@@ -141,3 +141,23 @@ PERFORMANCE = declare_table(
         AS_OF,
     ],
 )
+ESTIMATED_PERFORMANCE = declare_table(
+    "monitoring",
+    "estimated_performance",
+    "model version x window x metric x evaluation; all scored rows, no label is looked at",
+    "as_of",
+    [
+        MODEL,
+        VERSION,
+        WINDOW,
+        column("metric", TEXT, "metric, as in monitoring.performance; none when nothing was estimated", required=True),
+        column("value", DOUBLE, "what it is expected to be, if the scores are right; null when it was not estimated"),
+        column("rows", LONG, "scored rows with a score", required=True),
+        column("rows_open", LONG, "scored rows of days that are not closed yet", required=True),
+        column("scored_days", LONG, "days in the window with scored rows", required=True),
+        column("calibration_error", DOUBLE, "of the version on its holdout; null when it is not known"),
+        column("status", TEXT, "ESTIMATED, or why it could not be estimated", required=True),
+        AS_OF,
+    ],
+)
+"""A table of its own, so that no query of `monitoring.performance` takes an estimate for what was realised."""

@@ -44,7 +44,12 @@ class CurveBin:
     upper: float | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as plain values for JSON."""
+        """Give it as plain values for JSON.
+
+        >>> few = EvidenceStatus.TOO_FEW_BLOCKS
+        >>> CurveBin(few, 4, 1, 0.1, 0.2, 0.15, 0.25, None, None).to_dict()["status"]
+        'TOO_FEW_BLOCKS'
+        """
         return {**asdict(self), "status": self.status.value}
 
 

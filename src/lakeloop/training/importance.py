@@ -170,7 +170,7 @@ def measure_importance(
     for column in frame.columns:
         status, increase, spread = _status(sample[column]), None if value is None else 0.0, None
         if status is EvidenceStatus.OK and value is not None:
-            permuted = repeated.assign(**{column: sample[column].take(places).set_axis(repeated.index)})
+            permuted = repeated.assign(**{column: sample[column].iloc[places].set_axis(repeated.index)})
             losses = row_losses(metric, np.tile(outcomes, repeats), predict(permuted)).reshape(repeats, size)
             increases = losses.mean(axis=1) - value
             increase = float(increases.mean())

@@ -11,11 +11,15 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from lakeloop.config.gate import Gate
+from lakeloop.config.metric import Metric
 from lakeloop.errors import DistributionError
 from lakeloop.statuses import EvidenceStatus
 from lakeloop.training.gate import MAX_SLICE_VALUES, NO_VALUE, OTHER_VALUES
 from lakeloop.training.metric_intervals import MetricInterval, mean_interval
 from lakeloop.training.metrics import row_losses
+
+MIN_SLICE_ROWS = 10
+"""Rows below which a slice has no figures: they would say nothing of the model, and something of single rows."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +30,9 @@ class Slice:
         column: The slice column.
         value: Its value as text; `(null)`, or `(other)` for those beyond the most frequent ones; None where the column
             says something of a person, and nothing was computed.
-        mean_outcome: Mean label of the rows; None without any.
-        found: The metric with its interval; its status is HIDDEN where the column says something of a person.
+        mean_outcome: Mean label of the rows; None where nothing was computed.
+        found: The metric with its interval; its status is HIDDEN where the column says something of a person, and
+            TOO_FEW_ROWS below 10 rows.
     """
 
     column: str
@@ -36,8 +41,14 @@ class Slice:
     found: MetricInterval
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as plain values for JSON."""
-        named = {"column": self.column, "value": self.value, "mean_outcome": self.mean_outcome}
+        """Give it as plain values for JSON; the column and its value are named as in `monitoring.performance`.
+
+        >>> found = MetricInterval(Metric.BRIER, EvidenceStatus.OK, 0.25, 0.2, 0.3, 40, 20, 300)
+        >>> told = Slice("shop", "A", 0.5, found).to_dict()
+        >>> told["slice_key"], told["slice_value"], told["metric"], told["value"]
+        ('shop', 'A', 'brier', 0.25)
+        """
+        named = {"slice_key": self.column, "slice_value": self.value, "mean_outcome": self.mean_outcome}
         return {**named, **self.found.to_dict()}
 
 
@@ -70,10 +81,10 @@ def measure_slices(
         DistributionError: If the gate declares a slice whose column is absent, or a length differs.
 
     >>> gate = Gate.model_validate({"metric": "brier", "non_inferior_by": 0.1, "slices": ["shop"], "min_blocks": 2})
-    >>> days = np.array(["2013-01-01", "2013-01-02", "2013-01-02"], dtype="datetime64[D]")
-    >>> found = measure_slices(gate, [0, 1, 1], [0.5, 0.5, 0.0], days, {"shop": ["A", "A", None]})
-    >>> [(each.value, each.found.value, each.found.status.value) for each in found]
-    [('A', 0.25, 'OK'), ('(null)', 1.0, 'TOO_FEW_BLOCKS')]
+    >>> days = np.repeat(np.array(["2013-01-01", "2013-01-02"], dtype="datetime64[D]"), 6)
+    >>> found = measure_slices(gate, np.zeros(12), np.full(12, 0.5), days, {"shop": [*"AAAAAAAAAA", None, None]})
+    >>> [(each.value, each.found.rows, each.found.value, each.found.status.value) for each in found]
+    [('A', 10, 0.25, 'OK'), ('(null)', 2, None, 'TOO_FEW_ROWS')]
     """
     losses, outcomes = row_losses(gate.metric, y, score), np.asarray(y, dtype=np.float64)
     found = []
@@ -87,6 +98,12 @@ def measure_slices(
         for value, rows in group_rows(values[column]):
             if rows.shape != losses.shape:
                 raise DistributionError(f"slices.{column}", f"shape {rows.shape} does not fit y of {losses.shape}")
+            size = int(rows.sum())
+            if size < MIN_SLICE_ROWS:
+                few = len(np.unique(days[rows]))
+                nothing = MetricInterval(gate.metric, EvidenceStatus.TOO_FEW_ROWS, None, None, None, size, few, 0)
+                found.append(Slice(column, value, None, nothing))
+                continue
             measured = mean_interval(
                 gate.metric,
                 losses[rows],

@@ -1,4 +1,7 @@
-"""The flights' year as a training set of lakeloop, made once and kept: closed rows x features known at their instants."""
+"""The flights' year as a training set of lakeloop, made once and kept: closed rows x features as known.
+
+Remove `benchmarks/.cache/flights_year` after a change of the flights' sources or features.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scores of many models per holdout, each trained on its own resample of whole days of the past: what pairs are made of.
+"""Scores of many models per holdout, each trained on its own resample of whole days of the past.
 
 Every score is kept in a file of its own as soon as it is there, so a run that was stopped goes on where it was.
 """
@@ -9,10 +9,10 @@ import hashlib
 import json
 import multiprocessing
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field
-from datetime import date, timedelta
+from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from lakeloop.training.split import HOLDOUT, TRAIN, assign_split
 
 SEED = 2013
 PARAMS: dict[str, Parameter] = {"learning_rate": 0.1, "max_leaf_nodes": 15}
-"""One candidate of the declared search for every model: a search would cost four fits a model, and choose among equals."""
+"""One candidate of the declared search for every model: a search would cost four fits a model."""
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -129,7 +129,15 @@ def _folder(plan: Plan) -> Path:
     """Give the folder of the scores: other rows, parameters or places of the holdouts have another."""
     stat = history_path().stat()
     model = load_config(ROOT).models[MODEL]
-    made_by = [plan.params, plan.holdouts, SEED, stat.st_size, str(model.split), str(model.estimator), str(model.preprocess)]
+    made_by = [
+        plan.params,
+        plan.holdouts,
+        SEED,
+        stat.st_size,
+        str(model.split),
+        str(model.estimator),
+        str(model.preprocess),
+    ]
     return CACHE / "gate_scores" / hashlib.sha256(json.dumps(made_by, default=str).encode()).hexdigest()[:16]
 
 

@@ -2,13 +2,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from lakeloop.config.metric import Metric, Task
 from lakeloop.errors import DistributionError
@@ -18,7 +15,6 @@ from lakeloop.training.gate import (
     HoldoutScores,
     SliceMetric,
     judge,
-    resample_difference,
 )
 from tests.training.holdouts import DAYS, check_named, declare_gate, make_holdout
 
@@ -278,52 +274,3 @@ def test_the_same_rows_and_seed_give_the_same_report_in_any_order_of_rows() -> N
     assert first == again
     for one, other in zip(first.checks, mixed.checks, strict=True):
         assert (one.value, one.lower, one.upper) == pytest.approx((other.value, other.lower, other.upper))
-
-
-def resample(losses: list[float], days: list[int], confidence: float = 0.95, seed: int = 0):
-    return resample_difference(
-        np.array(losses),
-        np.zeros(len(losses)),
-        np.datetime64("2013-05-01", "D") + np.array(days, dtype=int),
-        confidence=confidence,
-        resamples=1000,
-        seed=seed,
-    )
-
-
-def test_two_days_resampled_worked_by_hand() -> None:
-    # draws: both the first day (1 in 4): 1; both the second (1 in 4): -1; one of each: (3 - 1) / 4
-    found = resample([1.0, 1.0, 1.0, -1.0], [0, 0, 0, 1])
-    assert (found.difference, found.lower, found.upper, found.days, found.rows) == (0.5, -1.0, 1.0, 2, 4)
-    found = resample([1.0, 1.0, 1.0, -1.0], [0, 0, 0, 1], confidence=0.4)  # the inner 30% to 70% are mixed draws
-    assert (found.lower, found.upper) == (0.5, 0.5)
-
-
-def test_one_day_has_no_interval_and_no_rows_no_difference() -> None:
-    found = resample([1.0, 0.0], [0, 0])
-    assert (found.difference, found.days) == (0.5, 1)
-    assert math.isnan(found.lower)
-    assert math.isnan(found.upper)
-    empty = resample([], [])
-    assert math.isnan(empty.difference)
-    assert (empty.days, empty.rows) == (0, 0)
-
-
-def test_rows_that_agree_within_their_day_do_not_narrow_the_interval() -> None:
-    by_day = np.random.default_rng(1).normal(size=28)
-    single = resample(by_day.tolist(), list(range(28)))
-    many = resample(np.repeat(by_day, 200).tolist(), np.repeat(np.arange(28), 200).tolist())
-    assert (many.lower, many.upper) == pytest.approx((single.lower, single.upper))
-
-
-@given(
-    rows=st.lists(st.tuples(st.integers(-10, 10), st.integers(0, 5)), min_size=1, max_size=30),
-    confidence=st.floats(0.5, 0.99),
-)
-def test_the_difference_is_the_mean_over_rows_and_the_interval_lies_within_the_days(rows, confidence: float) -> None:
-    losses, days = [float(loss) for loss, _ in rows], [day for _, day in rows]
-    found = resample(losses, days, confidence)
-    assert found.difference == pytest.approx(np.mean(losses))
-    means = [np.mean([loss for loss, day in rows if day == one]) for one in set(days)]
-    if len(means) > 1:
-        assert min(means) - 1e-9 <= found.lower <= found.upper <= max(means) + 1e-9

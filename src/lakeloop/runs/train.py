@@ -36,6 +36,7 @@ from lakeloop.training.split import HOLDOUT, TRAIN, VALIDATION
 
 JOB = "train"
 REFERENCE_FILE, PREDICTION_REFERENCE_FILE = "reference.json", "prediction_reference.json"
+SAMPLING_FILE = "sampling.json"
 _EXAMPLE_ROWS = 5
 
 
@@ -157,6 +158,7 @@ def _fit_and_register(context: Context, model: Model, data: TrainingData, run_ke
         "seed": str(project.seed),
         SERVING_TAG: serving_hash(context.config, model),
         "trained_through": training_set.data_through.isoformat(),
+        **{name: str(value) for name, value in data.sampling.items()},
     }
     columns = model_columns(context.config, model)
     with context.registry.training(model.model, run_key, dataset, tags) as training:
@@ -186,10 +188,12 @@ def _fit_and_register(context: Context, model: Model, data: TrainingData, run_ke
             "training_set_id": training_set.training_set_id,
             "rows": training_set.rows,
             "estimator": model.estimator.class_,
+            **data.sampling,
         }
         references = {
             REFERENCE_FILE: make_reference(context, model, data).to_json(),
             PREDICTION_REFERENCE_FILE: _make_prediction_reference(model, data, scores).to_json(),
+            **({SAMPLING_FILE: dict(data.sampling)} if data.sampling else {}),
         }
         training.log_summary(params, metrics, references)
         example = data.frame.head(_EXAMPLE_ROWS)  # bounded: of rows that are here already
@@ -232,7 +236,7 @@ def make_reference(context: Context, model: Model, data: TrainingData) -> Refere
     values = {
         name: pa.Array.from_pandas(data.frame[name] if name in data.frame else data.logged[name]) for name in columns
     }
-    rows = data.days >= first
+    rows = (data.days >= first) & data.sampled  # every day thinned alike, so that none counts more than another
     return _reference(model, data, pa.table({"day": pa.array(data.days), **values}).filter(pa.array(rows)), rows)
 
 

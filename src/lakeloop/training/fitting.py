@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,21 @@ from lakeloop.training.metrics import as_labels
 from lakeloop.training.preprocessing import build_pipeline, make_estimator
 
 
+class FitElsewhere(Protocol):
+    """A fit of an estimator on rows that are not in this process."""
+
+    def __call__(self, steps: Pipeline, estimator: Any) -> Any:
+        """Fit an estimator.
+
+        Args:
+            steps: The fitted steps before it, by which the rows are prepared.
+            estimator: The estimator, not fitted.
+
+        Returns:
+            A fitted one of the same class and parameters.
+        """
+
+
 @dataclass(frozen=True)
 class LabelledRows:
     """Rows of one part of the split, sorted by id.
@@ -27,10 +42,12 @@ class LabelledRows:
     Attributes:
         frame: Model inputs, one row per spine row; timestamps as float64 seconds since the epoch, UTC.
         label: Labels, boolean (or 0 and 1) or number, none missing, shape (n_rows,).
+        fit_elsewhere: Fits an estimator on all rows of the part where they are, when those here are a sample of them.
     """
 
     frame: pd.DataFrame
     label: NDArray[Any]
+    fit_elsewhere: FitElsewhere | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +60,7 @@ class Prepared:
         train_label: Their labels.
         validation: The validation rows, prepared.
         validation_label: Their labels.
+        fit_elsewhere: Fits an estimator on all training rows, when those here are a sample of them.
     """
 
     steps: Pipeline
@@ -50,6 +68,7 @@ class Prepared:
     train_label: NDArray[Any]
     validation: Any
     validation_label: NDArray[Any]
+    fit_elsewhere: FitElsewhere | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +121,8 @@ def prepare_rows(
         raise NotReadyError(model.model, failures, "train on more closed days, or check the label's expression")
     steps = build_pipeline(model, columns, {}, seed)[:-1]
     prepared = steps.fit_transform(train.frame)
-    return Prepared(steps, prepared, train_label, steps.transform(validation.frame), validation_label)
+    validated = steps.transform(validation.frame)
+    return Prepared(steps, prepared, train_label, validated, validation_label, train.fit_elsewhere)
 
 
 def fit_estimator(
@@ -136,7 +156,10 @@ def fit_estimator(
     estimator = make_estimator(model.estimator, params, seed)
     started = time.perf_counter()
     try:
-        estimator.fit(prepared.train, prepared.train_label)
+        if prepared.fit_elsewhere is not None:
+            estimator = prepared.fit_elsewhere(prepared.steps, estimator)
+        else:
+            estimator.fit(prepared.train, prepared.train_label)
     except (TypeError, ValueError) as refused:
         raise _refused(model.estimator, file, params, refused) from refused
     fit_seconds = time.perf_counter() - started

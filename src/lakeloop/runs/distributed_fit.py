@@ -66,7 +66,7 @@ class SpreadFit:
         spread = self.training.repartition(self.workers, "prediction_id").sortWithinPartitions("prediction_id")
         prepared = spread.mapInArrow(_Prepare(steps, self.inputs), "features array<float>, label double")
         twin = SparkXGBClassifier if self.task is Task.CLASSIFICATION else SparkXGBRegressor
-        given = {name: value for name, value in estimator.get_params().items() if _is_given(name, value)}
+        given = _given(estimator)
         try:
             fitted = twin(
                 features_col="features", label_col="label", num_workers=self.workers, verbose=False, **given
@@ -83,8 +83,14 @@ class SpreadFit:
         return _with_trees(estimator, booster)
 
 
-def _is_given(name: str, value: Any) -> bool:
-    return value is not None and name not in _NOT_TAKEN
+def _given(estimator: Any) -> dict[str, Any]:
+    """Give the parameters that are not the class's own; the twin has these itself, and refuses some of them."""
+    own = type(estimator)().get_params()
+    return {
+        name: value
+        for name, value in estimator.get_params().items()
+        if name not in _NOT_TAKEN and value is not None and value is not own[name] and value != own[name]
+    }
 
 
 def _with_trees(estimator: Any, booster: Any) -> Any:

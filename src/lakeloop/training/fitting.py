@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from lakeloop.config.estimator import Estimator, Parameter
@@ -157,6 +158,8 @@ def fit_estimator(
     started = time.perf_counter()
     try:
         if prepared.fit_elsewhere is not None:
+            # What the estimator refuses it says here, in its own words; from elsewhere comes only that it failed.
+            clone(estimator).set_params(n_estimators=1).fit(prepared.train, prepared.train_label)
             estimator = prepared.fit_elsewhere(prepared.steps, estimator)
         else:
             estimator.fit(prepared.train, prepared.train_label)

@@ -29,8 +29,8 @@ class HashRange:
 class Sample:
     """A share of rows, each chosen by its own id alone.
 
-    Whether a row is chosen depends on no other row. With the same seed, the sample of a smaller fraction is part of that
-    of a larger one.
+    Whether a row is chosen depends on no other row. With the same seed, the sample of a smaller fraction is part of
+    that of a larger one.
 
     Attributes:
         fraction: Share of the rows, in (0, 1].

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,8 @@ from lakeloop.training.split import TRAIN
 
 _NOT_TAKEN = frozenset({"n_jobs", "enable_categorical", "callbacks"})
 """Parameters of the estimator that its twin on Spark does not take; Spark decides how many cores a worker has."""
+
+_LOGGER = "XGBoost-PySpark"
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,9 @@ class SpreadFit:
         prepared = spread.mapInArrow(_Prepare(steps, self.inputs), "features array<float>, label double")
         twin = SparkXGBClassifier if self.task is Task.CLASSIFICATION else SparkXGBRegressor
         given = _given(estimator)
+        told = logging.getLogger(_LOGGER)
+        if told.level == logging.NOTSET:  # it would tell every fit's parameters on the terminal
+            told.setLevel(logging.WARNING)
         try:
             fitted = twin(
                 features_col="features", label_col="label", num_workers=self.workers, verbose=False, **given

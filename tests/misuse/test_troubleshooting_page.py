@@ -28,6 +28,7 @@ SHOWN_BY = [
         TESTS / "runs" / name
         for name in ("test_audit.py", "test_engine.py", "test_manifests.py", "test_spine.py", "test_table_rules.py")
     ),
+    *(TESTS / "runs" / name for name in ("test_training_read.py", "test_distributed_fit.py")),
     *(TESTS / "runs" / name for name in ("test_declared.py", "test_ingest.py", "test_stopped_source.py")),
 ]
 

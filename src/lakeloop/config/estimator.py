@@ -12,6 +12,11 @@ from lakeloop.config.section import Duration, Number, Section, Text, Whole
 MAX_CANDIDATES = 4
 """Most combinations of a search: each is a whole fit in every turn that trains."""
 
+DISTRIBUTED_CLASSES = ("xgboost.XGBClassifier", "xgboost.XGBRegressor")
+"""Classes that have a twin which fits on Spark and gives the same model."""
+
+_ONLY_IN_PROCESS = ("class_weight", "weight", "early_stopping")
+"""Keys that a fit on Spark knows nothing of."""
 
 Parameter = bool | int | float | str | None
 
@@ -86,6 +91,7 @@ class Estimator(Section):
         early_stopping: End boosting when the loss on the validation part no longer falls.
         calibrate: Correct the probabilities of the chosen candidate on `split.calibration`: `sigmoid` (two numbers are
             fitted), or `isotonic` (a step function; it needs more rows).
+        distributed: Fit on Spark, where the training rows are; for xgboost.XGBClassifier and xgboost.XGBRegressor.
     """
 
     class_: str = Field(alias="class", pattern=r"^[A-Za-z_][\w]*(\.[A-Za-z_]\w*)+$")
@@ -95,6 +101,18 @@ class Estimator(Section):
     weight: Text | RowWeight | None = None
     early_stopping: EarlyStopping | None = None
     calibrate: Calibration | None = None
+    distributed: bool = Field(default=False, exclude_if=lambda distributed: not distributed)
+
+    @model_validator(mode="after")
+    def _can_be_distributed(self) -> Self:
+        if self.distributed and self.class_ not in DISTRIBUTED_CLASSES:
+            allowed = " or ".join(DISTRIBUTED_CLASSES)
+            raise ValueError(f"distributed: {self.class_} is fitted in one process; write class: {allowed}, or false")
+        # Read by name: what is not declared is None or absent.
+        unfit = [name for name in _ONLY_IN_PROCESS if getattr(self, name, None) is not None]
+        if self.distributed and unfit:
+            raise ValueError(f"distributed: a fit on Spark takes no {unfit[0]}; remove {unfit[0]}, or write false")
+        return self
 
     @property
     def row_weight(self) -> RowWeight | None:

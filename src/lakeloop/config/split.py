@@ -3,11 +3,32 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Discriminator, Field, SerializerFunctionWrapHandler, Tag, model_serializer, model_validator
 
-from lakeloop.config.section import Duration, Section
+from lakeloop.config.section import Duration, Number, Section, Whole
+
+
+class SampleRows(Section):
+    """A sample of about so many training rows, however many there come to be.
+
+    Attributes:
+        rows: Training rows wanted; all are taken where there are no more.
+    """
+
+    rows: Whole = Field(ge=1)
+
+
+def _kind_of_sample(value: Any) -> str:
+    return "count" if isinstance(value, dict | SampleRows) else "fraction"
+
+
+DeclaredSample = Annotated[
+    Annotated[Number, Field(gt=0, le=1), Tag("fraction")] | Annotated[SampleRows, Tag("count")],
+    Discriminator(_kind_of_sample),
+]
+"""A share of the training rows, or about how many."""
 
 
 class Split(Section):
@@ -20,6 +41,8 @@ class Split(Section):
             without it.
         holdout: Length of the stretch that only the gate sees.
         gap: Length left unused between the stretches.
+        sample: Share of the training rows that is trained on, above 0 and up to 1; or `{rows: 1000000}`. Chosen by the
+            project's seed and each row's id; validation and holdout stay whole. All rows without it.
     """
 
     train: Literal["all past"] | Duration = "all past"
@@ -27,6 +50,8 @@ class Split(Section):
     calibration: Duration | None = None
     holdout: Duration
     gap: Duration = timedelta(days=1)
+    # Not declared, it is no part of a fingerprint: versions fitted before the key was known keep theirs.
+    sample: DeclaredSample | None = Field(default=None, exclude_if=lambda sample: sample is None)
 
     @model_validator(mode="after")
     def _whole_days(self) -> Self:

@@ -155,7 +155,7 @@ def audit_training_set(context: Context, set_id: str) -> AuditResult:
 def _search(context: Context, model: Model, manifest: Manifest) -> Iterator[LeakFinding]:
     yield from _label_columns(context, model)
     yield from _post_events(context, model)
-    yield from _scores(model, read_training_data(context, model, pinned_set(manifest)), context)
+    yield from _scores(model, read_training_data(context, model, pinned_set(manifest), to_fit=False), context)
     yield from _time_travel(context, model, manifest)
 
 

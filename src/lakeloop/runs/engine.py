@@ -11,7 +11,7 @@ from lakeloop.config.project import Engine
 from lakeloop.errors import BudgetError, Failure
 from lakeloop.runs.context import Context
 
-_MIB = 1024 * 1024
+MIB = 1024 * 1024
 _BYTES_PER_VALUE = 8
 _BYTES_PER_TEXT = 60
 
@@ -38,11 +38,14 @@ class Held:
     copies: int = 1
 
     @property
+    def row_bytes(self) -> int:
+        """Bytes that a row needs."""
+        return self.copies * (self.numbers * _BYTES_PER_VALUE + self.texts * _BYTES_PER_TEXT)
+
+    @property
     def mib(self) -> int | None:
         """Bytes they need, in MiB, rounded down; None when the rows are not known."""
-        if self.rows is None:
-            return None
-        return self.copies * self.rows * (self.numbers * _BYTES_PER_VALUE + self.texts * _BYTES_PER_TEXT) // _MIB
+        return None if self.rows is None else self.rows * self.row_bytes // MIB
 
 
 def held_columns(

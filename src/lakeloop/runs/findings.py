@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from lakeloop.drift.calibration import CalibrationBin
 from lakeloop.drift.counts import DailyCounts
-from lakeloop.drift.label_counts import NONE, LabelCounts
 from lakeloop.drift.estimated_performance import Estimate
+from lakeloop.drift.label_counts import NONE, LabelCounts
 from lakeloop.drift.performance import Performance
 from lakeloop.drift.targets import RateVerdict
 from lakeloop.drift.verdicts import ColumnVerdict

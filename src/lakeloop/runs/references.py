@@ -45,7 +45,7 @@ def make_reference(context: Context, model: Model, data: TrainingData) -> Refere
     values = {
         name: pa.Array.from_pandas(data.frame[name] if name in data.frame else data.logged[name]) for name in columns
     }
-    rows = data.days >= first
+    rows = (data.days >= first) & data.sampled  # every day thinned alike, so that none counts more than another
     table = pa.table({"day": pa.array(data.days), **values}).filter(pa.array(rows))
     return freeze_reference(model, table, data.label[rows], data.training_set.data_through)
 

@@ -39,6 +39,7 @@ from lakeloop.training.search import Candidate, choose_best, fit_candidates
 from lakeloop.training.split import CALIBRATION, HOLDOUT, TRAIN, VALIDATION
 
 JOB = "train"
+SAMPLING_FILE = "sampling.json"
 _EXAMPLE_ROWS = 5
 
 
@@ -168,6 +169,7 @@ def _fit_and_register(context: Context, model: Model, data: TrainingData, run_ke
         "seed": str(project.seed),
         SERVING_TAG: serving_hash(context.config, model),
         "trained_through": training_set.data_through.isoformat(),
+        **{name: str(value) for name, value in data.sampling.items()},
     }
     columns = model_columns(context.config, model)
     with context.registry.training(model.model, run_key, dataset, tags) as training:
@@ -201,10 +203,12 @@ def _fit_and_register(context: Context, model: Model, data: TrainingData, run_ke
             "training_set_id": training_set.training_set_id,
             "rows": training_set.rows,
             "estimator": model.estimator.class_,
+            **data.sampling,
         }
         references = {
             REFERENCE_FILE: make_reference(context, model, data).to_json(),
             PREDICTION_REFERENCE_FILE: make_prediction_reference(model, data, scores).to_json(),
+            **({SAMPLING_FILE: dict(data.sampling)} if data.sampling else {}),
         }
         training.log_summary(params, metrics, {**references, **evidence.documents})
         example = data.frame.head(_EXAMPLE_ROWS)  # bounded: of rows that are here already

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,17 @@ from numpy.typing import NDArray
 from lakeloop.config.columns import input_columns, model_columns
 from lakeloop.config.model import Model
 from lakeloop.config.project import Engine
-from lakeloop.errors import AccountingError, BudgetError, Failure
+from lakeloop.errors import AccountingError, Failure
 from lakeloop.on_demand.arrow import as_model_input
 from lakeloop.runs.context import Context
-from lakeloop.runs.engine import choose_engine, held_columns, types_of
+from lakeloop.runs.distributed_fit import check_can_spread, spread_fit
+from lakeloop.runs.engine import Held, choose_engine, held_columns, types_of
+from lakeloop.runs.training_read import RowsByDay, TrainingRead, declared_fraction, plan_read
 from lakeloop.runs.training_set import TrainingSet, training_rows
-from lakeloop.tables import read_arrow
-from lakeloop.training.fitting import LabelledRows
+from lakeloop.tables import count_rows_by, read_arrow
+from lakeloop.training.fitting import FitElsewhere, LabelledRows
+from lakeloop.training.sampling import Sample
+from lakeloop.training.split import TRAIN
 
 _COPIES = 3
 """Arrow, pandas and the fitted preprocessing's output hold the rows at once."""
@@ -32,13 +37,17 @@ class TrainingData:
 
     Attributes:
         training_set: The training set.
-        frame: Model inputs, one row per spine row.
+        frame: Model inputs, one row per spine row that was read.
         logged: On-demand columns as they were logged in the training set, for the reference.
         label: Labels, shape [n_rows].
         split: Part of the split, shape [n_rows].
         days: Blocks, datetime64[D], shape [n_rows].
         prediction_seconds: `prediction_ts` as seconds since the epoch, shape [n_rows].
         weight: Values of the column that `estimator.weight` names, shape [n_rows]; None without one.
+        sampled: Rows of the sample, in every part; all without one, shape [n_rows]. Of the training part only these
+            are here.
+        sampling: What is recorded of the sample and of a fit on Spark; nothing where all rows are here.
+        fit_elsewhere: Fits an estimator on all training rows where they are; None where they are here.
 
     >>> from lakeloop.runs.training_set import find_training_set
     >>> data = read_training_data(context, context.config.models["late"], find_training_set(context, "late"))
@@ -53,7 +62,10 @@ class TrainingData:
     split: NDArray[np.str_]
     days: NDArray[np.datetime64]
     prediction_seconds: NDArray[np.float64]
+    sampled: NDArray[np.bool_]
     weight: NDArray[Any] | None = None
+    sampling: Mapping[str, float | int] = field(default_factory=dict)
+    fit_elsewhere: FitElsewhere | None = None
 
     def part(self, name: str) -> NDArray[np.bool_]:
         """Tell which rows belong to a part of the split.
@@ -77,18 +89,22 @@ class TrainingData:
         """
         chosen = self.part(name)
         weight = None if self.weight is None else self.weight[chosen]
+        elsewhere = self.fit_elsewhere if name == TRAIN else None
         return LabelledRows(
-            self.frame[chosen], self.label[chosen], weight, self.days[chosen], self.prediction_seconds[chosen]
+            self.frame[chosen], self.label[chosen], weight, self.days[chosen], self.prediction_seconds[chosen], elsewhere
         )
 
 
-def read_training_data(context: Context, model: Model, training_set: TrainingSet) -> TrainingData:
+def read_training_data(
+    context: Context, model: Model, training_set: TrainingSet, *, to_fit: bool = True
+) -> TrainingData:
     """Read a training set into memory.
 
     Args:
         context: Project, lake and logical now.
         model: The model's declaration.
         training_set: The training set.
+        to_fit: Whether an estimator will be fitted on it; only then a distributed fit is made ready.
 
     Returns:
         Its rows, sorted by `prediction_id`.
@@ -96,6 +112,7 @@ def read_training_data(context: Context, model: Model, training_set: TrainingSet
     Raises:
         BudgetError: If the estimate exceeds the project's memory budget.
         AccountingError: If the stored rows are not as many as were pinned.
+        UsageError: If a distributed fit is declared that this session or this machine cannot do.
 
     >>> from lakeloop.runs.training_set import find_training_set
     >>> read_training_data(context, context.config.models["late"], find_training_set(context, "late")).frame.shape
@@ -104,13 +121,9 @@ def read_training_data(context: Context, model: Model, training_set: TrainingSet
     inputs = input_columns(context.config, model)
     logged = [name for name in model_columns(context.config, model) if name not in inputs]
     names = ["prediction_id", "prediction_ts", "label", "block_date", "_split"]
-    table = _read(context, model, training_set, [*names, *inputs, *logged])
-    if table.num_rows != training_set.rows:
-        raise AccountingError(
-            f"training set {training_set.training_set_id}",
-            [Failure("rows", f"{training_set.rows} were pinned, {table.num_rows} are stored")],
-            "put training_sets back as it was, or pin a new set at a later as_of",
-        )
+    if model.estimator.distributed and to_fit:
+        check_can_spread(context)
+    plan, table = _read(context, model, training_set, [*names, *inputs, *logged])
     seconds = as_model_input(table["prediction_ts"])
     typed = [as_model_input(table[name]) for name in inputs]
     table = table.append_column("_seconds", seconds)
@@ -122,33 +135,109 @@ def read_training_data(context: Context, model: Model, training_set: TrainingSet
         return np.asarray(table.column(name).to_numpy())
 
     weighs = None if model.estimator.row_weight is None else model.estimator.row_weight.model_column
+    split = column("_split").astype(np.str_)
+    sampled = np.ones(table.num_rows, dtype=np.bool_)
+    sampling: dict[str, float | int] = {}
+    fit = None
+    if plan is not None:
+        sampled = np.array([plan.sample.holds(each) for each in table["prediction_id"].to_pylist()], dtype=np.bool_)
+        sampling = _recorded(model, plan, int((split == TRAIN).sum()))
+        if model.estimator.distributed and to_fit:
+            address = context.lake.address("training_sets", model.model)
+            rows = training_rows(context, address, training_set.training_set_id)
+            fraction = declared_fraction(model.split, plan.of.get(TRAIN, 0))
+            fit = spread_fit(rows, inputs, Sample(fraction, plan.sample.seed), model.task)
+            sampling |= {"distributed_rows": fit.rows, "distributed_workers": fit.workers}
     return TrainingData(
         training_set,
         table.select(list(inputs)).to_pandas(),  # bounded: of rows that are here already
         table.select(logged).to_pandas(),  # bounded: of rows that are here already
         column("label").astype(np.float64),
-        column("_split").astype(np.str_),
+        split,
         column("block_date").astype("datetime64[D]"),
         column("_seconds").astype(np.float64),
+        sampled,
         None if weighs is None else column(weighs),
+        sampling,
+        fit,
     )
 
 
-def _read(context: Context, model: Model, training_set: TrainingSet, columns: Sequence[str]) -> pa.Table:
+def _recorded(model: Model, plan: TrainingRead, taken: int) -> dict[str, float | int]:
+    """Tell what is recorded of a sample: of the rows trained on, or of those that the preprocessing is fitted on."""
+    of, kind = plan.of.get(TRAIN, 0), "preprocessing" if model.estimator.distributed else "sample"
+    if taken == of and kind == "sample":
+        return {}
+    return {
+        f"{kind}_fraction": plan.sample.fraction,
+        f"{kind}_seed": plan.sample.seed,
+        f"{kind}_rows": taken,
+        "train_rows": of,
+    }
+
+
+def _read(
+    context: Context, model: Model, training_set: TrainingSet, columns: Sequence[str]
+) -> tuple[TrainingRead | None, pa.Table]:
     """Read columns of a training set, each once: from its files where they lie on a path, else by Spark."""
     lake, set_id = context.lake, training_set.training_set_id
     address, wanted = lake.address("training_sets", model.model), list(dict.fromkeys(columns))
     what = f"training set {set_id}"
     held = held_columns(what, training_set.rows, types_of(lake.columns(address)), wanted, _COPIES)
-    budget = context.config.project.memory_budget_mib
-    if held.mib is None or held.mib > budget:
-        detail = f"{held.rows} rows of {held.numbers} numbers and {held.texts} texts need about {held.mib} MiB"
-        raise BudgetError(
-            what,
-            [Failure("memory", f"{detail}, declared are {budget}")],
-            "raise memory_budget_mib in project.yml, use fewer features, or declare split.train: N days",
-        )
+    plan = _plan(context, model, training_set, held)
+    if plan is not None:
+        context.progress(f"train {model.model}: {plan.told}")
+        held = replace(held, rows=sum(plan.rows.values()))
     if choose_engine(context, what, [held]) is Engine.LOCAL:
-        return read_arrow(lake, address, context.as_of, wanted, by="as_of", equal={"training_set_id": set_id})
-    found: pa.Table = training_rows(context, address, set_id).select(*wanted).toArrow()  # bounded: refused above
-    return found
+        where = None if plan is None else plan.on_arrow
+        equal = {"training_set_id": set_id}
+        found = read_arrow(lake, address, context.as_of, wanted, by="as_of", equal=equal, where=where)
+    else:
+        rows = training_rows(context, address, set_id)
+        rows = rows if plan is None else rows.where(plan.on_spark)
+        found = rows.select(*wanted).toArrow()  # bounded: refused above
+    if plan is None:
+        _account(training_set, found.num_rows)
+    return plan, found
+
+
+def _plan(context: Context, model: Model, training_set: TrainingSet, held: Held) -> TrainingRead | None:
+    """Plan the read of a part of the rows; None where all of them are read, and fit."""
+    project = context.config.project
+    is_distributed = model.estimator.distributed
+    fits = held.mib is not None and held.mib <= project.memory_budget_mib
+    if fits and model.split.sample is None and not is_distributed:
+        return None
+    counts = _rows_by_day(context, model, training_set)
+    _account(training_set, sum(counts.values()))
+    newest = max(day for _, day in counts)
+    return plan_read(
+        held.what,
+        counts,
+        model.split,
+        seed=project.seed,
+        reference_from=newest - timedelta(days=model.monitor.reference.days - 1),
+        row_bytes=held.row_bytes,
+        budget=project.memory_budget_mib,
+        is_distributed=is_distributed,
+    )
+
+
+def _rows_by_day(context: Context, model: Model, training_set: TrainingSet) -> RowsByDay:
+    """Count the rows by part and day; of the rows nothing else is read."""
+    lake, set_id = context.lake, training_set.training_set_id
+    address, keys = lake.address("training_sets", model.model), ["_split", "block_date"]
+    if context.config.project.engine is not Engine.SPARK and not address.in_catalog:
+        equal = {"training_set_id": set_id}
+        return count_rows_by(lake, address, context.as_of, keys, by="as_of", equal=equal)
+    counts = training_rows(context, address, set_id).groupBy(*keys).count().collect()  # bounded: a row per day
+    return {(row[0], row[1]): row[2] for row in counts}
+
+
+def _account(training_set: TrainingSet, stored: int) -> None:
+    if stored != training_set.rows:
+        raise AccountingError(
+            f"training set {training_set.training_set_id}",
+            [Failure("rows", f"{training_set.rows} were pinned, {stored} are stored")],
+            "put training_sets back as it was, or pin a new set at a later as_of",
+        )

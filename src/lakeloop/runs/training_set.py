@@ -148,6 +148,7 @@ def rows_spec_hash(context: Context, model: Model) -> str:
     False
     """
     makes = model.model_dump(mode="json", by_alias=True, include={*_MAKES_ROWS})
+    makes["split"].pop("sample", None)  # which rows are trained on, of those that are pinned
     return identity_hash(model.model, makes, *_hashes_below(context, model))
 
 

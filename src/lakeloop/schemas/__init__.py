@@ -16,8 +16,8 @@ from lakeloop.schemas.added import (
 )
 from lakeloop.schemas.monitoring import (
     DRIFT_METRICS,
-    LABEL_SLICE,
     ESTIMATED_PERFORMANCE,
+    LABEL_SLICE,
     LEAKAGE,
     PERFORMANCE,
     PROFILE_METRICS,

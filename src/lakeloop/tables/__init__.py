@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lakeloop.tables.address import TableAddress, WriteIdentity, identity_hash
-from lakeloop.tables.arrow import count_logged_rows, read_arrow
+from lakeloop.tables.arrow import count_logged_rows, count_rows_by, read_arrow
 from lakeloop.tables.commits import Commit, WriteResult
 from lakeloop.tables.foreign import (
     CHANGE,
@@ -49,6 +49,7 @@ __all__ = [
     "WriteIdentity",
     "WriteResult",
     "count_logged_rows",
+    "count_rows_by",
     "has_table",
     "holds_version",
     "identity_hash",

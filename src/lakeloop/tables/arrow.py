@@ -43,6 +43,7 @@ def read_arrow(
     by: str = "available_ts",
     version: int | None = None,
     equal: Mapping[str, Any] | None = None,
+    where: pc.Expression | None = None,
 ) -> pa.Table:
     """Read what was known at an instant into this process; the caller has asked for the size.
 
@@ -54,6 +55,7 @@ def read_arrow(
         by: Column that says when a row became known.
         version: Delta version; the newest without it.
         equal: Column -> value that rows must have.
+        where: What else rows have to keep.
 
     Returns:
         The rows, in no order.
@@ -63,7 +65,43 @@ def read_arrow(
     ['shop', 'last_delay_minutes']
     """
     _ = lake  # tables on paths need nothing of it; a reader of catalogs would
+    condition = _condition(by, as_of, equal)
+    return in_process.read_table(address.path, columns, condition if where is None else condition & where, version)
+
+
+def count_rows_by(
+    lake: Lake,
+    address: TableAddress,
+    as_of: datetime,
+    keys: Sequence[str],
+    *,
+    by: str = "available_ts",
+    equal: Mapping[str, Any] | None = None,
+) -> dict[tuple[Any, ...], int]:
+    """Count what was known at an instant in this process, batch by batch: of the rows only the keys are read.
+
+    Args:
+        lake: The tables.
+        address: A table on a path.
+        as_of: Rows with `by` after this instant are not counted.
+        keys: Columns with few values.
+        by: Column that says when a row became known.
+        equal: Column -> value that rows must have.
+
+    Returns:
+        Values of the keys -> rows.
+
+    >>> address = context.lake.address("training_sets", "late")
+    >>> counts = count_rows_by(context.lake, address, context.as_of, ["_split"], by="as_of")
+    >>> counts["validation",], sum(counts.values())
+    (134, 1254)
+    """
+    _ = lake
+    return in_process.count_rows_by(address.path, keys, _condition(by, as_of, equal))
+
+
+def _condition(by: str, as_of: datetime, equal: Mapping[str, Any] | None) -> pc.Expression:
     condition = pc.field(by) <= pa.scalar(as_of, pa.timestamp("us", "UTC"))
     for name, value in (equal or {}).items():
         condition &= pc.field(name) == value
-    return in_process.read_table(address.path, columns, condition, version)
+    return condition

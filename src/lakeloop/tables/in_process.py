@@ -7,6 +7,7 @@ Delta tables; a test holds both ways to the same answers.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import reduce
@@ -220,6 +221,31 @@ def read_table(path: str, columns: Sequence[str], condition: pc.Expression, vers
     table = DeltaTable(path, version=version)
     found: pa.Table = table.to_pyarrow_table(columns=list(columns), filters=condition)  # bounded: the caller estimated
     return found
+
+
+def count_rows_by(path: str, keys: Sequence[str], condition: pc.Expression) -> dict[tuple[Any, ...], int]:
+    """Count the rows that keep a condition, batch by batch.
+
+    Args:
+        path: The table's folder.
+        keys: Columns with few values.
+        condition: What the rows have to keep.
+
+    Returns:
+        Values of the keys -> rows.
+
+    >>> from lakeloop.schemas import DECISIONS
+    >>> count_rows_by(context.lake.own(DECISIONS).path, ["action", "model"], pc.field("model") == "late")
+    {('retrain', 'late'): 2}
+    """
+    counted: Counter[tuple[Any, ...]] = Counter()
+    rows = DeltaTable(path).to_pyarrow_dataset()  # bounded: opened, and then read batch by batch
+    for batch in rows.to_batches(columns=list(keys), filter=condition):
+        if batch.num_rows:
+            groups = pa.Table.from_batches([batch]).group_by(list(keys)).aggregate([([], "count_all")])
+            for row in groups.to_pylist():
+                counted[tuple(row[key] for key in keys)] += row["count_all"]
+    return dict(counted)
 
 
 def append_table(path: str, rows: pa.Table, app_id: str, metadata: str) -> None:

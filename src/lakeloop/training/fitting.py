@@ -6,11 +6,12 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from lakeloop.config.estimator import Estimator, Parameter
@@ -28,6 +29,21 @@ _MAX_NAMED = 10
 _SHOWS_A_VALUE = re.compile(r"could not convert|invalid literal|[Uu]nknown categor")
 
 
+class FitElsewhere(Protocol):
+    """A fit of an estimator on rows that are not in this process."""
+
+    def __call__(self, steps: Pipeline, estimator: Any) -> Any:
+        """Fit an estimator.
+
+        Args:
+            steps: The fitted steps before it, by which the rows are prepared.
+            estimator: The estimator, not fitted.
+
+        Returns:
+            A fitted one of the same class and parameters.
+        """
+
+
 @dataclass(frozen=True)
 class LabelledRows:
     """Rows of one part of the split, sorted by id.
@@ -38,6 +54,7 @@ class LabelledRows:
         weight: Values of the column that `estimator.weight` names, shape (n_rows,); None without one.
         days: Closed day of each row, datetime64[D], shape (n_rows,); None where nobody asks.
         prediction_seconds: `prediction_ts` as seconds since the epoch, shape (n_rows,); None where nobody asks.
+        fit_elsewhere: Fits an estimator on all rows of the part where they are, when those here are a sample of them.
     """
 
     frame: pd.DataFrame
@@ -45,6 +62,7 @@ class LabelledRows:
     weight: NDArray[Any] | None = None
     days: NDArray[np.datetime64] | None = None
     prediction_seconds: NDArray[np.float64] | None = None
+    fit_elsewhere: FitElsewhere | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +78,7 @@ class Prepared:
         train_weight: What each training row counts; None when all count the same.
         validation_weight: What each validation row counts when boosting is stopped early, by the same measure.
         empty_columns: Model columns without a value in the training rows; they stay missing in every other row too.
+        fit_elsewhere: Fits an estimator on all training rows, when those here are a sample of them.
     """
 
     steps: Pipeline
@@ -70,6 +89,7 @@ class Prepared:
     train_weight: NDArray[np.float64] | None = None
     validation_weight: NDArray[np.float64] | None = None
     empty_columns: tuple[str, ...] = ()
+    fit_elsewhere: FitElsewhere | None = None
 
 
 @dataclass(frozen=True)
@@ -211,7 +231,7 @@ def prepare_rows(
     of_train, of_validation = (row_weights(model.estimator, facts[0], each) for each in facts)
     empty = tuple(on_demand.empty_columns_)
     return Prepared(
-        steps, prepared, labels["train"], others, labels["validation"], of_train, of_validation, empty_columns=empty
+        steps, prepared, labels["train"], others, labels["validation"], of_train, of_validation, empty, train.fit_elsewhere
     )
 
 
@@ -264,7 +284,12 @@ def fit_estimator(
         asked |= prepare_stopping(estimator, rounds, prepared.validation, prepared.validation_label, weight)
     started = time.perf_counter()
     try:
-        estimator.fit(prepared.train, prepared.train_label, **asked)
+        if prepared.fit_elsewhere is not None:
+            # What the estimator refuses it says here, in its own words; from elsewhere comes only that it failed.
+            clone(estimator).set_params(n_estimators=1).fit(prepared.train, prepared.train_label)
+            estimator = prepared.fit_elsewhere(prepared.steps, estimator)
+        else:
+            estimator.fit(prepared.train, prepared.train_label, **asked)
     except (TypeError, ValueError) as refused:
         raise _refused("estimator", declared, file, params, refused) from refused
     fit_seconds = time.perf_counter() - started

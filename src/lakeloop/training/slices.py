@@ -11,7 +11,6 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from lakeloop.config.gate import Gate
-from lakeloop.config.metric import Metric
 from lakeloop.errors import DistributionError
 from lakeloop.statuses import EvidenceStatus
 from lakeloop.training.gate import MAX_SLICE_VALUES, NO_VALUE, OTHER_VALUES

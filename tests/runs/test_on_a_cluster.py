@@ -1,0 +1,79 @@
+"""A model that is fitted by the workers of a standalone cluster, and registered like any other."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lakeloop.config import load_config
+from lakeloop.config.columns import model_columns
+from lakeloop.runs.context import Context
+from lakeloop.runs.promotions import read_promotions
+from lakeloop.runs.training_data import read_training_data
+from lakeloop.runs.training_set import find_training_set
+from lakeloop.training.fitting import fit_estimator, predict_scores, prepare_rows
+from tests.laws.small_loop import TURNS, land, write_project
+from tests.runs.cluster import ROOT, environment, running_cluster
+
+pytest.importorskip("xgboost")
+pytestmark = [pytest.mark.loop, pytest.mark.slow]
+
+LOCAL_FIT = """  class: sklearn.linear_model.LogisticRegression
+  search: {C: [0.1, 1.0]}
+"""
+ON_SPARK = """  class: xgboost.XGBClassifier
+  distributed: true
+  params: {n_estimators: 10, max_depth: 2}
+"""
+SETTINGS = """spark:
+  spark.master: %s
+  spark.driver.memory: 512m
+  spark.executor.memory: 512m
+  spark.executor.cores: 1
+  spark.sql.shuffle.partitions: 2
+"""
+
+
+def test_a_turn_trains_on_the_workers_and_registers_what_a_fit_here_gives(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    project, model = root / "conf/base/project.yml", root / "conf/base/models/late.yml"
+    config = write_project(root)
+    land(config, TURNS[0])
+    declared = model.read_text(encoding="utf-8")
+    assert LOCAL_FIT in declared
+    model.write_text(declared.replace(LOCAL_FIT, ON_SPARK), encoding="utf-8")
+    local = project.read_text(encoding="utf-8")
+    with running_cluster(tmp_path, workers=2) as master:
+        project.write_text(local + SETTINGS % master, encoding="utf-8")
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.laws.turn", str(root), TURNS[0].isoformat()],
+            env=environment(),
+            cwd=ROOT,
+            capture_output=True,
+            timeout=900,
+        )
+        assert done.returncode == 0, done.stderr[-3000:].decode()
+        assert list(tmp_path.glob("work_*/app-*/*/stderr")), "no executor ran on the workers"
+    project.write_text(local, encoding="utf-8")
+
+    context = Context(load_config(root), TURNS[0])
+    late = context.config.models["late"]
+    judged = read_promotions(context, "late")[-1]
+    version = context.registry.get_version("late", judged.version, judged.run_key)
+    rows = int(version.tags["train_rows"])
+    recorded = {name: version.tags[name] for name in ("distributed_workers", "distributed_rows", "preprocessing_rows")}
+    assert recorded == {"distributed_workers": "2", "distributed_rows": str(rows), "preprocessing_rows": str(rows)}
+    assert context.registry.read_document(version, "sampling.json")["preprocessing_fraction"] == 1.0
+
+    data = read_training_data(context, late, find_training_set(context, "late"), to_fit=False)
+    columns = model_columns(context.config, late)
+    prepared = prepare_rows(late, columns, data.rows("train"), data.rows("validation"), context.config.project.seed)
+    here = fit_estimator(late, prepared, {}, context.config.project.seed).pipeline
+    there = context.registry.load_pipeline(version)
+    holdout = data.frame[data.part("holdout")]
+    scores = [predict_scores(late.task, each, holdout) for each in (here, there)]
+    assert abs(scores[0] - scores[1]).max() < 1e-6
+    assert scores[0].std() > 0.01  # they tell rows apart

@@ -149,3 +149,10 @@ class RebuildStatus(StrEnum):
     REPRODUCED = "REPRODUCED"
     DIFFERENT = "DIFFERENT"
     INPUTS_EXPIRED = "INPUTS_EXPIRED"
+
+
+class TrialState(StrEnum):
+    """How a trial of a search ended."""
+
+    FINISHED = "FINISHED"
+    FAILED = "FAILED"

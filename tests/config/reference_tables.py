@@ -17,6 +17,8 @@ from pydantic_core import PydanticUndefined
 from lakeloop.config import model, project, source
 from lakeloop.config.durations import short_name
 from lakeloop.config.feature_table import FeatureTable
+from lakeloop.config.label import ClosesAt
+from lakeloop.config.monitor import Persistence
 from lakeloop.config.rules import RULES
 
 ROOTS: tuple[tuple[str, type[BaseModel]], ...] = (
@@ -27,7 +29,7 @@ ROOTS: tuple[tuple[str, type[BaseModel]], ...] = (
 )
 _PLAIN: dict[Any, str] = {
     str: "text", int: "whole number", float: "number", bool: "true or false", timedelta: "duration",
-    datetime: "instant", SecretStr: "text", model.ClosesAt: "time of day", model.Persistence: "`n of m`",
+    datetime: "instant", SecretStr: "text", ClosesAt: "time of day", Persistence: "`n of m`",
 }  # fmt: skip
 _RULES = RULES
 _SHARED = ("rule", "severity")
@@ -108,7 +110,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _written(value: Any) -> str:
-    if isinstance(value, BaseModel) and type(value) is model.Persistence:
+    if isinstance(value, BaseModel) and type(value) is Persistence:
         return f"`{value.hits} of {value.windows}`"
     if isinstance(value, BaseModel):
         given = {key: each for key, each in value.model_dump(exclude_defaults=True).items() if each is not None}

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated, Any
 
-from lakeloop.config.section import Section
+from pydantic import Discriminator, Field, Tag
 
-MAX_CANDIDATES = 4
-"""Most combinations of a search: each is a whole fit in every turn that trains."""
-
+from lakeloop.config.section import Name, Section, Text
+from lakeloop.config.tuning import Distribution, Tuning
 
 Parameter = bool | int | float | str | None
+
+
+def _kind_of_values(value: Any) -> str:
+    return "distribution" if isinstance(value, dict | Distribution) else "values"
+
+
+Values = Annotated[
+    Annotated[tuple[Parameter, ...], Tag("values")] | Annotated[Distribution, Tag("distribution")],
+    Discriminator(_kind_of_values),
+]
+"""What a search tries for a parameter: a list, or a range to draw from."""
 
 
 class Estimator(Section):
@@ -19,9 +29,13 @@ class Estimator(Section):
     Attributes:
         class_: Import path of a class with scikit-learn's interface.
         params: Its fixed parameters.
-        search: Parameter -> values to try; every combination is a candidate.
+        search: Parameter -> values to try, or a range to draw from (`{low: 0.01, high: 0.3, log: true}`).
+        feature_sets: Name -> model columns, or patterns; the search tries each. Without any every column is used.
+        tuning: How the search is done.
     """
 
     class_: str = Field(alias="class", pattern=r"^[A-Za-z_][\w]*(\.[A-Za-z_]\w*)+$")
     params: dict[str, Parameter] = Field(default_factory=dict)
-    search: dict[str, tuple[Parameter, ...]] = Field(default_factory=dict)
+    search: dict[str, Values] = Field(default_factory=dict)
+    feature_sets: dict[Name, Annotated[tuple[Text, ...], Field(min_length=1)]] = Field(default_factory=dict)
+    tuning: Tuning = Tuning()

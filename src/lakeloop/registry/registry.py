@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,15 @@ import mlflow.pyfunc
 import mlflow.sklearn
 from mlflow.data.delta_dataset_source import DeltaDatasetSource
 from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from pyspark.sql import Column, SparkSession
 
 from lakeloop.errors import ConflictError, Failure
 from lakeloop.model_versions import DatasetInput, ModelVersion, hash_model_files, lost_version
+from lakeloop.registry.answers import ExplainingClient, explaining
 from lakeloop.registry.names import ARTIFACTS, CONTENT_HASH_TAG, RUN_KEY_TAG
 from lakeloop.registry.training_run import Training
+from lakeloop.registry.trial_runs import discard_runs, find_runs, log_trial, read_finished
 from lakeloop.tracking_store import local_database, prepare_store, unreachable
 
 
@@ -59,7 +62,7 @@ class Registry:
                 _make_store(database)
             with _answer_quickly():
                 self._put_in_force()
-                self._client = mlflow.MlflowClient(tracking_uri, tracking_uri)
+                self._client: Any = ExplainingClient(tracking_uri)
                 self._client.search_experiments(max_results=1)
         except Exception as failure:
             raise unreachable(tracking_uri, str(failure) or type(failure).__name__) from failure
@@ -92,9 +95,13 @@ class Registry:
         return versions[0] if versions else None
 
     def finish_run(self, version: ModelVersion) -> None:
-        """End the run of a version whose process was stopped between registering it and ending the run."""
-        if self._client.get_run(version.run_id).info.status != "FINISHED":
+        """End the run of a version whose process was stopped after registering it, and delete earlier attempts."""
+        run = self._client.get_run(version.run_id)
+        if run.info.status != "FINISHED":
             self._client.set_terminated(version.run_id, "FINISHED")
+        same = find_runs(self._client, [run.info.experiment_id], f"tags.`{RUN_KEY_TAG}` = '{version.run_key}'")
+        left = [each for each in same if version.run_id not in (each.info.run_id, _parent_of(each))]
+        discard_runs(self._client, left)
 
     def get_version(self, model: str, version: str, run_key: str) -> ModelVersion:
         """Give a version the promotions ledger names.
@@ -120,7 +127,9 @@ class Registry:
 
     @contextmanager
     def training(self, model: str, run_key: str, dataset: DatasetInput, tags: Mapping[str, str]) -> Iterator[Training]:
-        """Open the training run; runs that an earlier, broken attempt left are deleted first.
+        """Open the training run; it knows the trials that earlier, broken attempts finished.
+
+        The runs of these attempts stay until this one has ended, so that nothing is lost when it breaks, too.
 
         Args:
             model: Registered name.
@@ -130,31 +139,49 @@ class Registry:
 
         Yields:
             The open training.
+
+        Raises:
+            EnvironmentProblemError: If the tracking store does not answer, or artifacts cannot be written.
         """
         self._put_in_force()
         experiment = self._experiment(model)
-        for run in self._client.search_runs([experiment], f"tags.`{RUN_KEY_TAG}` = '{run_key}'"):
-            self._client.delete_run(run.info.run_id)
-        while mlflow.active_run() is not None:
-            mlflow.end_run("KILLED")
-        with mlflow.start_run(
-            experiment_id=experiment, run_name=f"train {tags.get('as_of', '')}", tags={RUN_KEY_TAG: run_key, **tags}
-        ) as run:
-            source = DeltaDatasetSource(
-                path=None if dataset.in_catalog else dataset.path,
-                delta_table_name=dataset.path if dataset.in_catalog else None,
-                delta_table_version=dataset.delta_version,
+        earlier = list(find_runs(self._client, [experiment], f"tags.`{RUN_KEY_TAG}` = '{run_key}'"))
+        source = DeltaDatasetSource(
+            path=None if dataset.in_catalog else dataset.path,
+            delta_table_name=dataset.path if dataset.in_catalog else None,
+            delta_table_version=dataset.delta_version,
+        )
+        logged = mlflow.data.meta_dataset.MetaDataset(source, name=dataset.name, digest=dataset.digest[:32])
+        with explaining(self._tracking_uri):
+            while mlflow.active_run() is not None:
+                mlflow.end_run("KILLED")
+            name, all_tags = f"train {tags.get('as_of', '')}", {RUN_KEY_TAG: run_key, **tags}
+            run_id = mlflow.start_run(experiment_id=experiment, run_name=name, tags=all_tags).info.run_id
+        try:
+            with explaining(self._tracking_uri):
+                mlflow.log_input(logged, context="training")
+            yield Training(
+                run_key,
+                run_id,
+                lambda info, tags: self._register(model, run_key, run_id, info, tags),
+                lambda trial: log_trial(self._client, experiment, run_id, run_key, trial),
+                read_finished(earlier),
+                self._tracking_uri,
             )
-            logged = mlflow.data.meta_dataset.MetaDataset(source, name=dataset.name, digest=dataset.digest[:32])
-            mlflow.log_input(logged, context="training")
-            run_id = run.info.run_id
-            yield Training(run_key, run_id, lambda info, tags: self._register(model, run_key, run_id, info, tags))
+        except BaseException:
+            with _answer_quickly(), suppress(Exception):  # what is told is what went wrong first
+                mlflow.end_run("FAILED")
+            raise
+        with explaining(self._tracking_uri):
+            mlflow.end_run()
+        discard_runs(self._client, earlier)
 
     def _register(self, model: str, run_key: str, run_id: str, info: Any, tags: Mapping[str, str]) -> ModelVersion:
         """Register a logged model; name, run key and checksum come with the version in one write."""
         if not any(each.name == model for each in self._client.search_registered_models(f"name = '{model}'")):
             self._client.create_registered_model(model)
-        content = hash_model_files(Path(mlflow.artifacts.download_artifacts(info.model_uri)))
+        with explaining(self._tracking_uri):
+            content = hash_model_files(Path(mlflow.artifacts.download_artifacts(info.model_uri)))
         everything = {RUN_KEY_TAG: run_key, CONTENT_HASH_TAG: content, **tags}
         made = self._client.create_model_version(model, info.model_uri, run_id, tags=everything, model_id=info.model_id)
         return _version(made)
@@ -275,6 +302,11 @@ def _make_store(path: Path) -> None:
     part.unlink(missing_ok=True)
     SqlAlchemyStore(f"sqlite:///{part}", path.with_name("mlartifacts").as_uri()).engine.dispose()
     part.replace(path)
+
+
+def _parent_of(run: Any) -> str | None:
+    parent: str | None = run.data.tags.get(MLFLOW_PARENT_RUN_ID)
+    return parent
 
 
 def _version(found: Any) -> ModelVersion:

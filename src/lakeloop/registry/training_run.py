@@ -14,7 +14,9 @@ import pandas as pd
 from mlflow.models import infer_signature
 
 from lakeloop.model_versions import ModelVersion
-from lakeloop.registry.names import ARTIFACTS, RUN_KEY_TAG
+from lakeloop.registry.answers import explaining
+from lakeloop.registry.names import ARTIFACTS
+from lakeloop.registry.trial_runs import LoggedTrial
 
 _REQUIREMENTS = ("mlflow", "scikit-learn", "skops", "numpy", "pandas", "lakeloop")
 
@@ -26,6 +28,9 @@ class Training:
         run_key: Hash of what the version is made from.
         run_id: The open MLflow run.
         register: Makes a version of a logged model, with tags.
+        log: Logs a trial as a nested run.
+        known: Number -> trial that an earlier attempt finished; they are logged again, not fitted again.
+        tracking_uri: Address of the store, for messages.
 
     >>> import mlflow
     >>> client = mlflow.MlflowClient(context.config.tracking_uri)
@@ -36,20 +41,25 @@ class Training:
     ('2', 'training_sets.late')
     """
 
-    def __init__(self, run_key: str, run_id: str, register: Callable[[Any, Mapping[str, str]], ModelVersion]) -> None:
+    def __init__(
+        self,
+        run_key: str,
+        run_id: str,
+        register: Callable[[Any, Mapping[str, str]], ModelVersion],
+        log: Callable[[LoggedTrial], str],
+        known: Mapping[int, LoggedTrial],
+        tracking_uri: str,
+    ) -> None:
         self._run_key, self.run_id, self._register = run_key, run_id, register
+        self._log, self.known, self._tracking_uri = log, dict(known), tracking_uri
 
-    def log_candidate(self, index: int, params: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
-        """Log a candidate as a nested run.
+    def log_trial(self, trial: LoggedTrial) -> None:
+        """Log a trial as a nested run.
 
         Args:
-            index: Its place in the search.
-            params: Its parameters.
-            metrics: Its metrics on the validation stretch.
+            trial: The trial, with its metrics on the validation rows.
         """
-        with mlflow.start_run(run_name=f"candidate {index}", nested=True, tags={RUN_KEY_TAG: self._run_key}):
-            mlflow.log_params(dict(params))
-            mlflow.log_metrics(_finite(metrics))
+        self._log(trial)
 
     def log_summary(
         self, params: Mapping[str, Any], metrics: Mapping[str, float], documents: Mapping[str, Any]
@@ -61,10 +71,11 @@ class Training:
             metrics: Its metrics on the holdout.
             documents: File name -> JSON-safe content, kept as artifacts.
         """
-        mlflow.log_params(dict(params))
-        mlflow.log_metrics(_finite(metrics))
-        for name, content in documents.items():
-            mlflow.log_text(json.dumps(content, sort_keys=True), f"{ARTIFACTS}/{name}")
+        with explaining(self._tracking_uri):
+            mlflow.log_params(dict(params))
+            mlflow.log_metrics(_finite(metrics))
+            for name, content in documents.items():
+                mlflow.log_text(json.dumps(content, sort_keys=True), f"{ARTIFACTS}/{name}")
 
     def log_model(
         self,
@@ -89,15 +100,16 @@ class Training:
         Returns:
             The new version.
         """
-        info = mlflow.sklearn.log_model(
-            pipeline,
-            name="model",
-            signature=infer_signature(example, output),
-            serialization_format="skops",
-            skops_trusted_types=list(trusted_types),
-            pyfunc_predict_fn="predict_proba" if probabilities else "predict",
-            pip_requirements=[f"{name}=={installed_version(name)}" for name in _REQUIREMENTS],
-        )
+        with explaining(self._tracking_uri):
+            info = mlflow.sklearn.log_model(
+                pipeline,
+                name="model",
+                signature=infer_signature(example, output),
+                serialization_format="skops",
+                skops_trusted_types=list(trusted_types),
+                pyfunc_predict_fn="predict_proba" if probabilities else "predict",
+                pip_requirements=[f"{name}=={installed_version(name)}" for name in _REQUIREMENTS],
+            )
         return self._register(info, tags)
 
 

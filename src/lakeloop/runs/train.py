@@ -24,6 +24,7 @@ from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.declared import SERVING_TAG, assert_same_model, serving_hash
 from lakeloop.runs.promote import GateResult, judge_and_record, refuse_second_judgement
 from lakeloop.runs.promotions import champion_before, read_promotions
+from lakeloop.runs.search import search_model
 from lakeloop.runs.training_data import TrainingData, read_training_data
 from lakeloop.runs.training_set import TrainingSet, find_training_set
 from lakeloop.statuses import Outcome
@@ -31,8 +32,7 @@ from lakeloop.tables import identity_hash
 from lakeloop.training.fitting import predict_scores
 from lakeloop.training.metrics import evaluate
 from lakeloop.training.preprocessing import TRUSTED_TYPES
-from lakeloop.training.search import Candidate, choose_best, fit_candidates
-from lakeloop.training.split import HOLDOUT, TRAIN, VALIDATION
+from lakeloop.training.split import HOLDOUT
 
 JOB = "train"
 REFERENCE_FILE, PREDICTION_REFERENCE_FILE = "reference.json", "prediction_reference.json"
@@ -158,31 +158,17 @@ def _fit_and_register(context: Context, model: Model, data: TrainingData, run_ke
         SERVING_TAG: serving_hash(context.config, model),
         "trained_through": training_set.data_through.isoformat(),
     }
-    columns = model_columns(context.config, model)
     with context.registry.training(model.model, run_key, dataset, tags) as training:
-        candidates: list[Candidate] = []
-        found = fit_candidates(
-            model,
-            columns,
-            data.rows(TRAIN),
-            data.rows(VALIDATION),
-            project.seed,
-            file=context.config.files.get(f"model:{model.model}", "the model's file"),
-        )
-        for candidate in found:
-            training.log_candidate(len(candidates), candidate.params, _named("validation", candidate.metrics))
-            candidates.append(candidate)
-            context.progress(f"train {model.model}: candidate {len(candidates)} fitted")
-        best = choose_best(candidates, model.gate.metric)
+        chosen = search_model(context, model, data, training, project.seed)
         holdout = data.part(HOLDOUT)
-        scores = predict_scores(model.task, best.pipeline, data.frame[holdout])
+        scores = predict_scores(model.task, chosen.pipeline, data.frame[holdout])
         metrics = {
-            **_named("validation", best.metrics),
+            **_named("cv", chosen.cross_validated),
+            **_named("validation", chosen.metrics),
             **_named("holdout", evaluate(model.task, data.label[holdout], scores)),
         }
         params = {
-            **best.params,
-            "candidates": len(candidates),
+            **chosen.params,
             "training_set_id": training_set.training_set_id,
             "rows": training_set.rows,
             "estimator": model.estimator.class_,
@@ -194,16 +180,16 @@ def _fit_and_register(context: Context, model: Model, data: TrainingData, run_ke
         training.log_summary(params, metrics, references)
         example = data.frame.head(_EXAMPLE_ROWS)  # bounded: of rows that are here already
         is_classification = model.task is Task.CLASSIFICATION
-        answer = best.pipeline.predict_proba(example) if is_classification else best.pipeline.predict(example)
+        answer = chosen.pipeline.predict_proba(example) if is_classification else chosen.pipeline.predict(example)
         version = training.log_model(
-            best.pipeline,
+            chosen.pipeline,
             example,
             answer,
             probabilities=is_classification,
             trusted_types=TRUSTED_TYPES,
             tags=tags,
         )
-    return version, len(candidates)
+    return version, chosen.trials
 
 
 def _named(part: str, metrics: Mapping[Any, float]) -> dict[str, float]:

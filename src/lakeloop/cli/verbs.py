@@ -21,6 +21,7 @@ import typer
 
 from lakeloop import __version__
 from lakeloop.cli.backfill import add_backfill
+from lakeloop.cli.compare import add_compare
 from lakeloop.cli.display import Display
 from lakeloop.cli.features import add_features
 from lakeloop.cli.impact import add_impact
@@ -117,7 +118,7 @@ def _load_project(options: Options, *, import_estimators: bool = False) -> Confi
     return load_config(root, options.env, import_estimators=import_estimators)
 
 
-def _choose_models(config: Config, names: Sequence[str] | None) -> tuple[str, ...]:
+def _choose_models(config: Config, names: Sequence[str] | None, where: str = "--model") -> tuple[str, ...]:
     known = tuple(config.models)
     for name in names or ():
         if name not in known:
@@ -125,7 +126,7 @@ def _choose_models(config: Config, names: Sequence[str] | None) -> tuple[str, ..
             close = get_close_matches(name, known, 1)
             remedy = "name one of these, or leave the option out for all"
             remedy = f"did you mean {close[0]!r}?" if close else remedy
-            raise UsageError("--model", repr(name), allowed, remedy)
+            raise UsageError(where, repr(name), allowed, remedy)
     return tuple(dict.fromkeys(names)) if names else known
 
 
@@ -330,3 +331,4 @@ add_backfill(app)
 add_rebuild(app)
 add_vacuum(app)
 add_impact(app)
+add_compare(app)

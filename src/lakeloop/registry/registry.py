@@ -23,7 +23,8 @@ from lakeloop.model_versions import DatasetInput, ModelVersion, hash_model_files
 from lakeloop.registry.answers import ExplainingClient, explaining
 from lakeloop.registry.names import ARTIFACTS, CONTENT_HASH_TAG, RUN_KEY_TAG
 from lakeloop.registry.training_run import Training
-from lakeloop.registry.trial_runs import discard_runs, find_runs, log_trial, read_finished
+from lakeloop.registry.training_runs import LoggedTraining, read_trainings, read_trials
+from lakeloop.registry.trial_runs import LoggedTrial, discard_runs, find_runs, log_trial, read_finished
 from lakeloop.tracking_store import local_database, prepare_store, unreachable
 
 
@@ -175,6 +176,23 @@ class Registry:
         with explaining(self._tracking_uri):
             mlflow.end_run()
         discard_runs(self._client, earlier)
+
+    def trainings(self, model: str, last: int) -> list[LoggedTraining]:
+        """Read the newest training runs of a model.
+
+        Args:
+            model: Registered name.
+            last: Most runs.
+
+        Returns:
+            The runs, newest first; none of a model that was never trained.
+        """
+        found = self._client.get_experiment_by_name(f"{self._project}/{model}")
+        return [] if found is None else read_trainings(self._client, found.experiment_id, model, last)
+
+    def trials(self, training: LoggedTraining) -> list[LoggedTrial]:
+        """Read the trials of a training run, in their order."""
+        return read_trials(self._client, training.experiment_id, training.run_id)
 
     def _register(self, model: str, run_key: str, run_id: str, info: Any, tags: Mapping[str, str]) -> ModelVersion:
         """Register a logged model; name, run key and checksum come with the version in one write."""

@@ -15,6 +15,8 @@ from lakeloop.tracking_store import unreachable
 _ANSWERS = frozenset({"RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "INVALID_PARAMETER_VALUE", "NOT_FOUND"})
 """What the store says of what it was asked for: it has answered."""
 
+_UNTRUSTED = "untrusted types"  # said of a model before the store is asked
+
 
 @contextmanager
 def explaining(tracking_uri: str) -> Iterator[None]:
@@ -40,7 +42,7 @@ def explaining(tracking_uri: str) -> Iterator[None]:
     try:
         yield
     except MlflowException as failure:
-        if failure.error_code in _ANSWERS:
+        if failure.error_code in _ANSWERS or _UNTRUSTED in str(failure).lower():
             raise
         raise unreachable(tracking_uri, str(failure)) from failure
     except OSError as failure:  # the artifacts' folder, or the server that takes them

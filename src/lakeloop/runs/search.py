@@ -64,6 +64,11 @@ class Chosen:
     failed: int
 
     @property
+    def tags(self) -> dict[str, str]:
+        """What is recorded of the choice with the version."""
+        return {} if self.trial.feature_set is None else {"feature_set": self.trial.feature_set}
+
+    @property
     def params(self) -> dict[str, object]:
         """What is recorded of the choice: its parameters and how the search went."""
         found: dict[str, object] = {**self.trial.params, "candidates": self.trials}

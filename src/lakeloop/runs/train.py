@@ -187,7 +187,7 @@ def _fit_and_register(context: Context, model: Model, data: TrainingData, run_ke
             answer,
             probabilities=is_classification,
             trusted_types=TRUSTED_TYPES,
-            tags=tags,
+            tags=tags | chosen.tags,
         )
     return version, chosen.trials
 

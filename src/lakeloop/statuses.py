@@ -156,3 +156,11 @@ class TrialState(StrEnum):
 
     FINISHED = "FINISHED"
     FAILED = "FAILED"
+
+
+class RepeatStatus(StrEnum):
+    """How a training that was done again on a pinned set compares with what was recorded; NEW where nothing was."""
+
+    REPRODUCED = "REPRODUCED"
+    DIFFERENT = "DIFFERENT"
+    NEW = "NEW"

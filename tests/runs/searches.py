@@ -17,7 +17,7 @@ from lakeloop.config.columns import input_columns, model_columns
 from lakeloop.model_versions import ModelVersion
 from lakeloop.registry import Registry
 from lakeloop.runs.context import Context
-from lakeloop.runs.train import _fit_and_register
+from lakeloop.runs import train
 from lakeloop.runs.training_data import TrainingData
 from lakeloop.runs.training_set import TrainingSet
 from lakeloop.statuses import Outcome
@@ -70,4 +70,4 @@ def make_data(config: Config) -> TrainingData:
 
 def fit_and_register(config: Config, data: TrainingData, run_key: str = RUN_KEY) -> tuple[ModelVersion, int]:
     """Train as `lakeloop train` does, without the gate."""
-    return _fit_and_register(Context(config, TURNS[0]), config.models["late"], data, run_key)
+    return train.fit_and_register(Context(config, TURNS[0]), config.models["late"], data, run_key)

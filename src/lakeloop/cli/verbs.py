@@ -29,6 +29,7 @@ from lakeloop.cli.options import verb
 from lakeloop.cli.outcome import Options, Report, finish
 from lakeloop.cli.quarantine import add_quarantine
 from lakeloop.cli.rebuild import add_rebuild
+from lakeloop.cli.train import add_train
 from lakeloop.cli.training_sets import add_training_sets, add_vacuum
 from lakeloop.errors import EXIT_CODES, BusyError, LakeloopError, UsageError
 
@@ -152,9 +153,9 @@ def _open_context(options: Options, as_of: str, report: Report, show: Display, *
     return Context(config, report.as_of, show, show.finished)
 
 
-def _open_now(options: Options, report: Report, show: Display) -> Context:
+def _open_now(options: Options, report: Report, show: Display, *, trains: bool = False) -> Context:
     """Open what is recorded up to this moment, for a verb that belongs to no turn."""
-    return _open_context(options, datetime.now(UTC).isoformat(), report, show)
+    return _open_context(options, datetime.now(UTC).isoformat(), report, show, trains=trains)
 
 
 def _width() -> int:
@@ -247,6 +248,8 @@ for _each in STEPS:
         add_features(app, _each)
     elif _each.verb == "training-set":
         add_training_sets(app, _each)
+    elif _each.verb == "train":
+        add_train(app, _each)
     else:
         _add_step(_each)
 

@@ -23,7 +23,7 @@ from lakeloop.model_versions import DatasetInput, ModelVersion, hash_model_files
 from lakeloop.registry.answers import ExplainingClient, explaining
 from lakeloop.registry.names import ARTIFACTS, CONTENT_HASH_TAG, RUN_KEY_TAG
 from lakeloop.registry.training_run import Training
-from lakeloop.registry.training_runs import LoggedTraining, read_trainings, read_trials
+from lakeloop.registry.training_runs import LoggedTraining, read_training, read_trainings, read_trials
 from lakeloop.registry.trial_runs import LoggedTrial, discard_runs, find_runs, log_trial, read_finished
 from lakeloop.tracking_store import local_database, prepare_store, unreachable
 
@@ -189,6 +189,23 @@ class Registry:
         """
         found = self._client.get_experiment_by_name(f"{self._project}/{model}")
         return [] if found is None else read_trainings(self._client, found.experiment_id, model, last)
+
+    def training_of(self, version: ModelVersion) -> LoggedTraining:
+        """Read the training run of a version.
+
+        Raises:
+            ConflictError: If the run is gone.
+        """
+        try:
+            return read_training(self._client.get_run(version.run_id), version.version)
+        except MlflowException as gone:
+            found = f"its run {version.run_id} cannot be read"
+            raise lost_version(version.model, version.version, found) from gone
+
+    def versions(self, model: str) -> list[ModelVersion]:
+        """List the versions of a model, the oldest first."""
+        found = self._client.search_model_versions(f"name = '{model}'")
+        return sorted((_version(each) for each in found), key=lambda each: int(each.version))
 
     def trials(self, training: LoggedTraining) -> list[LoggedTrial]:
         """Read the trials of a training run, in their order."""

@@ -66,10 +66,25 @@ def read_trainings(client: Any, experiment: str, model: str, last: int) -> list[
         max_results=last,
         order_by=["attributes.start_time DESC"],
     )
-    return [_read_training(run, versions.get(run.info.run_id)) for run in found]
+    return [read_training(run, versions.get(run.info.run_id)) for run in found]
 
 
-def _read_training(run: Run, version: str | None) -> LoggedTraining:
+def read_training(run: Run, version: str | None) -> LoggedTraining:
+    """Read a training run.
+
+    Args:
+        run: The run.
+        version: Number of the version it made.
+
+    Returns:
+        What it tells.
+
+    >>> from mlflow import MlflowClient
+    >>> version = context.registry.versions("late")[0]
+    >>> run = MlflowClient(context.config.tracking_uri).get_run(version.run_id)
+    >>> read_training(run, "1") == context.registry.training_of(version)
+    True
+    """
     tags = {name: value for name, value in run.data.tags.items() if not name.startswith("mlflow.")}
     return LoggedTraining(
         run.info.run_id,

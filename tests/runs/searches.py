@@ -16,8 +16,8 @@ from lakeloop.config import Config
 from lakeloop.config.columns import input_columns, model_columns
 from lakeloop.model_versions import ModelVersion
 from lakeloop.registry import Registry
-from lakeloop.runs.context import Context
 from lakeloop.runs import train
+from lakeloop.runs.context import Context
 from lakeloop.runs.training_data import TrainingData
 from lakeloop.runs.training_set import TrainingSet
 from lakeloop.statuses import Outcome

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, SerializerFunctionWrapHandler, Tag, model_serializer
 
 from lakeloop.config.section import Name, Section, Text
 from lakeloop.config.tuning import Distribution, Tuning
@@ -39,3 +39,10 @@ class Estimator(Section):
     search: dict[str, Values] = Field(default_factory=dict)
     feature_sets: dict[Name, Annotated[tuple[Text, ...], Field(min_length=1)]] = Field(default_factory=dict)
     tuning: Tuning = Tuning()
+
+    @model_serializer(mode="wrap")
+    def _without_unused_keys(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what is not declared: what was made before the key was known has the same fingerprint."""
+        unused = {"feature_sets"} if not self.feature_sets else set()
+        unused |= {"tuning"} if self.tuning == Tuning() else set()
+        return {key: value for key, value in write(self).items() if key not in unused}

@@ -21,7 +21,7 @@ from pyspark.sql import Column, SparkSession
 from lakeloop.errors import ConflictError, Failure
 from lakeloop.model_versions import DatasetInput, ModelVersion, hash_model_files, lost_version
 from lakeloop.registry.answers import ExplainingClient, explaining
-from lakeloop.registry.names import ARTIFACTS, CONTENT_HASH_TAG, RUN_KEY_TAG
+from lakeloop.registry.names import ARTIFACTS, CONTENT_HASH_TAG, JUDGED_HASH_TAG, JUDGED_TAG, RUN_KEY_TAG
 from lakeloop.registry.training_run import Training
 from lakeloop.registry.training_runs import LoggedTraining, read_training, read_trainings, read_trials
 from lakeloop.registry.trial_runs import LoggedTrial, discard_runs, find_runs, log_trial, read_finished
@@ -277,6 +277,17 @@ class Registry:
         """
         return mlflow.sklearn.load_model(str(self._verified(version)))
 
+    def load_judged(self, version: ModelVersion) -> Any:
+        """Load the pipeline that a gate judges: that of the version, unless it was fitted through the holdout.
+
+        Raises:
+            ConflictError: If the files are not those that were logged.
+        """
+        judged = version.tags.get(JUDGED_TAG)
+        if judged is None:
+            return self.load_pipeline(version)
+        return mlflow.sklearn.load_model(str(self._verified(version, judged, version.tags.get(JUDGED_HASH_TAG))))
+
     def scoring_udf(self, spark: SparkSession, version: ModelVersion, *, probabilities: bool) -> Callable[..., Column]:
         """Make a Spark function of a version.
 
@@ -294,14 +305,14 @@ class Registry:
         )
         return udf
 
-    def _verified(self, version: ModelVersion) -> Path:
+    def _verified(self, version: ModelVersion, uri: str | None = None, content: str | None = None) -> Path:
         """Give the local folder of a version's files; skops trusts what the files say, so they are checked first."""
         self._put_in_force()
         try:
-            folder = Path(mlflow.artifacts.download_artifacts(f"models:/{version.model}/{version.version}"))
+            folder = Path(mlflow.artifacts.download_artifacts(uri or f"models:/{version.model}/{version.version}"))
         except (MlflowException, OSError) as gone:
             raise lost_version(version.model, version.version, "its files are gone") from gone
-        if hash_model_files(folder) != version.tags.get(CONTENT_HASH_TAG):
+        if hash_model_files(folder) != (content or version.tags.get(CONTENT_HASH_TAG)):
             raise ConflictError(
                 f"model {version.model} version {version.version}",
                 [Failure("checksum", "its files are not those that were registered")],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version as installed_version
+from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -13,9 +14,9 @@ import numpy as np
 import pandas as pd
 from mlflow.models import infer_signature
 
-from lakeloop.model_versions import ModelVersion
+from lakeloop.model_versions import ModelVersion, hash_model_files
 from lakeloop.registry.answers import explaining
-from lakeloop.registry.names import ARTIFACTS
+from lakeloop.registry.names import ARTIFACTS, JUDGED_HASH_TAG, JUDGED_TAG
 from lakeloop.registry.trial_runs import LoggedTrial
 
 _REQUIREMENTS = ("mlflow", "scikit-learn", "skops", "numpy", "pandas", "lakeloop")
@@ -86,6 +87,7 @@ class Training:
         probabilities: bool,
         trusted_types: Sequence[str],
         tags: Mapping[str, str],
+        judged: Any = None,
     ) -> ModelVersion:
         """Log the chosen pipeline in skops format and register it.
 
@@ -96,21 +98,32 @@ class Training:
             probabilities: Whether the model answers with class probabilities.
             trusted_types: Types that skops may load.
             tags: Recorded with the version.
+            judged: The pipeline that the gate judges in its place, where this one has seen the holdout.
 
         Returns:
             The new version.
         """
+        signature = infer_signature(example, output)
+        if judged is not None:
+            logged = self._log_model(judged, "judged", signature, probabilities, trusted_types)
+            with explaining(self._tracking_uri):
+                content = hash_model_files(Path(mlflow.artifacts.download_artifacts(logged.model_uri)))
+            tags = {**tags, JUDGED_TAG: logged.model_uri, JUDGED_HASH_TAG: content}
+        return self._register(self._log_model(pipeline, "model", signature, probabilities, trusted_types), tags)
+
+    def _log_model(
+        self, pipeline: Any, name: str, signature: Any, probabilities: bool, trusted_types: Sequence[str]
+    ) -> Any:
         with explaining(self._tracking_uri):
-            info = mlflow.sklearn.log_model(
+            return mlflow.sklearn.log_model(
                 pipeline,
-                name="model",
-                signature=infer_signature(example, output),
+                name=name,
+                signature=signature,
                 serialization_format="skops",
                 skops_trusted_types=list(trusted_types),
                 pyfunc_predict_fn="predict_proba" if probabilities else "predict",
                 pip_requirements=[f"{name}=={installed_version(name)}" for name in _REQUIREMENTS],
             )
-        return self._register(info, tags)
 
 
 def _finite(metrics: Mapping[str, float]) -> dict[str, float]:

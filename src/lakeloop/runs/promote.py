@@ -152,7 +152,7 @@ def _judge(
     """Score the holdout with the logged artifacts, not with what is in memory, and judge."""
     holdout, train = data.part(HOLDOUT), data.part(TRAIN)
     frame, label = data.frame[holdout], data.label[holdout]
-    challenger = predict_scores(model.task, context.registry.load_pipeline(version), frame)
+    challenger = predict_scores(model.task, context.registry.load_judged(version), frame)
     constant = np.mean(data.label[train]) if model.task is Task.CLASSIFICATION else np.median(data.label[train])
     theirs: NDArray[np.float64] | None = None
     if champion is not None:

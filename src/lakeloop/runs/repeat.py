@@ -153,7 +153,8 @@ def repeat_training(context: Context, set_id: str, seed: int | None = None) -> R
 class _Unlogged:
     """Takes the place of a training run where nothing is recorded."""
 
-    known: Mapping[int, LoggedTrial] = {}
+    def __init__(self) -> None:
+        self.known: dict[int, LoggedTrial] = {}
 
     def log_trial(self, trial: LoggedTrial) -> None:
         """Forget a trial."""

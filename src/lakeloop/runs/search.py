@@ -7,8 +7,9 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
 from sklearn.pipeline import Pipeline
 
 from lakeloop.config.columns import model_columns
@@ -16,13 +17,13 @@ from lakeloop.config.metric import Metric
 from lakeloop.config.model import Model
 from lakeloop.discovery.text import count_of
 from lakeloop.runs.context import Context
+from lakeloop.runs.spark_trials import fits_on_spark, run_on_spark
 from lakeloop.runs.training_data import TrainingData
 from lakeloop.statuses import TrialState
-from lakeloop.training.fitting import LabelledRows
 from lakeloop.training.folds import make_folds
 from lakeloop.training.metrics import HIGHER_IS_BETTER
 from lakeloop.training.search import Run, assert_searched, choose_best, feature_columns, search
-from lakeloop.training.split import TRAIN, VALIDATION
+from lakeloop.training.split import HOLDOUT, TRAIN, UNUSED, VALIDATION
 from lakeloop.training.trials import (
     FoldRows,
     Trial,
@@ -34,7 +35,7 @@ from lakeloop.training.trials import (
 )
 
 if TYPE_CHECKING:
-    from lakeloop.registry import LoggedTrial, Training
+    from lakeloop.registry import LoggedTrial
 
 _MIB = 1024 * 1024
 _BYTES_PER_CELL = 24
@@ -82,7 +83,7 @@ class Chosen:
 
 
 def search_model(
-    context: Context, model: Model, data: TrainingData, training: Training, seed: int, *, limit: int | None = None
+    context: Context, model: Model, data: TrainingData, training: TrialLog, seed: int, *, limit: int | None = None
 ) -> Chosen:
     """Do a model's search on a training set, and log each trial when it ends.
 
@@ -122,12 +123,13 @@ def search_model(
     columns = feature_columns(model.estimator, model_columns(context.config, model))
     folds = make_folds(data.days, data.split, model.split, tuning.folds)
     room = _room(context, data)
-    rows = FoldRows(model, columns, LabelledRows(data.frame, data.label), folds, seed, keep=room)
+    every = data.cut(np.ones(len(data.label), dtype=bool))
+    rows = FoldRows(model, columns, every, folds, seed, keep=room)
     results: list[TrialResult] = []
     best: TrialResult | None = None
     found = search(
         model.estimator,
-        _runner(rows, min(room, os.cpu_count() or 1), file),
+        _runner(context, model, rows, min(room, os.cpu_count() or 1), file),
         metric,
         seed,
         known={number: _as_result(model, each) for number, each in training.known.items()},
@@ -175,11 +177,50 @@ def _clock(seconds: float) -> Callable[[], bool]:
     return lambda: time.monotonic() > until
 
 
-def _runner(rows: FoldRows, workers: int, file: str) -> Run:
+def _runner(context: Context, model: Model, rows: FoldRows, workers: int, file: str) -> Run:
     def run(trials: Sequence[Trial]) -> Iterable[TrialResult]:
+        if len(trials) > 1 and fits_on_spark(context, model):
+            return run_on_spark(context.spark, rows, trials, file=file)
         return run_on_threads(lambda trial: fit_trial(rows, trial, file=file), trials, workers)
 
     return run
+
+
+def refit_chosen(context: Context, model: Model, data: TrainingData, chosen: Chosen, seed: int) -> Pipeline:
+    """Fit what was chosen through the holdout, on every row of the set that is of a part of the split or its gaps.
+
+    Args:
+        context: Project, lake and logical now.
+        model: The model's declaration.
+        data: The training set.
+        chosen: What was chosen.
+        seed: Seed of everything random.
+
+    Returns:
+        The pipeline that is to serve; the holdout cannot judge it any more.
+
+    >>> from lakeloop.runs.training_data import read_training_data
+    >>> from lakeloop.runs.training_set import find_training_set
+    >>> model = context.config.models["late"]
+    >>> data = read_training_data(context, model, find_training_set(context, "late"))
+    >>> chosen = Chosen(Trial(0, {"C": 1.0}), None, {}, 1, {}, 1, 0)
+    >>> refit_chosen(context, model, data, chosen, seed=7)[-1].C
+    1.0
+    """
+    file = context.config.files.get(f"model:{model.model}", "the model's file")
+    columns = feature_columns(model.estimator, model_columns(context.config, model))[chosen.trial.feature_set]
+    everything = data.cut(np.asarray(data.split != UNUSED))
+    context.progress(f"train {model.model}: fitting the best through the holdout")
+    return fit_chosen(model, columns, (everything, data.rows(HOLDOUT)), chosen.trial, seed, file)[0]
+
+
+class TrialLog(Protocol):
+    """Where trials are recorded: an open training run, or nowhere."""
+
+    known: dict[int, LoggedTrial]
+
+    def log_trial(self, trial: LoggedTrial) -> None:
+        """Record a trial when it has ended."""
 
 
 def _as_logged(result: TrialResult) -> LoggedTrial:

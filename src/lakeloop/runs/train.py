@@ -28,7 +28,7 @@ from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.declared import SERVING_TAG, assert_same_model, serving_hash
 from lakeloop.runs.promote import GateResult, judge_and_record, refuse_second_judgement
 from lakeloop.runs.promotions import champion_before, read_promotions
-from lakeloop.runs.search import Chosen, search_model
+from lakeloop.runs.search import Chosen, refit_chosen, search_model
 from lakeloop.runs.training_data import TrainingData, read_training_data
 from lakeloop.runs.training_set import TrainingSet, find_training_set
 from lakeloop.statuses import Outcome
@@ -218,6 +218,7 @@ def fit_and_register(
             "training_set_id": training_set.training_set_id,
             "rows": training_set.rows,
             "estimator": model.estimator.class_,
+            **({"refit": True} if model.split.refit else {}),
         }
         documents = {
             DECLARATION_FILE: model.model_dump(mode="json", by_alias=True),
@@ -228,13 +229,15 @@ def fit_and_register(
         example = data.frame.head(_EXAMPLE_ROWS)  # bounded: of rows that are here already
         is_classification = model.task is Task.CLASSIFICATION
         answer = chosen.pipeline.predict_proba(example) if is_classification else chosen.pipeline.predict(example)
+        refitted = refit_chosen(context, model, data, chosen, chosen_seed) if model.split.refit else None
         version = training.log_model(
-            chosen.pipeline,
+            chosen.pipeline if refitted is None else refitted,
             example,
             answer,
             probabilities=is_classification,
             trusted_types=TRUSTED_TYPES,
             tags=tags | chosen.tags,
+            judged=None if refitted is None else chosen.pipeline,
         )
     return version, chosen.trials
 

@@ -73,7 +73,17 @@ class TrainingData:
         Returns:
             Its inputs and labels.
         """
-        chosen = self.part(name)
+        return self.cut(self.part(name))
+
+    def cut(self, chosen: NDArray[np.bool_]) -> LabelledRows:
+        """Give some rows, as a fit takes them.
+
+        Args:
+            chosen: Truth per row, shape [n_rows].
+
+        Returns:
+            Their inputs and labels.
+        """
         return LabelledRows(self.frame[chosen], self.label[chosen])
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import pickle
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from typing import Self
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
@@ -77,6 +80,18 @@ class FoldRows:
         folds: Cuts of the rows, oldest first.
         seed: Seed of everything random.
         keep: How many prepared folds are held at once.
+
+    >>> from pathlib import Path
+    >>> import pandas as pd
+    >>> from lakeloop.config.loading import load_config
+    >>> model = load_config(Path()).models["late_arrival"].model_copy(update={"on_demand": {}})
+    >>> every = np.ones(3, dtype=bool)
+    >>> three = LabelledRows(pd.DataFrame({"distance": [100.0, 200.0, 800.0]}), np.array([False, True, True]))
+    >>> rows = FoldRows(model, {None: ("distance",)}, three, [Fold(every, every)], seed=0)
+    >>> rows.prepare(None, 0) is rows.prepare(None, 0)
+    True
+    >>> FoldRows.unpack(rows.pack()).prepare(None, 0).train.equals(rows.prepare(None, 0).train)
+    True
     """
 
     def __init__(
@@ -115,8 +130,28 @@ class FoldRows:
             self._held[key] = found  # the newest last
             return found
 
+    def pack(self) -> bytes:
+        """Give everything it is made from as bytes, to be unpacked where a trial is fitted."""
+        table = pa.Table.from_pandas(self._rows.frame, preserve_index=False)
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_file(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+            writer.write_table(table)
+        content = sink.getvalue().to_pybytes()
+        others = replace(self._rows, frame=None)  # Arrow carries it
+        return pickle.dumps((self.model, self._feature_sets, content, others, self.folds, self.seed))
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> Self:
+        """Make it again from what `pack` gave; prepared rows of one fold are held."""
+        model, feature_sets, content, others, folds, seed = pickle.loads(packed)  # noqa: S301 - of our own making
+        frame = pa.ipc.open_file(pa.py_buffer(content)).read_all().to_pandas()  # bounded: of rows that were here
+        return cls(model, feature_sets, replace(others, frame=frame), folds, seed)
+
     def _part(self, chosen: NDArray[np.bool_]) -> LabelledRows:
-        return LabelledRows(self._rows.frame[chosen], np.asarray(self._rows.label)[chosen])
+        rows = self._rows
+        cut = {each.name: getattr(rows, each.name) for each in fields(rows) if each.name != "frame"}
+        arrays = {name: None if values is None else np.asarray(values)[chosen] for name, values in cut.items()}
+        return replace(rows, frame=rows.frame[chosen], **arrays)
 
 
 def fit_fold(

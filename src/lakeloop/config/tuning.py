@@ -33,9 +33,6 @@ class Distribution(Section):
         low: Least value. Where both ends are whole numbers (`1`, not `1.0`), whole numbers are drawn.
         high: Greatest value.
         log: Whether a step is a factor: for what spans orders of magnitude.
-
-    >>> Distribution.model_validate({"low": 8, "high": 64}).is_whole
-    True
     """
 
     low: Bound
@@ -52,7 +49,11 @@ class Distribution(Section):
 
     @property
     def is_whole(self) -> bool:
-        """Whether whole numbers are drawn."""
+        """Whether whole numbers are drawn.
+
+        >>> [Distribution.model_validate({"low": low, "high": 64}).is_whole for low in (8, 8.0)]
+        [True, False]
+        """
         return isinstance(self.low, int) and isinstance(self.high, int)
 
 

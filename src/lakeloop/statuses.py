@@ -207,3 +207,18 @@ class VersionState(StrEnum):
     RETIRED = "RETIRED"
     ARCHIVED = "ARCHIVED"
     UNJUDGED = "UNJUDGED"
+
+
+class TrialState(StrEnum):
+    """How a trial of a search ended."""
+
+    FINISHED = "FINISHED"
+    FAILED = "FAILED"
+
+
+class RepeatStatus(StrEnum):
+    """How a training that was done again on a pinned set compares with what was recorded; NEW where nothing was."""
+
+    REPRODUCED = "REPRODUCED"
+    DIFFERENT = "DIFFERENT"
+    NEW = "NEW"

@@ -14,7 +14,15 @@ BOTH = f"{MARGIN}, {SLICES}"
 
 WRONG = [
     Wrong(MODEL, BOTH, SLICES, "gate", "a section with the keys", "a margin as non_inferior_by, or superior: true", ""),
-    Wrong(MODEL, BOTH, f"superior: false, {SLICES}", "gate", "a section with the keys", "a margin as non_inferior_by, or superior: true", ""),
+    Wrong(
+        MODEL,
+        BOTH,
+        f"superior: false, {SLICES}",
+        "gate",
+        "a section with the keys",
+        "a margin as non_inferior_by, or superior: true",
+        "",
+    ),
     Wrong(
         MODEL,
         SLICES,

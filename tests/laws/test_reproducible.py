@@ -22,7 +22,7 @@ from lakeloop.runs.context import Context
 from lakeloop.runs.promotions import read_promotions
 from lakeloop.runs.rebuild import rebuild_training_set
 from lakeloop.runs.references import REFERENCE_FILE
-from lakeloop.runs.train import _fit_and_register
+from lakeloop.runs.train import fit_and_register
 from lakeloop.runs.training_data import read_training_data
 from lakeloop.runs.training_set import find_training_set
 from lakeloop.statuses import RebuildStatus
@@ -161,7 +161,7 @@ def test_training_again_with_the_same_seed_gives_the_same_metrics_and_scores(lan
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     again.__dict__["registry"] = Registry(uri, "shops", tmp_path / "artifacts")
     data = read_training_data(again, model, find_training_set(again, "late"))
-    second, _ = _fit_and_register(again, model, data, first.run_key)
+    second, _ = fit_and_register(again, model, data, first.run_key)
     ours = _metrics(uri, second.run_id)
     scores = predict_scores(model.task, again.registry.load_pipeline(second), data.frame)
     theirs_again = context.registry.load_pipeline(first)

@@ -71,7 +71,7 @@ def test_types_that_only_the_file_s_own_list_allows_are_refused(tmp_path: Path) 
 def test_a_function_in_a_pipeline_is_refused_though_mlflow_was_told_to_trust_it(tmp_path: Path) -> None:
     model = make_pipeline(FunctionTransformer(hash_model_files), DummyClassifier()).fit(FRAME, [0, 0, 1, 1])
     folder = save(tmp_path / "model", trusted=("lakeloop.model_versions.hash_model_files",), model=model)
-    with pytest.raises(ConflictError, match="types that are not allowed: lakeloop.model_versions.hash_model_files"):
+    with pytest.raises(ConflictError, match=r"types that are not allowed: lakeloop\.model_versions\.hash_model_files"):
         assert_loadable(folder, version(folder), TRUSTED_TYPES)
 
 

@@ -21,6 +21,7 @@ import typer
 
 from lakeloop import __version__
 from lakeloop.cli.backfill import add_backfill
+from lakeloop.cli.compare import add_compare
 from lakeloop.cli.display import Display
 from lakeloop.cli.features import add_features
 from lakeloop.cli.impact import add_impact
@@ -29,7 +30,7 @@ from lakeloop.cli.options import verb
 from lakeloop.cli.outcome import Options, Report, finish
 from lakeloop.cli.quarantine import add_quarantine
 from lakeloop.cli.rebuild import add_rebuild
-from lakeloop.cli.train import add_train
+from lakeloop.cli.train import add_recalibrate, add_train
 from lakeloop.cli.training_sets import add_training_sets, add_vacuum
 from lakeloop.errors import EXIT_CODES, BusyError, LakeloopError, UsageError
 
@@ -126,7 +127,7 @@ def _load_project(options: Options, *, import_estimators: bool = False) -> Confi
     return load_config(root, options.env, import_estimators=import_estimators)
 
 
-def _choose_models(config: Config, names: Sequence[str] | None) -> tuple[str, ...]:
+def _choose_models(config: Config, names: Sequence[str] | None, where: str = "--model") -> tuple[str, ...]:
     known = tuple(config.models)
     for name in names or ():
         if name not in known:
@@ -134,7 +135,7 @@ def _choose_models(config: Config, names: Sequence[str] | None) -> tuple[str, ..
             close = get_close_matches(name, known, 1)
             remedy = "name one of these, or leave the option out for all"
             remedy = f"did you mean {close[0]!r}?" if close else remedy
-            raise UsageError("--model", repr(name), allowed, remedy)
+            raise UsageError(where, repr(name), allowed, remedy)
     return tuple(dict.fromkeys(names)) if names else known
 
 
@@ -160,9 +161,9 @@ def _open_context(options: Options, as_of: str, report: Report, show: Display, *
     return Context(config, report.as_of, show, show.finished)
 
 
-def _open_now(options: Options, report: Report, show: Display) -> Context:
+def _open_now(options: Options, report: Report, show: Display, *, trains: bool = False) -> Context:
     """Open what is recorded up to this moment, for a verb that belongs to no turn."""
-    return _open_context(options, datetime.now(UTC).isoformat(), report, show)
+    return _open_context(options, datetime.now(UTC).isoformat(), report, show, trains=trains)
 
 
 def _width() -> int:
@@ -261,7 +262,9 @@ for _each in STEPS:
         add_features(app, _each)
     elif _each.verb == "training-set":
         add_training_sets(app, _each)
-    elif _each.verb in ("train", "recalibrate"):
+    elif _each.verb == "recalibrate":
+        add_recalibrate(app, _each)
+    elif _each.verb == "train":
         add_train(app, _each)
     else:
         _add_step(_each)
@@ -348,3 +351,4 @@ add_backfill(app)
 add_rebuild(app)
 add_vacuum(app)
 add_impact(app)
+add_compare(app)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Discriminator, Field, SerializerFunctionWrapHandler, Tag, model_serializer, model_validator
 
-from lakeloop.config.section import Duration, Number, Section, Text, Whole
-
-MAX_CANDIDATES = 4
-"""Most combinations of a search: each is a whole fit in every turn that trains."""
+from lakeloop.config.section import Duration, Name, Number, Section, Text, Whole
+from lakeloop.config.tuning import Distribution, Tuning
 
 DISTRIBUTED_CLASSES = ("xgboost.XGBClassifier", "xgboost.XGBRegressor")
 """Classes that have a twin which fits on Spark and gives the same model."""
@@ -19,6 +17,17 @@ _ONLY_IN_PROCESS = ("class_weight", "weight", "early_stopping")
 """Keys that a fit on Spark knows nothing of."""
 
 Parameter = bool | int | float | str | None
+
+
+def _kind_of_values(value: Any) -> str:
+    return "distribution" if isinstance(value, dict | Distribution) else "values"
+
+
+Values = Annotated[
+    Annotated[tuple[Parameter, ...], Tag("values")] | Annotated[Distribution, Tag("distribution")],
+    Discriminator(_kind_of_values),
+]
+"""What a search tries for a parameter: a list, or a range to draw from."""
 
 
 class ClassWeights(Section):
@@ -84,7 +93,7 @@ class Estimator(Section):
     Attributes:
         class_: Import path of a class with scikit-learn's interface.
         params: Its fixed parameters.
-        search: Parameter -> values to try; every combination is a candidate.
+        search: Parameter -> values to try, or a range to draw from (`{low: 0.01, high: 0.3, log: true}`).
         class_weight: `balanced`: both classes count the same in all; or the weight of each. It is part of the rows'
             weights, so it works with every estimator that takes these.
         weight: What a row counts: a column that holds it, or a section.
@@ -92,24 +101,28 @@ class Estimator(Section):
         calibrate: Correct the probabilities of the chosen candidate on `split.calibration`: `sigmoid` (two numbers are
             fitted), or `isotonic` (a step function; it needs more rows).
         distributed: Fit on Spark, where the training rows are; for xgboost.XGBClassifier and xgboost.XGBRegressor.
+        feature_sets: Name -> model columns, or patterns; the search tries each. Without any every column is used.
+        tuning: How the search is done.
     """
 
     class_: str = Field(alias="class", pattern=r"^[A-Za-z_][\w]*(\.[A-Za-z_]\w*)+$")
     params: dict[str, Parameter] = Field(default_factory=dict)
-    search: dict[str, tuple[Parameter, ...]] = Field(default_factory=dict)
+    search: dict[str, Values] = Field(default_factory=dict)
     class_weight: Literal["balanced"] | ClassWeights | None = None
     weight: Text | RowWeight | None = None
     early_stopping: EarlyStopping | None = None
     calibrate: Calibration | None = None
     distributed: bool = Field(default=False, exclude_if=lambda distributed: not distributed)
+    feature_sets: dict[Name, Annotated[tuple[Text, ...], Field(min_length=1)]] = Field(default_factory=dict)
+    tuning: Tuning = Tuning()
 
     @model_validator(mode="after")
     def _can_be_distributed(self) -> Self:
         if self.distributed and self.class_ not in DISTRIBUTED_CLASSES:
             allowed = " or ".join(DISTRIBUTED_CLASSES)
             raise ValueError(f"distributed: {self.class_} is fitted in one process; write class: {allowed}, or false")
-        # Read by name: what is not declared is None or absent.
-        unfit = [name for name in _ONLY_IN_PROCESS if getattr(self, name, None) is not None]
+        unfit = [name for name in _ONLY_IN_PROCESS if getattr(self, name) is not None]
+        unfit += ["tuning.folds"] if self.tuning.folds > 1 else []
         if self.distributed and unfit:
             raise ValueError(f"distributed: a fit on Spark takes no {unfit[0]}; remove {unfit[0]}, or write false")
         return self
@@ -131,4 +144,6 @@ class Estimator(Section):
     @model_serializer(mode="wrap")
     def _declared(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what is not declared: a version fitted before a key was known has the same fingerprint."""
-        return {name: value for name, value in handler(self).items() if value is not None}
+        unused = {"feature_sets"} if not self.feature_sets else set()
+        unused |= {"tuning"} if self.tuning == Tuning() else set()
+        return {name: value for name, value in handler(self).items() if value is not None and name not in unused}

@@ -299,6 +299,8 @@ def _pattern_issues(scope: _Scope, types: Mapping[str, ColumnType]) -> Iterator[
         named.update({("preprocess", index, "columns", i): pattern for i, pattern in enumerate(group.patterns)})
     for role, patterns in model.monitor.roles.items():
         named.update({("monitor", "roles", str(role), i): pattern for i, pattern in enumerate(patterns)})
+    for name, patterns in model.estimator.feature_sets.items():
+        named.update({("estimator", "feature_sets", name, i): pattern for i, pattern in enumerate(patterns)})
     for path, pattern in named.items():
         if not matching_columns([pattern], columns) and not scope.is_unjudged(pattern):
             got = f"{pattern!r}, which matches no model column"

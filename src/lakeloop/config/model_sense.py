@@ -7,13 +7,14 @@ from collections.abc import Collection, Iterator, Mapping
 
 from lakeloop.config.columns import matching_columns
 from lakeloop.config.durations import short_name
-from lakeloop.config.estimator import MAX_CANDIDATES
+from lakeloop.config.estimator import Estimator
 from lakeloop.config.gate import Bounds
 from lakeloop.config.located_yaml import KeyPath, LocatedYaml
 from lakeloop.config.metric import Metric, Task
 from lakeloop.config.mistakes import listed
 from lakeloop.config.model import Model
 from lakeloop.config.source import ColumnType, Source
+from lakeloop.config.tuning import Distribution, Tuner
 from lakeloop.errors import ConfigIssue
 from lakeloop.on_demand.calls import Call
 
@@ -37,14 +38,15 @@ _RANGE: Mapping[Metric, tuple[float, float]] = {
 
 
 def search_issues(document: LocatedYaml, model: Model) -> Iterator[ConfigIssue]:
-    """Check the search over parameters: each has values, none is fixed too, and there are few candidates.
+    """Check the search: each parameter has values, none is fixed too, and there are few combinations.
 
     Args:
         document: The model's file.
         model: The model.
 
     Yields:
-        Parameters without values, parameters that are fixed as well, too many combinations.
+        Parameters without values, ranges in a grid, parameters that are fixed as well, too many combinations, a search
+        over nothing.
 
     >>> from pathlib import Path
     >>> from lakeloop.config.located_yaml import parse_yaml
@@ -53,20 +55,38 @@ def search_issues(document: LocatedYaml, model: Model) -> Iterator[ConfigIssue]:
     >>> [issue.got for issue in search_issues(document, Model.model_validate(document.data))]
     ['no values', "the parameter 'max_iter' in params and in search"]
     """
-    search = model.estimator.search
-    for name, values in search.items():
+    estimator, tuning = model.estimator, model.estimator.tuning
+    for name, values in estimator.search.items():
         path: KeyPath = ("estimator", "search", name)
-        if not values:
+        if isinstance(values, Distribution):
+            if tuning.by is Tuner.GRID:
+                remedy = "write a list of values, or declare tuning: {by: optuna}"
+                yield document.issue(path, "a range, which a grid cannot try", "a list of values", remedy)
+        elif not values:
             yield document.issue(path, "no values", "at least one value", "add values, or remove the parameter")
-        if name in model.estimator.params:
+        if name in estimator.params:
             got = f"the parameter {name!r} in params and in search"
             yield document.issue(path, got, "each parameter once", "remove one of them", at_key=True)
-    count = math.prod(len(values) for values in search.values())
-    if count > MAX_CANDIDATES:
-        got = f"{count} combinations"
-        yield document.issue(
-            ("estimator", "search"), got, f"at most {MAX_CANDIDATES}", "try fewer; each is a whole fit"
-        )
+    count = count_combinations(estimator)
+    if tuning.by is Tuner.GRID and count > tuning.most_trials:
+        got, remedy = f"{count} combinations", "try fewer, or declare tuning: {trials: N}; each is a whole fit"
+        allowed = f"at most {tuning.most_trials}{'' if tuning.trials else ' without estimator.tuning.trials'}"
+        where: KeyPath = ("estimator", "search") if estimator.search else ("estimator", "feature_sets")
+        yield document.issue(where, got, allowed, remedy)
+    if tuning.by is Tuner.OPTUNA and not estimator.search and not estimator.feature_sets:
+        remedy = "declare search or feature_sets, or remove tuning"
+        yield document.issue(("estimator", "tuning", "by"), "optuna, with nothing to draw", "a search", remedy)
+
+
+def count_combinations(estimator: Estimator) -> int:
+    """Count the combinations of a search's lists of values and feature sets; ranges are not counted.
+
+    >>> search = {"class": "sklearn.linear_model.Ridge", "search": {"alpha": [1, 2]}, "feature_sets": {"all": ["*"]}}
+    >>> count_combinations(Estimator.model_validate(search))
+    2
+    """
+    lists = [len(values) for values in estimator.search.values() if not isinstance(values, Distribution)]
+    return math.prod(lists) * max(len(estimator.feature_sets), 1)
 
 
 def bound_issues(document: LocatedYaml, model: Model) -> Iterator[ConfigIssue]:

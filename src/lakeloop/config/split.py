@@ -43,6 +43,7 @@ class Split(Section):
         gap: Length left unused between the stretches.
         sample: Share of the training rows that is trained on, above 0 and up to 1; or `{rows: 1000000}`. Chosen by the
             project's seed and each row's id; validation and holdout stay whole. All rows without it.
+        refit: Whether what was chosen is fitted again through the holdout before it serves; the gate judges it before.
     """
 
     train: Literal["all past"] | Duration = "all past"
@@ -52,6 +53,7 @@ class Split(Section):
     gap: Duration = timedelta(days=1)
     # Not declared, it is no part of a fingerprint: versions fitted before the key was known keep theirs.
     sample: DeclaredSample | None = Field(default=None, exclude_if=lambda sample: sample is None)
+    refit: bool = False
 
     @model_validator(mode="after")
     def _whole_days(self) -> Self:
@@ -64,7 +66,8 @@ class Split(Section):
     @model_serializer(mode="wrap")
     def _declared(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what is not declared: a set pinned before the key was known has the same fingerprint."""
-        return {name: value for name, value in handler(self).items() if value is not None}
+        written = handler(self).items()
+        return {name: value for name, value in written if value is not None and (name != "refit" or value)}
 
     @property
     def held_out(self) -> timedelta:

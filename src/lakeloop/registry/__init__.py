@@ -19,5 +19,7 @@ for _noisy in ("mlflow", "alembic"):
 from lakeloop.registry.names import CHALLENGER, CHAMPION, PREVIOUS  # noqa: E402 - mlflow reads the settings above on import
 from lakeloop.registry.registry import Registry  # noqa: E402
 from lakeloop.registry.training_run import Training  # noqa: E402
+from lakeloop.registry.training_runs import LoggedTraining  # noqa: E402
+from lakeloop.registry.trial_runs import LoggedTrial  # noqa: E402
 
-__all__ = ["CHALLENGER", "CHAMPION", "PREVIOUS", "Registry", "Training"]
+__all__ = ["CHALLENGER", "CHAMPION", "PREVIOUS", "LoggedTraining", "LoggedTrial", "Registry", "Training"]

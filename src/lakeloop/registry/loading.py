@@ -14,7 +14,6 @@ import yaml
 
 from lakeloop.errors import ConflictError, Failure
 from lakeloop.model_versions import ModelVersion, hash_model_files
-from lakeloop.registry.names import CONTENT_HASH_TAG
 
 SKOPS = "skops"
 _FLAVOR, _LOADER = "sklearn", "mlflow.sklearn"
@@ -51,7 +50,12 @@ def assert_own_files(version: ModelVersion) -> None:
 
 
 def assert_loadable(
-    folder: Path, version: ModelVersion, trusted_types: Sequence[str], *, allow_pickle: bool = False
+    folder: Path,
+    version: ModelVersion,
+    content: str | None,
+    trusted_types: Sequence[str],
+    *,
+    allow_pickle: bool = False,
 ) -> None:
     """Refuse files that are not those that were registered, or that may run code of their own when they are loaded.
 
@@ -60,13 +64,14 @@ def assert_loadable(
     Args:
         folder: The version's files.
         version: The version.
+        content: Checksum that was recorded of them.
         trusted_types: Types that skops may load besides those it trusts itself.
         allow_pickle: Whether a format that runs code may be loaded; it is warned of.
 
     Raises:
         ConflictError: If the checksum, the format or a type is not as it has to be.
     """
-    if hash_model_files(folder) != version.tags.get(CONTENT_HASH_TAG):
+    if hash_model_files(folder) != content:
         raise _refused(
             version,
             Failure("checksum", "its files are not those that were registered"),

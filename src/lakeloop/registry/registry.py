@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,18 @@ import mlflow.pyfunc
 import mlflow.sklearn
 from mlflow.data.delta_dataset_source import DeltaDatasetSource
 from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from pyspark.sql import Column, SparkSession
 
 from lakeloop.config.registry import RegistrySettings
 from lakeloop.model_versions import DatasetInput, ModelVersion, hash_model_files, lost_version
+from lakeloop.registry.answers import ExplainingClient, explaining
 from lakeloop.registry.loading import assert_loadable, assert_own_files, load_files
 from lakeloop.registry.names import (
     ARTIFACTS,
     CONTENT_HASH_TAG,
+    JUDGED_HASH_TAG,
+    JUDGED_TAG,
     RUN_KEY_TAG,
     experiment_name,
     registered_name,
@@ -30,6 +34,8 @@ from lakeloop.registry.names import (
 )
 from lakeloop.registry.store import answer_quickly, make_store
 from lakeloop.registry.training_run import Training
+from lakeloop.registry.training_runs import LoggedTraining, read_training, read_trainings, read_trials
+from lakeloop.registry.trial_runs import LoggedTrial, discard_runs, find_runs, log_trial, read_finished
 from lakeloop.tracking_store import local_database, prepare_store, unreachable
 from lakeloop.training.preprocessing import TRUSTED_TYPES
 
@@ -82,7 +88,7 @@ class Registry:
                 make_store(database)
             with answer_quickly():
                 self._put_in_force()
-                self._client = mlflow.MlflowClient(tracking_uri, self._registry_uri)
+                self._client: Any = ExplainingClient(tracking_uri, self._registry_uri)
                 self._client.search_experiments(max_results=1)
         except Exception as failure:
             raise unreachable(tracking_uri, str(failure) or type(failure).__name__) from failure
@@ -124,9 +130,13 @@ class Registry:
         return tuple(sorted((_version(model, each) for each in found), key=lambda each: int(each.version)))
 
     def finish_run(self, version: ModelVersion) -> None:
-        """End the run of a version whose process was stopped between registering it and ending the run."""
-        if self._client.get_run(version.run_id).info.status != "FINISHED":
+        """End the run of a version whose process was stopped after registering it, and delete earlier attempts."""
+        run = self._client.get_run(version.run_id)
+        if run.info.status != "FINISHED":
             self._client.set_terminated(version.run_id, "FINISHED")
+        same = find_runs(self._client, [run.info.experiment_id], f"tags.`{RUN_KEY_TAG}` = '{version.run_key}'")
+        left = [each for each in same if version.run_id not in (each.info.run_id, _parent_of(each))]
+        discard_runs(self._client, left)
 
     def get_version(self, model: str, version: str, run_key: str) -> ModelVersion:
         """Give a version the promotions ledger names.
@@ -152,7 +162,9 @@ class Registry:
 
     @contextmanager
     def training(self, model: str, run_key: str, dataset: DatasetInput, tags: Mapping[str, str]) -> Iterator[Training]:
-        """Open the training run; runs that an earlier, broken attempt left are deleted first.
+        """Open the training run; it knows the trials that earlier, broken attempts finished.
+
+        The runs of these attempts stay until this one has ended, so that nothing is lost when it breaks, too.
 
         Args:
             model: Registered name.
@@ -162,25 +174,71 @@ class Registry:
 
         Yields:
             The open training.
+
+        Raises:
+            EnvironmentProblemError: If the tracking store does not answer, or artifacts cannot be written.
         """
         self._put_in_force()
         experiment = self._experiment(model)
-        for run in self._client.search_runs([experiment], f"tags.`{RUN_KEY_TAG}` = '{run_key}'"):
-            self._client.delete_run(run.info.run_id)
-        while mlflow.active_run() is not None:
-            mlflow.end_run("KILLED")
-        with mlflow.start_run(
-            experiment_id=experiment, run_name=f"train {tags.get('as_of', '')}", tags={RUN_KEY_TAG: run_key, **tags}
-        ) as run:
-            source = DeltaDatasetSource(
-                path=None if dataset.in_catalog else dataset.path,
-                delta_table_name=dataset.path if dataset.in_catalog else None,
-                delta_table_version=dataset.delta_version,
+        earlier = list(find_runs(self._client, [experiment], f"tags.`{RUN_KEY_TAG}` = '{run_key}'"))
+        source = DeltaDatasetSource(
+            path=None if dataset.in_catalog else dataset.path,
+            delta_table_name=dataset.path if dataset.in_catalog else None,
+            delta_table_version=dataset.delta_version,
+        )
+        logged = mlflow.data.meta_dataset.MetaDataset(source, name=dataset.name, digest=dataset.digest[:32])
+        with explaining(self._tracking_uri):
+            while mlflow.active_run() is not None:
+                mlflow.end_run("KILLED")
+            name, all_tags = f"train {tags.get('as_of', '')}", {RUN_KEY_TAG: run_key, **tags}
+            run_id = mlflow.start_run(experiment_id=experiment, run_name=name, tags=all_tags).info.run_id
+        try:
+            with explaining(self._tracking_uri):
+                mlflow.log_input(logged, context="training")
+            yield Training(
+                run_key,
+                run_id,
+                lambda info, tags: self._register(model, run_key, run_id, info, tags),
+                lambda trial: log_trial(self._client, experiment, run_id, run_key, trial),
+                read_finished(earlier),
+                self._tracking_uri,
             )
-            logged = mlflow.data.meta_dataset.MetaDataset(source, name=dataset.name, digest=dataset.digest[:32])
-            mlflow.log_input(logged, context="training")
-            run_id = run.info.run_id
-            yield Training(run_key, run_id, lambda info, tags: self._register(model, run_key, run_id, info, tags))
+        except BaseException:
+            with answer_quickly(), suppress(Exception):  # what is told is what went wrong first
+                mlflow.end_run("FAILED")
+            raise
+        with explaining(self._tracking_uri):
+            mlflow.end_run()
+        discard_runs(self._client, earlier)
+
+    def trainings(self, model: str, last: int) -> list[LoggedTraining]:
+        """Read the newest training runs of a model.
+
+        Args:
+            model: Registered name.
+            last: Most runs.
+
+        Returns:
+            The runs, newest first; none of a model that was never trained.
+        """
+        found = self._client.get_experiment_by_name(experiment_name(self._project, model, self._tracking_uri))
+        return [] if found is None else read_trainings(self._client, found.experiment_id, model, last)
+
+    def training_of(self, version: ModelVersion) -> LoggedTraining:
+        """Read the training run of a version.
+
+        Raises:
+            ConflictError: If the run is gone.
+        """
+        try:
+            return read_training(self._client.get_run(version.run_id), version.version)
+        except MlflowException as gone:
+            found = f"its run {version.run_id} cannot be read"
+            raise lost_version(version.model, version.version, found) from gone
+
+    def trials(self, training: LoggedTraining) -> list[LoggedTrial]:
+        """Read the trials of a training run, in their order."""
+        return read_trials(self._client, training.experiment_id, training.run_id)
 
     def _register(self, model: str, run_key: str, run_id: str, info: Any, tags: Mapping[str, str]) -> ModelVersion:
         """Register a logged model; name, run key and checksum come with the version in one write."""
@@ -191,7 +249,8 @@ class Registry:
             if missing.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
             self._client.create_registered_model(name)
-        content = hash_model_files(Path(mlflow.artifacts.download_artifacts(info.model_uri)))
+        with explaining(self._tracking_uri):
+            content = hash_model_files(Path(mlflow.artifacts.download_artifacts(info.model_uri)))
         everything = {RUN_KEY_TAG: run_key, CONTENT_HASH_TAG: content, **tags}
         made = self._client.create_model_version(name, info.model_uri, run_id, tags=everything, model_id=info.model_id)
         return _version(model, made)
@@ -264,10 +323,21 @@ class Registry:
         Raises:
             ConflictError: If the files are not those that were registered.
         """
-        signature = mlflow.models.Model.load(str(self._verified(version))).signature
+        signature = mlflow.models.Model.load(str(self.verify(version))).signature
         if signature is None or signature.inputs is None or not signature.inputs.has_input_names():
             return None
         return {str(each.name): str(getattr(each.type, "name", each.type)) for each in signature.inputs.inputs}
+
+    def load_judged(self, version: ModelVersion) -> Any:
+        """Load the pipeline that a gate judges: that of the version, unless it was fitted through the holdout.
+
+        Raises:
+            ConflictError: If the files are not those that were logged.
+        """
+        judged = version.tags.get(JUDGED_TAG)
+        if judged is None:
+            return self.load_pipeline(version)
+        return load_files(self._checked(version, judged, version.tags.get(JUDGED_HASH_TAG)), self._trusted)
 
     def scoring_udf(self, spark: SparkSession, version: ModelVersion, *, probabilities: bool) -> Callable[..., Column]:
         """Make a Spark function of a version.
@@ -301,17 +371,26 @@ class Registry:
         """
         if self._schema is None:  # Unity Catalog keeps all files itself
             assert_own_files(version)
+        address = version_address(version.model, version.version, self._schema)
+        return self._checked(version, address, version.tags.get(CONTENT_HASH_TAG))
+
+    def _checked(self, version: ModelVersion, address: str, content: str | None) -> Path:
+        """Give the local folder of files whose checksum, format and types are as they have to be."""
         self._put_in_force()
         try:
-            address = version_address(version.model, version.version, self._schema)
             folder = Path(mlflow.artifacts.download_artifacts(address))
         except (MlflowException, OSError) as gone:
             raise lost_version(version.model, version.version, "its files are gone") from gone
-        assert_loadable(folder, version, self._trusted, allow_pickle=self._allow_pickle)
+        assert_loadable(folder, version, content, self._trusted, allow_pickle=self._allow_pickle)
         return folder
 
     def _name(self, model: str) -> str:
         return registered_name(model, self._schema)
+
+
+def _parent_of(run: Any) -> str | None:
+    parent: str | None = run.data.tags.get(MLFLOW_PARENT_RUN_ID)
+    return parent
 
 
 def _version(model: str, found: Any) -> ModelVersion:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version as installed_version
+from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -13,8 +14,10 @@ import numpy as np
 import pandas as pd
 from mlflow.models import infer_signature
 
-from lakeloop.model_versions import ModelVersion
-from lakeloop.registry.names import ARTIFACTS, RUN_KEY_TAG
+from lakeloop.model_versions import ModelVersion, hash_model_files
+from lakeloop.registry.answers import explaining
+from lakeloop.registry.names import ARTIFACTS, JUDGED_HASH_TAG, JUDGED_TAG
+from lakeloop.registry.trial_runs import LoggedTrial
 
 _REQUIREMENTS = ("mlflow", "scikit-learn", "skops", "numpy", "pandas", "lakeloop")
 
@@ -26,6 +29,9 @@ class Training:
         run_key: Hash of what the version is made from.
         run_id: The open MLflow run.
         register: Makes a version of a logged model, with tags.
+        log: Logs a trial as a nested run.
+        known: Number -> trial that an earlier attempt finished; they are logged again, not fitted again.
+        tracking_uri: Address of the store, for messages.
 
     >>> import mlflow
     >>> client = mlflow.MlflowClient(context.config.tracking_uri)
@@ -36,20 +42,25 @@ class Training:
     ('2', 'training_sets.late')
     """
 
-    def __init__(self, run_key: str, run_id: str, register: Callable[[Any, Mapping[str, str]], ModelVersion]) -> None:
+    def __init__(
+        self,
+        run_key: str,
+        run_id: str,
+        register: Callable[[Any, Mapping[str, str]], ModelVersion],
+        log: Callable[[LoggedTrial], str],
+        known: Mapping[int, LoggedTrial],
+        tracking_uri: str,
+    ) -> None:
         self._run_key, self.run_id, self._register = run_key, run_id, register
+        self._log, self.known, self._tracking_uri = log, dict(known), tracking_uri
 
-    def log_candidate(self, index: int, params: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
-        """Log a candidate as a nested run.
+    def log_trial(self, trial: LoggedTrial) -> None:
+        """Log a trial as a nested run.
 
         Args:
-            index: Its place in the search.
-            params: Its parameters.
-            metrics: Its metrics on the validation stretch.
+            trial: The trial, with its metrics on the validation rows.
         """
-        with mlflow.start_run(run_name=f"candidate {index}", nested=True, tags={RUN_KEY_TAG: self._run_key}):
-            mlflow.log_params(dict(params))
-            mlflow.log_metrics(_finite(metrics))
+        self._log(trial)
 
     def log_summary(
         self, params: Mapping[str, Any], metrics: Mapping[str, float], documents: Mapping[str, Any]
@@ -61,11 +72,12 @@ class Training:
             metrics: Its metrics on the holdout.
             documents: File name -> content, kept as artifacts: JSON-safe in a `.json`, text in any other.
         """
-        mlflow.log_params(dict(params))
-        mlflow.log_metrics(_finite(metrics))
-        for name, content in documents.items():
-            text = json.dumps(content, sort_keys=True) if name.endswith(".json") else str(content)
-            mlflow.log_text(text, f"{ARTIFACTS}/{name}")
+        with explaining(self._tracking_uri):
+            mlflow.log_params(dict(params))
+            mlflow.log_metrics(_finite(metrics))
+            for name, content in documents.items():
+                text = json.dumps(content, sort_keys=True) if name.endswith(".json") else str(content)
+                mlflow.log_text(text, f"{ARTIFACTS}/{name}")
 
     def log_model(
         self,
@@ -77,6 +89,7 @@ class Training:
         trusted_types: Sequence[str],
         packages: Sequence[str] = (),
         tags: Mapping[str, str],
+        judged: Any = None,
     ) -> ModelVersion:
         """Log the chosen pipeline in skops format and register it.
 
@@ -88,22 +101,42 @@ class Training:
             trusted_types: Types that skops may load.
             packages: Installed packages that the model needs besides those that every model needs.
             tags: Recorded with the version.
+            judged: The pipeline that the gate judges in its place, where this one has seen the holdout.
 
         Returns:
             The new version.
         """
-        info = mlflow.sklearn.log_model(
-            pipeline,
-            name="model",
-            signature=infer_signature(example, output),
-            serialization_format="skops",
-            skops_trusted_types=list(trusted_types),
-            pyfunc_predict_fn="predict_proba" if probabilities else "predict",
-            pip_requirements=[
-                f"{name}=={installed_version(name)}" for name in dict.fromkeys((*_REQUIREMENTS, *packages))
-            ],
+        signature = infer_signature(example, output)
+        if judged is not None:
+            logged = self._log_model(judged, "judged", signature, probabilities, trusted_types, packages)
+            with explaining(self._tracking_uri):
+                content = hash_model_files(Path(mlflow.artifacts.download_artifacts(logged.model_uri)))
+            tags = {**tags, JUDGED_TAG: logged.model_uri, JUDGED_HASH_TAG: content}
+        return self._register(
+            self._log_model(pipeline, "model", signature, probabilities, trusted_types, packages), tags
         )
-        return self._register(info, tags)
+
+    def _log_model(
+        self,
+        pipeline: Any,
+        name: str,
+        signature: Any,
+        probabilities: bool,
+        trusted_types: Sequence[str],
+        packages: Sequence[str],
+    ) -> Any:
+        with explaining(self._tracking_uri):
+            return mlflow.sklearn.log_model(
+                pipeline,
+                name=name,
+                signature=signature,
+                serialization_format="skops",
+                skops_trusted_types=list(trusted_types),
+                pyfunc_predict_fn="predict_proba" if probabilities else "predict",
+                pip_requirements=[
+                    f"{name}=={installed_version(name)}" for name in dict.fromkeys((*_REQUIREMENTS, *packages))
+                ],
+            )
 
 
 def _finite(metrics: Mapping[str, float]) -> dict[str, float]:

@@ -53,8 +53,7 @@ def judge_on_holdout(
     """
     holdout, train = data.part(HOLDOUT), data.part(TRAIN)
     frame, label = data.frame[holdout], data.label[holdout]
-    pipeline = context.registry.load_pipeline(version)
-    challenger = predict_scores(model.task, pipeline, frame)
+    challenger = predict_scores(model.task, context.registry.load_judged(version), frame)
     constant = np.mean(data.label[train]) if model.task is Task.CLASSIFICATION else np.median(data.label[train])
     theirs: NDArray[np.float64] | None = None
     if champion is not None:
@@ -73,7 +72,7 @@ def judge_on_holdout(
         scores,
         champion is not None,
         seed=context.config.project.seed,
-        facts=find_facts(context, model, version, data.training_set, pipeline, frame),
+        facts=find_facts(context, model, version, data.training_set, context.registry.load_pipeline(version), frame),
         acknowledged=acknowledged,
         private=private_columns(context.config, model),
     )

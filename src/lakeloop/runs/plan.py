@@ -6,16 +6,17 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from math import prod
 
 from lakeloop.config.columns import model_columns, resolve_features
 from lakeloop.config.durations import short_name
 from lakeloop.config.feature_table import FeatureTable
 from lakeloop.config.model import Model
+from lakeloop.config.model_sense import count_combinations
 from lakeloop.config.predict import Predict
 from lakeloop.config.source import Source
 from lakeloop.config.split import Split
 from lakeloop.config.tree import Config
+from lakeloop.config.tuning import Tuner
 from lakeloop.discovery.text import count_of
 
 STEPS: tuple[tuple[str, str], ...] = (
@@ -233,11 +234,16 @@ def _plan_model(config: Config, model: Model) -> PlannedModel:
         columns=model_columns(config, model),
         split=_describe_split(model.split),
         estimator=model.estimator.class_,
-        candidates=prod(len(values) for values in model.estimator.search.values()),
+        candidates=_count_candidates(model),
         metric=model.gate.metric.value,
         against=model.gate.against,
         schedule=short_name(model.decide.schedule) if model.decide.schedule is not None else None,
     )
+
+
+def _count_candidates(model: Model) -> int:
+    tuning = model.estimator.tuning
+    return tuning.most_trials if tuning.by is Tuner.OPTUNA else count_combinations(model.estimator)
 
 
 def _describe_spine(predict: Predict) -> str:

@@ -118,7 +118,8 @@ def read_example(context: Context, model: Model) -> pd.DataFrame:
     address, inputs = context.lake.address("predictions", model.model), input_columns(context.config, model)
     scored = context.lake.read(address, context.as_of, by="as_of").orderBy("prediction_id").limit(_EXAMPLE_ROWS)
     table: pa.Table = scored.select(*inputs).toArrow()  # bounded: a few rows
-    return pa.table({name: as_model_input(table[name]) for name in inputs}).to_pandas()  # bounded: a few rows
+    rows: pd.DataFrame = pa.table({name: as_model_input(table[name]) for name in inputs}).to_pandas()  # bounded: a few
+    return rows
 
 
 def _labelled(context: Context, model: Model, champion: Promotion, version: int) -> DataFrame:

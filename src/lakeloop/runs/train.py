@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lakeloop import __version__
-from lakeloop.config.columns import model_columns
 from lakeloop.config.metric import Task
 from lakeloop.config.model import Model
 from lakeloop.discovery.text import count_of
@@ -25,22 +31,30 @@ from lakeloop.runs.references import (
     make_prediction_reference,
     make_reference,
 )
+from lakeloop.runs.search import Chosen, refit_chosen, search_model
 from lakeloop.runs.training_data import TrainingData, read_training_data
 from lakeloop.runs.training_evidence import gather_evidence
 from lakeloop.runs.training_set import TrainingSet, find_training_set
 from lakeloop.statuses import Outcome
 from lakeloop.tables import identity_hash
-from lakeloop.training.calibration import calibrate
 from lakeloop.training.estimators import estimator_packages
 from lakeloop.training.fitting import predict_scores
 from lakeloop.training.metrics import evaluate
 from lakeloop.training.preprocessing import TRUSTED_TYPES
-from lakeloop.training.search import Candidate, choose_best, fit_candidates
-from lakeloop.training.split import CALIBRATION, HOLDOUT, TRAIN, VALIDATION
+from lakeloop.training.split import HOLDOUT
 
 JOB = "train"
+PACKAGES_TAG = "packages"
+"""Tag of a run: package -> version that took part in the fit, as JSON."""
+
+DECLARATION_FILE = "declaration.json"
+"""Document of a run: the model's declaration."""
+
 SAMPLING_FILE = "sampling.json"
+"""Document of a run: what it was trained on, where that is not all rows."""
+
 _EXAMPLE_ROWS = 5
+_FITS = ("lakeloop", "numpy", "pandas", "scikit-learn", "scipy")
 
 
 @dataclass(frozen=True)
@@ -99,14 +113,7 @@ def train(context: Context, name: str, acknowledged: Sequence[str] = ()) -> Trai
     with lake.writing():
         training_set = find_training_set(context, name)
         origin = Origin(training_set.training_set_id, training_set.data_through)
-        run_key = identity_hash(
-            JOB,
-            name,
-            training_set.training_set_id,
-            training_set.content_hash,
-            context.config.spec_hash("model", name),
-            context.config.project.seed,
-        )
+        run_key = training_run_key(context, model, training_set, context.config.project.seed)
         version = context.registry.find_version(name, run_key)
         done = None
         if version is not None:
@@ -124,7 +131,7 @@ def train(context: Context, name: str, acknowledged: Sequence[str] = ()) -> Trai
         fitted = 0
         outcome = Outcome.SKIPPED
         if version is None:
-            version, fitted = _fit_and_register(context, model, data, run_key)
+            version, fitted = fit_and_register(context, model, data, run_key)
             outcome = Outcome.WRITTEN
         context.progress(f"gate {name}")
         measure = partial(judge_on_holdout, context, model, version, data, acknowledged=acknowledged)
@@ -148,8 +155,55 @@ def _result(
     )
 
 
-def _fit_and_register(context: Context, model: Model, data: TrainingData, run_key: str) -> tuple[ModelVersion, int]:
+def training_run_key(context: Context, model: Model, training_set: TrainingSet, seed: int) -> str:
+    """Hash what a version is made from.
+
+    Args:
+        context: Project, lake and logical now.
+        model: The model's declaration.
+        training_set: The training set.
+        seed: Seed of everything random.
+
+    Returns:
+        The hash: the same set, declaration and seed make the same version.
+
+    >>> pinned, newest = find_training_set(context, "late"), context.registry.list_versions("late")[-1]
+    >>> training_run_key(context, context.config.models["late"], pinned, 7) == newest.run_key
+    True
+    """
+    declared = context.config.spec_hash("model", model.model)
+    return identity_hash(JOB, model.model, training_set.training_set_id, training_set.content_hash, declared, seed)
+
+
+def fit_and_register(
+    context: Context, model: Model, data: TrainingData, run_key: str, seed: int | None = None
+) -> tuple[ModelVersion, int]:
+    """Do a model's search on a training set, log it, and register the best candidate; no gate is asked.
+
+    Args:
+        context: Project, lake and logical now.
+        model: The model's declaration.
+        data: The training set.
+        run_key: Hash of what the version is made from.
+        seed: Seed of everything random; the project's without it.
+
+    Returns:
+        The version, and how many candidates there were.
+
+    Raises:
+        NotReadyError: If the rows do not suffice, no trial has a value, or too many failed.
+        ConfigError: If the estimator refuses the declaration in every trial.
+        EnvironmentProblemError: If the tracking store does not answer, or artifacts cannot be written; the next call
+            goes on from there.
+
+    >>> model = fresh.config.models["late"]
+    >>> data = read_training_data(context, model, find_training_set(context, "late"))
+    >>> version, candidates = fit_and_register(fresh, model, data, "a-run-key")
+    >>> version.version, candidates, version.tags["seed"]
+    ('1', 2, '7')
+    """
     project, training_set = context.config.project, data.training_set
+    chosen_seed = project.seed if seed is None else seed
     address = context.lake.address("training_sets", model.model)
     dataset = DatasetInput(
         f"training_sets.{model.model}",
@@ -166,64 +220,86 @@ def _fit_and_register(context: Context, model: Model, data: TrainingData, run_ke
         "content_hash": training_set.content_hash,
         "lakeloop_version": __version__,
         "spec_hash": context.config.spec_hash("model", model.model),
-        "seed": str(project.seed),
+        "seed": str(chosen_seed),
+        PACKAGES_TAG: json.dumps(_packages(model), sort_keys=True),
         SERVING_TAG: serving_hash(context.config, model),
         "trained_through": training_set.data_through.isoformat(),
         **{name: str(value) for name, value in data.sampling.items()},
     }
-    columns = model_columns(context.config, model)
     with context.registry.training(model.model, run_key, dataset, tags) as training:
-        candidates: list[Candidate] = []
-        found = fit_candidates(
-            model,
-            columns,
-            data.rows(TRAIN),
-            data.rows(VALIDATION),
-            project.seed,
-            file=context.config.files.get(f"model:{model.model}", "the model's file"),
-        )
-        for candidate in found:
-            training.log_candidate(len(candidates), candidate.params, _named("validation", candidate.metrics))
-            candidates.append(candidate)
-            context.progress(f"train {model.model}: candidate {len(candidates)} fitted")
-        best = choose_best(candidates, model.gate.metric)
-        apart = data.rows(CALIBRATION) if data.part(CALIBRATION).any() else None
-        best = replace(best, pipeline=calibrate(model, best.pipeline, apart))
-        holdout = data.part(HOLDOUT)
-        scores = predict_scores(model.task, best.pipeline, data.frame[holdout])
-        evidence = gather_evidence(context, model, data, best.pipeline, scores, best.params, environment)
-        metrics = {
-            **_named("validation", best.metrics),
-            **_named("holdout", evaluate(model.task, data.label[holdout], scores)),
-            **evidence.metrics,
-        }
+        chosen = search_model(context, model, data, training, chosen_seed)
+        metrics, scores = measure(model, data, chosen)
+        evidence = gather_evidence(context, model, data, chosen.pipeline, scores, chosen.trial.params, environment)
         params = {
-            **best.params,
-            "candidates": len(candidates),
+            **chosen.params,
             "training_set_id": training_set.training_set_id,
             "rows": training_set.rows,
             "estimator": model.estimator.class_,
             **data.sampling,
+            **({"refit": True} if model.split.refit else {}),
         }
-        references = {
+        documents = {
+            DECLARATION_FILE: model.model_dump(mode="json", by_alias=True),
             REFERENCE_FILE: make_reference(context, model, data).to_json(),
             PREDICTION_REFERENCE_FILE: make_prediction_reference(model, data, scores).to_json(),
             **({SAMPLING_FILE: dict(data.sampling)} if data.sampling else {}),
         }
-        training.log_summary(params, metrics, {**references, **evidence.documents})
+        training.log_summary(params, {**metrics, **evidence.metrics}, {**documents, **evidence.documents})
         example = data.frame.head(_EXAMPLE_ROWS)  # bounded: of rows that are here already
         is_classification = model.task is Task.CLASSIFICATION
-        answer = best.pipeline.predict_proba(example) if is_classification else best.pipeline.predict(example)
+        answer = chosen.pipeline.predict_proba(example) if is_classification else chosen.pipeline.predict(example)
+        refitted = refit_chosen(context, model, data, chosen, chosen_seed) if model.split.refit else None
         version = training.log_model(
-            best.pipeline,
+            chosen.pipeline if refitted is None else refitted,
             example,
             answer,
             probabilities=is_classification,
             trusted_types=TRUSTED_TYPES,
             packages=estimator_packages(model.estimator),
-            tags=tags,
+            tags=tags | chosen.tags,
+            judged=None if refitted is None else chosen.pipeline,
         )
-    return version, len(candidates)
+    return version, chosen.trials
+
+
+def measure(model: Model, data: TrainingData, chosen: Chosen) -> tuple[dict[str, float], NDArray[np.float64]]:
+    """Judge what a search chose: on the folds, on the validation part, and on the holdout, which no trial has seen.
+
+    Args:
+        model: The model's declaration.
+        data: The training set.
+        chosen: What was chosen.
+
+    Returns:
+        Metrics by part and name, `holdout_log_loss`; and the scores of the holdout's rows.
+
+    >>> from sklearn.dummy import DummyClassifier
+    >>> from lakeloop.training.trials import Trial
+    >>> model = context.config.models["late"]
+    >>> data = read_training_data(context, model, find_training_set(context, "late"))
+    >>> never = DummyClassifier(strategy="constant", constant=False).fit(data.frame, data.label > 0)
+    >>> metrics, scores = measure(model, data, Chosen(Trial(0, {}), never, {}, 1, {}, 1, 0))
+    >>> sorted(metrics)[:2], len(scores), scores.max()
+    (['holdout_average_precision', 'holdout_brier'], 112, np.float64(0.0))
+    """
+    holdout = data.part(HOLDOUT)
+    scores = predict_scores(model.task, chosen.pipeline, data.frame[holdout])
+    metrics = {
+        **_named("cv", chosen.cross_validated),
+        **_named("validation", chosen.metrics),
+        **_named("holdout", evaluate(model.task, data.label[holdout], scores)),
+    }
+    return metrics, scores
+
+
+def _packages(model: Model) -> dict[str, str]:
+    """Tell the versions of what takes part in a fit."""
+    own = model.estimator.class_.partition(".")[0]
+    found = {}
+    for name in dict.fromkeys((*_FITS, "scikit-learn" if own == "sklearn" else own)):
+        with suppress(PackageNotFoundError):  # a class of the project itself is in no package
+            found[name] = installed_version(name)
+    return found
 
 
 def _named(part: str, metrics: Mapping[Any, float]) -> dict[str, float]:

@@ -87,11 +87,21 @@ class TrainingData:
         Returns:
             Its inputs and labels, the instants of its predictions, and the weights where a column holds them.
         """
-        chosen = self.part(name)
+        rows = self.cut(self.part(name))
+        return replace(rows, fit_elsewhere=self.fit_elsewhere) if name == TRAIN else rows
+
+    def cut(self, chosen: NDArray[np.bool_]) -> LabelledRows:
+        """Give some rows, as a fit takes them.
+
+        Args:
+            chosen: Truth per row, shape [n_rows].
+
+        Returns:
+            Their inputs and labels, the instants of their predictions, and the weights where a column holds them.
+        """
         weight = None if self.weight is None else self.weight[chosen]
-        elsewhere = self.fit_elsewhere if name == TRAIN else None
         return LabelledRows(
-            self.frame[chosen], self.label[chosen], weight, self.days[chosen], self.prediction_seconds[chosen], elsewhere
+            self.frame[chosen], self.label[chosen], weight, self.days[chosen], self.prediction_seconds[chosen]
         )
 
 

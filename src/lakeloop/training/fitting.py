@@ -231,7 +231,15 @@ def prepare_rows(
     of_train, of_validation = (row_weights(model.estimator, facts[0], each) for each in facts)
     empty = tuple(on_demand.empty_columns_)
     return Prepared(
-        steps, prepared, labels["train"], others, labels["validation"], of_train, of_validation, empty, train.fit_elsewhere
+        steps,
+        prepared,
+        labels["train"],
+        others,
+        labels["validation"],
+        of_train,
+        of_validation,
+        empty,
+        train.fit_elsewhere,
     )
 
 

@@ -1,0 +1,75 @@
+"""A tracking store that does not answer, a disk that is full: told as what they are, whoever asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from lakeloop.tracking_store import unreachable
+
+_ANSWERS = frozenset({"RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "INVALID_PARAMETER_VALUE", "NOT_FOUND"})
+"""What the store says of what it was asked for: it has answered."""
+
+_UNTRUSTED = "untrusted types"  # said of a model before the store is asked
+
+
+@contextmanager
+def explaining(tracking_uri: str) -> Iterator[None]:
+    """Turn what MLflow raises without its store, or without room for artifacts, into an error with a remedy.
+
+    Args:
+        tracking_uri: Address of the store.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        EnvironmentProblemError: If the store does not answer, or artifacts cannot be written.
+
+    >>> from lakeloop.errors import EnvironmentProblemError
+    >>> try:
+    ...     with explaining("https://mlflow.example"):
+    ...         raise MlflowException("API request failed: [Errno 111] Connection refused'))")
+    ... except EnvironmentProblemError as error:
+    ...     print(error.failures[0])
+    tracking store: tracking_uri 'https://mlflow.example': no answer: [Errno 111] Connection refused
+    """
+    try:
+        yield
+    except MlflowException as failure:
+        if failure.error_code in _ANSWERS or _UNTRUSTED in str(failure).lower():
+            raise
+        raise unreachable(tracking_uri, str(failure)) from failure
+    except OSError as failure:  # the artifacts' folder, or the server that takes them
+        raise unreachable(tracking_uri, str(failure) or type(failure).__name__) from failure
+
+
+class ExplainingClient:
+    """MLflow's client; a store that does not answer is told with a remedy.
+
+    Args:
+        tracking_uri: Address of the store.
+        registry_uri: Address of the registry; the same without it.
+
+    >>> client = ExplainingClient(context.config.tracking_uri)
+    >>> client.get_model_version("late", "1").run_id == client.get_model_version("late", "2").run_id
+    False
+    """
+
+    def __init__(self, tracking_uri: str, registry_uri: str | None = None) -> None:
+        self._client, self._tracking_uri = MlflowClient(tracking_uri, registry_uri or tracking_uri), tracking_uri
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._client, name)
+
+        @wraps(call)
+        def explained(*given: Any, **named: Any) -> Any:
+            with explaining(self._tracking_uri):
+                return call(*given, **named)
+
+        return explained

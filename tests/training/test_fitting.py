@@ -21,8 +21,8 @@ EVERY_KIND = [
     {"type": "category", "steps": ["impute_mode", {"ordinal": {"min_fraction": 0.1}}]},
 ]
 HIST = {"class": "sklearn.ensemble.HistGradientBoostingClassifier", "params": {"max_iter": 30}}
-LIGHTGBM = {"class": "lightgbm.LGBMClassifier", "params": {"n_estimators": 30, "min_child_samples": 5}}
-XGBOOST = {"class": "xgboost.XGBClassifier", "params": {"n_estimators": 30}}
+LIGHTGBM = {"class": "lightgbm.LGBMClassifier", "params": {"n_estimators": 30, "min_child_samples": 5, "n_jobs": 1}}
+XGBOOST = {"class": "xgboost.XGBClassifier", "params": {"n_estimators": 30, "n_jobs": 1}}
 BOOSTERS = [HIST, LIGHTGBM, XGBOOST]
 REGRESSION = {"task": "regression", "gate": {"metric": "mean_absolute_error", "non_inferior_by": 1.0}}
 

@@ -13,16 +13,8 @@ SLICES, MARGIN = "slices: [origin, flight]", "non_inferior_by: 0.005"
 BOTH = f"{MARGIN}, {SLICES}"
 
 WRONG = [
-    Wrong(MODEL, BOTH, SLICES, "gate", "a section with the keys", "a margin as non_inferior_by, or superior: true", ""),
-    Wrong(
-        MODEL,
-        BOTH,
-        f"superior: false, {SLICES}",
-        "gate",
-        "a section with the keys",
-        "a margin as non_inferior_by, or superior: true",
-        "",
-    ),
+    Wrong(MODEL, BOTH, SLICES, "gate", "the keys metric", "or superior: true", ""),
+    Wrong(MODEL, BOTH, f"superior: false, {SLICES}", "gate", "the keys metric", "or superior: true", ""),
     Wrong(
         MODEL,
         SLICES,

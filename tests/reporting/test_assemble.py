@@ -4,7 +4,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from lakeloop.reporting.assemble import assemble_model, assemble_sources, assemble_times, find_failures
+from lakeloop.reporting.captions import say_comparisons
 from lakeloop.reporting.content import StepTimes
 from lakeloop.reporting.recorded import MAX_EVENTS, MAX_TURNS, Recorded
 from tests.reporting.recordings import (
@@ -58,6 +61,19 @@ def test_nothing_but_rejections_is_no_champion() -> None:
     part = assemble_model(ABOUT, Recorded(promotions=[promotion(MAY, outcome="rejected")]))
     assert part.champion is None
     assert part.turns[0].outcome == "v1 rejected"
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_version_that_was_held_and_let_pass_is_champion_and_newest_first(order: int) -> None:
+    recorded = [promotion(MAY, "1", "held"), promotion(MAY, "1")][::order]
+    part = assemble_model(ABOUT, Recorded(promotions=recorded))
+    assert part.champion is not None
+    assert [each.outcome for each in part.promotions] == ["promoted", "held"]
+    assert say_comparisons(part.promotions).startswith("Of 1 version judged, 1 became champion.")
+
+
+def test_a_held_version_is_no_champion() -> None:
+    assert assemble_model(ABOUT, Recorded(promotions=[promotion(MAY, outcome="held")])).champion is None
 
 
 def test_other_models_stay_out() -> None:

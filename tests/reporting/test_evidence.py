@@ -67,3 +67,13 @@ def test_no_recorded_evidence_breaks_the_report(evidence: dict[str, Any]) -> Non
     read_slices(content)
     read_count(content, "rows")
     describe_numbers(content)
+
+
+def test_a_check_that_blocks_or_was_acknowledged_says_so() -> None:
+    warned = {"name": "latency", "status": "WARN", "value": 80.0, "bound": 50.0, "detail": "slow", "blocking": True}
+    held, known, older = read_checks(
+        {"checks": [warned, warned | {"acknowledged": True}, {"name": "latency", "status": "WARN"}]}
+    )
+    assert (held.blocking, held.acknowledged) == (True, False)
+    assert (known.blocking, known.acknowledged) == (True, True)
+    assert (older.blocking, older.acknowledged) == (False, False)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -19,6 +20,7 @@ from tests.reporting.recordings import (
     decision,
     drift,
     flag,
+    gate_evidence,
     metric,
     promotion,
     run,
@@ -108,6 +110,20 @@ def test_page_shows_what_was_recorded() -> None:
     ):
         assert piece in words, piece
     assert "svg" in tags
+
+
+def test_page_shows_a_warning_that_holds_a_version_and_one_that_was_let_pass() -> None:
+    slow = {"name": "latency", "status": "WARN", "value": 80.0, "bound": 50.0, "detail": "slow", "blocking": True}
+    good = slow | {"name": "too_good_roc_auc", "acknowledged": True}
+    held = promotion(JUNE, "4", "held", reasons=["latency WARN: slow"], evidence=evidence_of([slow, good]))
+    words, _ = read(render_report(make_report(replace(three_turns(), promotions=[held]))))
+    assert "latency WARN blocks 80" in words
+    assert "too_good_roc_auc WARN acknowledged 80" in words
+    assert "Version 4 was held: latency WARN: slow." in words
+
+
+def evidence_of(checks: list[dict[str, object]]) -> str:
+    return json.dumps(gate_evidence(checks=checks))
 
 
 def test_page_names_no_value_of_a_person_s_column() -> None:

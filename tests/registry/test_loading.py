@@ -69,7 +69,8 @@ def test_types_that_only_the_file_s_own_list_allows_are_refused(tmp_path: Path) 
 
 
 def test_a_function_in_a_pipeline_is_refused_though_mlflow_was_told_to_trust_it(tmp_path: Path) -> None:
-    model = make_pipeline(FunctionTransformer(hash_model_files), DummyClassifier()).fit(FRAME, [0, 0, 1, 1])
+    model = make_pipeline(FunctionTransformer(), DummyClassifier()).fit(FRAME, [0, 0, 1, 1])
+    model.steps[0][1].func = hash_model_files
     folder = save(tmp_path / "model", trusted=("lakeloop.model_versions.hash_model_files",), model=model)
     with pytest.raises(ConflictError, match=r"types that are not allowed: lakeloop\.model_versions\.hash_model_files"):
         assert_loadable(folder, version(folder), TRUSTED_TYPES)
@@ -113,7 +114,7 @@ def test_pickle_only_by_an_explicit_setting_and_with_a_warning(
         (lambda flavors: flavors["python_function"].update(model_path="other.skops"), "python_function.model_path"),
         (lambda flavors: flavors["sklearn"].update(pickled_model="../other.skops"), "python_function.model_path"),
         (lambda flavors: flavors.update(pytorch={}), "pytorch"),
-        (lambda flavors: flavors.pop("sklearn"), "no sklearn flavor"),
+        (lambda flavors: flavors.pop("sklearn"), "no plain scikit-learn model"),
         (lambda flavors: flavors.clear(), "no sklearn flavor"),
     ],
 )

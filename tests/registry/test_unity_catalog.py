@@ -1,4 +1,4 @@
-"""Names of three levels: composed in one place, and given to MLflow wherever a model is named; not run for real."""
+"""Names of three levels: composed in one place, and given to MLflow wherever a model is named. Nothing is run there."""
 
 from __future__ import annotations
 

@@ -63,9 +63,7 @@ def add_train(app: typer.Typer, step: Step) -> None:
                 context.fail("Missing option '--as-of'.")
             verbs._run_step(step, options, as_of, model, _acknowledging(step, acknowledge))
         if as_of is not None or model or acknowledge:
-            context.fail(
-                "Leave --as-of, --model and --acknowledge out: a set has its own, and no gate is asked."
-            )
+            context.fail("Leave --as-of, --model and --acknowledge out: a set has its own, and no gate is asked.")
 
         def work(report: Report) -> None:
             with Display(verbose=options.verbose) as show:

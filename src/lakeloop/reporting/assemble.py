@@ -35,7 +35,7 @@ from lakeloop.reporting.realised import keep_newest, read_windows, summarise
 from lakeloop.reporting.recorded import MAX_EVENTS, MAX_STRIP_WINDOWS, MAX_TURNS, AboutModel, Recorded, Row
 from lakeloop.statuses import Purpose
 
-PROMOTED, HELD = "promoted", "held"
+GATE, PROMOTED, HELD = "gate", "promoted", "held"
 FAILED = "failed"
 _MAX_REFUSALS = 5
 _NOT_FIRED = ": not fired: "
@@ -62,7 +62,9 @@ def assemble_model(about: AboutModel, recorded: Recorded) -> ModelReport:
     ('1', 'unknown', 'None: no rule asked for anything.')
     """
     own = recorded.of_model(about.model)
-    every_promotion = sorted((_promotion(row, about.hidden) for row in own.promotions), key=_by_judgement, reverse=True)
+    events = sorted(own.promotions, key=_by_place, reverse=True)
+    every_promotion = [_promotion(row, about.hidden) for row in events]
+    judgements = [each for row, each in zip(events, every_promotion, strict=True) if row.get("event", GATE) == GATE]
     decisions = tuple(sorted((_decision(row) for row in own.decisions), key=lambda each: each.as_of, reverse=True))
     evaluated = read_windows(own.performance, about.loss_name)
     windows = keep_newest(evaluated)
@@ -70,7 +72,7 @@ def assemble_model(about: AboutModel, recorded: Recorded) -> ModelReport:
     flags = tuple(sorted((_flag(row) for row in own.open_flags), key=lambda each: each.raised, reverse=True))
     features, outputs = tabulate(own.drift, features=True), tabulate(own.drift, features=False)
     champion = _champion(every_promotion)
-    promotions = tuple(every_promotion[:MAX_EVENTS])
+    promotions = tuple(judgements[:MAX_EVENTS])
     return ModelReport(
         model=about.model,
         description=about.description,
@@ -102,9 +104,11 @@ def assemble_model(about: AboutModel, recorded: Recorded) -> ModelReport:
     )
 
 
-def _by_judgement(promotion: Promotion) -> tuple[datetime, int, str, bool]:
-    version = promotion.version or ""  # one that was held comes before what let it pass at the same instant
-    return (promotion.as_of, int(version) if version.isdigit() else 0, version, promotion.outcome != HELD)
+def _by_place(row: Row) -> tuple[datetime, int, int, str, bool]:
+    """Order by instant, then by place in the ledger: a person's event may name an older version."""
+    version = row["model_version"] or ""
+    number = int(version) if version.isdigit() else 0
+    return (row["as_of"], row.get("ledger_seq") or 0, number, version, row["outcome"] != HELD)
 
 
 def _champion(newest_first: Sequence[Promotion]) -> Champion | None:

@@ -1,0 +1,122 @@
+"""A real PostgreSQL and a real tracking server, each in a folder of its own, for as long as a test needs them."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+_SECONDS = 120
+
+
+def find_program(name: str) -> str:
+    """Find a program of PostgreSQL on the path or where distributions put it; skip the test without it."""
+    places = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    found = next((str(each / name) for each in places if (each / name).exists()), shutil.which(name))
+    if found is None:
+        pytest.skip(f"{name} of PostgreSQL is not installed")
+    return found
+
+
+def _unprivileged() -> dict[str, int]:
+    """PostgreSQL refuses to be run by root."""
+    if os.geteuid() != 0:
+        return {}
+    for name in ("postgres", "nobody"):
+        try:
+            user = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return {"user": user.pw_uid, "group": user.pw_gid}
+    pytest.skip("there is no user but root to run PostgreSQL")
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+@contextmanager
+def postgresql() -> Iterator[str]:
+    """Start PostgreSQL on loopback; yields the address of its database."""
+    initdb, postgres, identity = find_program("initdb"), find_program("postgres"), _unprivileged()
+    folder = Path(tempfile.mkdtemp(prefix="lakeloop-postgresql-"))  # a folder of pytest is its user's alone
+    try:
+        yield from _served(folder, initdb, postgres, identity)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _served(folder: Path, initdb: str, postgres: str, identity: dict[str, int]) -> Iterator[str]:
+    data, log, port = folder / "data", folder / "log", free_port()
+    data.mkdir()
+    if identity:
+        for each in (folder, data):
+            os.chown(each, identity["user"], identity["group"])
+    made = [initdb, "-D", str(data), "-U", "lakeloop", "--auth=trust", "--no-sync", "--locale=C", "--encoding=UTF8"]
+    subprocess.run(made, check=True, capture_output=True, cwd="/", **identity)
+    command = [postgres, "-D", str(data), "-h", "127.0.0.1", "-p", str(port), "-k", "", "-F"]
+    with log.open("wb") as said:
+        server = subprocess.Popen(command, stdout=said, stderr=said, cwd="/", **identity)
+    try:
+        _wait_for_port(server, port, log)
+        yield f"postgresql+psycopg2://lakeloop@127.0.0.1:{port}/postgres"
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
+@contextmanager
+def tracking_server(folder: Path, store: str) -> Iterator[str]:
+    """Start MLflow's server on a store; yields its address."""
+    port, log = free_port(), folder / "mlflow.log"
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store, "--workers", "1"]
+    command += ["--artifacts-destination", str(folder / "artifacts"), "--host", "127.0.0.1", "--port", str(port)]
+    with log.open("wb") as said:
+        server = subprocess.Popen(command, stdout=said, stderr=said, start_new_session=True)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for_port(server, port, log)
+        _wait_for_health(address)
+        yield address
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGTERM)  # with its workers
+        server.wait(60)
+
+
+def _wait_for_port(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    until = time.monotonic() + _SECONDS
+    while time.monotonic() < until:
+        assert server.poll() is None, log.read_text(errors="replace")[-2000:]
+        with socket.socket() as tried:
+            if tried.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.2)
+    raise AssertionError(log.read_text(errors="replace")[-2000:])
+
+
+def _wait_for_health(address: str) -> None:
+    until = time.monotonic() + _SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(f"{address}/health", timeout=5) as answer:
+                assert answer.status == 200
+                return
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.2)

@@ -216,6 +216,7 @@ WRONG = [
         "hihg",
         "high",
         "did you mean 'high'",
+        issues=2,  # the other one lacks
     ),
     Wrong(
         MODEL,

@@ -22,10 +22,11 @@ from lakeloop.runs.context import Context
 from lakeloop.runs.promotions import read_promotions
 from lakeloop.runs.rebuild import rebuild_training_set
 from lakeloop.runs.references import REFERENCE_FILE
+from lakeloop.runs.repeat import repeat_training
 from lakeloop.runs.train import fit_and_register
 from lakeloop.runs.training_data import read_training_data
 from lakeloop.runs.training_set import find_training_set
-from lakeloop.statuses import RebuildStatus
+from lakeloop.statuses import RebuildStatus, RepeatStatus
 from lakeloop.training.evidence import CALIBRATION_FILE, IMPORTANCE_FILE, METRICS_FILE, SLICES_FILE
 from lakeloop.training.fitting import predict_scores
 from tests.laws.compare import rows
@@ -170,6 +171,17 @@ def test_training_again_with_the_same_seed_gives_the_same_metrics_and_scores(lan
     for name in (METRICS_FILE, CALIBRATION_FILE, SLICES_FILE, IMPORTANCE_FILE):
         assert again.registry.read_document(second, name) == context.registry.read_document(first, name)
     assert np.array_equal(scores, predict_scores(model.task, theirs_again, data.frame))
+
+
+def test_a_workspace_copied_elsewhere_trains_again_from_manifest_and_run_and_gives_the_recorded_metrics(copied):
+    manifest = _manifest(copied, TURNS[0])
+    context = Context(copied, TURNS[1])
+    again = repeat_training(context, manifest["training_set_id"], manifest["seed"])
+    assert (again.status, again.packages, again.failure()) == (RepeatStatus.REPRODUCED, (), None)
+    assert "holdout_log_loss" in {each.metric for each in again.metrics}
+    assert all(each.recorded == pytest.approx(each.now, rel=1e-9) for each in again.metrics)
+    other = repeat_training(context, manifest["training_set_id"], manifest["seed"] + 1)
+    assert (other.status, context.registry.alias("late", "champion")) == (RepeatStatus.NEW, "2")
 
 
 def test_two_registries_in_one_process_read_what_is_their_own(landed_turn_by_turn, tmp_path):

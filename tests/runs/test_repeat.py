@@ -65,7 +65,7 @@ def test_other_rows_give_other_metrics_and_each_is_named(trained, monkeypatch):
     assert found.status is RepeatStatus.DIFFERENT
     failure = found.failure()
     assert isinstance(failure, ConflictError)
-    assert "holdout_log_loss" in str(failure)
+    assert "holdout_average_precision" in str(failure)
     assert "was recorded with version 1, it is" in str(failure)
 
 

@@ -382,7 +382,7 @@ def test_what_serves_is_fitted_through_the_holdout_and_what_is_judged_is_not(tmp
     serves, judged = registry.load_pipeline(version), registry.load_judged(version)
     plain = declare(tmp_path / "plain", search={"C": [1.0]})
     without, _ = fit_and_register(plain, data)
-    expected = Context(plain, TURNS[0]).registry.load_pipeline(without)
+    expected = Context(plain, TURNS[0]).registry.load_judged(without)  # without a refit it is the version itself
     assert np.array_equal(judged.predict_proba(data.frame), expected.predict_proba(data.frame))
     everything = build_pipeline(refit, model_columns(config, refit), {"C": 1.0}, 7).fit(data.frame, data.label > 0)
     assert serves.predict_proba(data.frame) == pytest.approx(everything.predict_proba(data.frame), rel=1e-9)
@@ -392,4 +392,3 @@ def test_what_serves_is_fitted_through_the_holdout_and_what_is_judged_is_not(tmp
     plainly = {each.info.run_id: each.data for each in runs_of(plain)}[without.run_id]
     assert told_of.metrics == plainly.metrics  # of what was judged
     assert told_of.params["refit"] == "True"
-    registry.load_judged(without)  # without a refit it is the version itself

@@ -96,7 +96,7 @@ def read_scored_rows(context: Context, model: Model, champion: Promotion) -> Sco
         np.asarray(table["score"].to_numpy(), dtype=np.float64),
         np.asarray(table["label"].to_numpy(), dtype=np.float64),
         np.asarray(table["block_date"].to_numpy()).astype("datetime64[D]"),
-        {column: np.asarray(table[column].to_pandas(), dtype=object) for column in model.gate.slices},
+        {column: np.array(table[column].to_pylist(), dtype=object) for column in model.gate.slices},
         content,
         version,
     )

@@ -134,20 +134,16 @@ class FoldRows:
 
     def pack(self) -> bytes:
         """Give everything it is made from as bytes, to be unpacked where a trial is fitted."""
-        table = pa.Table.from_pandas(self._rows.frame, preserve_index=False)
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_file(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
-            writer.write_table(table)
-        content = sink.getvalue().to_pybytes()
-        others = {name: getattr(self._rows, name) for name in _ARRAYS}
-        return pickle.dumps((self.model, self._feature_sets, content, others, self.folds, self.seed))
+        rows = replace(self._rows, fit_elsewhere=None)
+        content = pickle.dumps((self.model, self._feature_sets, rows, self.folds, self.seed))
+        return pickle.dumps((len(content), pa.compress(content, codec="zstd", asbytes=True)))
 
     @classmethod
     def unpack(cls, packed: bytes) -> Self:
         """Make it again from what `pack` gave; prepared rows of one fold are held."""
-        model, feature_sets, content, others, folds, seed = pickle.loads(packed)  # noqa: S301 - of our own making
-        frame = pa.ipc.open_file(pa.py_buffer(content)).read_all().to_pandas()  # bounded: of rows that were here
-        return cls(model, feature_sets, LabelledRows(frame, **others), folds, seed)
+        size, compressed = pickle.loads(packed)  # noqa: S301 - of our own making
+        content = pa.decompress(compressed, decompressed_size=size, codec="zstd", asbytes=True)
+        return cls(*pickle.loads(content))  # noqa: S301 - of our own making
 
     def _prepare(self, columns: tuple[str, ...], cut: Fold) -> Prepared:
         train, validation = self._part(cut.train), self._part(cut.validation)

@@ -27,9 +27,6 @@ class RegistrySettings(Section):
         schema_: `catalog.schema` below which models are registered: `late_arrival` becomes
             `catalog.schema.late_arrival`. Unity Catalog asks for it, other registries have no levels.
         allow_pickle: Whether models stored as pickle are loaded, which runs whatever code is in them.
-
-    >>> RegistrySettings(uri="databricks-uc", schema="main.models").schema_
-    'main.models'
     """
 
     uri: Annotated[Text, AfterValidator(_registry_address)] | None = None

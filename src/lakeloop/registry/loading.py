@@ -70,6 +70,14 @@ def assert_loadable(
 
     Raises:
         ConflictError: If the checksum, the format or a type is not as it has to be.
+
+    >>> version = context.registry.list_versions("late")[0]
+    >>> folder = context.registry.verify(version)
+    >>> try:
+    ...     assert_loadable(folder, version, trusted_types=["numpy.dtype"])
+    ... except ConflictError as error:
+    ...     print(error.failures[0].name)
+    types
     """
     if hash_model_files(folder) != content:
         raise _refused(
@@ -179,6 +187,11 @@ def load_files(folder: Path, trusted_types: Sequence[str]) -> Any:
 
     Returns:
         The pipeline.
+
+    >>> from lakeloop.training.preprocessing import TRUSTED_TYPES
+    >>> folder = context.registry.verify(context.registry.list_versions("late")[0])
+    >>> hasattr(load_files(folder, TRUSTED_TYPES), "predict_proba")
+    True
     """
     flavors, _ = read_flavors(folder)
     if flavors[_FLAVOR].get("serialization_format") == SKOPS:

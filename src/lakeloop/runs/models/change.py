@@ -87,7 +87,19 @@ class ChangeResult:
 
 @dataclass(frozen=True)
 class Change:
-    """An event in the making; the workspace is held."""
+    """An event in the making; the workspace is held.
+
+    Attributes:
+        context: Project, lake and logical now.
+        name: The model.
+        asked: Who asks, and why.
+        told: The champion that the caller knows of.
+        ledger: The model's whole ledger.
+
+    >>> with changing(context, "late", Asked("ada", "it is better")) as change:
+    ...     change.champion.version, change.told, change.facts("1").training_set_id == change.ledger[0].training_set_id
+    ('2', '2', True)
+    """
 
     context: Context
     name: str
@@ -105,7 +117,17 @@ class Change:
         return read_facts(self.context, self.name, version, self.ledger)
 
     def refuse(self, version: str, what: str, found: str, remedy: str) -> ConflictError:
-        """Make the error that refuses an event of a version."""
+        """Make the error that refuses an event of a version.
+
+        Args:
+            version: The version.
+            what: What stands against it, in a word.
+            found: What was found.
+            remedy: What to do.
+
+        Returns:
+            The error.
+        """
         return ConflictError(f"model {self.name} version {version}", [Failure(what, found)], remedy)
 
     def is_repeated(self, version: str | None) -> bool:
@@ -132,12 +154,29 @@ class Change:
         )
 
     def leave(self, event: LedgerEvent, done: Promotion) -> ChangeResult:
-        """Finish what an earlier call may have left undone, and tell that nothing was added."""
+        """Finish what an earlier call may have left undone.
+
+        Args:
+            event: What was asked for.
+            done: The event that did it.
+
+        Returns:
+            The result of a call that adds nothing.
+        """
         reconcile_aliases(self.context, self.name)
         return self._result(event, done.version, done.previous_version, done, Outcome.SKIPPED)
 
     def record(self, event: LedgerEvent, facts: VersionFacts, evidence: Mapping[str, Any]) -> ChangeResult:
-        """Append the event; aliases and flags follow it."""
+        """Append the event; aliases and flags follow it.
+
+        Args:
+            event: What is done.
+            facts: What is known of the version.
+            evidence: What the person stood on, besides the gate's judgement.
+
+        Returns:
+            The result.
+        """
         before = self.champion.version if self.champion is not None else None
         seq, turn = next_seq(self.ledger), self.context.turn
         outcome = ARCHIVED if event is LedgerEvent.ARCHIVE else PROMOTED
@@ -186,7 +225,29 @@ class Change:
 
 @contextmanager
 def changing(context: Context, name: str, asked: Asked) -> Iterator[Change]:
-    """Note who is champion, wait for the workspace, and refuse what may not be added to the ledger."""
+    """Note who is champion, wait for the workspace, and refuse what may not be added to the ledger.
+
+    Args:
+        context: Project, lake and logical now.
+        name: The model.
+        asked: Who asks, and why.
+
+    Yields:
+        The event in the making.
+
+    Raises:
+        UsageError: If the model is not declared.
+        ConflictError: If a later event is in the ledger, later turns have scored, or a table was changed by something
+            else.
+
+    >>> from datetime import timedelta
+    >>> try:
+    ...     with changing(context.at(context.as_of - timedelta(days=1)), "late", Asked("ada", "it is better")):
+    ...         pass
+    ... except ConflictError as error:
+    ...     print(error.failures[0])
+    order: `run` was done as of 2024-02-04T00:00:00Z
+    """
     assert_declared(context, name)
     known = find_champion(read_whole_ledger(context, name))
     told = asked.expect or (known.version if known is not None else None)

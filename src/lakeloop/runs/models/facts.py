@@ -51,6 +51,9 @@ class VersionFacts:
 
         Raises:
             ConflictError: If it may not be loaded, or was trained by another declaration.
+
+        >>> from lakeloop.runs.promotions import read_whole_ledger
+        >>> read_facts(context, "late", "1", read_whole_ledger(context, "late")).assert_serves()
         """
         self.context.registry.verify(self.registered)
         model = self.context.config.models[self.registered.model]
@@ -77,7 +80,6 @@ def read_facts(context: Context, name: str, version: str, ledger: Sequence[Promo
     >>> facts = read_facts(context, "late", "1", read_whole_ledger(context, "late"))
     >>> facts.judgement, facts.gate_outcome, facts.has_passed
     ('late-1-2024-01-25T00:00:00Z', 'promoted', True)
-    >>> facts.assert_serves()
     """
     own = [each for each in ledger if each.version == version]
     judged = next((each for each in own if each.event is LedgerEvent.GATE), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,8 @@ REPEATS = 3
 
 MAX_PREDICTED_ROWS = 200_000
 """Rows that are scored for all columns and permutations together: beyond it rows of the holdout are drawn."""
+
+_ROWS_AT_ONCE = 50_000
 
 MIN_SAMPLE = 500
 """Rows that are drawn at least, however many the columns are."""
@@ -159,27 +161,51 @@ def measure_importance(
     if len(frame) > most:
         chosen = np.sort(rng.choice(len(frame), size=most, replace=False))
         sample, outcomes = sample.iloc[chosen].reset_index(drop=True), outcomes[chosen]
-    size = len(sample)
-    value = None
-    repeated, places = sample, np.empty(0, dtype=np.int64)
-    if size:
+    statuses = {column: _status(sample[column]) for column in frame.columns}
+    value, rises = None, {}
+    if len(sample):
         value = float(row_losses(metric, outcomes, predict(sample)).mean())
-        repeated = pd.concat([sample] * repeats, ignore_index=True)
-        places = np.concatenate([rng.permutation(size) for _ in range(repeats)])
+        places = np.concatenate([rng.permutation(len(sample)) for _ in range(repeats)])
+        permuted = [column for column, status in statuses.items() if status is EvidenceStatus.OK]
+        rises = _increases(metric, predict, sample, outcomes, places, permuted, value)
     found = []
-    for column in frame.columns:
-        status, increase, spread = _status(sample[column]), None if value is None else 0.0, None
-        if status is EvidenceStatus.OK and value is not None:
-            permuted = repeated.assign(**{column: sample[column].iloc[places].set_axis(repeated.index)})
-            losses = row_losses(metric, np.tile(outcomes, repeats), predict(permuted)).reshape(repeats, size)
-            increases = losses.mean(axis=1) - value
-            increase = float(increases.mean())
-            spread = float(increases.std(ddof=1)) if repeats > 1 else None
+    for column, status in statuses.items():
+        increase, spread = None if value is None else 0.0, None
+        if column in rises:
+            increase = float(rises[column].mean())
+            spread = float(rises[column].std(ddof=1)) if repeats > 1 else None
         made = tuple(name for name, inputs in (on_demand or {}).items() if column in inputs)
         seen = model_columns is None or column in model_columns
         found.append(ColumnImportance(str(column), status, increase, spread, made, seen))
     found.sort(key=lambda each: (each.increase is None, -(each.increase or 0.0)))  # stable: ties as the model has them
-    return Importance(metric, value, size, len(frame), repeats, seed, tuple(found))
+    return Importance(metric, value, len(sample), len(frame), repeats, seed, tuple(found))
+
+
+def _increases(
+    metric: Metric,
+    predict: Callable[[pd.DataFrame], FloatArray],
+    sample: pd.DataFrame,
+    outcomes: FloatArray,
+    places: NDArray[np.int64],
+    columns: Sequence[str],
+    value: float,
+) -> dict[str, FloatArray]:
+    """Measure the increase per permutation; several columns are scored at once, a call costs more than its rows."""
+    repeats = len(places) // len(sample)
+    repeated = pd.concat([sample] * repeats, ignore_index=True)
+    at_once = max(1, _ROWS_AT_ONCE // len(repeated))
+    found: dict[str, FloatArray] = {}
+    for first in range(0, len(columns), at_once):
+        several = columns[first : first + at_once]
+        frames = [
+            repeated.assign(**{column: sample[column].iloc[places].set_axis(repeated.index)}) for column in several
+        ]
+        losses = row_losses(
+            metric, np.tile(outcomes, repeats * len(several)), predict(pd.concat(frames, ignore_index=True))
+        )
+        means = losses.reshape(len(several), repeats, len(sample)).mean(axis=2)
+        found |= dict(zip(several, means - value, strict=True))
+    return found
 
 
 def _status(values: pd.Series[Any]) -> EvidenceStatus:

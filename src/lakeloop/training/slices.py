@@ -42,6 +42,7 @@ class Slice:
     def to_dict(self) -> dict[str, Any]:
         """Give it as plain values for JSON; the column and its value are named as in `monitoring.performance`.
 
+        >>> from lakeloop.config.metric import Metric
         >>> found = MetricInterval(Metric.BRIER, EvidenceStatus.OK, 0.25, 0.2, 0.3, 40, 20, 300)
         >>> told = Slice("shop", "A", 0.5, found).to_dict()
         >>> told["slice_key"], told["slice_value"], told["metric"], told["value"]

@@ -38,7 +38,7 @@ from lakeloop.training.metrics import row_losses
 from lakeloop.training.resampling import resample_difference
 
 FULL, QUICK = Plan(holdouts=9, models=46), Plan(holdouts=9, models=4)
-SUPERIOR, NOT_WORSE = "superior", "not worse"
+SUPERIOR, SUPERIOR_BY_MARGIN, NOT_WORSE = "superior", "superior by 1 margin", "not worse"
 SHIFTS = (0.0, 0.5, 1.0, 2.0, 4.0, -1.0)
 """What is planted on the challenger, in margins: above 0 it is worse."""
 
@@ -48,7 +48,7 @@ class Case:
     """One kind of pair under one rule.
 
     Attributes:
-        rule: `superior` or `not worse`.
+        rule: `superior` (upper end below 0), `superior by 1 margin` (below minus the margin), or `not worse`.
         margins: What is planted on the challenger, in margins; above 0 it is worse.
         from_itself: Whether that is counted from the challenger's own loss, so that a pair keeps the difference it has
             by chance; else from the champion's, so that the difference on the holdout is the planted one.
@@ -72,11 +72,10 @@ class Case:
 CASES = (
     Case(SUPERIOR, 0.0),
     Case(SUPERIOR, 0.0, rows_as_blocks=True),
-    Case(SUPERIOR, -1.0),
-    Case(SUPERIOR, -2.0),
-    *(Case(NOT_WORSE, shift) for shift in SHIFTS),
-    *(Case(NOT_WORSE, shift, from_itself=False) for shift in SHIFTS if shift),
-    *(Case(NOT_WORSE, shift, rows_as_blocks=True) for shift in (1.0, 2.0)),
+    Case(SUPERIOR_BY_MARGIN, 0.0),
+    *(Case(rule, -shift, from_itself=False) for rule in (SUPERIOR, SUPERIOR_BY_MARGIN) for shift in (1.0, 2.0)),
+    *(Case(NOT_WORSE, shift, from_itself=False) for shift in SHIFTS),
+    *(Case(NOT_WORSE, shift) for shift in SHIFTS if shift),
 )
 
 
@@ -97,11 +96,15 @@ def is_promoted(gate: Gate, case: Case, holdout: Holdout, challenger: int, champ
     if case.margins:
         amount = case.margins * gate.non_inferior_by
         ours = plant(y, ours, amount, start=None if case.from_itself else theirs)
+    if (
+        case.rule == SUPERIOR_BY_MARGIN
+    ):  # every row's loss raised by the margin: an upper end below 0 was below minus it
+        ours = plant(y, ours, gate.non_inferior_by)
     days, resamples = holdout.days, gate.resamples
     if case.rows_as_blocks:  # a day of its own for every row; few draws of so many give their spread well enough
         days, resamples = np.datetime64("2013-01-01", "D") + np.arange(len(y)), 200
     constant = np.full(len(y), holdout.train_rate)
-    superior = case.rule == SUPERIOR
+    superior = case.rule != NOT_WORSE
     asked = gate.model_copy(
         update={
             "absolute": {},

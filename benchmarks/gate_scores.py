@@ -156,11 +156,10 @@ def _fit(plan: Plan, holdout: int, number: int) -> None:
     parts = split_of(history, holdout, plan.holdouts)
     train = np.flatnonzero(parts == TRAIN)
     seed = int(np.random.SeedSequence([SEED, holdout, number]).generate_state(1)[0])
-    drawn = resample_days(history.days[train], np.random.default_rng(seed))
-    rows, weights = train[drawn > 0], drawn[drawn > 0]
+    # Copies, not weights: with weights the binning of boosted trees takes three times as long as the fit itself.
+    rows = np.repeat(train, resample_days(history.days[train], np.random.default_rng(seed)))
     pipeline = build_pipeline(model, model_columns(config, model), plan.params, seed)
-    # A row that was drawn twice counts twice: as a weight, which costs a third less than a second copy of it.
-    pipeline.fit(history.frame.iloc[rows], history.label[rows], estimator__sample_weight=weights)
+    pipeline.fit(history.frame.iloc[rows], history.label[rows])
     scores = predict_scores(model.task, pipeline, history.frame[parts == HOLDOUT])
     path = _path(_folder(plan), holdout, number)
     part = path.with_suffix(".part")

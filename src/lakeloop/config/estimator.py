@@ -42,6 +42,9 @@ class Estimator(Section):
             raise ValueError(f"distributed: {self.class_} is fitted in one process; write class: {allowed}, or false")
         # Read by name: what is not declared is None or absent.
         unfit = [name for name in _ONLY_IN_PROCESS if getattr(self, name, None) is not None]
+        tuning = getattr(self, "tuning", None)
+        unfit += ["tuning.folds"] if getattr(tuning, "folds", 1) > 1 else []
+        unfit += ["tuning.parallel"] if getattr(tuning, "parallel", None) == "spark" else []
         if self.distributed and unfit:
             raise ValueError(f"distributed: a fit on Spark takes no {unfit[0]}; remove {unfit[0]}, or write false")
         return self

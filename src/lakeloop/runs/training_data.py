@@ -86,7 +86,8 @@ class TrainingData:
             Its inputs and labels.
         """
         chosen = self.part(name)
-        return LabelledRows(self.frame[chosen], self.label[chosen], self.fit_elsewhere if name == TRAIN else None)
+        fit = self.fit_elsewhere if name == TRAIN else None
+        return LabelledRows(self.frame[chosen], self.label[chosen], fit_elsewhere=fit)
 
 
 def read_training_data(

@@ -123,7 +123,7 @@ def prepare_rows(
     steps = build_pipeline(model, columns, {}, seed)[:-1]
     prepared = steps.fit_transform(train.frame)
     validated = steps.transform(validation.frame)
-    return Prepared(steps, prepared, train_label, validated, validation_label, train.fit_elsewhere)
+    return Prepared(steps, prepared, train_label, validated, validation_label, fit_elsewhere=train.fit_elsewhere)
 
 
 def fit_estimator(
@@ -154,6 +154,8 @@ def fit_estimator(
     >>> list(fitted.pipeline.named_steps), fitted.pipeline[-1].max_leaf_nodes
     (['on_demand', 'preprocessing', 'estimator'], 8)
     """
+    if model.estimator.distributed and prepared.fit_elsewhere is None:
+        raise AssertionError("the rows of a distributed fit are a sample: they are not to be fitted on")
     estimator = make_estimator(model.estimator, params, seed)
     started = time.perf_counter()
     try:

@@ -73,7 +73,7 @@ def test_one_worker_and_two_give_what_a_fit_in_this_process_gives() -> None:
     here = scores(model, LabelledRows(rows, label), others)
     frame = stored(rows, label)
     for workers, order in ((1, frame), (2, frame.orderBy("distance").repartition(3))):
-        there = scores(model, LabelledRows(rows, label, spread(order, rows, model.task, workers)), others)
+        there = scores(model, LabelledRows(rows, label, fit_elsewhere=spread(order, rows, model.task, workers)), others)
         assert np.abs(here - there).max() < NEAR
     assert here.std() > 0.1  # they tell rows apart
 
@@ -82,7 +82,7 @@ def test_the_preprocessing_of_a_sample_prepares_all_rows() -> None:
     """Fitted here on 100 rows, there on 600: as the steps of the 100 and all rows fitted in this process."""
     model = declare_model(estimator=FITTED)
     rows, label = make_rows(ROWS)
-    sample = LabelledRows(rows.head(100), label.head(100), spread(stored(rows, label), rows, model.task))
+    sample = LabelledRows(rows.head(100), label.head(100), fit_elsewhere=spread(stored(rows, label), rows, model.task))
     prepared = prepare_rows(model, COLUMNS, sample, LabelledRows(*make_rows(100, seed=1)), seed=7)
     there = fit_estimator(model, prepared, {}, seed=7).pipeline
     expected = Estimator.model_validate(FITTED)
@@ -97,7 +97,7 @@ def test_the_preprocessing_of_a_sample_prepares_all_rows() -> None:
 def test_every_candidate_of_a_search_is_fitted_there_and_loads_by_skops() -> None:
     model = declare_model(estimator=FITTED | {"distributed": True, "search": {"max_depth": [1, 3]}})
     rows, label = make_rows(ROWS)
-    train = LabelledRows(rows.head(100), label.head(100), spread(stored(rows, label), rows, model.task))
+    train = LabelledRows(rows.head(100), label.head(100), fit_elsewhere=spread(stored(rows, label), rows, model.task))
     shallow, deep = fit_candidates(model, COLUMNS, train, LabelledRows(*make_rows(100, seed=1)), 7)
     assert [shallow.pipeline[-1].max_depth, deep.pipeline[-1].max_depth] == [1, 3]
     assert shallow.metrics[Metric.LOG_LOSS] != deep.metrics[Metric.LOG_LOSS]
@@ -123,7 +123,7 @@ def test_a_regression_is_fitted_there_too() -> None:
         return predict_scores(model.task, fit_estimator(model, prepared, {}, seed=7).pipeline, rows)
 
     here = fit(LabelledRows(rows, label))
-    there = fit(LabelledRows(rows, label, spread(stored(rows, label), rows, model.task, 2)))
+    there = fit(LabelledRows(rows, label, fit_elsewhere=spread(stored(rows, label), rows, model.task, 2)))
     assert np.abs(here - there).max() < 1e-3  # of predictions near 20
 
 
@@ -140,9 +140,16 @@ def test_a_sample_of_the_training_rows_alone_is_fitted_on() -> None:
 def test_what_the_estimator_does_not_take_is_a_mistake_of_the_declaration() -> None:
     model = declare_model(estimator=FITTED | {"params": {"n_estimators": 5, "max_depth": "deep"}})
     rows, label = make_rows(ROWS)
-    train = LabelledRows(rows, label, spread(stored(rows, label), rows, model.task))
+    train = LabelledRows(rows, label, fit_elsewhere=spread(stored(rows, label), rows, model.task))
     with pytest.raises(ConfigError, match="max_depth"):
         scores(model, train, rows)
+
+
+def test_a_sample_is_never_fitted_on_in_place_of_all_rows() -> None:
+    model = declare_model(estimator=FITTED | {"distributed": True})
+    rows = LabelledRows(*make_rows(100))
+    with pytest.raises(AssertionError, match="are a sample"):
+        fit_estimator(model, prepare_rows(model, COLUMNS, rows, rows, seed=7), {}, seed=7)
 
 
 def test_a_session_of_connect_is_refused_with_what_to_do() -> None:

@@ -13,10 +13,12 @@ from lakeloop.config.columns import model_columns
 from lakeloop.runs.context import Context
 from lakeloop.runs.promotions import read_promotions
 from lakeloop.runs.training_data import read_training_data
-from lakeloop.runs.training_set import find_training_set
+from lakeloop.runs.training_set import find_training_set, make_training_set
+from lakeloop.runs.turn import run_turn
 from lakeloop.training.fitting import fit_estimator, predict_scores, prepare_rows
 from tests.laws.small_loop import TURNS, land, write_project
 from tests.runs.cluster import ROOT, environment, running_cluster
+from tests.shared import shared_session
 
 pytest.importorskip("xgboost")
 pytestmark = [pytest.mark.loop, pytest.mark.slow]
@@ -37,30 +39,52 @@ SETTINGS = """spark:
 """
 
 
-def test_a_turn_trains_on_the_workers_and_registers_what_a_fit_here_gives(tmp_path: Path) -> None:
-    root = tmp_path / "project"
-    project, model = root / "conf/base/project.yml", root / "conf/base/models/late.yml"
+TRAIN = """
+import sys
+from datetime import datetime
+from pathlib import Path
+from lakeloop.config import load_config
+from lakeloop.runs.context import Context
+from lakeloop.runs.train import train
+train(Context(load_config(Path(sys.argv[1])), datetime.fromisoformat(sys.argv[2])), "late")
+"""
+
+
+def pin_a_set(root: Path) -> None:
+    """What comes before the training, by the session of the other tests."""
     config = write_project(root)
     land(config, TURNS[0])
+    model = root / "conf/base/models/late.yml"
     declared = model.read_text(encoding="utf-8")
     assert LOCAL_FIT in declared
     model.write_text(declared.replace(LOCAL_FIT, ON_SPARK), encoding="utf-8")
+    shared_session()
+    context = Context(load_config(root), TURNS[0])
+    run_turn(context, [])
+    make_training_set(context, "late")
+
+
+def test_the_workers_train_and_what_is_registered_is_what_a_fit_here_gives(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    pin_a_set(root)
+    project = root / "conf/base/project.yml"
     local = project.read_text(encoding="utf-8")
     with running_cluster(tmp_path, workers=2) as master:
         project.write_text(local + SETTINGS % master, encoding="utf-8")
         done = subprocess.run(
-            [sys.executable, "-m", "tests.laws.turn", str(root), TURNS[0].isoformat()],
+            [sys.executable, "-c", TRAIN, str(root), TURNS[0].isoformat()],
             env=environment(),
             cwd=ROOT,
             capture_output=True,
             timeout=900,
         )
         assert done.returncode == 0, done.stderr[-3000:].decode()
-        assert list(tmp_path.glob("work_*/app-*/*/stderr")), "no executor ran on the workers"
+        assert len(list(tmp_path.glob("work_*/app-*/*/stderr"))) == 2, "an executor on each worker"
     project.write_text(local, encoding="utf-8")
 
     context = Context(load_config(root), TURNS[0])
     late = context.config.models["late"]
+    here_alone = late.model_copy(update={"estimator": late.estimator.model_copy(update={"distributed": False})})
     judged = read_promotions(context, "late")[-1]
     version = context.registry.get_version("late", judged.version, judged.run_key)
     rows = int(version.tags["train_rows"])
@@ -71,7 +95,7 @@ def test_a_turn_trains_on_the_workers_and_registers_what_a_fit_here_gives(tmp_pa
     data = read_training_data(context, late, find_training_set(context, "late"), to_fit=False)
     columns = model_columns(context.config, late)
     prepared = prepare_rows(late, columns, data.rows("train"), data.rows("validation"), context.config.project.seed)
-    here = fit_estimator(late, prepared, {}, context.config.project.seed).pipeline
+    here = fit_estimator(here_alone, prepared, {}, context.config.project.seed).pipeline
     there = context.registry.load_pipeline(version)
     holdout = data.frame[data.part("holdout")]
     scores = [predict_scores(late.task, each, holdout) for each in (here, there)]

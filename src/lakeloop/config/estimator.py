@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, SerializerFunctionWrapHandler, Tag, model_serializer, model_validator
 
 from lakeloop.config.section import Duration, Name, Number, Section, Text, Whole
-from lakeloop.config.tuning import Distribution, Tuning
+from lakeloop.config.tuning import Distribution, Parallel, Tuning
 
 DISTRIBUTED_CLASSES = ("xgboost.XGBClassifier", "xgboost.XGBRegressor")
 """Classes that have a twin which fits on Spark and gives the same model."""
@@ -123,6 +123,7 @@ class Estimator(Section):
             raise ValueError(f"distributed: {self.class_} is fitted in one process; write class: {allowed}, or false")
         unfit = [name for name in _ONLY_IN_PROCESS if getattr(self, name) is not None]
         unfit += ["tuning.folds"] if self.tuning.folds > 1 else []
+        unfit += ["tuning.parallel"] if self.tuning.parallel is Parallel.SPARK else []
         if self.distributed and unfit:
             raise ValueError(f"distributed: a fit on Spark takes no {unfit[0]}; remove {unfit[0]}, or write false")
         return self

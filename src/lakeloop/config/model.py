@@ -80,6 +80,14 @@ class Model(Section):
         return self
 
     @model_validator(mode="after")
+    def _refit_fits(self) -> Self:
+        if self.split.refit and self.estimator.calibrate is not None:
+            raise ValueError("split.refit: leaves no rows to calibrate on; write false, or remove estimator.calibrate")
+        if self.split.refit and self.estimator.distributed:
+            raise ValueError("split.refit: a fit on Spark is of the training part; write false")
+        return self
+
+    @model_validator(mode="after")
     def _holdout_is_long_enough(self) -> Self:
         days = self.split.holdout.days
         least = {"gate.min_blocks": self.gate.min_blocks}
@@ -91,4 +99,10 @@ class Model(Section):
         for where, blocks in least.items():
             if blocks > days:
                 raise ValueError(f"{where}: so many days are never reached; write at most {days}, as the holdout has")
+        return self
+
+    @model_validator(mode="after")
+    def _distributed_is_not_refitted(self) -> Self:
+        if self.estimator.distributed and getattr(self.split, "refit", False):
+            raise ValueError("estimator.distributed: fits the training part alone; remove split.refit, or write false")
         return self

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from sklearn.pipeline import Pipeline
 
@@ -62,8 +63,6 @@ class SpreadFit:
         Raises:
             EnvironmentProblemError: If a worker fails.
         """
-        from py4j.protocol import Py4JError
-        from pyspark.errors import PySparkException
         from xgboost.spark import SparkXGBClassifier, SparkXGBRegressor
 
         spread = self.training.repartition(self.workers, "prediction_id").sortWithinPartitions("prediction_id")
@@ -77,7 +76,9 @@ class SpreadFit:
             fitted = twin(
                 features_col="features", label_col="label", num_workers=self.workers, verbose=False, **given
             ).fit(prepared)
-        except (PySparkException, Py4JError) as failure:
+        except Exception as failure:
+            if not isinstance(failure, PySparkException) and not type(failure).__name__.startswith("Py4J"):
+                raise
             raise EnvironmentProblemError(
                 "the distributed fit",
                 [Failure("Spark", f"{type(failure).__name__} on {self.workers} workers, which tells no more here")],

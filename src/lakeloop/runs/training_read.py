@@ -244,5 +244,5 @@ def _floor(fraction: float, digits: int) -> float:
     """Round a fraction down: to so many digits behind the point, or so many that are not 0 where it is below that."""
     if not 0 < fraction < 1:
         return min(1.0, max(0.0, fraction))
-    scale: float = 10 ** max(digits, digits - 1 - math.floor(math.log10(fraction)))
+    scale = 10.0 ** max(digits, digits - 1 - math.floor(math.log10(fraction)))
     return math.floor(fraction * scale) / scale

@@ -279,6 +279,8 @@ def fit_estimator(
     >>> list(fitted.pipeline.named_steps), fitted.pipeline[-1].max_leaf_nodes
     (['on_demand', 'preprocessing', 'estimator'], 8)
     """
+    if model.estimator.distributed and prepared.fit_elsewhere is None:
+        raise AssertionError("the rows of a distributed fit are a sample: they are not to be fitted on")
     declared = model.estimator
     estimator = make_estimator(declared, params, seed)
     asked: dict[str, Any] = {}

@@ -144,8 +144,7 @@ def check_can_spread(context: Context) -> None:
     if importlib.util.find_spec("xgboost") is None:
         remedy = "install it, `pip install 'lakeloop[xgboost]'`, here and on the workers"
         raise UsageError("estimator.distributed", "no package xgboost", "the package that fits on Spark", remedy)
-    session: object = context.spark
-    if not isinstance(session, SparkSession) or not hasattr(session, "_jsc"):
+    if not hasattr(context.spark, "_jsc"):
         remedy = "run it on a cluster that gives a classic session, or remove `distributed` and declare split.sample"
         allowed = "a classic session: XGBoost schedules its workers together by RDDs, which Connect does not have"
         raise UsageError("estimator.distributed", "a session of Spark Connect", allowed, remedy)

@@ -30,7 +30,7 @@ from lakeloop.statuses import Outcome
 from lakeloop.tables import identity_hash
 from lakeloop.training.calibration import calibrate
 from lakeloop.training.estimators import estimator_packages
-from lakeloop.training.fitting import predict_scores
+from lakeloop.training.fitting import describe_empty, predict_scores
 from lakeloop.training.metrics import evaluate
 from lakeloop.training.preprocessing import TRUSTED_TYPES
 from lakeloop.training.search import Candidate, choose_best, fit_candidates
@@ -176,6 +176,8 @@ def _fit_and_register(context: Context, model: Model, data: TrainingData, run_ke
             candidates.append(candidate)
             context.progress(f"train {model.model}: candidate {len(candidates)} fitted")
         best = choose_best(candidates, model.gate.metric)
+        for note in describe_empty(best.pipeline[0].empty_columns_):
+            context.progress(f"train {model.model}: {note}")
         apart = data.rows(CALIBRATION) if data.part(CALIBRATION).any() else None
         best = replace(best, pipeline=calibrate(model, best.pipeline, apart))
         holdout = data.part(HOLDOUT)

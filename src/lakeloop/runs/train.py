@@ -38,7 +38,7 @@ from lakeloop.runs.training_set import TrainingSet, find_training_set
 from lakeloop.statuses import Outcome
 from lakeloop.tables import identity_hash
 from lakeloop.training.estimators import estimator_packages
-from lakeloop.training.fitting import predict_scores
+from lakeloop.training.fitting import describe_empty, predict_scores
 from lakeloop.training.metrics import evaluate
 from lakeloop.training.preprocessing import TRUSTED_TYPES
 from lakeloop.training.split import HOLDOUT
@@ -228,8 +228,12 @@ def fit_and_register(
     }
     with context.registry.training(model.model, run_key, dataset, tags) as training:
         chosen = search_model(context, model, data, training, chosen_seed)
+        for note in describe_empty(chosen.pipeline[0].empty_columns_):
+            context.progress(f"train {model.model}: {note}")
         metrics, scores = measure(model, data, chosen)
-        evidence = gather_evidence(context, model, data, chosen.pipeline, scores, chosen.trial.params, environment)
+        evidence = gather_evidence(
+            context, model, data, chosen.pipeline, scores, chosen.trial.params, environment, chosen_seed
+        )
         params = {
             **chosen.params,
             "training_set_id": training_set.training_set_id,

@@ -44,6 +44,7 @@ def gather_evidence(
     scores: NDArray[np.float64],
     params: Mapping[str, object],
     environment: Environment,
+    seed: int,
 ) -> LoggedEvidence:
     """Measure what a fitted pipeline shows on the holdout, and describe it.
 
@@ -55,6 +56,7 @@ def gather_evidence(
         scores: Its scores of the holdout rows, in their order.
         params: Its parameters that were searched over.
         environment: What it was fitted with.
+        seed: Seed of everything random.
 
     Returns:
         Metrics and documents.
@@ -68,7 +70,7 @@ def gather_evidence(
     >>> always = DummyClassifier(strategy="prior").fit(data.frame, data.label)
     >>> scores = predict_scores(model.task, always, data.frame[data.part(HOLDOUT)])
     >>> here = read_environment(context.config.root, context.config.workspace)
-    >>> found = gather_evidence(context, model, data, always, scores, {}, here)
+    >>> found = gather_evidence(context, model, data, always, scores, {}, here, seed=7)
     >>> sorted(found.documents)[:4]
     ['calibration.json', 'environment.json', 'importance.json', 'metric_intervals.json']
     >>> print(found.documents["model_card.md"].splitlines()[0])
@@ -93,7 +95,7 @@ def gather_evidence(
         data.label[data.part(TRAIN)],
         lambda rows: predict_scores(model.task, pipeline, rows),
         hidden=private,
-        seed=config.project.seed,
+        seed=seed,
     )
     card = ModelCard(
         model=model,
@@ -103,7 +105,7 @@ def gather_evidence(
         private=tuple(name for name in dict.fromkeys((*columns, *model.gate.slices)) if name in private),
         trained_on=_trained_on(data),
         spec_hash=config.spec_hash("model", model.model),
-        seed=config.project.seed,
+        seed=seed,
         environment=environment,
         evidence=evidence,
     )

@@ -73,8 +73,8 @@ def find_facts(
     """
     gate = model.gate
     return GateFacts(
-        inputs=find_inputs(context, model, version),
-        audit=find_audit(context, training_set.training_set_id) if gate.leakage_audit else None,
+        inputs=_find_inputs(context, model, version),
+        audit=_find_audit(context, training_set.training_set_id) if gate.leakage_audit else None,
         loading=score_in_fresh_process(context, model, version, pipeline, frame) if gate.fresh_process else None,
         latency=time_calls(model.task, pipeline, frame, gate.latency.rows) if gate.latency is not None else None,
     )
@@ -91,18 +91,25 @@ def find_correction_facts(context: Context, model: Model, version: ModelVersion,
 
     Returns:
         What was found; what the gate does not ask for is None.
+
+    >>> from lakeloop.runs.promotions import read_promotions
+    >>> newest = read_promotions(context, "late")[-1]
+    >>> version = context.registry.get_version("late", newest.version, newest.run_key)
+    >>> found = find_correction_facts(context, context.config.models["late"], version, newest.training_set_id)
+    >>> found.loading.problem, found.loading.rows
+    (None, 5)
     """
     gate = model.gate
     example, pipeline = read_example(context, model), context.registry.load_pipeline(version)
     return GateFacts(
-        inputs=find_inputs(context, model, version),
-        audit=find_audit(context, set_id) if gate.leakage_audit else None,
+        inputs=_find_inputs(context, model, version),
+        audit=_find_audit(context, set_id) if gate.leakage_audit else None,
         loading=score_in_fresh_process(context, model, version, pipeline, example) if gate.fresh_process else None,
         latency=time_calls(model.task, pipeline, example, gate.latency.rows) if gate.latency is not None else None,
     )
 
 
-def find_inputs(context: Context, model: Model, version: ModelVersion) -> InputFacts:
+def _find_inputs(context: Context, model: Model, version: ModelVersion) -> InputFacts:
     """Find the columns that a version's inputs are read from, in the gold tables and the spine's source as they are.
 
     Args:
@@ -132,7 +139,7 @@ def _types(context: Context, layer: str, name: str) -> dict[str, str]:
     return {field.name: field.dataType.simpleString() for field in context.lake.columns(address).fields}
 
 
-def find_audit(context: Context, set_id: str) -> AuditFacts | None:
+def _find_audit(context: Context, set_id: str) -> AuditFacts | None:
     """Audit the training set, or take what its audit found before.
 
     Args:
@@ -171,6 +178,11 @@ def score_in_fresh_process(
 
     Returns:
         How it fared; a failure is told by its first line.
+
+    >>> from lakeloop.model_versions import ModelVersion
+    >>> version = ModelVersion("late", "1", "run", "key", {})
+    >>> score_in_fresh_process(context, shops.models["late"], version, None, pd.DataFrame())  # nothing to score
+    LoadFacts(rows=0, largest_difference=None, problem=None)
     """
     rows = frame.head(FRESH_ROWS)  # bounded: of rows that are here already
     if not len(rows):

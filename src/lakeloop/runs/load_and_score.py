@@ -80,7 +80,18 @@ def write_rows(frame: pd.DataFrame) -> bytes:
 
 
 def read_rows(stream: IO[bytes]) -> pd.DataFrame:
-    """Read the rows of an Arrow stream; see `write_rows`."""
+    """Read the rows of an Arrow stream.
+
+    Args:
+        stream: What `write_rows` gave.
+
+    Returns:
+        The rows.
+
+    >>> import io
+    >>> read_rows(io.BytesIO(write_rows(pd.DataFrame({"items": [1.0]}))))["items"].tolist()
+    [1.0]
+    """
     with pa.ipc.open_stream(stream) as reader:
         found: pd.DataFrame = reader.read_all().to_pandas()  # bounded: the few rows of one request
     return found

@@ -45,7 +45,15 @@ class Losses:
         return self._difference(gate, self.baseline, np.ones(len(self.ours), dtype=bool))
 
     def over_champion(self, gate: Gate, rows: NDArray[np.bool_]) -> DifferenceInterval:
-        """Compare with the champion, on those of some rows on which it may be compared."""
+        """Compare with the champion.
+
+        Args:
+            gate: Confidence and number of resamples.
+            rows: Rows that count, shape (n_rows,); those on which the champion may not be compared are left out.
+
+        Returns:
+            The difference of mean losses, with its interval.
+        """
         return self._difference(gate, self.theirs, rows & self.comparable)
 
     def _difference(self, gate: Gate, losses: FloatArray, rows: NDArray[np.bool_]) -> DifferenceInterval:

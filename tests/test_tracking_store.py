@@ -134,13 +134,13 @@ def test_credentials_of_an_address_are_hidden(text: str, shown: str) -> None:
 
 
 def test_what_a_person_has_set_for_slow_networks_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lakeloop.registry import registry
+    from lakeloop.registry import store
 
     asked: list[str | None] = []
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "4")
     monkeypatch.delenv("MLFLOW_HTTP_REQUEST_TIMEOUT", raising=False)
-    look: Callable[[str], str | None] = registry.os.environ.get
-    with registry._answer_quickly():
+    look: Callable[[str], str | None] = store.os.environ.get
+    with store.answer_quickly():
         asked += [look("MLFLOW_HTTP_REQUEST_MAX_RETRIES"), look("MLFLOW_HTTP_REQUEST_TIMEOUT")]
     assert asked == ["4", "15"]
     assert look("MLFLOW_HTTP_REQUEST_TIMEOUT") is None

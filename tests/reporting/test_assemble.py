@@ -51,6 +51,15 @@ def test_champion_is_the_last_one_promoted() -> None:
     assert champion.trained_through == JUNE - timedelta(hours=18)
 
 
+def test_a_rollback_makes_the_champion_and_is_no_judgement() -> None:
+    back = promotion(MAY, "9", event="rollback", ledger_seq=3, evidence="{}")
+    judged = [promotion(APRIL, "9", ledger_seq=1), promotion(MAY, "10", ledger_seq=2)]
+    part = assemble_model(ABOUT, Recorded(promotions=[back, *judged]))
+    assert part.champion is not None
+    assert (part.champion.version, part.champion.since) == ("9", MAY)
+    assert [each.version for each in part.promotions] == ["10", "9"]
+
+
 def test_of_two_promotions_at_one_instant_the_higher_version_is_champion() -> None:
     champion = assemble_model(ABOUT, Recorded(promotions=[promotion(MAY, "10"), promotion(MAY, "9")])).champion
     assert champion is not None

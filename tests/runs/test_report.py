@@ -50,7 +50,8 @@ def context(elsewhere: SparkSession, tmp_path_factory: pytest.TempPathFactory) -
     write(context, schemas.DRIFT_METRICS, drifts, granularity="7 days", drift_type="BASELINE")
     write(context, schemas.FLAGS, flags)
     write(context, schemas.DECISIONS, [*rows.decisions, later], decision_id="d", policy="{}", inputs="{}", attempt=1)
-    write(context, schemas.PROMOTIONS, rows.promotions, promotion_id="p", run_key="k")
+    by_gate = {"event": "gate", "actor": "gate", "ledger_seq": 1, "recorded_ts": JUNE}
+    write(context, schemas.PROMOTIONS, rows.promotions, promotion_id="p", run_key="k", **by_gate)
     rejected = [
         {"_reasons": [{"rule": row["rule"], "column": row["column"], "message": "m"}], "as_of": row["as_of"]}
         for row in rows.reasons

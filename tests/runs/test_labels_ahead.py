@@ -147,8 +147,8 @@ def purchases() -> list[Told]:
     bought = instant("2024-01-20 12:00")
     return [
         *found,
-        Told(1, 1, "c1", bought, bought + HOUR, 9.0),
-        Told(1, 2, "c1", bought, instant("2024-02-06 00:00"), 0.0),
+        Told(999_999, 1, "c1", bought, bought + HOUR, 9.0),
+        Told(999_999, 2, "c1", bought, instant("2024-02-06 00:00"), 0.0),
     ]
 
 

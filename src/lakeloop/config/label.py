@@ -25,7 +25,7 @@ from lakeloop.config.section import Duration, Lag, Name, Section, Text
 
 _CLOSES_AT = re.compile(r"^(\d{2}):(\d{2})( next day)?$")
 _LONGEST = timedelta(days=36_500)
-_KINDS = "`as` alone: by id; `after`: the value so much later; `within`: whether an event comes by then"
+_KINDS = "by id `as` alone, by time `after`, by event `within`"
 
 
 def _within_reach(value: timedelta) -> timedelta:
@@ -166,19 +166,17 @@ class Label(Section):
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         if self.after is not None and self.within is not None:
-            raise ValueError(
-                f"within: it stands beside after, and a label is of one kind; write one of them ({_KINDS})"
-            )
+            raise ValueError(f"within: it stands beside after; write the keys of one kind ({_KINDS})")
         needed: tuple[str, ...] = ("as",)
-        refused: tuple[str, ...] = ("on", "tolerance", "event")
+        refused: tuple[str, ...] = ("event", "tolerance", "on")
         kind = "by id"
         if self.after is not None:
-            needed, refused, kind = ("as", "tolerance", "on"), ("event",), "by time (after)"
+            needed, refused, kind = ("as", "tolerance", "on"), ("event",), "by time"
         elif self.within is not None:
-            needed, refused, kind = ("on",), ("as", "tolerance", "conflict"), "by event (within)"
+            needed, refused, kind = ("on",), ("as", "tolerance", "conflict"), "by event"
         for name in refused:
             if self._has(name):
-                raise ValueError(f"{name}: a label {kind} has none; remove it, or write another kind ({_KINDS})")
+                raise ValueError(f"{name}: a label {kind} has none; write the keys of one kind ({_KINDS})")
         for name in needed:
             if not self._has(name):
                 raise ValidationError.from_exception_data("", [{"type": "missing", "loc": (name,), "input": None}])

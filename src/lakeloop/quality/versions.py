@@ -170,7 +170,7 @@ def versions_with_ends(rows: DataFrame, source: Source, name: str) -> DataFrame:
     >>> versions = context.config.sources["orders"].model_copy(update={"order_by": "items"})
     >>> found = versions_with_ends(bronze.union(newer), versions, "until_ts").orderBy("items")
     >>> [(row["items"], row["until_ts"] is None) for row in found.collect()]
-    [(3, False), (99, True)]
+    [(7, False), (99, True)]
     """
     if source.order_by is None:
         return rows

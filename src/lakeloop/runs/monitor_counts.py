@@ -168,7 +168,7 @@ def measure_delays(
     >>> predictions = context.lake.read_uncut(context.lake.address("predictions", "late"))
     >>> found = measure_delays(context, context.config.models["late"], predictions, [window])
     >>> [round(each / 3600, 1) for each in found[first]]  # some deliveries are told of 30 hours later
-    [2.3, 2.5, 32.4]
+    [2.3, 2.6, 32.3]
     """
     first, days = windows[0].first_day, (windows[0].last_day - windows[0].first_day).days + 1
     matured = _labelled(context, model, predictions).where(F.col("label_status") == LabelStatus.MATURED.value)

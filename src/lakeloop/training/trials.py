@@ -6,13 +6,13 @@ import os
 import pickle
 import re
 import threading
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
@@ -132,26 +132,22 @@ class FoldRows:
 
     def pack(self) -> bytes:
         """Give everything it is made from as bytes, to be unpacked where a trial is fitted."""
-        table = pa.Table.from_pandas(self._rows.frame, preserve_index=False)
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_file(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
-            writer.write_table(table)
-        content = sink.getvalue().to_pybytes()
-        others = replace(self._rows, frame=None)  # Arrow carries it
-        return pickle.dumps((self.model, self._feature_sets, content, others, self.folds, self.seed))
+        made_from = (self.model, self._feature_sets, self._rows, self.folds, self.seed)
+        return zlib.compress(pickle.dumps(made_from, pickle.HIGHEST_PROTOCOL), 1)
 
     @classmethod
     def unpack(cls, packed: bytes) -> Self:
         """Make it again from what `pack` gave; prepared rows of one fold are held."""
-        model, feature_sets, content, others, folds, seed = pickle.loads(packed)  # noqa: S301 - of our own making
-        frame = pa.ipc.open_file(pa.py_buffer(content)).read_all().to_pandas()  # bounded: of rows that were here
-        return cls(model, feature_sets, replace(others, frame=frame), folds, seed)
+        model, feature_sets, rows, folds, seed = pickle.loads(zlib.decompress(packed))  # noqa: S301 - of our own making
+        return cls(model, feature_sets, rows, folds, seed)
 
     def _part(self, chosen: NDArray[np.bool_]) -> LabelledRows:
         rows = self._rows
-        cut = {each.name: getattr(rows, each.name) for each in fields(rows) if each.name != "frame"}
-        arrays = {name: None if values is None else np.asarray(values)[chosen] for name, values in cut.items()}
-        return replace(rows, frame=rows.frame[chosen], **arrays)
+        columns = {each.name: getattr(rows, each.name) for each in fields(rows) if each.name != "frame"}
+        cut: dict[str, Any] = {
+            name: None if each is None else np.asarray(each)[chosen] for name, each in columns.items()
+        }
+        return replace(rows, frame=rows.frame[chosen], **cut)
 
 
 def fit_fold(

@@ -299,7 +299,12 @@ def run_on_threads(fit: Callable[[Trial], TrialResult], trials: Sequence[Trial],
 
 
 def without_pipeline(result: TrialResult) -> TrialResult:
-    """Give a result that holds no fitted pipeline: only the best one is worth its memory."""
+    """Give a result that holds no fitted pipeline: only the best one is worth its memory.
+
+    >>> result = TrialResult(Trial(0, {}), TrialState.FINISHED, pipeline=Pipeline([("estimator", None)]))
+    >>> without_pipeline(result) == TrialResult(Trial(0, {}), TrialState.FINISHED)
+    True
+    """
     return replace(result, pipeline=None)
 
 
@@ -318,6 +323,15 @@ def fit_chosen(
 
     Returns:
         The fitted pipeline, and its metrics on the validation part.
+
+    >>> from pathlib import Path
+    >>> import pandas as pd
+    >>> from lakeloop.config.loading import load_config
+    >>> model = load_config(Path()).models["late_arrival"].model_copy(update={"on_demand": {}})
+    >>> three = LabelledRows(pd.DataFrame({"distance": [100.0, 200.0, 800.0]}), np.array([False, True, True]))
+    >>> pipeline, _ = fit_chosen(model, ("distance",), (three, three), Trial(0, {"max_leaf_nodes": 8}), 0, "late.yml")
+    >>> pipeline[-1].max_leaf_nodes
+    8
     """
     fitted, metrics = fit_fold(model, prepare_rows(model, columns, *rows, seed), trial.params, seed, file=file)
     return fitted.pipeline, metrics

@@ -90,6 +90,14 @@ def read_trial(run: Run) -> LoggedTrial | None:
 
     Returns:
         The trial; None where the run is none, or was not ended.
+
+    >>> from mlflow.entities import RunData, RunInfo, RunTag
+    >>> info = RunInfo("abc", "0", "me", "FINISHED", 0, 1, "active", None, "abc")
+    >>> said = RunTag("lakeloop.trial", '{"number": 3, "params": {"C": 1.0}, "feature_set": null}')
+    >>> run = Run(info, RunData(tags=[said]))
+    >>> found = read_trial(run)
+    >>> found.number, found.params, found.state
+    (3, {'C': 1.0}, 'FINISHED')
     """
     written = run.data.tags.get(TRIAL_TAG)
     if written is None or run.info.status not in (FINISHED, FAILED):
@@ -115,6 +123,13 @@ def read_finished(runs: Iterable[Run]) -> dict[int, LoggedTrial]:
 
     Returns:
         Number -> trial.
+
+    >>> from mlflow.entities import RunData, RunInfo, RunTag
+    >>> info = RunInfo("abc", "0", "me", "FINISHED", 0, 1, "active", None, "abc")
+    >>> said = RunTag("lakeloop.trial", '{"number": 3, "params": {"C": 1.0}, "feature_set": null}')
+    >>> run = Run(info, RunData(tags=[said]))
+    >>> list(read_finished([run]))
+    [3]
     """
     trials = (read_trial(run) for run in runs)
     return {each.number: each for each in trials if each is not None and each.state == FINISHED}
@@ -130,6 +145,13 @@ def find_runs(client: Any, experiments: Sequence[str], condition: str) -> Iterat
 
     Yields:
         The runs, newest first.
+
+    >>> from mlflow.store.entities import PagedList
+    >>> class TwoPages:
+    ...     def search_runs(self, experiments, condition, max_results, page_token):
+    ...         return PagedList(["third"], None) if page_token else PagedList(["first", "second"], "more")
+    >>> list(find_runs(TwoPages(), ["0"], ""))
+    ['first', 'second', 'third']
     """
     token = None
     while True:
@@ -146,6 +168,11 @@ def discard_runs(client: Any, runs: Iterable[Run]) -> None:
     Args:
         client: MLflow's client.
         runs: The runs.
+
+    >>> from types import SimpleNamespace
+    >>> run = SimpleNamespace(info=SimpleNamespace(run_id="abc"), outputs=None)
+    >>> discard_runs(SimpleNamespace(delete_run=print), [run])
+    abc
     """
     for run in runs:
         for logged in run.outputs.model_outputs if run.outputs is not None else ():

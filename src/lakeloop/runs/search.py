@@ -219,7 +219,11 @@ def refit_chosen(context: Context, model: Model, data: TrainingData, chosen: Cho
 
 
 class TrialLog(Protocol):
-    """Where trials are recorded: an open training run, or nowhere."""
+    """Where trials are recorded: an open training run, or nowhere.
+
+    >>> sorted(each for each in vars(TrialLog) if not each.startswith("_"))
+    ['log_trial']
+    """
 
     known: dict[int, LoggedTrial]
 

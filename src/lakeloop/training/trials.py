@@ -6,13 +6,17 @@ import os
 import pickle
 import re
 import threading
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+<<<<<<< HEAD
 from dataclasses import dataclass, field, replace
+=======
+from dataclasses import dataclass, field, fields, replace
+>>>>>>> search
 from typing import Any, Self
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
@@ -134,13 +138,19 @@ class FoldRows:
 
     def pack(self) -> bytes:
         """Give everything it is made from as bytes, to be unpacked where a trial is fitted."""
+<<<<<<< HEAD
         rows = replace(self._rows, fit_elsewhere=None)
         content = pickle.dumps((self.model, self._feature_sets, rows, self.folds, self.seed))
         return pickle.dumps((len(content), pa.compress(content, codec="zstd", asbytes=True)))
+=======
+        made_from = (self.model, self._feature_sets, self._rows, self.folds, self.seed)
+        return zlib.compress(pickle.dumps(made_from, pickle.HIGHEST_PROTOCOL), 1)
+>>>>>>> search
 
     @classmethod
     def unpack(cls, packed: bytes) -> Self:
         """Make it again from what `pack` gave; prepared rows of one fold are held."""
+<<<<<<< HEAD
         size, compressed = pickle.loads(packed)  # noqa: S301 - of our own making
         content = pa.decompress(compressed, decompressed_size=size, codec="zstd", asbytes=True)
         return cls(*pickle.loads(content))  # noqa: S301 - of our own making
@@ -157,6 +167,18 @@ class FoldRows:
             name: None if getattr(rows, name) is None else np.asarray(getattr(rows, name))[chosen] for name in _ARRAYS
         }
         return LabelledRows(rows.frame[chosen], **cut)
+=======
+        model, feature_sets, rows, folds, seed = pickle.loads(zlib.decompress(packed))  # noqa: S301 - of our own making
+        return cls(model, feature_sets, rows, folds, seed)
+
+    def _part(self, chosen: NDArray[np.bool_]) -> LabelledRows:
+        rows = self._rows
+        columns = {each.name: getattr(rows, each.name) for each in fields(rows) if each.name != "frame"}
+        cut: dict[str, Any] = {
+            name: None if each is None else np.asarray(each)[chosen] for name, each in columns.items()
+        }
+        return replace(rows, frame=rows.frame[chosen], **cut)
+>>>>>>> search
 
 
 def fit_fold(
@@ -308,7 +330,12 @@ def run_on_threads(fit: Callable[[Trial], TrialResult], trials: Sequence[Trial],
 
 
 def without_pipeline(result: TrialResult) -> TrialResult:
-    """Give a result that holds no fitted pipeline: only the best one is worth its memory."""
+    """Give a result that holds no fitted pipeline: only the best one is worth its memory.
+
+    >>> result = TrialResult(Trial(0, {}), TrialState.FINISHED, pipeline=Pipeline([("estimator", None)]))
+    >>> without_pipeline(result) == TrialResult(Trial(0, {}), TrialState.FINISHED)
+    True
+    """
     return replace(result, pipeline=None)
 
 
@@ -327,6 +354,15 @@ def fit_chosen(
 
     Returns:
         The fitted pipeline, and its metrics on the validation part.
+
+    >>> from pathlib import Path
+    >>> import pandas as pd
+    >>> from lakeloop.config.loading import load_config
+    >>> model = load_config(Path()).models["late_arrival"].model_copy(update={"on_demand": {}})
+    >>> three = LabelledRows(pd.DataFrame({"distance": [100.0, 200.0, 800.0]}), np.array([False, True, True]))
+    >>> pipeline, _ = fit_chosen(model, ("distance",), (three, three), Trial(0, {"max_leaf_nodes": 8}), 0, "late.yml")
+    >>> pipeline[-1].max_leaf_nodes
+    8
     """
     fitted, metrics = fit_fold(model, prepare_rows(model, columns, *rows, seed), trial.params, seed, file=file)
     return fitted.pipeline, metrics

@@ -9,11 +9,7 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-<<<<<<< HEAD
 from dataclasses import dataclass, field, replace
-=======
-from dataclasses import dataclass, field, fields, replace
->>>>>>> search
 from typing import Any, Self
 
 import numpy as np
@@ -138,22 +134,15 @@ class FoldRows:
 
     def pack(self) -> bytes:
         """Give everything it is made from as bytes, to be unpacked where a trial is fitted."""
-<<<<<<< HEAD
         rows = replace(self._rows, fit_elsewhere=None)
-        content = pickle.dumps((self.model, self._feature_sets, rows, self.folds, self.seed))
-        return pickle.dumps((len(content), pa.compress(content, codec="zstd", asbytes=True)))
-=======
-        made_from = (self.model, self._feature_sets, self._rows, self.folds, self.seed)
+        made_from = (self.model, self._feature_sets, rows, self.folds, self.seed)
         return zlib.compress(pickle.dumps(made_from, pickle.HIGHEST_PROTOCOL), 1)
->>>>>>> search
 
     @classmethod
     def unpack(cls, packed: bytes) -> Self:
         """Make it again from what `pack` gave; prepared rows of one fold are held."""
-<<<<<<< HEAD
-        size, compressed = pickle.loads(packed)  # noqa: S301 - of our own making
-        content = pa.decompress(compressed, decompressed_size=size, codec="zstd", asbytes=True)
-        return cls(*pickle.loads(content))  # noqa: S301 - of our own making
+        model, feature_sets, rows, folds, seed = pickle.loads(zlib.decompress(packed))  # noqa: S301 - of our own making
+        return cls(model, feature_sets, rows, folds, seed)
 
     def _prepare(self, columns: tuple[str, ...], cut: Fold) -> Prepared:
         train, validation = self._part(cut.train), self._part(cut.validation)
@@ -167,18 +156,6 @@ class FoldRows:
             name: None if getattr(rows, name) is None else np.asarray(getattr(rows, name))[chosen] for name in _ARRAYS
         }
         return LabelledRows(rows.frame[chosen], **cut)
-=======
-        model, feature_sets, rows, folds, seed = pickle.loads(zlib.decompress(packed))  # noqa: S301 - of our own making
-        return cls(model, feature_sets, rows, folds, seed)
-
-    def _part(self, chosen: NDArray[np.bool_]) -> LabelledRows:
-        rows = self._rows
-        columns = {each.name: getattr(rows, each.name) for each in fields(rows) if each.name != "frame"}
-        cut: dict[str, Any] = {
-            name: None if each is None else np.asarray(each)[chosen] for name, each in columns.items()
-        }
-        return replace(rows, frame=rows.frame[chosen], **cut)
->>>>>>> search
 
 
 def fit_fold(

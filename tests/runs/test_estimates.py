@@ -34,7 +34,7 @@ def test_every_scored_row_of_a_window_is_estimated_on_once():
 def test_the_counts_of_scores_are_those_of_the_predictions():
     context = finished_context()
     model, address = context.config.models["late"], context.lake.address("predictions", "late")
-    scores = [row["score"] for row in DeltaTable(address.path).to_pyarrow_table(["score"]).to_pylist()]
+    scores = [row["score"] for row in DeltaTable(address.path).to_pyarrow_table(columns=["score"]).to_pylist()]
     counted = count_outcomes(context, model, context.lake.read_uncut(address), target_rate=0.5)
     found = estimate_performance(counted.scores, VersionCalibration(0.01, True), 0.5)
     assert found.rows == len(scores)

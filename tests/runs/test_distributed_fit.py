@@ -130,11 +130,12 @@ def test_a_regression_is_fitted_there_too() -> None:
 def test_a_sample_of_the_training_rows_alone_is_fitted_on() -> None:
     rows, label = make_rows(ROWS)
     frame = stored(rows, label).unionByName(stored(rows, label, "holdout"))
-    sample = Sample(0.3, seed=7)
+    sample = Sample(0.6, seed=7)
     fit = spread_fit(frame, tuple(rows.columns), sample, Task.CLASSIFICATION)
     kept = {row.prediction_id for row in fit.training.collect()}
     assert kept == {each for each in ids(ROWS) if sample.holds(each)}
-    assert (fit.rows, fit.workers) == (len(kept), 2)
+    assert (fit.rows, fit.workers) == (len(kept), 2)  # this session has two cores
+    assert spread_fit(frame.limit(150), tuple(rows.columns), Sample(1.0, seed=7), Task.CLASSIFICATION).workers == 1
 
 
 def test_what_the_estimator_does_not_take_is_a_mistake_of_the_declaration() -> None:

@@ -35,6 +35,8 @@ SETTINGS = """spark:
   spark.driver.memory: 512m
   spark.executor.memory: 512m
   spark.executor.cores: 1
+  spark.cores.max: 2
+  spark.scheduler.minRegisteredResourcesRatio: 1.0
   spark.sql.shuffle.partitions: 2
 """
 

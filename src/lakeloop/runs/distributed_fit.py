@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from sklearn.pipeline import Pipeline
 
@@ -27,6 +27,9 @@ _NOT_TAKEN = frozenset({"n_jobs", "enable_categorical", "callbacks"})
 """Parameters of the estimator that its twin on Spark does not take; Spark decides how many cores a worker has."""
 
 _LOGGER = "XGBoost-PySpark"
+
+_MIN_ROWS = 100
+"""Rows of a worker; ids are spread by their hash, so that with fewer one could have none."""
 
 
 @dataclass(frozen=True)
@@ -160,8 +163,8 @@ def spread_fit(rows: DataFrame, inputs: Sequence[str], sample: Sample, task: Tas
         task: Kind of label.
 
     Returns:
-        The fit; the rows are counted, and stay where they are. It has a worker for every core of the cluster, as far as
-        each gets a row.
+        The fit; the rows are counted, and stay where they are. It has a worker for every task that the cluster
+        runs at once, as far as each has a hundred rows.
 
     >>> from lakeloop.runs.training_set import find_training_set, training_rows
     >>> pinned, address = find_training_set(context, "late"), context.lake.address("training_sets", "late")
@@ -172,8 +175,12 @@ def spread_fit(rows: DataFrame, inputs: Sequence[str], sample: Sample, task: Tas
     """
     kept = rows.where(F.col("_split") == TRAIN)
     kept = kept if sample.fraction >= 1 else kept.where(ids_on_spark(sample))
-    count = kept.count()
-    cores = int(rows.sparkSession.sparkContext.defaultParallelism)
-    cpus = int(rows.sparkSession.conf.get("spark.task.cpus", "1") or 1)
-    workers = max(1, min(cores // cpus, count))
+    count = kept.count()  # before the cores: whatever is to run has registered by then
+    workers = max(1, min(_free_tasks(rows.sparkSession), count // _MIN_ROWS))
     return SpreadFit(kept.select("prediction_id", "label", *inputs), tuple(inputs), task, count, workers)
+
+
+def _free_tasks(session: SparkSession) -> int:
+    """Tell how many tasks the cluster runs at once: that many start together, and more never would."""
+    scheduler: Any = session.sparkContext._jsc.sc()
+    return int(scheduler.maxNumConcurrentTasks(scheduler.resourceProfileManager().defaultResourceProfile()))

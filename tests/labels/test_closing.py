@@ -157,6 +157,33 @@ def test_attach_labels_of_an_empty_spine_is_empty(spark: SparkSession) -> None:
     assert rows_of(found) == []
 
 
+@pytest.mark.parametrize(
+    ("conflict", "labels", "reasons"),
+    [
+        ("newest", [1.0, 0.0, None], [None, None, "cancelled"]),
+        ("first", [0.0, 0.0, None], [None, None, "cancelled"]),
+        ("void", [None, 0.0, None], ["conflict", None, "cancelled"]),
+    ],
+)
+def test_of_several_rows_of_one_id_the_policy_tells_which_counts(
+    spark: SparkSession, conflict: str, labels: list[float | None], reasons: list[str | None]
+) -> None:
+    """Of the first two disagree, of the second they tell the same, of the third there is none."""
+    spine = frame(spark, SPINE, [{"flight": each, "departure_ts": NOON} for each in (1, 2, 3)])
+    truth = [
+        *(make_outcome(NOON, delay=0), make_outcome(NOON, delay=20, available_ts=LATER)),
+        *(make_outcome(NOON, flight=2, delay=1), make_outcome(NOON, flight=2, delay=2, available_ts=LATER)),
+    ]
+    label = declare_label(conflict=conflict)
+    found = rows_of(
+        attach_labels(spine, frame(spark, OUTCOME_COLUMNS, truth), declare_predict(), label, LATER), "flight"
+    )
+    assert [row["label"] for row in found] == labels
+    assert [row["void_reason"] for row in found] == reasons
+    assert [row["_conflict"] for row in found] == [True, False, False]
+    assert found[0]["label_available_ts"] == (CLOSING if conflict == "first" else LATER)
+
+
 # New York goes from UTC-5 to UTC-4 at 07:00 UTC of 2013-03-10, and back at 06:00 UTC of 2013-11-03.
 LOCAL_DATES = [
     ("2013-03-10 04:59:59.999999", "2013-03-09"),

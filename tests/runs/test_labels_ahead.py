@@ -270,7 +270,7 @@ def test_a_correction_is_a_new_version_that_earlier_sets_never_see(turns: tuple[
     taken_back = row["c1", instant("2024-01-18 00:00")]
     assert (taken_back["label"], taken_back["label_available_ts"]) == (0.0, instant("2024-02-06 00:00"))
     assert make_training_set(earlier, "again").outcome is Outcome.SKIPPED
-    again_made = rebuild_training_set(earlier, pinned.training_set_id)
+    again_made = rebuild_training_set(earlier, "again", pinned.training_set_id)
     assert again_made.status is RebuildStatus.REPRODUCED
 
 

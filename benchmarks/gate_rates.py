@@ -56,7 +56,8 @@ class Case:
             margin, and the difference not above 0).
         margins: What is planted on the challenger, in margins; above 0 it is worse.
         from_itself: Whether that is counted from the challenger's own loss, so that a pair keeps the difference it has
-            by chance; else from the champion's, so that the difference on the holdout is the planted one.
+            by chance, and what is planted is the average over pairs ("on average"); else from the champion's, so that
+            the difference on the holdout is the planted one.
         rows_as_blocks: Whether rows are resampled in place of days: what the gate does not do.
     """
 
@@ -70,8 +71,8 @@ class Case:
         """Give its name in the table."""
         if not self.margins:
             return "equals"
-        counted = "itself" if self.from_itself else "champion"
-        return f"{'worse' if self.margins > 0 else 'better'} by {abs(self.margins):g}, counted from {counted}"
+        planted = f"{'worse' if self.margins > 0 else 'better'} by {abs(self.margins):g}"
+        return f"{planted} on average" if self.from_itself else planted
 
 
 CASES = (

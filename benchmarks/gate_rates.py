@@ -1,12 +1,12 @@
 """How often the gate promotes: pairs of equals, pairs planted worse and planted better, on the flights' own history.
 
-    python -m benchmarks.gate_rates            # what docs/benchmarks.md shows: an hour of two cores
-    python -m benchmarks.gate_rates --quick    # few models and holdouts: minutes, once the year's rows are there
+    python -m benchmarks.gate_rates            # what docs/benchmarks.md shows: most of an hour of two cores
+    python -m benchmarks.gate_rates --quick    # few models: minutes, once the year's rows are there
 
 Every side is trained on its own resample of whole days of the past, so the two of a pair are equals: either may turn
-out the better one. Each model is in one pair, each pair is judged on one holdout by the gate's own `judge`. A side is
-planted worse by blending its probabilities away from what came true, better by blending them towards it, until its mean
-log loss has moved by the planted amount.
+out the better one. A pair is judged on one holdout by the gate's own interval and rules; one pair of each holdout goes
+through `judge` as well, which has to say the same. A side is planted worse by blending its probabilities away from what
+came true, better by blending them towards it, until its mean log loss has moved by the planted amount.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -35,10 +36,13 @@ from lakeloop.config.metric import Metric, Task
 from lakeloop.statuses import GateStatus
 from lakeloop.training.gate import HoldoutScores, judge
 from lakeloop.training.metrics import row_losses
-from lakeloop.training.resampling import resample_difference
+from lakeloop.training.resampling import DifferenceInterval, resample_difference
 
 FULL, QUICK = Plan(holdouts=9, models=46), Plan(holdouts=9, models=4)
-SUPERIOR, SUPERIOR_BY_MARGIN, NOT_WORSE = "superior", "superior by 1 margin", "not worse"
+SUPERIOR, SUPERIOR_BY, NOT_WORSE = "superior", "superior by", "not worse"
+NEXT = 5
+"""Models that come next, with each of which a model makes a pair where it may be in several."""
+
 SHIFTS = (0.0, 0.5, 1.0, 2.0, 4.0, -1.0)
 """What is planted on the challenger, in margins: above 0 it is worse."""
 
@@ -48,10 +52,12 @@ class Case:
     """One kind of pair under one rule.
 
     Attributes:
-        rule: `superior` (upper end below 0), `superior by 1 margin` (below minus the margin), or `not worse`.
+        rule: `superior` (upper end below 0), `superior by` (below minus the least gain), or `not worse` (below the
+            margin, and the difference not above 0).
         margins: What is planted on the challenger, in margins; above 0 it is worse.
         from_itself: Whether that is counted from the challenger's own loss, so that a pair keeps the difference it has
-            by chance; else from the champion's, so that the difference on the holdout is the planted one.
+            by chance, and what is planted is the average over pairs ("on average"); else from the champion's, so that
+            the difference on the holdout is the planted one.
         rows_as_blocks: Whether rows are resampled in place of days: what the gate does not do.
     """
 
@@ -65,78 +71,132 @@ class Case:
         """Give its name in the table."""
         if not self.margins:
             return "equals"
-        counted = "itself" if self.from_itself else "champion"
-        return f"{'worse' if self.margins > 0 else 'better'} by {abs(self.margins):g}, counted from {counted}"
+        planted = f"{'worse' if self.margins > 0 else 'better'} by {abs(self.margins):g}"
+        return f"{planted} on average" if self.from_itself else planted
 
 
 CASES = (
     Case(SUPERIOR, 0.0),
     Case(SUPERIOR, 0.0, rows_as_blocks=True),
-    Case(SUPERIOR_BY_MARGIN, 0.0),
-    *(Case(rule, -shift, from_itself=False) for rule in (SUPERIOR, SUPERIOR_BY_MARGIN) for shift in (1.0, 2.0)),
+    Case(SUPERIOR_BY, 0.0),
+    *(Case(rule, -shift, from_itself=False) for rule in (SUPERIOR, SUPERIOR_BY) for shift in (1.0, 2.0)),
     *(Case(NOT_WORSE, shift, from_itself=False) for shift in SHIFTS),
     *(Case(NOT_WORSE, shift) for shift in SHIFTS if shift),
 )
 
 
-def is_promoted(gate: Gate, case: Case, holdout: Holdout, challenger: int, champion: int) -> bool:
-    """Let the gate judge one pair.
+@dataclass(frozen=True)
+class Bounds:
+    """What a difference is held against, in log loss.
+
+    Attributes:
+        margin: Margin of non-inferiority, and unit of what is planted.
+        superior_by: Least gain of `superior by`.
+    """
+
+    margin: float
+    superior_by: float
+
+
+def plant_case(holdout: Holdout, case: Case, bounds: Bounds, challenger: int, champion: int) -> NDArray[np.float64]:
+    """Give the challenger's scores with what the case plants."""
+    ours = holdout.scores[challenger]
+    if not case.margins:
+        return ours
+    start = None if case.from_itself else holdout.scores[champion]
+    return plant(holdout.y, ours, case.margins * bounds.margin, start=start)
+
+
+def is_promoted(gate: Gate, case: Case, holdout: Holdout, bounds: Bounds, challenger: int, champion: int) -> bool:
+    """Judge one pair by the gate's interval.
 
     Args:
         gate: The model's gate.
         case: What is planted, and by which rule it is judged.
         holdout: Outcomes and scores.
+        bounds: What a difference is held against.
         challenger: Number of the challenger.
         champion: Number of the champion.
 
     Returns:
-        Whether the comparison passed.
+        Whether it would be promoted.
     """
-    ours, theirs, y = holdout.scores[challenger], holdout.scores[champion], holdout.y
-    if case.margins:
-        amount = case.margins * gate.non_inferior_by
-        ours = plant(y, ours, amount, start=None if case.from_itself else theirs)
-    if (
-        case.rule == SUPERIOR_BY_MARGIN
-    ):  # every row's loss raised by the margin: an upper end below 0 was below minus it
-        ours = plant(y, ours, gate.non_inferior_by)
-    days, resamples = holdout.days, gate.resamples
-    if case.rows_as_blocks:  # a day of its own for every row; few draws of so many give their spread well enough
-        days, resamples = np.datetime64("2013-01-01", "D") + np.arange(len(y)), 200
-    constant = np.full(len(y), holdout.train_rate)
-    superior = case.rule != NOT_WORSE
+    ours = plant_case(holdout, case, bounds, challenger, champion)
+    losses = [row_losses(Metric.LOG_LOSS, holdout.y, scores) for scores in (ours, holdout.scores[champion])]
+    found = _interval(gate, holdout, *losses, rows_as_blocks=case.rows_as_blocks)
+    if case.rule == NOT_WORSE:
+        return found.upper < bounds.margin and found.difference <= 0
+    return found.upper < -(bounds.superior_by if case.rule == SUPERIOR_BY else 0.0)
+
+
+def is_passed_by_judge(
+    gate: Gate, case: Case, holdout: Holdout, bounds: Bounds, challenger: int, champion: int
+) -> bool:
+    """Let `judge` judge the same pair: what `is_promoted` has to agree with.
+
+    Superiority is asked for as it is over the baseline, with the champion in its place.
+    """
+    ours = plant_case(holdout, case, bounds, challenger, champion)
+    if case.rule == SUPERIOR_BY:  # every row's loss raised by the least gain, so that 0 stands for minus it
+        ours = plant(holdout.y, ours, bounds.superior_by)
+    theirs, superior = holdout.scores[champion], case.rule != NOT_WORSE
+    constant = np.full(len(holdout.y), holdout.train_rate)
     asked = gate.model_copy(
         update={
             "absolute": {},
             "too_good": {},
             "slices": type(gate.slices)(),
-            "resamples": resamples,
+            "non_inferior_by": bounds.margin,
             "against": ("baseline" if superior else "champion",),
         }
     )
-    # The rule of superiority is the one that the baseline is held to, with the champion in the baseline's place.
-    scores = HoldoutScores(y, ours, theirs if superior else constant, days, theirs, {})
+    scores = HoldoutScores(holdout.y, ours, theirs if superior else constant, holdout.days, theirs, {})
     (check,) = judge(asked, Task.CLASSIFICATION, scores, has_champion=True, seed=0).checks
     return check.status is GateStatus.PASS
 
 
-def measure(gate: Gate, case: Case, holdouts: Sequence[Holdout]) -> Share:
-    """Let the gate judge every pair under one case.
+def _interval(
+    gate: Gate,
+    holdout: Holdout,
+    ours: NDArray[np.float64],
+    theirs: NDArray[np.float64],
+    *,
+    rows_as_blocks: bool = False,
+) -> DifferenceInterval:
+    days, resamples = holdout.days, gate.resamples
+    if rows_as_blocks:  # a day of its own for every row; few draws of so many give their spread well enough
+        days, resamples = np.datetime64("2013-01-01", "D") + np.arange(len(ours)), gate.resamples // 10
+    return resample_difference(ours, theirs, days, confidence=gate.confidence, resamples=resamples, seed=0)
+
+
+def measure(gate: Gate, case: Case, holdouts: Sequence[Holdout], bounds: Bounds) -> tuple[Share, Share]:
+    """Judge pairs under one case.
 
     Args:
         gate: The model's gate.
         case: What is planted, and by which rule it is judged.
-        holdouts: Scores of an even number of models each; the first and the second are a pair, and so on.
+        holdouts: Scores of an even number of models each.
+        bounds: What a difference is held against.
 
     Returns:
-        The share that was promoted.
+        The share that was promoted of pairs in which each model is once, and of pairs of each model with its next ones.
+        Rows as blocks, which take long, are not tried on the latter.
+
+    Raises:
+        AssertionError: If `judge` says something else of the first pair of a holdout.
     """
-    return share_of(
-        [
-            [is_promoted(gate, case, each, first + 1, first) for first in range(0, len(each.scores) - 1, 2)]
-            for each in holdouts
-        ]
-    )
+    single, several = [], []
+    for each in holdouts:
+        models = len(each.scores)
+        pairs = [(second, first) for first in range(models) for second in range(first + 1, models)]
+        once = [(second, first) for second, first in pairs if first % 2 == 0 and second == first + 1]
+        near = once if case.rows_as_blocks else [(second, first) for second, first in pairs if second - first <= NEXT]
+        promoted = {pair: is_promoted(gate, case, each, bounds, *pair) for pair in near}
+        if not case.rows_as_blocks and promoted[once[0]] != is_passed_by_judge(gate, case, each, bounds, *once[0]):
+            raise AssertionError(f"{case.rule}, {case.name}: the gate says something else")
+        single.append([promoted[pair] for pair in once])
+        several.append(list(promoted.values()))
+    return share_of(single), share_of(several)
 
 
 def describe_pairs(gate: Gate, holdout: Holdout) -> dict[str, object]:
@@ -147,28 +207,24 @@ def describe_pairs(gate: Gate, holdout: Holdout) -> dict[str, object]:
         holdout: Outcomes and scores.
 
     Returns:
-        First and last day, rows, days trained on; mean loss; root of the mean squared difference of pairs; mean half
-        width of the interval of days, and of rows.
+        First and last day, rows, days trained on; mean loss; standard deviation of the difference of two models; mean
+        half width of the interval of days, and of rows.
     """
     losses = [row_losses(Metric.LOG_LOSS, holdout.y, scores) for scores in holdout.scores]
-    rows = np.datetime64("2013-01-01", "D") + np.arange(len(holdout.y))
-    differences, by_day, by_row = [], [], []
-    for first in range(0, len(losses) - 1, 2):
-        for days, resamples, widths in ((holdout.days, gate.resamples, by_day), (rows, 200, by_row)):
-            found = resample_difference(
-                losses[first + 1], losses[first], days, confidence=gate.confidence, resamples=resamples, seed=0
-            )
-            widths.append((found.upper - found.lower) / 2)
-        differences.append(found.difference)
+    means = [each.mean() for each in losses]
+    pairs = [(losses[first + 1], losses[first]) for first in range(0, len(losses) - 1, 2)]
+    by_day, by_row = (
+        [_interval(gate, holdout, *pair, rows_as_blocks=each) for pair in pairs] for each in (False, True)
+    )
     return {
         "first": str(holdout.days.min()),
         "last": str(holdout.days.max()),
         "rows": len(holdout.y),
         "train_days": holdout.train_days,
-        "loss": float(np.mean([each.mean() for each in losses])),
-        "difference": float(np.sqrt(np.mean(np.square(differences)))),
-        "half_width_days": float(np.mean(by_day)),
-        "half_width_rows": float(np.mean(by_row)),
+        "loss": float(np.mean(means)),
+        "spread": float(np.sqrt(2 * np.var(means, ddof=1))),
+        "half_width_days": float(np.mean([each.upper - each.lower for each in by_day]) / 2),
+        "half_width_rows": float(np.mean([each.upper - each.lower for each in by_row]) / 2),
     }
 
 
@@ -176,7 +232,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Train what is missing, judge all pairs, print two tables and write JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="two pairs per holdout")
-    parser.add_argument("--pairs", type=int, metavar="N", help="pairs per holdout (23, or 2 with --quick)")
+    parser.add_argument("--pairs", type=int, metavar="N", help="pairs per holdout, each model once (23; quick: 2)")
+    parser.add_argument("--margin", type=float, help="margin of non-inferiority (the declared one)")
+    parser.add_argument("--superior-by", type=float, default=0.005, help="least gain of `superior by` (%(default)s)")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="fits at a time (%(default)s)")
     parser.add_argument("--json", type=Path, default=FOLDER / "results" / "gate_rates.json", help="where figures go")
     options = parser.parse_args(arguments)
@@ -184,17 +242,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.pairs is not None:
         plan = Plan(plan.holdouts, 2 * options.pairs)
     gate = load_config(ROOT).models[MODEL].gate
+    bounds = Bounds(float(options.margin or gate.non_inferior_by), options.superior_by)
     holdouts = make_scores(plan, options.processes, lambda text: print(text, file=sys.stderr, flush=True))
     apart = [describe_pairs(gate, each) for each in holdouts]
-    shares = [(case, measure(gate, case, holdouts)) for case in CASES]
-    console = Console(width=110)
+    shares = [(case, *measure(gate, case, holdouts, bounds)) for case in CASES]
+    console = Console(width=120)
     console.print(_table_of_holdouts(apart))
+    console.print(f"margin {bounds.margin:g}, superior by {bounds.superior_by:g}")
     console.print(_table_of_shares(shares))
     written = {
         "machine": describe_machine(),
-        "gate": {"margin": gate.non_inferior_by, "confidence": gate.confidence, "resamples": gate.resamples},
+        "gate": {**asdict(bounds), "confidence": gate.confidence, "resamples": gate.resamples},
         "holdouts": apart,
-        "cases": [{"case": case.name, **asdict(case), **asdict(share)} for case, share in shares],
+        "cases": [
+            {"case": case.name, **asdict(case), "once": asdict(once), "several": asdict(several)}
+            for case, once, several in shares
+        ],
     }
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
@@ -202,20 +265,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _table_of_holdouts(apart: Sequence[dict[str, object]]) -> Table:
-    table = Table("holdout", "train days", "loss", "difference of equals", "half width, days", "half width, rows")
+    table = Table("holdout", "train days", "loss", "spread of equals", "half width, days", "half width, rows")
     for each in apart:
-        figures = [f"{each[name]:.4f}" for name in ("loss", "difference", "half_width_days", "half_width_rows")]
+        figures = [f"{each[name]:.4f}" for name in ("loss", "spread", "half_width_days", "half_width_rows")]
         table.add_row(f"{each['first']} to {each['last']}", str(each["train_days"]), *figures)
     return table
 
 
-def _table_of_shares(shares: Sequence[tuple[Case, Share]]) -> Table:
-    table = Table("rule", "pairs", "promoted", "share", "95% by pair", "95% by holdout")
-    for case, share in shares:
-        intervals = [f"{low:.1%} to {high:.1%}" for low, high in (share.exact, share.by_holdout)]
-        rule = f"{case.rule}, rows resampled" if case.rows_as_blocks else case.rule
-        counted = f"{share.promoted} of {share.pairs}"
-        table.add_row(rule, case.name, counted, f"{share.promoted / share.pairs:.1%}", *intervals)
+def _table_of_shares(shares: Sequence[tuple[Case, Share, Share]]) -> Table:
+    table = Table("rule", "pairs", "each model once", "share", "95%, by pair", "several", "share", "95%, by holdout")
+    for case, once, several in shares:
+        cells = []
+        for share, (low, high) in ((once, once.exact), (several, several.by_holdout)):
+            cells += [f"{share.promoted} of {share.pairs}", f"{share.promoted / share.pairs:.1%}"]
+            cells.append(f"{low:.1%} to {high:.1%}")
+        table.add_row(f"{case.rule}, rows" if case.rows_as_blocks else case.rule, case.name, *cells)
     return table
 
 

@@ -127,18 +127,10 @@ def split_of(history: History, holdout: int, holdouts: int) -> NDArray[np.str_]:
 
 def _folder(plan: Plan) -> Path:
     """Give the folder of the scores: other rows, parameters or places of the holdouts have another."""
-    stat = history_path().stat()
     model = load_config(ROOT).models[MODEL]
-    made_by = [
-        plan.params,
-        plan.holdouts,
-        SEED,
-        stat.st_size,
-        str(model.split),
-        str(model.estimator),
-        str(model.preprocess),
-    ]
-    return CACHE / "gate_scores" / hashlib.sha256(json.dumps(made_by, default=str).encode()).hexdigest()[:16]
+    declared = model.model_dump(mode="json", exclude_unset=True, include={"split", "preprocess", "estimator"})
+    made_by = [plan.params, plan.holdouts, SEED, history_path().stat().st_size, declared]
+    return CACHE / "gate_scores" / hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _path(folder: Path, holdout: int, number: int) -> Path:

@@ -9,7 +9,17 @@ import pandas as pd
 import pytest
 
 from benchmarks.gate_history import History
-from benchmarks.gate_rates import CASES, NOT_WORSE, SUPERIOR, Case, is_promoted, measure
+from benchmarks.gate_rates import (
+    CASES,
+    NOT_WORSE,
+    SUPERIOR,
+    SUPERIOR_BY,
+    Bounds,
+    Case,
+    is_passed_by_judge,
+    is_promoted,
+    measure,
+)
 from benchmarks.gate_scores import Holdout, resample_days, split_of
 from benchmarks.planted import plant
 from benchmarks.shares import share_of
@@ -74,33 +84,40 @@ def test_shares_have_the_intervals_of_clopper_and_pearson() -> None:
     assert (half.by_holdout, half.of_holdout) == ((0.0, 1.0), (5, 0))
 
 
-def test_the_gate_judges_what_was_planted() -> None:
+BOUNDS = Bounds(margin=0.005, superior_by=0.005)
+
+
+@pytest.mark.parametrize(
+    ("rule", "margins", "promoted"),
+    [
+        (SUPERIOR, -4.0, True),
+        (SUPERIOR, 4.0, False),
+        (SUPERIOR_BY, -4.0, True),
+        (SUPERIOR_BY, -0.5, False),  # better, though by less than the least gain
+        (NOT_WORSE, -4.0, True),
+        (NOT_WORSE, 0.1, False),  # well within the margin, and yet above 0
+        (NOT_WORSE, 4.0, False),
+    ],
+)
+def test_a_planted_pair_is_judged_as_the_gate_judges_it(rule: str, margins: float, promoted: bool) -> None:
     base = np.where(Y == 1, 0.6, 0.4)
-    noisy = np.clip(base + np.random.default_rng(2).normal(0, 0.01, len(Y)), 0.01, 0.99)
-    holdout = make_holdout(base, noisy)
-    promoted = {
-        (rule, margins): is_promoted(GATE, Case(rule, margins, from_itself=False), holdout, 1, 0)
-        for rule in (SUPERIOR, NOT_WORSE)
-        for margins in (-4.0, 4.0)
-    }
-    assert promoted == {
-        (SUPERIOR, -4.0): True,
-        (SUPERIOR, 4.0): False,
-        (NOT_WORSE, -4.0): True,
-        (NOT_WORSE, 4.0): False,
-    }
+    noisy = np.clip(base + np.random.default_rng(2).normal(0, 0.005, len(Y)), 0.01, 0.99)
+    holdout, case = make_holdout(base, noisy), Case(rule, margins, from_itself=False)
+    assert is_promoted(GATE, case, holdout, BOUNDS, 1, 0) is promoted
+    assert is_passed_by_judge(GATE, case, holdout, BOUNDS, 1, 0) is promoted
 
 
 def test_the_very_same_scores_are_no_worse_and_not_superior() -> None:
     scores = np.where(Y == 1, 0.6, 0.4)
-    assert is_promoted(GATE, Case(NOT_WORSE, 0.0), make_holdout(scores, scores), 1, 0)
-    assert not is_promoted(GATE, Case(SUPERIOR, 0.0), make_holdout(scores, scores), 1, 0)
+    assert is_promoted(GATE, Case(NOT_WORSE, 0.0), make_holdout(scores, scores), BOUNDS, 1, 0)
+    assert not is_promoted(GATE, Case(SUPERIOR, 0.0), make_holdout(scores, scores), BOUNDS, 1, 0)
 
 
-def test_each_model_is_in_one_pair() -> None:
+def test_each_model_is_in_one_pair_and_in_pairs_with_all_that_come_next() -> None:
     good, bad = np.where(Y == 1, 0.7, 0.3), np.where(Y == 1, 0.6, 0.4)
-    share = measure(GATE, Case(SUPERIOR, 0.0), [make_holdout(bad, good, good, bad)] * 2)
-    assert (share.promoted, share.pairs, share.of_holdout) == (2, 4, (1, 1))
+    once, several = measure(GATE, Case(SUPERIOR, 0.0), [make_holdout(bad, good, good, bad)] * 2, BOUNDS)
+    assert (once.promoted, once.pairs, once.of_holdout) == (2, 4, (1, 1))
+    assert (several.promoted, several.pairs) == (4, 12)
 
 
 def test_cases_have_names_of_their_own() -> None:

@@ -115,5 +115,7 @@ def _draw_days(days: int, block_days: int, resamples: int, seed: int) -> NDArray
 
 def _spread(starts: NDArray[np.int64], length: int) -> NDArray[np.int64]:
     """Turn how often each day begins a block into how often it is in one."""
-    rolled = [np.roll(starts, later, axis=1) for later in range(length)]
-    return np.asarray(np.sum(rolled, axis=0), dtype=np.int64)
+    spread = np.zeros_like(starts)
+    for later in range(length):
+        spread += np.roll(starts, later, axis=1)
+    return spread

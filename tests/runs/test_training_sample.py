@@ -26,7 +26,8 @@ def context() -> Context:
 
 def sampled(context: Context, sample: float | SampleRows | None) -> Model:
     model = context.config.models["late"]
-    return model.model_copy(update={"split": model.split.model_copy(update={"sample": sample})})
+    here = model.estimator.model_copy(update={"distributed": False})
+    return model.model_copy(update={"split": model.split.model_copy(update={"sample": sample}), "estimator": here})
 
 
 def read(context: Context, sample: float | SampleRows | None, **project: object) -> TrainingData:
@@ -75,7 +76,7 @@ def test_another_seed_takes_other_rows_and_a_number_of_rows_is_a_share(context: 
     one, other = read(context, 0.3), read(context, 0.3, seed=8)
     assert rows_in(one, "train") != rows_in(other, "train")
     train_rows = int(one.sampling["train_rows"])
-    assert rows_in(read(context, SampleRows(rows=round(0.3 * train_rows))), "train") <= rows_in(one, "train")
+    assert rows_in(read(context, SampleRows(rows=int(0.3 * train_rows))), "train") <= rows_in(one, "train")
     assert read(context, SampleRows(rows=train_rows)).sampling == {}
 
 

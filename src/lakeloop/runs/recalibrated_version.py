@@ -57,6 +57,23 @@ def register_corrected(
 
     Returns:
         The new version.
+
+    Raises:
+        NotReadyError: If the outcomes of a classification are all equal; nothing is registered.
+
+    >>> from dataclasses import replace
+    >>> from lakeloop.errors import NotReadyError
+    >>> from lakeloop.runs.promotions import read_promotions
+    >>> from lakeloop.runs.recalibration_rows import read_scored_rows
+    >>> model, first = context.config.models["late"], read_promotions(context, "late")[0]
+    >>> rows = read_scored_rows(context, model, first)
+    >>> late = CorrectedScores(replace(rows, label=np.ones(rows.scores.size)), rows.scores)
+    >>> parent = context.registry.get_version("late", first.version, first.run_key)
+    >>> try:
+    ...     register_corrected(context, model, parent, first, late, "a-run-key")
+    ... except NotReadyError as error:
+    ...     print(error.failures[0])
+    label: all 209 outcomes are True
     """
     name, by, rows = model.model, model.decide.recalibrate.by, scores.rows
     correction = fit_correction(by, model.task, rows.scores, rows.label)

@@ -213,7 +213,7 @@ def refit_chosen(context: Context, model: Model, data: TrainingData, chosen: Cho
     """
     file = context.config.files.get(f"model:{model.model}", "the model's file")
     columns = feature_columns(model.estimator, model_columns(context.config, model))[chosen.trial.feature_set]
-    everything = data.cut(np.asarray(data.split != UNUSED))
+    everything = data.cut(np.asarray(data.split != UNUSED) & data.sampled)  # parts thinned alike
     context.progress(f"train {model.model}: fitting the best through the holdout")
     return fit_chosen(model, columns, (everything, data.rows(HOLDOUT)), chosen.trial, seed, file)[0]
 

@@ -219,7 +219,11 @@ class RecalibratedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         return self.estimator is not None
 
     def fit(self, X: Any, y: Any = None) -> RecalibratedClassifier:  # noqa: N803, ARG002 - scikit-learn's interface
-        """Leave everything as it is: the correction was fitted elsewhere."""
+        """Leave everything as it is: the correction was fitted elsewhere.
+
+        Returns:
+            Itself.
+        """
         return self
 
     def predict_proba(self, X: Any) -> FloatArray:  # noqa: N803 - scikit-learn's interface
@@ -254,7 +258,11 @@ class RecalibratedRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc
         return self.estimator is not None
 
     def fit(self, X: Any, y: Any = None) -> RecalibratedRegressor:  # noqa: N803, ARG002 - scikit-learn's interface
-        """Leave everything as it is: the correction was fitted elsewhere."""
+        """Leave everything as it is: the correction was fitted elsewhere.
+
+        Returns:
+            Itself.
+        """
         return self
 
     def predict(self, X: Any) -> FloatArray:  # noqa: N803 - scikit-learn's interface

@@ -365,7 +365,8 @@ def test_help_lists_every_verb_and_every_exit_code(call: Call) -> None:
 
 
 def test_every_step_of_the_flow_but_the_gate_has_a_verb_in_the_same_order() -> None:
-    assert [step.verb for step in STEPS] == [name for name, _ in FLOW if name != "quality gate"]
+    of_a_turn = [step.verb for step in STEPS if step.verb != "recalibrate"]
+    assert of_a_turn == [name for name, _ in FLOW if name != "quality gate"]
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: str(step.verb))

@@ -57,7 +57,7 @@ def test_trials_of_a_run_are_listed_best_first_by_any_metric(project, capsys):
         (("compare", "late", "--trials", "9"), 5, "run: there is none of the version or id 9"),
         (("train",), 2, "Missing option '--as-of'."),
         (("train", "--as-of", "2024-01-25", "--seed", "3"), 2, "Write --seed together with --training-set"),
-        (("train", "--as-of", "2024-01-25", "--training-set", "abc"), 2, "Leave --as-of and --model out"),
+        (("train", "--as-of", "2024-01-25", "--training-set", "abc"), 2, "Leave --as-of, --model and"),
         (("train", "--training-set", "abcdef"), 5, "there is none with the id abcdef"),
     ],
 )

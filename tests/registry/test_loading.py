@@ -64,7 +64,7 @@ def test_types_that_only_the_file_s_own_list_allows_are_refused(tmp_path: Path) 
     with pytest.raises(ConflictError) as error:
         assert_loadable(folder, version(folder), others)
     assert str(error.value.failures[0]) == (
-        "types: its file holds types that are not allowed: lakeloop.training.preprocessing.SignedLog"
+        "types: its file holds types that are not allowed: lakeloop.training.number_steps.SignedLog"
     )
 
 

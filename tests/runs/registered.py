@@ -59,4 +59,5 @@ def training_data(days: int = 20) -> TrainingData:
     dates = np.datetime64("2024-01-10", "D") + np.tile(np.arange(len(ROWS)) % days, 2)
     seconds = np.full(len(frame), AS_OF.timestamp())
     logged = pd.DataFrame(index=frame.index)
-    return TrainingData(pinned(), frame, logged, np.tile(LABEL, 2), split, dates, seconds)
+    every = np.ones(len(frame), dtype=bool)
+    return TrainingData(pinned(), frame, logged, np.tile(LABEL, 2), split, dates, seconds, every)

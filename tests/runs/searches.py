@@ -65,7 +65,7 @@ def make_data(config: Config) -> TrainingData:
     pinned = TrainingSet("set-of-rows", "late", rows, "hash-of-rows", through, 1, Outcome.WRITTEN)
     parts = assign_split(days, model.split, LAST_DAY)
     hours = pd.DataFrame({name: np.tile(np.arange(A_DAY, dtype=np.float64), DAYS) for name in logged})
-    return TrainingData(pinned, frame, hours, label, parts, days, seconds)
+    return TrainingData(pinned, frame, hours, label, parts, days, seconds, np.ones(rows, dtype=bool))
 
 
 def fit_and_register(config: Config, data: TrainingData, run_key: str = RUN_KEY) -> tuple[ModelVersion, int]:

@@ -35,9 +35,8 @@ def make_data() -> TrainingData:
     days = np.datetime64("2013-01-01") + np.arange(len(PARTS)) // 20
     seconds = days.astype("datetime64[s]").astype(np.float64)
     weight = frame["distance"].to_numpy(dtype=np.float64)
-    return TrainingData(
-        cast(Any, None), frame, frame[[]], late.to_numpy(dtype=np.float64), PARTS, days, seconds, weight
-    )
+    label, every = late.to_numpy(dtype=np.float64), np.ones(len(PARTS), dtype=bool)
+    return TrainingData(cast(Any, None), frame, frame[[]], label, PARTS, days, seconds, every, weight)
 
 
 def change(data: TrainingData, part: str) -> TrainingData:

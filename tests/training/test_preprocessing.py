@@ -9,6 +9,7 @@ import skops.io
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from lakeloop.config.estimator import Estimator
+from lakeloop.config.metric import Task
 from lakeloop.config.preprocess import IMPUTES, Preprocess, Step
 from lakeloop.errors import UsageError
 from lakeloop.training.preprocessing import (
@@ -21,6 +22,7 @@ from lakeloop.training.preprocessing import (
     group_columns,
     make_estimator,
 )
+from lakeloop.training.recalibration import Correction, corrected
 from tests.training.declarations import COLUMNS, declare_model, make_rows
 
 NAN = np.nan
@@ -305,11 +307,13 @@ def test_fitted_pipelines_survive_skops_with_exactly_the_trusted_types() -> None
         if "Ridge" in estimator["class"]:
             groups = [*groups[:3], {"type": "number", "steps": ["impute_median", {"clip_outliers": {"upper": 0.9}}]}]
         model = declare_model(estimator=estimator, preprocess=groups)
-        fitted = build_pipeline(model, COLUMNS, {}, 0, numbers=NUMBERS).fit(rows, late)
-        stored = skops.io.dumps(fitted)
-        needed |= set(skops.io.get_untrusted_types(data=stored))
-        loaded = skops.io.loads(stored, trusted=list(TRUSTED_TYPES))
-        np.testing.assert_array_equal(answers(loaded, scored), answers(fitted, scored))
+        plain = build_pipeline(model, COLUMNS, {}, 0, numbers=NUMBERS).fit(rows, late)
+        task = Task.CLASSIFICATION if hasattr(plain[-1], "predict_proba") else Task.REGRESSION
+        for fitted in (plain, corrected(plain, task, Correction(0.5))):
+            stored = skops.io.dumps(fitted)
+            needed |= set(skops.io.get_untrusted_types(data=stored))
+            loaded = skops.io.loads(stored, trusted=list(TRUSTED_TYPES))
+            np.testing.assert_array_equal(answers(loaded, scored), answers(fitted, scored))
     assert needed == set(TRUSTED_TYPES)
 
 

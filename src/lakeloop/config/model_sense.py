@@ -102,7 +102,7 @@ def bound_issues(document: LocatedYaml, model: Model) -> Iterator[ConfigIssue]:
     >>> from pathlib import Path
     >>> from lakeloop.config.located_yaml import parse_yaml
     >>> text = Path("conf/base/models/late_arrival.yml").read_text()
-    >>> document = parse_yaml(text.replace("roc_auc: {min: 0.6}", "roc_auc: {min: 60}"), "late_arrival.yml")
+    >>> document = parse_yaml(text.replace("roc_auc: {min: 0.6}", "roc_auc: {min: 60}", 1), "late_arrival.yml")
     >>> [(each.got, each.allowed) for each in bound_issues(document, Model.model_validate(document.data))]
     [('bounds of roc_auc that no model can meet', 'bounds between 0 and 1')]
     """

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
-from mlflow import MlflowClient
+import mlflow
 from mlflow.exceptions import MlflowException
 
 from lakeloop.tracking_store import unreachable
@@ -62,7 +62,7 @@ class ExplainingClient:
     """
 
     def __init__(self, tracking_uri: str, registry_uri: str | None = None) -> None:
-        self._client, self._tracking_uri = MlflowClient(tracking_uri, registry_uri or tracking_uri), tracking_uri
+        self._client, self._tracking_uri = mlflow.MlflowClient(tracking_uri, registry_uri or tracking_uri), tracking_uri
 
     def __getattr__(self, name: str) -> Any:
         call = getattr(self._client, name)

@@ -14,6 +14,7 @@ import yaml
 
 from lakeloop.errors import ConflictError, Failure
 from lakeloop.model_versions import ModelVersion, hash_model_files
+from lakeloop.registry.names import CONTENT_HASH_TAG
 
 SKOPS = "skops"
 _FLAVOR, _LOADER = "sklearn", "mlflow.sklearn"
@@ -52,9 +53,9 @@ def assert_own_files(version: ModelVersion) -> None:
 def assert_loadable(
     folder: Path,
     version: ModelVersion,
-    content: str | None,
     trusted_types: Sequence[str],
     *,
+    content: str | None = None,
     allow_pickle: bool = False,
 ) -> None:
     """Refuse files that are not those that were registered, or that may run code of their own when they are loaded.
@@ -64,8 +65,8 @@ def assert_loadable(
     Args:
         folder: The version's files.
         version: The version.
-        content: Checksum that was recorded of them.
         trusted_types: Types that skops may load besides those it trusts itself.
+        content: Checksum that was recorded of them; that of the version's own files without it.
         allow_pickle: Whether a format that runs code may be loaded; it is warned of.
 
     Raises:
@@ -79,7 +80,7 @@ def assert_loadable(
     ...     print(error.failures[0].name)
     types
     """
-    if hash_model_files(folder) != content:
+    if hash_model_files(folder) != (content or version.tags.get(CONTENT_HASH_TAG)):
         raise _refused(
             version,
             Failure("checksum", "its files are not those that were registered"),

@@ -381,7 +381,7 @@ class Registry:
             folder = Path(mlflow.artifacts.download_artifacts(address))
         except (MlflowException, OSError) as gone:
             raise lost_version(version.model, version.version, "its files are gone") from gone
-        assert_loadable(folder, version, content, self._trusted, allow_pickle=self._allow_pickle)
+        assert_loadable(folder, version, self._trusted, content=content, allow_pickle=self._allow_pickle)
         return folder
 
     def _name(self, model: str) -> str:

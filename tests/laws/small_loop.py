@@ -87,7 +87,7 @@ preprocess:
 estimator:
   class: sklearn.linear_model.LogisticRegression
   search: {C: [0.1, 1.0]}
-gate: {metric: log_loss, non_inferior_by: 0.05, min_blocks: 3, resamples: 200, slices: [shop]}
+gate: {metric: log_loss, non_inferior_by: 0.05, min_blocks: 3, confidence: 0.8, resamples: 200, slices: [shop]}
 monitor:
   window: 3 days
   persistence: 1 of 1

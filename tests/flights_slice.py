@@ -21,6 +21,8 @@ estimator: {params: {max_iter: 25}, search: {learning_rate: [0.1], max_leaf_node
 # A month of two carriers is too little to beat a constant for certain; what is shown here is the way of a promotion.
 gate:
   against: [champion]
+  non_inferior_by: 0.05
+  confidence: 0.8
   absolute: {roc_auc: {min: 0.5}}
   calibration: {max_bias: 0.5, max_error: 0.5}
   slices:

@@ -35,10 +35,13 @@ from lakeloop.statuses import (
     Outcome,
     PromotionOutcome,
     RebuildStatus,
+    RepeatStatus,
     Role,
     SetStatus,
     Status,
+    TrialState,
     Verdict,
+    VersionState,
 )
 from lakeloop.tables import WriteIdentity
 from tests.laws.situations import (
@@ -64,7 +67,16 @@ from tests.reporting.recordings import ABOUT, APRIL, MAY, drift, metric, promoti
 DECLARED = {
     *("Severity", "Role", "Task", "Step", "Metric", "ColumnType", "Ink", "Engine", "Mode", "FileFormat"),
     *("NewColumns", "MissingColumns", "Kind", "Part", "LeakCheck", "ReadKind", "Deletes", "LostVersions"),
-    "FeatureType",
+    *(
+        "FeatureType",
+        "RecalibrationMethod",
+        "StoppingWay",
+        "Calibration",
+        "Conflict",
+        "Tuner",
+        "Parallel",
+        "LedgerEvent",
+    ),
 }
 # Reached by whole runs of the loop.
 ELSEWHERE: list[tuple[StrEnum, str]] = [
@@ -83,6 +95,24 @@ ELSEWHERE: list[tuple[StrEnum, str]] = [
     ),
     (PromotionOutcome.HELD, "training/test_gate_rules.py::test_blocking_warnings_hold_until_each_is_acknowledged"),
     (PromotionOutcome.REJECTED, "training/test_gate_rules.py::test_a_failure_is_not_acknowledged_away"),
+    (
+        PromotionOutcome.ARCHIVED,
+        "runs/models/test_events.py::test_an_archived_version_is_not_promoted_nor_rolled_back_to",
+    ),
+    *((each, "runs/models/test_reigns.py::test_every_version_has_one_state") for each in VersionState),
+    *(
+        (each, "runs/test_spark_trials.py::test_spark_gives_what_this_process_gives_and_fails_a_trial_alone")
+        for each in TrialState
+    ),
+    (
+        RepeatStatus.REPRODUCED,
+        "runs/test_repeat.py::test_the_same_seed_gives_the_metrics_that_were_recorded_and_records_nothing",
+    ),
+    (RepeatStatus.DIFFERENT, "runs/test_repeat.py::test_other_rows_give_other_metrics_and_each_is_named"),
+    (
+        RepeatStatus.NEW,
+        "runs/test_repeat.py::test_another_seed_is_a_new_version_that_no_gate_judges_and_is_compared_with_next_time",
+    ),
     (CheckStatus.OK, "runs/doctor/test_project.py::test_a_workspace_is_left_as_it_was"),
     (CheckStatus.WARN, "runs/doctor/test_project.py::test_a_database_that_takes_connections_is_reached"),
     (CheckStatus.FAIL, "runs/doctor/test_project.py::test_a_workspace_that_is_a_file_fails"),

@@ -42,11 +42,11 @@ def test_the_counts_of_scores_are_those_of_the_predictions():
     assert found.metrics["brier"] == pytest.approx(
         sum(p * (1 - p) for p in scores) / len(scores), abs=1 / SCORE_BINS**2
     )
-    assert sum(rows for _, rows in counted.open) == len(scores) - found_closed(counted)
+    assert sum(rows for _, rows in counted.pending) == len(scores) - found_closed(counted)
 
 
 def found_closed(counted):
-    return sum(counted.closed["rows"].to_pylist()) + sum(rows for _, rows in counted.void)
+    return sum(counted.cells["rows"].to_pylist()) + sum(rows for _, rows in counted.void)
 
 
 def test_a_version_without_the_document_is_unknown(monkeypatch):

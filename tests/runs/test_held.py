@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import pytest
 from lakeloop import schemas
 from lakeloop.errors import ConflictError, UsageError
 from lakeloop.registry import CHALLENGER, CHAMPION
-from lakeloop.runs import promote
+from lakeloop.runs import holdout_judgement
 from lakeloop.runs.context import Context
-from lakeloop.runs.promote import GateResult, judge_and_record
+from lakeloop.runs.holdout_judgement import judge_on_holdout
+from lakeloop.runs.promote import GateResult, Origin, judge_and_record
 from lakeloop.runs.train import train
 from lakeloop.statuses import PromotionOutcome
 from lakeloop.training.gate import GateFacts, InputFacts, LatencyFacts, LoadFacts
@@ -24,20 +26,22 @@ SLOW = GateFacts(
     loading=LoadFacts(20, 0.0),
     latency=LatencyFacts(1, 50, 40.0, 80.0, 40.0, 80.0),
 )
+ORIGIN = Origin(pinned().training_set_id, pinned().data_through)
 BLOCKING = {"too_good": {"roc_auc": 0.5}, "latency": {"p95_ms": 50}, "blocking": ["too_good", "latency"]}
 
 
 @pytest.fixture
 def context(spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Context:
     found = open_project(tmp_path, **BLOCKING)
-    monkeypatch.setattr(promote, "find_facts", lambda *_: SLOW)
+    monkeypatch.setattr(holdout_judgement, "find_facts", lambda *_: SLOW)
     return found
 
 
-def judge_version(context: Context, *acknowledged: str, again: bool = False) -> GateResult:
+def judge_version(context: Context, *acknowledged: str, again: bool = False, key: str = "key-1") -> GateResult:
     model = context.config.models["late"]
-    version = context.registry.find_version("late", "key-1") or register(context)
-    found = judge_and_record(context, model, version, pinned(), None if again else training_data(), acknowledged)
+    version = context.registry.find_version("late", key) or register(context)
+    measure = partial(judge_on_holdout, context, model, version, training_data(), acknowledged=acknowledged)
+    found = judge_and_record(context, model, version, ORIGIN, None if again else measure, acknowledged)
     assert found is not None
     return found
 
@@ -86,10 +90,10 @@ def test_a_champion_whose_files_are_lost_stops_the_judgement(context: Context) -
     judge_version(context, "latency", "too_good_roc_auc")
     (file,) = (context.config.workspace / "mlartifacts").rglob("model.skops")
     later = context.at(AS_OF.replace(day=20))
-    version = register(later, "key-2")
+    register(later, "key-2")
     file.unlink()
     with pytest.raises(ConflictError) as refused:
-        judge_and_record(later, later.config.models["late"], version, pinned(), training_data())
+        judge_version(later, key="key-2")
     assert "late version 1" in str(refused.value)
     assert len(ledger(context)) == 1
 

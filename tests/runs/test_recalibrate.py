@@ -36,6 +36,8 @@ pytestmark = pytest.mark.loop
 def recalibrated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Context, RecalibrateResult]:
     """The first version serves again, and is recalibrated a day later."""
     root = Path(shutil.copytree(finished_project().root, tmp_path_factory.mktemp("shops") / "project"))
+    declared = root / "conf" / "base" / "models" / "late.yml"
+    declared.write_text(declared.read_text(encoding="utf-8").replace("fresh_process: false", "fresh_process: true"))
     config = load_config(root)
     roll_back(Context(config, BACK), "late", Asked("ada", "the second answers too late"))
     context = Context(config, NOW)

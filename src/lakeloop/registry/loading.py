@@ -165,12 +165,12 @@ def find_unknown_types(file: Path, trusted_types: Sequence[str]) -> list[str] | 
         Their names, sorted; None when it is no skops file.
 
     >>> import tempfile
-    >>> from lakeloop.training.preprocessing import SignedLog
+    >>> from lakeloop.training.number_steps import SignedLog
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder) / "model.skops"
     ...     skops.io.dump(SignedLog(), file)
-    ...     find_unknown_types(file, []), find_unknown_types(file, ["lakeloop.training.preprocessing.SignedLog"])
-    (['lakeloop.training.preprocessing.SignedLog'], [])
+    ...     find_unknown_types(file, []), find_unknown_types(file, ["lakeloop.training.number_steps.SignedLog"])
+    (['lakeloop.training.number_steps.SignedLog'], [])
     """
     try:
         found = skops.io.get_untrusted_types(file=file)

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lakeloop.config.columns import input_columns, resolve_features
+from lakeloop.config.grid_references import MADE
 from lakeloop.config.metric import Task
 from lakeloop.config.model import Model
 from lakeloop.model_versions import ModelVersion
@@ -96,8 +97,8 @@ def find_correction_facts(context: Context, model: Model, version: ModelVersion,
     >>> newest = read_promotions(context, "late")[-1]
     >>> version = context.registry.get_version("late", newest.version, newest.run_key)
     >>> found = find_correction_facts(context, context.config.models["late"], version, newest.training_set_id)
-    >>> found.loading.problem, found.loading.rows
-    (None, 5)
+    >>> found.inputs.columns["items"], found.loading is None  # the model's gate asks for no fresh process
+    ('int', True)
     """
     gate = model.gate
     example, pipeline = read_example(context, model), context.registry.load_pipeline(version)
@@ -125,7 +126,9 @@ def _find_inputs(context: Context, model: Model, version: ModelVersion) -> Input
     wanted = {each.column: each for each in resolve_features(context.config, model)}
     gold = {each.table: _types(context, "gold", each.table) for each in wanted.values()}
     for name in input_columns(context.config, model):
-        if name in wanted:
+        if model.predict.every is not None and name in MADE:
+            columns[name] = "timestamp" if spine else None
+        elif name in wanted:
             columns[name] = gold[wanted[name].table].get(wanted[name].feature)
         else:
             columns[name] = "timestamp" if name == _PREDICTION_TS and spine else spine.get(name)

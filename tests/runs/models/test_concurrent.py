@@ -91,7 +91,7 @@ def test_a_place_in_the_ledger_is_taken_once(context: Context) -> None:
     record_event(first, row | {"promotion_id": "first", "model_version": "2"}, read)
     with pytest.raises(ConflictError) as error:
         record_event(second, row | {"promotion_id": "second", "model_version": "3"}, read)
-    assert "champion is version 2" in str(error.value)
+    assert "meanwhile; champion is version 2" in str(error.value)
     record_event(first, row | {"promotion_id": "first", "model_version": "2"}, read)  # its own again: nothing more
     assert [each.version for each in read_whole_ledger(context, MODEL)] == ["1", "2"]
 

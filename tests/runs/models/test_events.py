@@ -18,7 +18,7 @@ from lakeloop.runs.models.events import approve_version, archive_version, promot
 from lakeloop.runs.models.show import show_model
 from lakeloop.runs.models.states import latest_instant, list_models, read_history
 from lakeloop.runs.promotions import HELD, REJECTED, champion_before, read_promotions, read_whole_ledger
-from lakeloop.statuses import FlagKind, Outcome
+from lakeloop.statuses import FlagKind, Outcome, PromotionOutcome
 from lakeloop.tables import WriteIdentity
 from tests.runs.models.ledgers import MODEL, aliases, day, judge, model_folder
 
@@ -148,6 +148,7 @@ def test_an_archived_version_is_not_promoted_nor_rolled_back_to(context: Context
     now = promoted(context, "1", "2", "3")
     outcomes = [archive_version(now, MODEL, "2", ADA).outcome for _ in range(2)]
     assert outcomes == [Outcome.WRITTEN, Outcome.SKIPPED]
+    assert read_whole_ledger(now, MODEL)[-1].outcome == PromotionOutcome.ARCHIVED
     assert aliases(now) == ("3", "1", None)
     with pytest.raises(ConflictError, match="it was archived"):
         promote_version(now, MODEL, "2", ADA, despite_gate=True)

@@ -231,7 +231,7 @@ def test_a_set_on_a_grid_is_made_again_compared_and_holds_back_its_inputs(
     # Below a budget that gold alone exceeds Spark does it: the grid is not counted for that, and the rows are the same.
     counted: list[str] = []
     monkeypatch.setattr(training_set, "spine_as_of", lambda *_: counted.append("counted"))
-    monkeypatch.setattr(engine, "_MIB", 1)
+    monkeypatch.setattr(engine, "MIB", 1)
     project = small.config.project.model_copy(update={"memory_budget_mib": 1})
     by_spark = make_training_set(Context(replace(small.config, project=project), small.as_of), "busy")
     assert counted == []

@@ -125,7 +125,7 @@ def compare_runs(
 
     >>> compared = compare_runs(context, "late", trials_of="2")
     >>> [(each.version, each.outcome, each.params, each.candidates) for each in compared.runs]
-    [('2', 'promoted', {'C': '1.0'}, 2), ('1', 'promoted', {'C': '1.0'}, 2)]
+    [('2', 'promoted', {'C': '1.0'}, 2)]
     >>> [each.params for each in compared.trials]
     [{'C': 1.0}, {'C': 0.1}]
     """

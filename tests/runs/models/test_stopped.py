@@ -11,6 +11,7 @@ from mlflow.exceptions import MlflowException
 
 from lakeloop.config import load_config
 from lakeloop.decisions.flags import Flag
+from lakeloop.errors import EnvironmentProblemError
 from lakeloop.runs.aliases import reconcile_aliases
 from lakeloop.runs.context import Context
 from lakeloop.runs.flags import raise_flags, read_open_flags
@@ -67,7 +68,10 @@ def test_stopped_before_any_effect_and_called_again(context: Context, call: str)
             if len(seen) == place + 1:
                 raise StoppedError(str(effect))
 
-        with pytest.raises((StoppedError, MlflowException)), listening(Effects(stopped.config.workspace, stop)):
+        with (
+            pytest.raises((StoppedError, MlflowException, EnvironmentProblemError)),
+            listening(Effects(stopped.config.workspace, stop)),
+        ):
             CALLS[call](stopped)
         another = Context(load_config(stopped.config.root), stopped.as_of)
         is_written = len(read_whole_ledger(another, MODEL)) == 4

@@ -23,6 +23,8 @@ from tests.laws.effects import Effect, Effects, StoppedError, listening
 from tests.runs.models.ledgers import MODEL, aliases, day, judge
 
 ADA = Asked("ada", "bias")
+STOPPED = (StoppedError, MlflowException, EnvironmentProblemError)
+"""What a stop is told as: below MLflow it passes for a store that does not answer."""
 
 
 def at_third(context: Context) -> Context:

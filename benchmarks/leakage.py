@@ -40,8 +40,10 @@ from lakeloop.runs.manifests import Manifest, read_manifests
 from lakeloop.runs.model_inputs import GoldInput, add_in_process, features_by_table
 from lakeloop.tables import read_arrow
 from lakeloop.training.fitting import LabelledRows, predict_scores
+from lakeloop.training.folds import Fold
 from lakeloop.training.metrics import evaluate
-from lakeloop.training.search import choose_best, fit_candidates
+from lakeloop.training.search import assert_searched, choose_best, grid_trials
+from lakeloop.training.trials import FoldRows, fit_trial
 
 OWN_DELAY = "own_departure_delay_minutes"
 METRICS = (Metric.ROC_AUC, Metric.LOG_LOSS)
@@ -111,14 +113,11 @@ def measure(context: Context, model: Model, version: Version) -> dict[Metric, fl
     part = np.asarray(version.rows["_split"].to_pylist())
     fit, choose, judge = (part == name for name in ("train", "validation", "holdout"))
     passing = model.model_copy(update={"preprocess": (*model.preprocess, Preprocess(columns=("*",), steps=("pass",)))})
-    fitted = fit_candidates(
-        passing,
-        version.columns,
-        LabelledRows(frame[fit], label[fit]),
-        LabelledRows(frame[choose], label[choose]),
-        context.config.project.seed,
-    )
-    best = choose_best(fitted, model.gate.metric)
+    cut, seed = Fold(fit, choose), context.config.project.seed
+    rows = FoldRows(passing, {None: version.columns}, LabelledRows(frame, label), [cut], seed)
+    results = [fit_trial(rows, trial) for trial in grid_trials(model.estimator)]
+    assert_searched(results, model.estimator, model.gate.metric)
+    best = choose_best(results, model.gate.metric)
     return evaluate(model.task, label[judge], predict_scores(model.task, best.pipeline, frame[judge]))
 
 

@@ -20,9 +20,8 @@ from lakeloop.runs.distributed_fit import SpreadFit, check_can_spread, spread_fi
 from lakeloop.training.fitting import LabelledRows, fit_estimator, predict_scores, prepare_rows
 from lakeloop.training.preprocessing import TRUSTED_TYPES
 from lakeloop.training.sampling import Sample
-from lakeloop.training.search import fit_candidates
 from tests.shared import shared_session
-from tests.training.declarations import COLUMNS, declare_model, make_rows
+from tests.training.declarations import COLUMNS, declare_model, fit_grid, make_rows
 
 pytest.importorskip("xgboost")
 
@@ -98,7 +97,7 @@ def test_every_candidate_of_a_search_is_fitted_there_and_loads_by_skops() -> Non
     model = declare_model(estimator=FITTED | {"distributed": True, "search": {"max_depth": [1, 3]}})
     rows, label = make_rows(ROWS)
     train = LabelledRows(rows.head(100), label.head(100), fit_elsewhere=spread(stored(rows, label), rows, model.task))
-    shallow, deep = fit_candidates(model, COLUMNS, train, LabelledRows(*make_rows(100, seed=1)), 7)
+    shallow, deep = fit_grid(model, COLUMNS, train, LabelledRows(*make_rows(100, seed=1)), 7)
     assert [shallow.pipeline[-1].max_depth, deep.pipeline[-1].max_depth] == [1, 3]
     assert shallow.metrics[Metric.LOG_LOSS] != deep.metrics[Metric.LOG_LOSS]
     assert list(deep.pipeline.named_steps) == ["on_demand", "preprocessing", "estimator"]

@@ -8,6 +8,10 @@ import numpy as np
 import pandas as pd
 
 from lakeloop.config.model import Model
+from lakeloop.training.fitting import LabelledRows
+from lakeloop.training.folds import Fold
+from lakeloop.training.search import grid_trials
+from lakeloop.training.trials import FoldRows, TrialResult, fit_trial
 
 COLUMNS = ("carrier", "distance", "hour_of_day", "weather__wind", "weather__gust")
 """Model columns of `declare_model`."""
@@ -35,6 +39,21 @@ def declare_model(**changes: Any) -> Model:
         "gate": {"metric": "log_loss", "non_inferior_by": 0.005},
     }
     return Model.model_validate(declared | changes)
+
+
+def fit_grid(
+    model: Model, columns: tuple[str, ...], train: LabelledRows, validation: LabelledRows, seed: int, **options: Any
+) -> list[TrialResult]:
+    """Fit every trial of a model's grid on one cut, as a search does."""
+    counts = len(train.frame), len(validation.frame)
+    both = LabelledRows(
+        pd.concat([train.frame, validation.frame], ignore_index=True),
+        np.concatenate([np.asarray(train.label), np.asarray(validation.label)]),
+        fit_elsewhere=train.fit_elsewhere,
+    )
+    is_train = np.repeat([True, False], counts)
+    rows = FoldRows(model, {None: columns}, both, [Fold(is_train, ~is_train)], seed)
+    return [fit_trial(rows, trial, **options) for trial in grid_trials(model.estimator)]
 
 
 def make_rows(count: int, seed: int = 0) -> tuple[pd.DataFrame, pd.Series[Any]]:

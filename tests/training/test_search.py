@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,17 +13,15 @@ from lakeloop.statuses import TrialState
 from lakeloop.training.fitting import LabelledRows, predict_scores
 from lakeloop.training.preprocessing import build_pipeline
 from lakeloop.training.search import (
-    Candidate,
     assert_searched,
     candidates,
     choose_best,
     feature_columns,
-    fit_candidates,
     grid_trials,
     search,
 )
 from lakeloop.training.trials import Trial, TrialResult
-from tests.training.declarations import COLUMNS, declare_model, make_rows
+from tests.training.declarations import COLUMNS, declare_model, fit_grid, make_rows
 
 FOREST = {
     "class": "sklearn.ensemble.RandomForestClassifier",
@@ -58,27 +54,26 @@ def test_too_many_candidates_and_none_are_refused() -> None:
         candidates(declare_search(a=[]))
 
 
-def fit(model, seed: int = 0) -> Iterator[Candidate]:
-    return fit_candidates(model, COLUMNS, LabelledRows(*make_rows(300)), LabelledRows(*make_rows(100, seed=1)), seed)
+def fit(model, seed: int = 0) -> list[TrialResult]:
+    return fit_grid(model, COLUMNS, LabelledRows(*make_rows(300)), LabelledRows(*make_rows(100, seed=1)), seed)
 
 
-def test_candidates_are_fitted_one_at_a_time_with_metrics_on_the_validation_rows() -> None:
-    fitted = fit(declare_model(estimator=FOREST))
-    first = next(fitted)
-    assert first.params == {"max_depth": 2}
+def test_trials_are_fitted_in_order_with_metrics_on_the_validation_rows() -> None:
+    first, *others = fit(declare_model(estimator=FOREST))
+    assert first.trial.params == {"max_depth": 2}
     assert first.pipeline[-1].get_params()["max_depth"] == 2
     assert first.fit_seconds > 0
     validation, y_validation = make_rows(100, seed=1)
     scores = predict_scores(Task.CLASSIFICATION, first.pipeline, validation)
     assert first.metrics[Metric.BRIER] == pytest.approx(np.mean((scores - y_validation) ** 2))
-    assert [candidate.params for candidate in fitted] == [{"max_depth": 4}]
+    assert [each.trial.params for each in others] == [{"max_depth": 4}]
 
 
 def test_shared_preprocessing_gives_what_each_pipeline_gives_fitted_alone() -> None:
     model = declare_model(estimator=FOREST)
     (rows, label), (others, _) = make_rows(300), make_rows(100, seed=1)
     for candidate in fit(model):
-        alone = build_pipeline(model, COLUMNS, candidate.params, 0).fit(rows, label)
+        alone = build_pipeline(model, COLUMNS, candidate.trial.params, 0).fit(rows, label)
         expected = predict_scores(Task.CLASSIFICATION, alone, others)
         assert predict_scores(Task.CLASSIFICATION, candidate.pipeline, others).tolist() == expected.tolist()
 
@@ -98,7 +93,7 @@ def test_a_regression_is_fitted_and_scored() -> None:
     )
     rows, _ = make_rows(200)
     doubled = LabelledRows(rows, rows["distance"] * 2.0)
-    (candidate,) = fit_candidates(model, COLUMNS, doubled, doubled, 0)
+    (candidate,) = fit_grid(model, COLUMNS, doubled, doubled, 0)
     assert candidate.metrics[Metric.R2] == pytest.approx(1.0, abs=1e-4)
 
 
@@ -112,7 +107,7 @@ def test_a_regression_is_fitted_and_scored() -> None:
 def test_labels_that_cannot_be_learned_from_are_refused(labels, error, message: str) -> None:
     train, validation = LabelledRows(make_rows(300)[0], labels), LabelledRows(*make_rows(100, seed=1))
     with pytest.raises(error, match=message):
-        next(fit_candidates(declare_model(), COLUMNS, train, validation, 0))
+        fit_grid(declare_model(), COLUMNS, train, validation, 0)
 
 
 @pytest.mark.parametrize(
@@ -130,8 +125,9 @@ def test_what_an_estimator_refuses_is_a_mistake_of_the_model_s_file(estimator: d
     rows["distance"] = np.nan
     model = declare_model(estimator=estimator, preprocess=[{"columns": ["*"], "steps": ["pass"]}])
     both = LabelledRows(rows, late)
+    results = fit_grid(model, ("distance",), both, both, 0, file="conf/base/models/late.yml")
     with pytest.raises(ConfigError) as raised:
-        next(fit_candidates(model, ("distance",), both, both, 0, file="conf/base/models/late.yml"))
+        assert_searched(results, model.estimator, model.gate.metric)
     (mistake,) = raised.value.issues
     assert (mistake.file, mistake.where) == ("conf/base/models/late.yml", "estimator")
     assert said in mistake.got
@@ -141,9 +137,9 @@ def test_parts_without_rows_are_not_ready() -> None:
     rows, late = make_rows(10)
     some, none = LabelledRows(rows, late), LabelledRows(rows[:0], late[:0])
     with pytest.raises(NotReadyError, match="validation: no rows"):
-        next(fit_candidates(declare_model(), COLUMNS, some, none, 0))
+        fit_grid(declare_model(), COLUMNS, some, none, 0)
     with pytest.raises(NotReadyError, match="train: no rows"):
-        next(fit_candidates(declare_model(), COLUMNS, none, some, 0))
+        fit_grid(declare_model(), COLUMNS, none, some, 0)
 
 
 @pytest.mark.parametrize(
@@ -175,15 +171,15 @@ def test_a_classifier_without_probabilities_is_refused() -> None:
     ],
 )
 def test_the_best_candidate_is_chosen(metric: Metric, values: list[float], best: int) -> None:
-    fitted = [Candidate({"index": index}, None, {metric: value}, 0.0) for index, value in enumerate(values)]
-    assert choose_best(fitted, metric).params == {"index": best}
+    ended = [TrialResult(Trial(n, {}), TrialState.FINISHED, {metric: value}) for n, value in enumerate(values)]
+    assert choose_best(ended, metric).trial.number == best
 
 
 @pytest.mark.parametrize("values", [[], [np.nan, np.nan]])
 def test_nothing_to_choose_from_is_not_ready(values: list[float]) -> None:
-    fitted = [Candidate({}, None, {Metric.LOG_LOSS: value}, 0.0) for value in values]
+    ended = [TrialResult(Trial(n, {}), TrialState.FINISHED, {Metric.LOG_LOSS: v}) for n, v in enumerate(values)]
     with pytest.raises(NotReadyError, match=f"{len(values)} candidates, none with a value of log_loss"):
-        choose_best(fitted, Metric.LOG_LOSS)
+        choose_best(ended, Metric.LOG_LOSS)
 
 
 DRAWN = {

@@ -12,7 +12,9 @@ import mlflow
 import mlflow.sklearn
 import numpy as np
 import pandas as pd
-from mlflow.models import infer_signature
+from mlflow.models import ModelSignature, infer_signature
+from mlflow.types import ColSpec, DataType, Schema
+from pandas.api.types import is_numeric_dtype
 
 from lakeloop.model_versions import ModelVersion, hash_model_files
 from lakeloop.registry.answers import explaining
@@ -95,7 +97,7 @@ class Training:
 
         Args:
             pipeline: The fitted pipeline.
-            example: A few input rows, for the signature.
+            example: A few input rows, for the signature: columns of doubles and of texts.
             output: What the pipeline answers for them.
             probabilities: Whether the model answers with class probabilities.
             trusted_types: Types that skops may load.
@@ -106,7 +108,7 @@ class Training:
         Returns:
             The new version.
         """
-        signature = infer_signature(example, output)
+        signature = make_signature(example, output)
         if judged is not None:
             logged = self._log_model(judged, "judged", signature, probabilities, trusted_types, packages)
             with explaining(self._tracking_uri):
@@ -137,6 +139,26 @@ class Training:
                     f"{name}=={installed_version(name)}" for name in dict.fromkeys((*_REQUIREMENTS, *packages))
                 ],
             )
+
+
+def make_signature(example: pd.DataFrame, output: Any) -> ModelSignature:
+    """Make a model's signature from the types of its columns: a few rows may lack every value of one.
+
+    Args:
+        example: Input rows: columns of doubles and of texts.
+        output: What the model answers for them.
+
+    Returns:
+        The signature: every input a string or a double.
+
+    >>> rows = pd.DataFrame({"tail": pd.Series([None, None], dtype=object), "seats": [1.0, 2.0]})
+    >>> [(each.name, each.type.name) for each in make_signature(rows, np.zeros(2)).inputs.inputs]
+    [('tail', 'string'), ('seats', 'double')]
+    """
+    inputs = [
+        ColSpec(DataType.double if is_numeric_dtype(example[name]) else DataType.string, str(name)) for name in example
+    ]
+    return ModelSignature(Schema(inputs), infer_signature(model_output=output).outputs)
 
 
 def _finite(metrics: Mapping[str, float]) -> dict[str, float]:

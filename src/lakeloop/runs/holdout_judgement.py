@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lakeloop.config.metric import Task
 from lakeloop.config.model import Model
 from lakeloop.discovery.private import private_columns
 from lakeloop.model_versions import ModelVersion
@@ -15,6 +14,7 @@ from lakeloop.runs.context import Context
 from lakeloop.runs.gate_facts import find_facts
 from lakeloop.runs.promotions import Promotion
 from lakeloop.runs.training_data import TrainingData
+from lakeloop.training.evidence import constant_score
 from lakeloop.training.fitting import predict_scores
 from lakeloop.training.gate import GateReport, HoldoutScores, judge
 from lakeloop.training.split import HOLDOUT, TRAIN
@@ -54,7 +54,7 @@ def judge_on_holdout(
     holdout, train = data.part(HOLDOUT), data.part(TRAIN)
     frame, label = data.frame[holdout], data.label[holdout]
     challenger = predict_scores(model.task, context.registry.load_judged(version), frame)
-    constant = np.mean(data.label[train]) if model.task is Task.CLASSIFICATION else np.median(data.label[train])
+    constant = constant_score(model.task, data.label[train])
     theirs: NDArray[np.float64] | None = None
     if champion is not None:
         serving = context.registry.get_version(model.model, champion.version, champion.run_key)
@@ -65,7 +65,7 @@ def judge_on_holdout(
         name: np.asarray((data.frame if name in data.frame else data.logged)[name][holdout])
         for name in model.gate.slices
     }
-    scores = HoldoutScores(label, challenger, np.full(len(label), float(constant)), data.days[holdout], theirs, slices)
+    scores = HoldoutScores(label, challenger, np.full(len(label), constant), data.days[holdout], theirs, slices)
     return judge(
         model.gate,
         model.task,

@@ -33,6 +33,7 @@ from lakeloop.runs.recalibration_rows import read_scored_rows
 from lakeloop.runs.references import REFERENCE_FILE
 from lakeloop.statuses import Outcome
 from lakeloop.tables import identity_hash
+from lakeloop.training.evidence import constant_score
 from lakeloop.training.gate import GateReport, HoldoutScores, judge
 from lakeloop.training.recalibration import cross_fit
 
@@ -154,8 +155,8 @@ def _judge(
     """Judge the scores that no outcome of their own days has touched against those that were served."""
     rows = scores.rows
     known = Reference.from_json(context.registry.read_document(parent, REFERENCE_FILE)).target_rate
-    if known is None:
-        known = float(rows.label.mean()) if model.task is Task.CLASSIFICATION else float(np.median(rows.label))
+    if model.task is Task.REGRESSION or known is None:  # a reference knows no median
+        known = constant_score(model.task, rows.label)
     holdout = HoldoutScores(
         rows.label, scores.judged, np.full(len(rows.label), known), rows.days, rows.scores, rows.slices
     )

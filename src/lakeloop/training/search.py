@@ -5,50 +5,19 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
-
-from sklearn.pipeline import Pipeline
 
 from lakeloop.config.columns import matching_columns
 from lakeloop.config.estimator import Estimator, Parameter
 from lakeloop.config.metric import Metric
-from lakeloop.config.model import Model
 from lakeloop.config.tuning import Distribution, Tuner
 from lakeloop.errors import Failure, NotReadyError, UsageError
 from lakeloop.statuses import TrialState
 from lakeloop.training.drawing import DrawnTrials
-from lakeloop.training.fitting import LabelledRows, prepare_rows
 from lakeloop.training.metrics import HIGHER_IS_BETTER
-from lakeloop.training.trials import Trial, TrialResult, fit_fold
+from lakeloop.training.trials import Trial, TrialResult
 
 Run = Callable[[Sequence[Trial]], Iterable[TrialResult]]
 """Fits a batch of trials; results in their order."""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A fitted pipeline and how it did on the validation part.
-
-    Attributes:
-        params: The parameters that were searched over.
-        pipeline: The fitted pipeline.
-        metrics: Metrics on the validation rows; NaN where one cannot be computed.
-        fit_seconds: Wall time of the estimator's fit.
-    """
-
-    params: Mapping[str, Parameter]
-    pipeline: Pipeline
-    metrics: Mapping[Metric, float]
-    fit_seconds: float
-
-
-class _Judged(Protocol):
-    @property
-    def metrics(self) -> Mapping[Metric, float]: ...
-
-
-_J = TypeVar("_J", bound=_Judged)
 
 
 def candidates(estimator: Estimator) -> tuple[dict[str, Parameter], ...]:
@@ -246,64 +215,11 @@ def assert_searched(results: Sequence[TrialResult], estimator: Estimator, metric
     raise NotReadyError("the search", told, remedy)
 
 
-def fit_candidates(
-    model: Model,
-    columns: tuple[str, ...],
-    train: LabelledRows,
-    validation: LabelledRows,
-    seed: int,
-    *,
-    file: str = "the model's file",
-) -> Iterator[Candidate]:
-    """Fit every candidate of a model's grid, one at a time, and keep what was fitted.
-
-    Candidates differ in their estimator only, so the steps before it are fitted once and shared: on the training part
-    alone. The same rows in the same order with the same seed give the same metrics.
-
-    Args:
-        model: The model's declaration.
-        columns: Model columns: known, on-demand and features, in order.
-        train: Rows of the training part.
-        validation: Rows of the validation part.
-        seed: Seed of everything random.
-        file: Where the model is declared, for messages.
-
-    Yields:
-        Candidates in the order of `candidates`.
-
-    Raises:
-        UsageError: If the search or the estimator is not what it has to be.
-        ConfigError: If the estimator refuses a parameter's value, or the rows as the preprocessing leaves them.
-        NotReadyError: If a part has no rows, or the training labels are all equal in a classification.
-        DistributionError: If a label is missing, or a score is not a number.
-        DataContractError: If a frame lacks a column.
-
-    >>> from pathlib import Path
-    >>> import numpy as np
-    >>> import pandas as pd
-    >>> from lakeloop.config.loading import load_config
-    >>> declared = load_config(Path()).models["late_arrival"]
-    >>> spec = {"class": "sklearn.linear_model.LogisticRegression", "search": {"C": [0.01, 1.0]}}
-    >>> estimator = Estimator.model_validate(spec)
-    >>> model = declared.model_copy(update={"on_demand": {}, "estimator": estimator})
-    >>> frame = pd.DataFrame({"distance": [100.0, 200.0, 300.0, 400.0]})
-    >>> rows = LabelledRows(frame, np.array([False, False, True, True]))
-    >>> for candidate in fit_candidates(model, ("distance",), rows, rows, seed=0):
-    ...     print(candidate.params, round(candidate.metrics[Metric.LOG_LOSS], 3), candidate.metrics[Metric.ROC_AUC])
-    {'C': 0.01} 0.686 1.0
-    {'C': 1.0} 0.399 1.0
-    """
-    prepared = prepare_rows(model, columns, train, validation, seed)
-    for params in candidates(model.estimator):
-        fitted, metrics = fit_fold(model, prepared, params, seed, file=file)
-        yield Candidate(params, fitted.pipeline, metrics, fitted.fit_seconds)
-
-
-def choose_best(fitted: Iterable[_J], metric: Metric) -> _J:
+def choose_best(results: Iterable[TrialResult], metric: Metric) -> TrialResult:
     """Choose what has the best value of a metric.
 
     Args:
-        fitted: Candidates, or results of trials, in order.
+        results: What came of the trials, in order.
         metric: Lower is better for losses and errors, higher for roc_auc, average_precision and r2.
 
     Returns:
@@ -312,11 +228,12 @@ def choose_best(fitted: Iterable[_J], metric: Metric) -> _J:
     Raises:
         NotReadyError: If there is none with a value.
 
-    >>> worse, better = (Candidate({}, None, {Metric.LOG_LOSS: loss}, 0.1) for loss in (0.6, 0.5))
+    >>> ended = [(Trial(0, {}), TrialState.FINISHED, {Metric.LOG_LOSS: loss}) for loss in (0.6, 0.5)]
+    >>> worse, better = (TrialResult(*each) for each in ended)
     >>> choose_best([worse, better], Metric.LOG_LOSS) is better
     True
     """
-    everyone = tuple(fitted)
+    everyone = tuple(results)
     judged = [each for each in everyone if math.isfinite(each.metrics.get(metric, math.nan))]
     if not judged:
         detail = f"{len(everyone)} candidates, none with a value of {metric}"

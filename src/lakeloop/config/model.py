@@ -100,9 +100,3 @@ class Model(Section):
             if blocks > days:
                 raise ValueError(f"{where}: so many days are never reached; write at most {days}, as the holdout has")
         return self
-
-    @model_validator(mode="after")
-    def _distributed_is_not_refitted(self) -> Self:
-        if self.estimator.distributed and getattr(self.split, "refit", False):
-            raise ValueError("estimator.distributed: fits the training part alone; remove split.refit, or write false")
-        return self

@@ -57,7 +57,8 @@ class RepeatResult:
         status: REPRODUCED or DIFFERENT from what was recorded; NEW where nothing was: it is a version now.
         version: The version that it was compared with, or that it made. No gate judges it.
         metrics: Metrics beside those that were recorded; empty when it is new.
-        packages: Packages that are not those of the recorded training: `numpy 2.1.0, was 2.0.0`.
+        packages: Packages, and figures of a sample, that are not those of the recorded training:
+            `numpy 2.1.0, was 2.0.0`.
         candidates: Trials of the search.
     """
 
@@ -141,7 +142,7 @@ def repeat_training(context: Context, set_id: str, seed: int | None = None) -> R
         if found is None:
             _refuse_other_declaration(pinned, model, manifest, chosen)
         context.progress(f"train {model.model}: reading {training_set.rows} rows")
-        data = read_training_data(pinned, model, training_set)
+        data = read_training_data(pinned, model, training_set, seed=chosen)
         if found is None:
             version, candidates = fit_and_register(pinned, model, data, run_key, chosen)
             return RepeatResult(
@@ -181,8 +182,17 @@ def _compare(context: Context, model: Model, data: TrainingData, recorded: Model
         RepeatStatus.REPRODUCED if same and metrics else RepeatStatus.DIFFERENT,
         recorded.version,
         metrics,
-        changed_packages(json.loads(run.tags.get(PACKAGES_TAG, "{}"))),
+        (*changed_packages(json.loads(run.tags.get(PACKAGES_TAG, "{}"))), *_changed_sample(data, run.params)),
         chosen.trials,
+    )
+
+
+def _changed_sample(data: TrainingData, recorded: Mapping[str, str]) -> tuple[str, ...]:
+    """Tell what of a sample, or of a fit on Spark, is not as it was recorded: memory and workers may be others."""
+    return tuple(
+        f"{name} {value}, was {recorded.get(name)}"
+        for name, value in data.sampling.items()
+        if recorded.get(name) != str(value)
     )
 
 

@@ -21,8 +21,10 @@ from lakeloop.runs.spark_trials import fits_on_spark, run_on_spark
 from lakeloop.runs.training_data import TrainingData
 from lakeloop.statuses import TrialState
 from lakeloop.training.calibration import calibrate
+from lakeloop.training.early_stopping import rounds_of
+from lakeloop.training.fitting import predict_scores
 from lakeloop.training.folds import make_folds
-from lakeloop.training.metrics import HIGHER_IS_BETTER
+from lakeloop.training.metrics import HIGHER_IS_BETTER, evaluate
 from lakeloop.training.search import Run, assert_searched, choose_best, feature_columns, search
 from lakeloop.training.split import CALIBRATION, HOLDOUT, TRAIN, UNUSED, VALIDATION
 from lakeloop.training.trials import (
@@ -122,10 +124,12 @@ def search_model(
     tuning, metric = model.estimator.tuning, model.gate.metric
     file = context.config.files.get(f"model:{model.model}", "the model's file")
     columns = feature_columns(model.estimator, model_columns(context.config, model))
-    folds = make_folds(data.days, data.split, model.split, tuning.folds)
+    folds = make_folds(
+        data.days, data.split, model.split, tuning.folds, seconds=data.prediction_seconds, reach=model.label.reach
+    )
     room = _room(context, data)
     every = replace(data.cut(np.ones(len(data.label), dtype=bool)), fit_elsewhere=data.fit_elsewhere)
-    rows = FoldRows(model, columns, every, folds, seed, keep=room)
+    rows = FoldRows(model, columns, every, folds, seed, keep=room, file=file)
     results: list[TrialResult] = []
     best: TrialResult | None = None
     found = search(
@@ -134,7 +138,8 @@ def search_model(
         metric,
         seed,
         known={number: _as_result(model, each) for number, each in training.known.items()},
-        is_over=_clock(tuning.timeout.total_seconds() if tuning.timeout is not None else math.inf),
+        # A search that is repeated ends where it ended, not when its time is over.
+        is_over=_clock(tuning.timeout.total_seconds() if tuning.timeout and limit is None else math.inf),
         limit=limit,
     )
     for result in found:
@@ -152,7 +157,9 @@ def search_model(
         parts, own = (data.rows(TRAIN), data.rows(VALIDATION)), columns[chosen.trial.feature_set]
         pipeline, metrics = fit_chosen(model, own, parts, chosen.trial, seed, file)
     apart = data.rows(CALIBRATION) if data.part(CALIBRATION).any() else None
-    pipeline = calibrate(model, pipeline, apart)
+    if apart is not None:
+        pipeline, judged = calibrate(model, pipeline, apart), data.rows(VALIDATION)
+        metrics = evaluate(model.task, judged.label, predict_scores(model.task, pipeline, judged.frame))
     failed = sum(each.state is TrialState.FAILED for each in results)
     cross_validated = chosen.metrics if len(folds) > 1 else {}
     return Chosen(chosen.trial, pipeline, metrics, len(folds), cross_validated, len(results), failed)
@@ -215,7 +222,11 @@ def refit_chosen(context: Context, model: Model, data: TrainingData, chosen: Cho
     columns = feature_columns(model.estimator, model_columns(context.config, model))[chosen.trial.feature_set]
     everything = data.cut(np.asarray(data.split != UNUSED) & data.sampled)  # parts thinned alike
     context.progress(f"train {model.model}: fitting the best through the holdout")
-    return fit_chosen(model, columns, (everything, data.rows(HOLDOUT)), chosen.trial, seed, file)[0]
+    # Nothing is left to stop early by: it takes as many rounds as the one that was judged.
+    declared = model.model_copy(update={"estimator": model.estimator.model_copy(update={"early_stopping": None})})
+    rounds = {} if model.estimator.early_stopping is None else rounds_of(chosen.pipeline[-1])
+    trial = replace(chosen.trial, params={**chosen.trial.params, **rounds})
+    return fit_chosen(declared, columns, (everything, data.rows(HOLDOUT)), trial, seed, file)[0]
 
 
 class TrialLog(Protocol):

@@ -106,7 +106,7 @@ class TrainingData:
 
 
 def read_training_data(
-    context: Context, model: Model, training_set: TrainingSet, *, to_fit: bool = True
+    context: Context, model: Model, training_set: TrainingSet, *, to_fit: bool = True, seed: int | None = None
 ) -> TrainingData:
     """Read a training set into memory.
 
@@ -115,6 +115,7 @@ def read_training_data(
         model: The model's declaration.
         training_set: The training set.
         to_fit: Whether an estimator will be fitted on it; only then a distributed fit is made ready.
+        seed: Seed of the sample; the project's without it.
 
     Returns:
         Its rows, sorted by `prediction_id`.
@@ -133,7 +134,8 @@ def read_training_data(
     names = ["prediction_id", "prediction_ts", "label", "block_date", "_split"]
     if model.estimator.distributed and to_fit:
         check_can_spread(context)
-    plan, table = _read(context, model, training_set, [*names, *inputs, *logged])
+    chosen_seed = context.config.project.seed if seed is None else seed
+    plan, table = _read(context, model, training_set, [*names, *inputs, *logged], chosen_seed)
     seconds = as_model_input(table["prediction_ts"])
     typed = [as_model_input(table[name]) for name in inputs]
     table = table.append_column("_seconds", seconds)
@@ -187,14 +189,14 @@ def _recorded(model: Model, plan: TrainingRead, taken: int) -> dict[str, float |
 
 
 def _read(
-    context: Context, model: Model, training_set: TrainingSet, columns: Sequence[str]
+    context: Context, model: Model, training_set: TrainingSet, columns: Sequence[str], seed: int
 ) -> tuple[TrainingRead | None, pa.Table]:
     """Read columns of a training set, each once: from its files where they lie on a path, else by Spark."""
     lake, set_id = context.lake, training_set.training_set_id
     address, wanted = lake.address("training_sets", model.model), list(dict.fromkeys(columns))
     what = f"training set {set_id}"
     held = held_columns(what, training_set.rows, types_of(lake.columns(address)), wanted, _COPIES)
-    plan = _plan(context, model, training_set, held)
+    plan = _plan(context, model, training_set, held, seed)
     if plan is not None:
         context.progress(f"train {model.model}: {plan.told}")
         held = replace(held, rows=sum(plan.rows.values()))
@@ -211,7 +213,7 @@ def _read(
     return plan, found
 
 
-def _plan(context: Context, model: Model, training_set: TrainingSet, held: Held) -> TrainingRead | None:
+def _plan(context: Context, model: Model, training_set: TrainingSet, held: Held, seed: int) -> TrainingRead | None:
     """Plan the read of a part of the rows; None where all of them are read, and fit."""
     project = context.config.project
     is_distributed = model.estimator.distributed
@@ -225,7 +227,7 @@ def _plan(context: Context, model: Model, training_set: TrainingSet, held: Held)
         held.what,
         counts,
         model.split,
-        seed=project.seed,
+        seed=seed,
         reference_from=newest - timedelta(days=model.monitor.reference.days - 1),
         row_bytes=held.row_bytes,
         budget=project.memory_budget_mib,

@@ -18,7 +18,7 @@ from lakeloop.training.environment import Environment
 from lakeloop.training.evidence import HoldoutRows, measure_evidence
 from lakeloop.training.fitting import predict_scores
 from lakeloop.training.model_card import CARD_FILE, ModelCard, PartOfData, TrainedOn, render_card
-from lakeloop.training.split import GAP, HOLDOUT, TRAIN, VALIDATION
+from lakeloop.training.split import CALIBRATION, GAP, HOLDOUT, TRAIN, VALIDATION
 
 ENVIRONMENT_FILE = "environment.json"
 
@@ -118,7 +118,7 @@ def gather_evidence(
 def _trained_on(data: TrainingData) -> TrainedOn:
     training_set = data.training_set
     parts = []
-    for name in (TRAIN, GAP, VALIDATION, HOLDOUT):
+    for name in (TRAIN, GAP, VALIDATION, CALIBRATION, HOLDOUT):
         rows = data.part(name)
         if rows.any():
             days, label = data.days[rows], data.label[rows]

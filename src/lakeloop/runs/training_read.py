@@ -214,7 +214,8 @@ class _Size:
 def _ways_under(size: _Size, counts: RowsByDay, declared: float, needed: int, *, is_distributed: bool) -> Iterator[str]:
     """Tell what would bring a read under the budget, the estimate of each beside it."""
     if size.left < 0:
-        yield f"a shorter split.validation or split.holdout, which with the gaps need {size.mib(size.whole)} MiB alone"
+        parts = "split.validation, split.calibration or split.holdout"
+        yield f"a shorter {parts}, which with the gaps need {size.mib(size.whole)} MiB alone"
     elif not is_distributed:
         fraction = min(declared, _floor(size.left / size.thinned, 2) if size.thinned else 0.0)
         if fraction > 0:

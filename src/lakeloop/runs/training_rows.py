@@ -166,7 +166,7 @@ def _split(context: Context, model: Model, counted: Sequence[DayOfLabels]) -> _S
     part_of = dict(zip(days, parts.tolist(), strict=True))
     purged = find_looking_ahead(part_of, counted, model.label.reach)
     part_of |= dict.fromkeys(purged, GAP)
-    assert_enough_left(part_of, purged)
+    assert_enough_left(part_of, purged, calibrates=model.split.calibration is not None)
     return _Split(part_of, purged, rows[LabelStatus.MATURED], rows[LabelStatus.VOID], conflicts)
 
 

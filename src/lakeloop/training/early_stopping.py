@@ -82,3 +82,22 @@ def iterations_of(estimator: Any) -> int | None:
     if way is StoppingWay.LIGHTGBM:
         return int(estimator.best_iteration_ or estimator.n_estimators_)
     return None if way is None else int(estimator.n_iter_)
+
+
+def rounds_of(estimator: Any) -> dict[str, int]:
+    """Give the parameter by which an estimator takes as many rounds as a fitted one that was stopped early.
+
+    Args:
+        estimator: A fitted estimator that can be stopped early.
+
+    Returns:
+        Name of the parameter -> rounds; nothing of an estimator without rounds.
+
+    >>> from sklearn.ensemble import HistGradientBoostingRegressor
+    >>> rounds_of(HistGradientBoostingRegressor(max_iter=3).fit([[0.0], [1.0]], [0.0, 1.0]))
+    {'max_iter': 3}
+    """
+    rounds = iterations_of(estimator)
+    if rounds is None:
+        return {}
+    return {"max_iter" if stopping_way(type(estimator)) is StoppingWay.X_VAL else "n_estimators": rounds}

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
+from sklearn.utils._param_validation import InvalidParameterError
 
 from lakeloop.config.estimator import Estimator, Parameter
 from lakeloop.config.estimator_class import takes_weights
@@ -26,6 +27,7 @@ from lakeloop.training.preprocessing import build_on_demand, build_preprocessing
 from lakeloop.training.weights import RowFacts, column_weights, row_weights
 
 _MAX_NAMED = 10
+_QUOTED = re.compile(r"(?<!\w)'[^']*'|\"[^\"]*\"")
 _SHOWS_A_VALUE = re.compile(r"could not convert|invalid literal|[Uu]nknown categor")
 
 
@@ -308,11 +310,22 @@ def fit_estimator(
     return Fitted(pipeline, fit_seconds, iterations, prepared.empty_columns)
 
 
+def hide_quoted(text: str) -> str:
+    """Hide what a library's message quotes: it may be a value of the data.
+
+    >>> hide_quoted("can't use value 'Smith' here")
+    "can't use value ... here"
+    """
+    return _QUOTED.sub("...", text)
+
+
 def _refused(
     where: str, estimator: Estimator, file: str, params: Mapping[str, Parameter], refused: Exception
 ) -> ConfigError:
     """Say what was not taken; the first line of a library's message names parameters and columns, and rarely values."""
     first = str(refused).splitlines()[0] if str(refused) else type(refused).__name__
+    if not isinstance(refused, InvalidParameterError):  # it quotes names of parameters
+        first = hide_quoted(first)
     if _SHOWS_A_VALUE.search(first):
         first = f"{type(refused).__name__}: a column holds texts"
     if "not unique" in first:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,15 @@ class Fold:
     validation: NDArray[np.bool_]
 
 
-def make_folds(days: NDArray[np.datetime64], parts: NDArray[np.str_], split: Split, count: int) -> tuple[Fold, ...]:
+def make_folds(
+    days: NDArray[np.datetime64],
+    parts: NDArray[np.str_],
+    split: Split,
+    count: int,
+    *,
+    seconds: NDArray[np.float64] | None = None,
+    reach: timedelta = timedelta(0),
+) -> tuple[Fold, ...]:
     """Cut the rows before the holdout, oldest cut first.
 
     The last cut is the split's own. Each one before it ends where the validation of the next begins: its validation is
@@ -38,6 +47,9 @@ def make_folds(days: NDArray[np.datetime64], parts: NDArray[np.str_], split: Spl
         parts: Part of the split of each row, shape (n_rows,).
         split: Lengths of the parts.
         count: Number of cuts, at least 1.
+        seconds: `prediction_ts` as seconds since the epoch, shape (n_rows,); needed where labels look ahead.
+        reach: How far after its instant of prediction a label looks: rows whose labels look into the validation of an
+            older cut are not learned from in it, as the split's own cut is purged.
 
     Returns:
         The cuts. Validations share no day, and no training day of a cut lies after, or within the gap before, its
@@ -67,7 +79,10 @@ def make_folds(days: NDArray[np.datetime64], parts: NDArray[np.str_], split: Spl
             start = end - np.timedelta64(split.validation.days, "D")
             learned_until = start - np.timedelta64(split.gap.days, "D")
             judged = usable & (day_of_row > start) & (day_of_row <= end)
-            folds.append(Fold(usable & (day_of_row <= learned_until), judged))
+            learned = usable & (day_of_row <= learned_until)
+            if reach and seconds is not None and judged.any():
+                learned &= seconds + reach.total_seconds() <= seconds[judged].min()
+            folds.append(Fold(learned, judged))
     folds.reverse()
     _refuse_short(day_of_row, folds)
     return tuple(folds)

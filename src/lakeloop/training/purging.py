@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from lakeloop.errors import Failure, NotReadyError
-from lakeloop.training.split import HOLDOUT, MIN_TRAIN_DAYS, TRAIN, VALIDATION
+from lakeloop.training.split import CALIBRATION, HOLDOUT, MIN_TRAIN_DAYS, TRAIN, VALIDATION
 
-_LATER = {TRAIN: (VALIDATION, HOLDOUT), VALIDATION: (HOLDOUT,)}
+_LATER = {TRAIN: (VALIDATION, CALIBRATION, HOLDOUT), VALIDATION: (CALIBRATION, HOLDOUT), CALIBRATION: (HOLDOUT,)}
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class DayOfLabels:
 
 
 def find_looking_ahead(part_of: Mapping[date, str], days: Iterable[DayOfLabels], reach: timedelta) -> tuple[date, ...]:
-    """Find the days of training and validation whose labels look into the predictions of a later part.
+    """Find the days before the holdout whose labels look into the predictions of a later part.
 
     The gap of the split, which is declared in calendar days, keeps them apart as a rule. It is less than the stretch a
     label looks ahead where clocks change, and where the day of a row is not that of its prediction.
@@ -72,22 +72,23 @@ def find_looking_ahead(part_of: Mapping[date, str], days: Iterable[DayOfLabels],
     )
 
 
-def assert_enough_left(part_of: Mapping[date, str], purged: Iterable[date]) -> None:
+def assert_enough_left(part_of: Mapping[date, str], purged: Iterable[date], *, calibrates: bool = False) -> None:
     """Refuse a split of which purging left too little.
 
     Args:
         part_of: Day -> part of the split, the purged days out of it.
         purged: The days that were purged.
+        calibrates: Whether the split has a part to calibrate on.
 
     Raises:
-        NotReadyError: If fewer than 7 days are left to train on, or none to validate on.
+        NotReadyError: If fewer than 7 days are left to train on, or none to validate or, where it does, calibrate on.
 
     >>> assert_enough_left({}, [])
     """
     count = len(tuple(purged))
     if not count:
         return
-    needed = {TRAIN: MIN_TRAIN_DAYS, VALIDATION: 1}
+    needed = {TRAIN: MIN_TRAIN_DAYS, VALIDATION: 1} | ({CALIBRATION: 1} if calibrates else {})
     found = {part: sum(each == part for each in part_of.values()) for part in needed}
     failures = [
         Failure(part, f"{found[part]} closed days with rows, {least} needed, and {count} look too far ahead")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import re
 import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,14 +21,21 @@ from lakeloop.config.metric import Metric
 from lakeloop.config.model import Model
 from lakeloop.errors import ConfigError, LakeloopError, UsageError
 from lakeloop.statuses import TrialState
-from lakeloop.training.fitting import Fitted, LabelledRows, Prepared, fit_estimator, predict_scores, prepare_rows
+from lakeloop.training.fitting import (
+    Fitted,
+    LabelledRows,
+    Prepared,
+    fit_estimator,
+    hide_quoted,
+    predict_scores,
+    prepare_rows,
+)
 from lakeloop.training.folds import Fold
 from lakeloop.training.metrics import evaluate
 
 _MAX_REASON = 200
 _ARRAYS = ("label", "weight", "days", "prediction_seconds")
 """What rows have beside their inputs, as arrays."""
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,7 @@ class FoldRows:
         folds: Cuts of the rows, oldest first.
         seed: Seed of everything random.
         keep: How many prepared folds are held at once.
+        file: Where the model is declared, for messages.
 
     >>> from pathlib import Path
     >>> import pandas as pd
@@ -105,8 +112,9 @@ class FoldRows:
         seed: int,
         *,
         keep: int = 1,
+        file: str = "the model's file",
     ) -> None:
-        self.model, self.seed, self.folds = model, seed, tuple(folds)
+        self.model, self.seed, self.folds, self._file = model, seed, tuple(folds), file
         self._feature_sets, self._rows, self._keep = dict(feature_sets), rows, max(keep, 1)
         self._held: dict[tuple[str | None, int], Prepared] = {}
         self._lock = threading.Lock()
@@ -135,20 +143,20 @@ class FoldRows:
     def pack(self) -> bytes:
         """Give everything it is made from as bytes, to be unpacked where a trial is fitted."""
         rows = replace(self._rows, fit_elsewhere=None)
-        made_from = (self.model, self._feature_sets, rows, self.folds, self.seed)
+        made_from = (self.model, self._feature_sets, rows, self.folds, self.seed, self._file)
         return zlib.compress(pickle.dumps(made_from, pickle.HIGHEST_PROTOCOL), 1)
 
     @classmethod
     def unpack(cls, packed: bytes) -> Self:
         """Make it again from what `pack` gave; prepared rows of one fold are held."""
-        model, feature_sets, rows, folds, seed = pickle.loads(zlib.decompress(packed))  # noqa: S301 - of our own making
-        return cls(model, feature_sets, rows, folds, seed)
+        model, feature_sets, rows, folds, seed, file = pickle.loads(zlib.decompress(packed))  # noqa: S301 - our own
+        return cls(model, feature_sets, rows, folds, seed, file=file)
 
     def _prepare(self, columns: tuple[str, ...], cut: Fold) -> Prepared:
         train, validation = self._part(cut.train), self._part(cut.validation)
         if len(self.folds) == 1:  # what is fitted elsewhere is fitted on the whole training part
             train = replace(train, fit_elsewhere=self._rows.fit_elsewhere)
-        return prepare_rows(self.model, columns, train, validation, self.seed)
+        return prepare_rows(self.model, columns, train, validation, self.seed, file=self._file)
 
     def _part(self, chosen: NDArray[np.bool_]) -> LabelledRows:
         rows = self._rows
@@ -267,7 +275,7 @@ def _reason(failure: Exception) -> str:
     if isinstance(failure, ConfigError):
         return failure.issues[0].got[:_MAX_REASON]
     first = str(failure).strip().partition("\n")[0]
-    told = first if isinstance(failure, LakeloopError) else f"{type(failure).__name__}: {_QUOTED.sub('...', first)}"
+    told = first if isinstance(failure, LakeloopError) else f"{type(failure).__name__}: {hide_quoted(first)}"
     return told.removesuffix(": ")[:_MAX_REASON]
 
 
@@ -341,5 +349,7 @@ def fit_chosen(
     >>> pipeline[-1].max_leaf_nodes
     8
     """
-    fitted, metrics = fit_fold(model, prepare_rows(model, columns, *rows, seed), trial.params, seed, file=file)
+    fitted, metrics = fit_fold(
+        model, prepare_rows(model, columns, *rows, seed, file=file), trial.params, seed, file=file
+    )
     return fitted.pipeline, metrics

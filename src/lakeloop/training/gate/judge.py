@@ -48,7 +48,7 @@ def judge(
 
     Returns:
         The checks, in the order absolute, baseline, champion, slices, calibration, facts, too good, with metrics and
-        slices.
+        slices. No check at all where nothing is asked of the scores.
 
     Raises:
         DistributionError: If an outcome or score is missing or out of its range, the metric is no mean of losses per
@@ -73,15 +73,16 @@ def judge(
         challenger_on_comparable = evaluate(task, holdout.y[both], holdout.challenger[both])
     constant = row_losses(gate.metric, holdout.y, holdout.baseline)
     losses = Losses(ours, constant, theirs, both, np.asarray(holdout.days, dtype="datetime64[D]"), seed)
-    checks = [
+    of_scores = [
         *check_absolute(gate, challenger),
         *check_baseline(gate, losses),
         *check_champion(gate, losses, has_champion=has_champion),
         *check_slices(gate, task, holdout, losses, has_champion=has_champion, private=private),
         *check_calibration(gate, holdout.y, holdout.challenger, losses.days, seed=seed),
-        *([] if facts is None else check_facts(gate, facts)),
-        *check_too_good(gate, challenger),
     ]
+    checks = [*of_scores, *([] if facts is None else check_facts(gate, facts)), *check_too_good(gate, challenger)]
+    if not of_scores:  # that it loads says nothing of how it answers
+        checks = []
     return GateReport(
         checks=tuple(acknowledge(check, acknowledged) for check in checks),
         metric=gate.metric,

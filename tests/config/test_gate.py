@@ -13,10 +13,8 @@ SLICES, MARGIN = "slices: [origin, flight]", "non_inferior_by: 0.005"
 BOTH = f"{MARGIN}, {SLICES}"
 
 WRONG = [
-    Wrong(MODEL, BOTH, SLICES, "gate", "the keys metric", "or a least gain as superior_by", ""),
-    Wrong(
-        MODEL, BOTH, f"against: [champion], {SLICES}", "gate", "the keys metric", "or a least gain as superior_by", ""
-    ),
+    Wrong(MODEL, BOTH, SLICES, "gate", "the keys metric", "or a gain as superior_by", ""),
+    Wrong(MODEL, BOTH, f"against: [champion], {SLICES}", "gate", "the keys metric", "or a gain as superior_by", ""),
     Wrong(
         MODEL,
         SLICES,

@@ -140,7 +140,7 @@ class Gate(Section):
     def _comparison_has_a_rule(self) -> Self:
         if "champion" in self.against and self.superior_by is None and self.non_inferior_by is None:
             raise ValueError(
-                "the champion is compared with by no rule; write a margin as non_inferior_by, or a least gain as superior_by"
+                "the champion is compared with by no rule; write a margin as non_inferior_by, or a gain as superior_by"
             )
         return self
 

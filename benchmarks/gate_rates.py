@@ -134,12 +134,10 @@ def is_passed_by_judge(
 ) -> bool:
     """Let `judge` judge the same pair: what `is_promoted` has to agree with.
 
-    Superiority is asked for as it is over the baseline, with the champion in its place.
+    Superiority without a least gain is asked for as it is over the baseline, with the champion in its place.
     """
     ours = plant_case(holdout, case, bounds, challenger, champion)
-    if case.rule == SUPERIOR_BY:  # every row's loss raised by the least gain, so that 0 stands for minus it
-        ours = plant(holdout.y, ours, bounds.superior_by)
-    theirs, superior = holdout.scores[champion], case.rule != NOT_WORSE
+    theirs, superior = holdout.scores[champion], case.rule == SUPERIOR
     constant = np.full(len(holdout.y), holdout.train_rate)
     asked = gate.model_copy(
         update={
@@ -147,6 +145,7 @@ def is_passed_by_judge(
             "too_good": {},
             "slices": type(gate.slices)(),
             "non_inferior_by": bounds.margin,
+            "superior_by": bounds.superior_by if case.rule == SUPERIOR_BY else None,
             "against": ("baseline" if superior else "champion",),
         }
     )

@@ -13,8 +13,8 @@ SLICES, MARGIN = "slices: [origin, flight]", "non_inferior_by: 0.005"
 BOTH = f"{MARGIN}, {SLICES}"
 
 WRONG = [
-    Wrong(MODEL, BOTH, SLICES, "gate", "the keys metric", "or superior: true", ""),
-    Wrong(MODEL, BOTH, f"superior: false, {SLICES}", "gate", "the keys metric", "or superior: true", ""),
+    Wrong(MODEL, BOTH, SLICES, "gate", "the keys metric", "or a gain as superior_by", ""),
+    Wrong(MODEL, BOTH, f"against: [champion], {SLICES}", "gate", "the keys metric", "or a gain as superior_by", ""),
     Wrong(
         MODEL,
         SLICES,
@@ -78,12 +78,12 @@ def test_a_wrong_gate_is_refused_with_the_place_and_the_remedy(tmp_path: Path, w
 
 
 def test_a_list_of_columns_is_columns_of_which_nothing_is_asked() -> None:
-    gate = Gate.model_validate({"metric": "brier", "superior": True, "slices": ["origin", "carrier"]})
+    gate = Gate.model_validate({"metric": "brier", "superior_by": 0.01, "slices": ["origin", "carrier"]})
     assert gate.slices == {"origin": SliceRule(), "carrier": SliceRule()}
-    same = Gate.model_validate({"metric": "brier", "superior": True, "slices": {"origin": {}, "carrier": {}}})
+    same = Gate.model_validate({"metric": "brier", "superior_by": 0.01, "slices": {"origin": {}, "carrier": {}}})
     assert gate == same
 
 
 def test_a_gate_that_compares_with_no_champion_needs_no_margin() -> None:
     gate = Gate.model_validate({"metric": "brier", "against": ["baseline"]})
-    assert (gate.non_inferior_by, gate.superior, gate.too_good, gate.blocking) == (None, False, {}, ())
+    assert (gate.non_inferior_by, gate.superior_by, gate.too_good, gate.blocking) == (None, None, {}, ())

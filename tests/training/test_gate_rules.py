@@ -42,18 +42,19 @@ ASKS_ALL = {"leakage_audit": True, "latency": {"p95_ms": 50}}
 
 
 @pytest.mark.parametrize(
-    ("challenger", "status"), [(0.601, GateStatus.PASS), (0.6, GateStatus.FAIL), (0.599, GateStatus.FAIL)]
+    ("challenger", "status"), [(0.7, GateStatus.PASS), (0.606, GateStatus.FAIL), (0.599, GateStatus.FAIL)]
 )
-def test_superiority_asks_for_the_whole_interval_below_zero(challenger: float, status: GateStatus) -> None:
-    gate = Gate.model_validate({"metric": "brier", "superior": True})
+def test_superiority_asks_for_the_whole_interval_below_the_least_gain(challenger: float, status: GateStatus) -> None:
+    """From 0.6 on the Brier score falls by 0.0700 to 0.7, by 0.0048 to 0.606."""
+    gate = Gate.model_validate({"metric": "brier", "superior_by": 0.005})
     report = judge(gate, Task.CLASSIFICATION, make_holdout(challenger, 0.6), has_champion=True)
     found = check_named(report, "superior_to_champion")
-    assert (found.status, found.bound) == (status, 0.0)
+    assert (found.status, found.bound) == (status, -0.005)
 
 
 @pytest.mark.parametrize("days", [DAYS[:0], DAYS[:1], DAYS[:9]])
 def test_superiority_needs_the_days(days: np.ndarray) -> None:
-    gate = Gate.model_validate({"metric": "brier", "superior": True})
+    gate = Gate.model_validate({"metric": "brier", "superior_by": 0.005})
     report = judge(gate, Task.CLASSIFICATION, make_holdout(0.9, 0.6, days), has_champion=True)
     assert check_named(report, "superior_to_champion").status is GateStatus.INSUFFICIENT
     assert report.outcome is PromotionOutcome.REJECTED
@@ -308,7 +309,7 @@ def test_order_changes_nothing_a_shift_changes_nothing_and_swapping_sides_mirror
 @settings(max_examples=50, deadline=None)
 def test_both_sides_cannot_be_superior(rows, seed: int) -> None:
     ours, theirs, days = (np.asarray(each) for each in zip(*rows, strict=True))
-    gate = declare_gate(superior=True, min_blocks=2, resamples=200)
+    gate = declare_gate(superior_by=0.001, min_blocks=2, resamples=200)
     every = np.ones(len(rows), dtype=bool)
     dates = np.datetime64("2013-05-01", "D") + days
     one = check_champion(gate, Losses(ours * 1.0, ours * 0.0, theirs * 1.0, every, dates, seed), has_champion=True)

@@ -99,8 +99,9 @@ class Gate(Section):
         metric: Metric that is compared; a mean of losses per row (log_loss, brier, mean_absolute_error).
         against: What it is compared with.
         non_inferior_by: Margin, in the metric's unit, that the upper bound of the difference must stay below; needed
-            unless `superior` is asked for.
-        superior: Whether the challenger must be better than the champion: the upper end of the interval below 0.
+            unless `superior_by` is given.
+        superior_by: Least gain over the champion, in the metric's unit: the upper bound of the difference must be below
+            minus this. Given both, this one rules.
         absolute: Bounds per metric.
         too_good: Metric -> ceiling beyond which the gate warns of a leak.
         block: Unit that is resampled.
@@ -120,7 +121,7 @@ class Gate(Section):
     metric: Literal[Metric.LOG_LOSS, Metric.BRIER, Metric.MEAN_ABSOLUTE_ERROR]
     against: tuple[Literal["baseline", "champion"], ...] = ("baseline", "champion")
     non_inferior_by: Number | None = Field(default=None, gt=0)
-    superior: bool = False
+    superior_by: Number | None = Field(default=None, gt=0)
     absolute: dict[Metric, Bounds] = Field(default_factory=dict)
     too_good: dict[Metric, Number] = Field(default_factory=dict)
     block: Literal["day"] = "day"
@@ -137,9 +138,9 @@ class Gate(Section):
 
     @model_validator(mode="after")
     def _comparison_has_a_rule(self) -> Self:
-        if "champion" in self.against and not self.superior and self.non_inferior_by is None:
+        if "champion" in self.against and self.superior_by is None and self.non_inferior_by is None:
             raise ValueError(
-                "the champion is compared with by no rule; write a margin as non_inferior_by, or superior: true"
+                "the champion is compared with by no rule; write a margin as non_inferior_by, or a gain as superior_by"
             )
         return self
 
@@ -163,7 +164,7 @@ class Gate(Section):
     def acknowledgeable(self) -> tuple[str, ...]:
         """Checks whose warning holds a version until it is acknowledged, by the names they have in the evidence.
 
-        >>> gate = Gate(metric=Metric.BRIER, superior=True, too_good={Metric.ROC_AUC: 0.8}, blocking=["too_good"])
+        >>> gate = Gate(metric=Metric.BRIER, superior_by=0.01, too_good={Metric.ROC_AUC: 0.8}, blocking=["too_good"])
         >>> gate.acknowledgeable
         ('too_good_roc_auc',)
         """

@@ -33,7 +33,7 @@ def check_calibration(
         A check per declared bound; none where nothing is declared.
 
     >>> days = np.repeat(np.datetime64("2013-01-01", "D") + np.arange(10), 2)
-    >>> gate = Gate(metric="brier", superior=True, calibration={"max_bias": 0.1, "max_error": 0.1})
+    >>> gate = Gate(metric="brier", superior_by=0.01, calibration={"max_bias": 0.1, "max_error": 0.1})
     >>> found = check_calibration(gate, np.tile([0.0, 1.0], 10), np.full(20, 0.75), days)
     >>> [(each.name, each.status.value, each.value, each.bound) for each in found]
     [('calibration_bias', 'FAIL', 0.25, 0.1), ('calibration_error', 'FAIL', 0.25, 0.1)]

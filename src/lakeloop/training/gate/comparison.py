@@ -28,7 +28,7 @@ class Losses:
 
     >>> days = np.repeat(np.datetime64("2013-01-01", "D") + np.arange(2), 2)
     >>> losses = Losses(np.ones(4), np.full(4, 3.0), np.array([2.0, 2, 2, np.nan]), np.arange(4) < 3, days)
-    >>> gate = Gate(metric="brier", superior=True, min_blocks=2)
+    >>> gate = Gate(metric="brier", superior_by=0.01, min_blocks=2)
     >>> losses.over_champion(gate, np.ones(4, dtype=bool)).difference, losses.over_baseline(gate).rows
     (-1.0, 4)
     """
@@ -78,7 +78,7 @@ def describe_difference(gate: Gate, found: DifferenceInterval, other: str) -> st
     Returns:
         The figures, with days and rows.
 
-    >>> gate = Gate(metric="brier", superior=True)
+    >>> gate = Gate(metric="brier", superior_by=0.01)
     >>> describe_difference(gate, DifferenceInterval(-0.25, -0.5, 0.0, 14, 28), "champion")
     'brier of challenger minus champion -0.25000 (95% interval -0.50000 to +0.00000; 14 days, 28 rows)'
     """
@@ -112,7 +112,7 @@ def check_baseline(gate: Gate, losses: Losses) -> list[Check]:
 
     >>> days = np.repeat(np.datetime64("2013-01-01", "D") + np.arange(10), 2)
     >>> losses = Losses(np.ones(20), np.full(20, 3.0), np.full(20, np.nan), np.zeros(20, dtype=bool), days)
-    >>> found = check_baseline(Gate(metric="brier", superior=True), losses)
+    >>> found = check_baseline(Gate(metric="brier", superior_by=0.01), losses)
     >>> [(each.name, each.status.value, each.value) for each in found]
     [('beats_baseline', 'PASS', -2.0)]
     """
@@ -122,7 +122,7 @@ def check_baseline(gate: Gate, losses: Losses) -> list[Check]:
 
 
 def check_champion(gate: Gate, losses: Losses, *, has_champion: bool) -> list[Check]:
-    """Ask for superiority over the champion, or by default for no inferiority beyond the margin.
+    """Ask for superiority over the champion by a least gain, or by default for no inferiority beyond the margin.
 
     Args:
         gate: What the challenger has to show.
@@ -133,15 +133,16 @@ def check_champion(gate: Gate, losses: Losses, *, has_champion: bool) -> list[Ch
         The check, where the champion is among what is compared.
 
     >>> nobody = Losses(*[np.ones(2)] * 3, np.zeros(2, dtype=bool), np.full(2, np.datetime64("2013-01-01", "D")))
-    >>> found = check_champion(Gate(metric="brier", superior=True), nobody, has_champion=True)
+    >>> found = check_champion(Gate(metric="brier", superior_by=0.01), nobody, has_champion=True)
     >>> [(each.name, each.status.value, each.detail) for each in found]
     [('superior_to_champion', 'INSUFFICIENT', '0 comparable days, 10 needed')]
     """
     if "champion" not in gate.against:
         return []
-    bound = 0.0 if gate.superior or gate.non_inferior_by is None else gate.non_inferior_by
-    name = "superior_to_champion" if gate.superior else "no_worse_than_champion"
+    gain, margin = gate.superior_by, gate.non_inferior_by
+    bound = -gain if gain is not None else margin if margin is not None else 0.0
+    name = "no_worse_than_champion" if gain is None else "superior_to_champion"
     if not has_champion:
         return [Check(name, GateStatus.NOT_APPLICABLE, NAN, bound, "there is no champion")]
     found = losses.over_champion(gate, np.ones(len(losses.ours), dtype=bool))
-    return [_judge(name, gate, found, "champion", bound, no_worse=not gate.superior)]
+    return [_judge(name, gate, found, "champion", bound, no_worse=gain is None)]

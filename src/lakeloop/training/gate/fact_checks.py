@@ -33,7 +33,7 @@ def check_facts(gate: Gate, facts: GateFacts) -> list[Check]:
     Returns:
         `inputs_exist`, `leakage_audit`, `loads_in_fresh_process`; `latency` where it is declared.
 
-    >>> for check in check_facts(Gate(metric="brier", superior=True), GateFacts()):
+    >>> for check in check_facts(Gate(metric="brier", superior_by=0.01), GateFacts()):
     ...     print(check.name, check.status.value, check.detail)
     inputs_exist INSUFFICIENT the inputs were not looked at
     leakage_audit NOT_APPLICABLE not asked for: gate.leakage_audit is false

@@ -49,7 +49,7 @@ def check_absolute(gate: Gate, metrics: Mapping[Metric, float]) -> list[Check]:
     Returns:
         A check per declared metric.
 
-    >>> gate = Gate(metric=Metric.BRIER, superior=True, absolute={Metric.ROC_AUC: Bounds(min=0.6)})
+    >>> gate = Gate(metric=Metric.BRIER, superior_by=0.01, absolute={Metric.ROC_AUC: Bounds(min=0.6)})
     >>> [(each.name, each.status.value) for each in check_absolute(gate, {Metric.ROC_AUC: 0.7})]
     [('absolute_roc_auc', 'PASS')]
     >>> [(each.name, each.status.value) for each in check_absolute(gate, {})]
@@ -71,7 +71,7 @@ def check_too_good(gate: Gate, metrics: Mapping[Metric, float]) -> list[Check]:
     Returns:
         A check per declared metric; there is no ceiling by default.
 
-    >>> gate = Gate(metric=Metric.BRIER, superior=True, too_good={Metric.ROC_AUC: 0.8}, blocking=["too_good"])
+    >>> gate = Gate(metric=Metric.BRIER, superior_by=0.01, too_good={Metric.ROC_AUC: 0.8}, blocking=["too_good"])
     >>> [(each.status.value, each.blocking, each.detail) for each in check_too_good(gate, {Metric.ROC_AUC: 0.9})]
     [('WARN', True, 'roc_auc 0.9000, above 0.8: look for a leak')]
     """

@@ -70,7 +70,7 @@ def check_slices(
     >>> holdout = HoldoutScores(y, np.full(20, 0.5), np.full(20, 0.5), days, None, {"origin": origins})
     >>> losses = Losses(np.full(20, 0.25), np.full(20, 0.25), np.full(20, np.nan), np.zeros(20, dtype=bool), days)
     >>> rule = {"min_rows": 10, "absolute": {"brier": {"max": 0.2}}, "values": ["EWR", "LGA"]}
-    >>> gate = Gate(metric="brier", superior=True, slices={"origin": rule})
+    >>> gate = Gate(metric="brier", superior_by=0.01, slices={"origin": rule})
     >>> for check in check_slices(gate, Task.CLASSIFICATION, holdout, losses, has_champion=False):
     ...     print(check.name, check.status.value, check.detail)
     slice_origin_brier[EWR] FAIL brier 0.2500, allowed [-inf, 0.2] (10 days, 10 rows)

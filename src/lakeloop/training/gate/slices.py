@@ -106,7 +106,7 @@ def measure_slices(gate: Gate, holdout: HoldoutScores, losses: Losses) -> tuple[
     >>> days, half = np.full(2, np.datetime64("2013-01-01", "D")), np.full(2, 0.5)
     >>> holdout = HoldoutScores(half, half, half, days, None, {"origin": np.array(["EWR", "JFK"])})
     >>> losses = Losses(np.array([1.0, 2.0]), half, half, np.ones(2, dtype=bool), days)
-    >>> found = measure_slices(Gate(metric="brier", superior=True, slices=["origin"]), holdout, losses)
+    >>> found = measure_slices(Gate(metric="brier", superior_by=0.01, slices=["origin"]), holdout, losses)
     >>> [(each.value, each.rows, each.challenger, each.champion) for each in found]
     [('EWR', 1, 1.0, 0.5), ('JFK', 1, 2.0, 0.5)]
     """

@@ -20,11 +20,16 @@ TURN = [["ingest", None], ["features", None], *([step, "late"] for step in ("sco
 TRAINING = [["training_set", "late"], ["train", "late"]]
 
 
-def context_of(as_of: datetime, *done: str, steps: Any = ()) -> Any:
-    """A run ledger that holds these jobs: job, subject and logical now; and what the jobs did."""
+def context_of(as_of: datetime, *done: str, steps: Any = (), scores: Any = ()) -> Any:
+    """A run ledger that holds these jobs: job, subject and logical now; what the jobs did; scores of `late`."""
+    scored = [SimpleNamespace(job="score", unit=each) for each in scores]
     notes = {"steps": list(steps)} if steps else {}
     ledger = [SimpleNamespace(unit=each, notes=notes) for each in done]
-    lake = SimpleNamespace(own=lambda table: table, commits=lambda _: ledger)
+    lake = SimpleNamespace(
+        own=lambda table: table,
+        address=lambda layer, name: (layer, name),
+        commits=lambda table: scored if table == ("predictions", "late") else ledger,
+    )
     return SimpleNamespace(lake=lake, as_of=as_of, turn=instant_text(as_of))
 
 
@@ -91,3 +96,12 @@ def test_what_a_turn_did_for_one_model_it_did_not_do_for_another() -> None:
 
 def test_the_last_turn_may_be_repeated() -> None:
     refuse_earlier(context_of(JUNE, "run * 2013-05-01T00:00:00Z", "run * 2013-06-01T00:00:00Z"), "run")
+
+
+@pytest.mark.parametrize("step", ["train", "recalibrate", "models"])
+def test_a_turn_that_broke_off_has_scored_all_the_same(step: str) -> None:
+    turn = "run * 2013-05-01T00:00:00Z"
+    with pytest.raises(ConflictError, match="order: `score` was done as of 2013-06-01T00:00:00Z"):
+        refuse_earlier(context_of(MAY, turn, scores=["late 2013-06-01T00:00:00Z"]), step, "late")
+    refuse_earlier(context_of(JUNE, turn, scores=["late 2013-06-01T00:00:00Z"]), step, "late")
+    refuse_earlier(context_of(MAY, turn, scores=["late 2013-06-01T00:00:00Z"]), step, "early")

@@ -121,7 +121,8 @@ def test_parts_that_are_read_whole_and_do_not_fit_leave_no_sample() -> None:
     with pytest.raises(BudgetError) as refused:
         plan(counts(), split(), budget=10)
     assert refused.value.remedy == (
-        "one of: a shorter split.validation or split.holdout, which with the gaps need 12 MiB alone; "
+        "one of: a shorter split.validation, split.calibration or split.holdout, which with the gaps need 12 MiB alone"
+        "; "
         "memory_budget_mib: 52 in project.yml, where the machine has it; or fewer features"
     )
 
@@ -146,7 +147,7 @@ def test_a_distributed_fit_needs_rows_for_its_preprocessing() -> None:
     assert plan(counts(), split(), budget=12, is_distributed=True).rows["train"] == 1023
     with pytest.raises(BudgetError) as refused:
         plan(counts(), split(), budget=11, is_distributed=True)
-    assert refused.value.remedy.startswith("one of: a shorter split.validation or split.holdout")
+    assert refused.value.remedy.startswith("one of: a shorter split.validation, split.calibration or split.holdout")
 
 
 def test_no_training_rows_divide_nothing() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -222,7 +223,10 @@ class Registry:
             The runs, newest first; none of a model that was never trained.
         """
         found = self._client.get_experiment_by_name(experiment_name(self._project, model, self._tracking_uri))
-        return [] if found is None else read_trainings(self._client, found.experiment_id, model, last)
+        if found is None:
+            return []
+        versions = {each.run_id: each.version for each in self.list_versions(model)}
+        return read_trainings(self._client, found.experiment_id, versions, last)
 
     def training_of(self, version: ModelVersion) -> LoggedTraining:
         """Read the training run of a version.
@@ -337,6 +341,7 @@ class Registry:
         judged = version.tags.get(JUDGED_TAG)
         if judged is None:
             return self.load_pipeline(version)
+        assert_own_files(replace(version, source=judged))
         return load_files(self._checked(version, judged, version.tags.get(JUDGED_HASH_TAG)), self._trusted)
 
     def scoring_udf(self, spark: SparkSession, version: ModelVersion, *, probabilities: bool) -> Callable[..., Column]:

@@ -41,13 +41,13 @@ class LoggedTraining:
     tags: Mapping[str, str]
 
 
-def read_trainings(client: Any, experiment: str, model: str, last: int) -> list[LoggedTraining]:
+def read_trainings(client: Any, experiment: str, versions: Mapping[str, str], last: int) -> list[LoggedTraining]:
     """Read the newest training runs of a model.
 
     Args:
         client: MLflow's client.
         experiment: Id of the model's experiment.
-        model: Registered name.
+        versions: Run -> number of the version it made.
         last: Most runs.
 
     Returns:
@@ -56,10 +56,10 @@ def read_trainings(client: Any, experiment: str, model: str, last: int) -> list[
     >>> from mlflow import MlflowClient
     >>> client = MlflowClient(context.config.tracking_uri)
     >>> experiment = client.get_experiment_by_name("shops/late").experiment_id
-    >>> [(each.version, each.state) for each in read_trainings(client, experiment, "late", 5)]
+    >>> versions = {each.run_id: each.version for each in context.registry.list_versions("late")}
+    >>> [(each.version, each.state) for each in read_trainings(client, experiment, versions, 5)]
     [('2', 'FINISHED'), ('1', 'FINISHED')]
     """
-    versions = {each.run_id: str(each.version) for each in client.search_model_versions(f"name = '{model}'")}
     found = client.search_runs(
         [experiment],
         "tags.training_set_id LIKE '%'",  # trials have none
@@ -113,7 +113,7 @@ def read_trials(client: Any, experiment: str, run_id: str) -> list[LoggedTrial]:
     >>> from mlflow import MlflowClient
     >>> client = MlflowClient(context.config.tracking_uri)
     >>> experiment = client.get_experiment_by_name("shops/late").experiment_id
-    >>> newest = read_trainings(client, experiment, "late", 1)[0]
+    >>> newest = read_trainings(client, experiment, {}, 1)[0]
     >>> [(each.number, each.params, each.state) for each in read_trials(client, experiment, newest.run_id)]
     [(0, {'C': 0.1}, 'FINISHED'), (1, {'C': 1.0}, 'FINISHED')]
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lakeloop.errors import ConflictError
 from lakeloop.registry import CHALLENGER, CHAMPION, PREVIOUS
 from lakeloop.runs.context import Context
-from lakeloop.runs.flags import supersede_flags
+from lakeloop.runs.flags import close_flags, supersede_flags
 from lakeloop.runs.promotions import (
     Promotion,
     find_challenger,
@@ -17,7 +17,7 @@ from lakeloop.statuses import LedgerEvent
 
 
 def reconcile_aliases(context: Context, model: str) -> None:
-    """Let `challenger`, `previous` and `champion` follow the whole ledger, and finish what an event left undone.
+    """Let aliases and flags follow the whole ledger, and finish what an event left undone.
 
     An alias of which the ledger says nobody is taken away. `champion` is set last: as long as it lags behind, the
     newest event is not finished.
@@ -35,9 +35,11 @@ def reconcile_aliases(context: Context, model: str) -> None:
     """
     ledger, registry = read_whole_ledger(context, model), context.registry
     champion, challenger = find_champion(ledger), find_challenger(ledger)
+    if ledger and ledger[-1].event is LedgerEvent.GATE:  # what asked for the newest training is answered by it
+        close_flags(context.at(ledger[-1].as_of), model, ledger[-1].version, ledger[-1].outcome)
     if champion is not None:
         registry.get_version(model, champion.version, champion.run_key)
-        if champion.event is not LedgerEvent.GATE:  # the gate closes the flags of what it judged itself
+        if champion.event is not LedgerEvent.GATE:
             supersede_flags(context.at(champion.as_of), model, champion.version, champion.seq)
     previous = _newest_of(ledger, list_reigns(ledger)[-2:-1])
     registry.set_alias(model, CHALLENGER, _if_there(context, challenger))

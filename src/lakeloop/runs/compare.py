@@ -6,7 +6,6 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lakeloop import schemas
 from lakeloop.config.metric import Metric
 from lakeloop.config.model import Model
 from lakeloop.discovery.text import count_of
@@ -14,6 +13,8 @@ from lakeloop.errors import Failure, NotReadyError
 from lakeloop.registry import LoggedTraining, LoggedTrial
 from lakeloop.reporting.results import describe_result
 from lakeloop.runs.context import Context
+from lakeloop.runs.promotions import read_whole_ledger
+from lakeloop.statuses import LedgerEvent
 
 _SHORT = 12
 _LEAST_PREFIX = 6
@@ -131,11 +132,8 @@ def compare_runs(
     """
     model: Model = context.config.models[name]
     chosen = metric or model.gate.metric
-    outcomes = {
-        row["model_version"]: row["outcome"]
-        for row in context.lake.own_rows(schemas.PROMOTIONS, None)
-        if row["model"] == name
-    }
+    ledger = read_whole_ledger(context, name)
+    outcomes = {each.version: each.outcome for each in ledger if each.event is LedgerEvent.GATE}
     wanted = last if trials_of is None else max(last, 1000)  # an older run may be named
     trainings = context.registry.trainings(name, wanted)
     if not trainings:

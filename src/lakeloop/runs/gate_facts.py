@@ -198,6 +198,7 @@ def score_in_fresh_process(
         version.version,
         version.run_key,
         model.task.value,
+        context.config.project.registry.model_dump(mode="json", by_alias=True),
     )
     context.progress(f"gate {model.model}: loading version {version.version} in a fresh process")
     try:

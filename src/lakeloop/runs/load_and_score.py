@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from lakeloop.config.metric import Task
+from lakeloop.config.registry import RegistrySettings
 from lakeloop.errors import LakeloopError
 
 _MAX_REASON = 300
@@ -35,6 +36,7 @@ class ScoreRequest:
         version: Its number.
         run_key: Hash of what it is made from.
         task: Kind of label.
+        registry: Where versions are kept, as project.yml has it.
 
     >>> request = ScoreRequest("sqlite:///mlflow.db", "shops", "mlartifacts", "late", "1", "5c1d", "classification")
     >>> ScoreRequest.parse(request.line()) == request
@@ -48,6 +50,7 @@ class ScoreRequest:
     version: str
     run_key: str
     task: str
+    registry: Mapping[str, Any] = field(default_factory=dict)
 
     def line(self) -> bytes:
         """Write it as a line of JSON."""
@@ -144,7 +147,8 @@ def answer(stream: IO[bytes]) -> Mapping[str, Any]:
         from lakeloop.registry import Registry
         from lakeloop.training.fitting import predict_scores
 
-        registry = Registry(request.tracking_uri, request.project, Path(request.artifact_root))
+        settings = RegistrySettings.model_validate(request.registry)
+        registry = Registry(request.tracking_uri, request.project, Path(request.artifact_root), settings=settings)
         version = registry.get_version(request.model, request.version, request.run_key)
         scores = predict_scores(Task(request.task), registry.load_pipeline(version), frame)
     except Exception as failure:  # noqa: BLE001 - whatever an artifact raises is told to the gate, which fails it

@@ -57,6 +57,8 @@ def refuse_earlier(context: Context, step: str, model: str | None = None) -> Non
         for job, subject, at in done
         if at > context.as_of and (job == RUN or (job in FLOW[first:] and (model is None or subject in (ALL, model))))
     ]
+    if model is not None and _STANDS_BEFORE.get(step) == "score":
+        later += _scored_after(context, model)  # a turn that broke off has scored all the same
     if later:
         at, job = max(later)
         raise ConflictError(
@@ -64,6 +66,14 @@ def refuse_earlier(context: Context, step: str, model: str | None = None) -> Non
             [Failure("order", f"`{job.replace('_', '-')}` was done as of {instant_text(at)}")],
             f"go forward: name {instant_text(at)} or a later --as-of; what is recorded of the past is not changed",
         )
+
+
+def _scored_after(context: Context, model: str) -> list[tuple[datetime, str]]:
+    """List the later instants as of which the model has scored, also in a turn that never came to its end."""
+    commits = context.lake.commits(context.lake.address("predictions", model))
+    units = (each.unit for each in commits if each.job == "score")
+    found = (datetime.fromisoformat(unit.rpartition(" ")[2]) for unit in units)
+    return [(at, "score") for at in found if at > context.as_of]
 
 
 def _done_jobs(context: Context) -> tuple[list[tuple[str, str, datetime]], set[tuple[str, str, datetime]]]:

@@ -14,7 +14,7 @@ from lakeloop.errors import ConflictError, Failure, UsageError
 from lakeloop.model_versions import ModelVersion
 from lakeloop.runs.aliases import reconcile_aliases
 from lakeloop.runs.context import Context, instant_text
-from lakeloop.runs.flags import close_flags
+from lakeloop.runs.order import MODELS, refuse_earlier
 from lakeloop.runs.promotion_events import record_event
 from lakeloop.runs.promotions import (
     GATE_ACTOR,
@@ -112,11 +112,14 @@ def judge_and_record(
         return None
     if recorded is None or recorded.outcome == HELD:
         evidence = {} if recorded is None else json.loads(recorded.evidence)
-        known = set(acknowledged).intersection(evidence.get("unacknowledged", ()))
+        # What somebody has decided on since is not decided again by the gate.
+        is_last = recorded is not None and [each for each in ledger if each.version == version.version][-1] is recorded
+        known = set(acknowledged).intersection(evidence.get("unacknowledged", ())) if is_last else set()
         if recorded is None or known:
             refuse_second_judgement(context, model.model, version)
             champion = champion_before(read_promotions(context, model.model), context.as_of)
             if recorded is not None:
+                refuse_earlier(context, MODELS, model.model)  # a second row is an event: turns since may have scored
                 evidence = acknowledge_evidence(evidence, acknowledged)
             elif measure is not None:
                 evidence = measure(champion).to_dict()
@@ -124,7 +127,7 @@ def judge_and_record(
             recorded = _find_judgement(context, version, read_whole_ledger(context, model.model))
     if recorded is None:
         raise AssertionError("what was recorded is there")
-    _follow_ledger(context, model.model, version, recorded.outcome)
+    reconcile_aliases(context, model.model)
     evidence = json.loads(recorded.evidence)
     return GateResult(
         recorded.outcome,
@@ -225,9 +228,3 @@ def _row(
         "evidence": json.dumps(evidence, sort_keys=True),
         "as_of": context.as_of,
     }
-
-
-def _follow_ledger(context: Context, name: str, version: ModelVersion, outcome: str) -> None:
-    """Let aliases and flags say what the ledger says; safe to repeat."""
-    reconcile_aliases(context, name)
-    close_flags(context, name, version.version, outcome)

@@ -19,6 +19,9 @@ from lakeloop.runs.declared import SERVING_TAG
 from lakeloop.runs.promotions import Promotion
 from lakeloop.runs.recalibration_rows import ScoredRows, read_example
 from lakeloop.runs.references import PREDICTION_REFERENCE_FILE, REFERENCE_FILE, freeze_reference
+from lakeloop.training.estimators import estimator_packages
+from lakeloop.training.evidence import METRICS_FILE
+from lakeloop.training.metric_intervals import measure_intervals
 from lakeloop.training.metrics import evaluate
 from lakeloop.training.preprocessing import TRUSTED_TYPES
 from lakeloop.training.recalibration import Correction, corrected, fit_correction
@@ -96,8 +99,11 @@ def register_corrected(
     documents = {
         REFERENCE_FILE: context.registry.read_document(parent, REFERENCE_FILE),
         PREDICTION_REFERENCE_FILE: frozen.to_json(),
+        METRICS_FILE: _intervals(model, scores, context.config.project.seed),
     }
-    with context.registry.training(name, run_key, dataset, tags) as training:
+    # By its training set a run is known as a training; this is none.
+    of_run = {tag: value for tag, value in tags.items() if tag != "training_set_id"}
+    with context.registry.training(name, run_key, dataset, of_run) as training:
         params = {**_params(correction, rows, by.value), "parent_version": parent.version}
         training.log_summary(params, _metrics(model.task, scores), documents)
         example = read_example(context, model)
@@ -108,8 +114,18 @@ def register_corrected(
             pipeline.predict_proba(example) if is_classification else pipeline.predict(example),
             probabilities=is_classification,
             trusted_types=TRUSTED_TYPES,
+            packages=estimator_packages(model.estimator),
             tags=tags,
         )
+
+
+def _intervals(model: Model, scores: CorrectedScores, seed: int) -> dict[str, Any]:
+    """How it did on days that its correction was not fitted on, as a training says it of its holdout."""
+    rows, confidence, least = scores.rows, model.gate.confidence, model.gate.min_blocks
+    found = measure_intervals(
+        model.task, rows.label, scores.judged, rows.days, confidence=confidence, min_blocks=least, seed=seed
+    )
+    return {"confidence": confidence, "min_blocks": least, "metrics": [each.to_dict() for each in found]}
 
 
 def _params(correction: Correction, rows: ScoredRows, by: str) -> dict[str, Any]:

@@ -19,12 +19,13 @@ from lakeloop.config.model import Model
 from lakeloop.errors import BudgetError, Failure, NotReadyError
 from lakeloop.labels.calendar import last_closed_day
 from lakeloop.labels.closing import attach_labels
+from lakeloop.labels.found import CONFLICT
 from lakeloop.on_demand.arrow import as_model_input
 from lakeloop.runs.content import Content, read_content
 from lakeloop.runs.context import Context
 from lakeloop.runs.engine import held_columns, types_of
 from lakeloop.runs.promotions import Promotion
-from lakeloop.runs.truth import read_truth
+from lakeloop.runs.truth import read_truth, refuse_conflicts
 from lakeloop.statuses import LabelStatus, Purpose
 
 _COPIES = 3
@@ -132,6 +133,8 @@ def _labelled(context: Context, model: Model, champion: Promotion, version: int)
         ("prediction_id", "prediction_ts", "score", *model.predict.id, *label.on, label.closes.of, *model.gate.slices)
     )
     labelled = attach_labels(scored.select(*names), read_truth(context, model), model.predict, label, context.as_of)
+    if not (label.is_by_id and label.conflict is None):  # by id without a policy rows cannot disagree
+        refuse_conflicts(model.model, label, labelled.where(CONFLICT).count())
     return labelled.where(
         (F.col("label_status") == LabelStatus.MATURED.value)
         & (F.col("block_date") >= F.lit(first))

@@ -82,7 +82,7 @@ def read_facts(context: Context, name: str, version: str, ledger: Sequence[Promo
     ('late-1-2024-01-25T00:00:00Z', 'promoted', True)
     """
     own = [each for each in ledger if each.version == version]
-    judged = next((each for each in own if each.event is LedgerEvent.GATE), None)
+    judged = next((each for each in reversed(own) if each.event is LedgerEvent.GATE), None)
     if own:
         registered = context.registry.get_version(name, version, own[-1].run_key)
         training_set_id, trained_through = own[-1].training_set_id, own[-1].trained_through

@@ -98,7 +98,9 @@ def show_model(context: Context, name: str, version: str | None = None) -> Versi
     chosen = version or (champion.version if champion is not None else known[-1])
     if chosen not in known:
         raise UsageError("--version", repr(chosen), ", ".join(known), "name a version that was trained")
-    judged = next((each for each in ledger if each.version == chosen and each.event is LedgerEvent.GATE), None)
+    judged = next(
+        (each for each in reversed(ledger) if each.version == chosen and each.event is LedgerEvent.GATE), None
+    )
     latest = next((each for each in reversed(ledger) if each.version == chosen), None)
     evidence = json.loads(judged.evidence) if judged is not None else {}
     there = registered.get(chosen)

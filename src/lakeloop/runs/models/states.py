@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from lakeloop import schemas
 from lakeloop.errors import UsageError
 from lakeloop.runs.context import Context, instant_text
+from lakeloop.runs.order import FLOW, RUN
 from lakeloop.runs.promotion_events import describe_event
 from lakeloop.runs.promotions import (
     ARCHIVED,
@@ -98,7 +99,9 @@ def latest_instant(context: Context) -> datetime:
     >>> latest_instant(context.at(datetime(2024, 3, 1, tzinfo=UTC))).isoformat()
     '2024-02-04T00:00:00+00:00'
     """
-    found = [row["as_of"] for table in (schemas.RUNS, schemas.PROMOTIONS) for row in context.lake.own_rows(table, None)]
+    turns = (RUN, *FLOW[FLOW.index("score") :])  # what ingests or reports makes no turn
+    found = [row["as_of"] for row in context.lake.own_rows(schemas.RUNS, None) if row["job"] in turns]
+    found += [row["as_of"] for row in context.lake.own_rows(schemas.PROMOTIONS, None)]
     return max(found, default=context.as_of).astimezone(UTC)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from lakeloop import schemas
 from lakeloop.config import load_config
 from lakeloop.runs.context import Context
-from lakeloop.statuses import EstimateStatus, Status
+from lakeloop.statuses import EstimateStatus, LabelStatus, Status
 
 Row = Mapping[str, Any]
 LEAST_WINDOWS = 3
@@ -52,8 +52,8 @@ class Deviation:
 def pair_windows(estimated: Iterable[Row], realised: Iterable[Row]) -> dict[tuple[str, str], list[tuple[float, float]]]:
     """Pair what was estimated with what was realised, window by window.
 
-    Only windows whose scored days are all closed count: on others the two speak of other rows. What was refused or
-    could not be judged has no pair.
+    Only windows that were measured when no label waited any more count: on others the two speak of other rows. What was
+    refused or could not be judged has no pair.
 
     Args:
         estimated: Rows of `monitoring.estimated_performance`.
@@ -66,15 +66,19 @@ def pair_windows(estimated: Iterable[Row], realised: Iterable[Row]) -> dict[tupl
     def key(row: Row) -> tuple[Any, ...]:
         return (row["model"], row["model_version"], row["window"]["start"], row["window"]["end"], row["metric"])
 
+    def at(row: Row) -> tuple[Any, ...]:
+        return (*key(row)[:-1], row["as_of"])
+
+    realised = list(realised)
+    whole = {at(row) for row in realised if (row["slice_value"], row["rows"]) == (LabelStatus.PENDING.value, 0)}
     told = {
         key(row): row["value"]
         for row in sorted(realised, key=lambda row: row["as_of"])
-        if row["slice_key"] is None and row["status"] == Status.OK and row["value"] is not None
+        if row["slice_key"] is None and row["status"] == Status.OK and row["value"] is not None and at(row) in whole
     }
     found: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for row in sorted(estimated, key=lambda row: (row["window"]["end"], row["as_of"])):
-        is_whole = row["status"] == EstimateStatus.ESTIMATED and row["rows_open"] == 0
-        if is_whole and row["value"] is not None and key(row) in told:
+        if row["status"] == EstimateStatus.ESTIMATED and row["value"] is not None and key(row) in told:
             found.setdefault((row["model"], row["metric"]), []).append((row["value"], told[key(row)]))
     return found
 

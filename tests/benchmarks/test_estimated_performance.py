@@ -32,18 +32,28 @@ def estimated(week=0, value=0.5, **changes):
 
 
 def realised(week=0, value=0.5, **changes):
-    return row(week, value, **({"status": "OK", "slice_key": None} | changes))
+    return row(week, value, **({"status": "OK", "slice_key": None, "slice_value": None, "rows": 40} | changes))
+
+
+def waiting(week=0, rows=0, **changes):
+    said = {"slice_key": "label_status", "slice_value": "PENDING", "metric": "share", "rows": rows}
+    return row(week, 0.0, **({"status": "OK"} | said | changes))
 
 
 def test_windows_are_paired_in_the_order_of_time():
-    pairs = pair_windows([estimated(1, 0.4), estimated(0, 0.5)], [realised(0, 0.6), realised(1, 0.3)])
+    told = [realised(0, 0.6), waiting(0), realised(1, 0.3), waiting(1)]
+    pairs = pair_windows([estimated(1, 0.4), estimated(0, 0.5, rows_open=3)], told)  # open then, closed when measured
     assert pairs == {("late", "log_loss"): [(0.5, 0.6), (0.4, 0.3)]}
+
+
+def test_a_window_measured_while_labels_waited_is_no_pair():
+    assert pair_windows([estimated()], [realised(), waiting(rows=2)]) == {}
+    assert pair_windows([estimated()], [realised()]) == {}
 
 
 @pytest.mark.parametrize(
     ("estimate", "truth"),
     [
-        (estimated(rows_open=3), realised()),
         (estimated(status="NOT_CALIBRATED", value=None), realised()),
         (estimated(), realised(status="TOO_FEW_BLOCKS")),
         (estimated(), realised(status="NOT_MATURED", value=None)),
@@ -54,7 +64,7 @@ def test_windows_are_paired_in_the_order_of_time():
     ],
 )
 def test_what_does_not_belong_together_is_no_pair(estimate, truth):
-    assert pair_windows([estimate], [truth]) == {}
+    assert pair_windows([estimate], [truth, waiting(), waiting(1)]) == {}
 
 
 def test_deviation_by_hand():
@@ -80,6 +90,8 @@ def test_it_runs_on_a_finished_workspace(capsys):
     said = capsys.readouterr().out
     rows = Context(config, START).lake.own_rows(ESTIMATED_PERFORMANCE, None)
     assert said.startswith("| model | metric |")
+    is_paired = "| late | " in said
+    assert is_paired == any(each["status"] == "ESTIMATED" for each in rows)
     assert {each["status"] for each in rows} <= {"ESTIMATED", "NOT_CALIBRATED", "CALIBRATION_UNKNOWN"}
     assert all((each["value"] is None) == (each["status"] != "ESTIMATED") for each in rows)
     assert all(f"not estimated, {each['status']}" in said for each in rows if each["status"] != "ESTIMATED")

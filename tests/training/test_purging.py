@@ -8,15 +8,15 @@ import pytest
 
 from lakeloop.errors import NotReadyError
 from lakeloop.training.purging import DayOfLabels, assert_enough_left, find_looking_ahead
-from lakeloop.training.split import GAP, HOLDOUT, TRAIN, VALIDATION
+from lakeloop.training.split import CALIBRATION, GAP, HOLDOUT, TRAIN, VALIDATION
 
 DAY = timedelta(days=1)
 FIRST = date(2013, 5, 1)
 
 
 def days(parts: str, *, hours: tuple[int, int] = (0, 0)) -> tuple[dict[date, str], list[DayOfLabels]]:
-    """One day per letter: t, g, v, h; predicted at the hours of the day, first and last."""
-    names = {"t": TRAIN, "g": GAP, "v": VALIDATION, "h": HOLDOUT}
+    """One day per letter: t, g, v, c, h; predicted at the hours of the day, first and last."""
+    names = {"t": TRAIN, "g": GAP, "v": VALIDATION, "c": CALIBRATION, "h": HOLDOUT}
     part_of = {FIRST + number * DAY: names[letter] for number, letter in enumerate(parts)}
     first, last = (timedelta(hours=each) for each in hours)
     midnights = {day: datetime(day.year, day.month, day.day, tzinfo=UTC) for day in part_of}
@@ -33,6 +33,7 @@ def days(parts: str, *, hours: tuple[int, int] = (0, 0)) -> tuple[dict[date, str
         ("tttvhh", (0, 0), 2 * DAY, "3 4"),
         ("tttvhh", (0, 0), timedelta(0), ""),  # by id
         ("tttthh", (0, 0), 3 * DAY, "3 4"),  # without validation it is the holdout
+        ("ttvchh", (0, 0), 2 * DAY, "2 3 4"),  # also what probabilities are corrected on
         ("tggvg", (0, 0), 9 * DAY, "1"),  # nothing comes after validation
     ],
 )
@@ -55,3 +56,7 @@ def test_a_split_of_which_too_little_is_left_is_not_ready() -> None:
     assert_enough_left(part_of, [])  # the split itself has judged that
     with pytest.raises(NotReadyError, match="6 closed days with rows, 7 needed, and 1 look too far ahead"):
         assert_enough_left(part_of, [FIRST])
+    part_of, _ = days("tttttttvh")
+    assert_enough_left(part_of, [FIRST])
+    with pytest.raises(NotReadyError, match="calibration: 0 closed days with rows, 1 needed"):
+        assert_enough_left(part_of, [FIRST], calibrates=True)

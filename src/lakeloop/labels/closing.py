@@ -121,7 +121,8 @@ def attach_labels(spine: DataFrame, truth: DataFrame, predict: Predict, label: L
     else:
         found = find_later(spine, truth, label) if label.after is not None else find_events(spine, truth, label)
     final_ts = final_instant(label)
-    closed = final_ts <= F.lit(as_of)
+    # Without its instant a row never closes.
+    closed = F.coalesce((final_ts <= F.lit(as_of)) & F.col(label.closes.of).isNotNull(), F.lit(False))
     reason = F.coalesce(REASON, F.when(F.isnull(LABEL), F.lit("unknown")))
     status = (
         F.when(~closed, LabelStatus.PENDING.value)

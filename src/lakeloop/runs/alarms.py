@@ -114,7 +114,7 @@ def find_alarms(model: Model, finding: WindowFinding) -> list[Alarm]:
     >>> waiting = Performance(Status.NOT_MATURED, Task.CLASSIFICATION, 0, 0, {}, {}, 0.05, 7)
     >>> finding = WindowFinding(None, (items,), label, waiting, (), 0, None)
     >>> [(kind.value, alarmed) for kind, _, alarmed, _ in find_alarms(context.config.models["late"], finding)]
-    [('quality', True), ('contract_drift', None), ('target_drift', None), ('bias', None)]
+    [('quality', True), ('contract_drift', None), ('target_drift', None)]
     """
     found: list[Alarm] = []
     for each in finding.columns:
@@ -126,8 +126,8 @@ def find_alarms(model: Model, finding: WindowFinding) -> list[Alarm]:
         kind = FlagKind.PREDICTION_DRIFT if each.column == SCORE_COLUMN else _DRIFT_KINDS[each.role]
         evidence = {"statistic": each.statistic, "value": each.value, "threshold": each.threshold, "rows": each.rows}
         found.append((kind, each.column, _alarm(each.verdict), evidence))
-    if finding.is_late:
-        return _realised_alarms(model, finding.performance)
+    if finding.waits:  # it has no place in the order until it is measured
+        return found
     target = finding.target
     moved = {"difference": target.difference, "min_effect": target.min_effect, "rows": target.window_rows}
     found.append((FlagKind.TARGET_DRIFT, "label", _alarm(target.verdict), moved))
@@ -136,8 +136,8 @@ def find_alarms(model: Model, finding: WindowFinding) -> list[Alarm]:
 
 def _realised_alarms(model: Model, performance: Performance) -> list[Alarm]:
     found: list[Alarm] = []
-    if model.label.closes.after and performance.status is Status.NOT_MATURED:
-        return found  # the window is measured once its labels are closed: until then it has no place in the order
+    if performance.status is Status.NOT_MATURED:
+        return found  # a window that waits is measured in a later turn: until then it has no place in the order
     when = model.decide.when
     measured = {"metrics": dict(performance.metrics), "rows": performance.rows}
     if when.bias is not None:

@@ -28,6 +28,7 @@ class WindowFinding:
         counts: Its counts per day and bin.
         labels: How far its labels are.
         is_late: Whether the window was judged in an earlier turn, and is looked at again because its labels are closed.
+        waits: Whether its labels are still to come: it is measured in a later turn.
         estimate: What is expected of it by the scores alone; None for a regression and for what is looked at again. No
             flag looks at it.
     """
@@ -41,4 +42,5 @@ class WindowFinding:
     counts: DailyCounts
     labels: LabelCounts = NONE
     is_late: bool = False
+    waits: bool = False
     estimate: Estimate | None = None

@@ -162,7 +162,7 @@ def monitor(context: Context, name: str) -> MonitorResult:
             changes = find_flag_changes(context, model, champion.version, findings)
             notes = {
                 "windows": [instant_text(each.end) for each in windows],
-                "closed": [instant_text(each.window.end) for each in findings if not each.labels.pending],
+                "measured": [instant_text(each.window.end) for each in findings if not each.waits],
                 "late": len(findings) - len(new),
                 "drifted": [each.column for each in new[-1].columns if each.verdict is Verdict.DRIFT] if new else [],
                 "flags": raise_flags(context, name, changes.raised),
@@ -215,12 +215,10 @@ def _windows_to_evaluate(
         if commit.unit != identity.unit
     ]
     earlier = {end for notes in before for end in notes["windows"]}
-    measured = {end for notes in before for end in notes.get("closed", ())}
+    measured = {end for notes in before for end in notes["measured"]}
     ended = ended_windows(since, context.as_of, model.monitor.window, model.label.closes.timezone)
-    late: list[MonitorWindow] = []
-    if model.label.closes.after:
-        last = last_closed_day(context.as_of, model.label.closes)
-        late = [each for each in ended if each.last_day <= last and instant_text(each.end) in earlier - measured]
+    last = last_closed_day(context.as_of, model.label.closes)
+    late = [each for each in ended if each.last_day <= last and instant_text(each.end) in earlier - measured]
     return [window for window in ended if instant_text(window.end) not in earlier], late
 
 
@@ -255,7 +253,8 @@ def _evaluate(
         is_late = window in late
         closed, counted = _of_window(outcomes.cells, "block", window), _of_window(counts, "block", window)
         labels = _label_counts(outcomes, closed, window, delays)
-        waits = bool(model.label.closes.after and labels.pending)  # measured once, when it is closed
+        # Measured once: where closing takes its time, when all of it is closed; else as soon as any of it is.
+        waits = bool(labels.pending) and (bool(model.label.closes.after) or not (closed.num_rows or labels.void))
         if is_late and waits:
             continue
         measured = closed.slice(0, 0) if waits else closed
@@ -269,7 +268,7 @@ def _evaluate(
                 ),
                 judge_rate(
                     reference.targets,
-                    _target_days(closed),
+                    _target_days(measured),
                     min_effect=_TARGET_EFFECT * spread,
                     level=model.monitor.level,
                     seed=seed,
@@ -280,6 +279,7 @@ def _evaluate(
                 lay_out_daily(counted, bins),
                 labels,
                 is_late,
+                waits,
                 None
                 if is_late or model.task is not Task.CLASSIFICATION
                 else estimate_performance(
@@ -344,7 +344,7 @@ class _Rows:
             for verdict in finding.columns:
                 profiles.append({**same, **profile_row(verdict, finding.counts)})
                 drifts.append({**same, **drift_row(verdict, is_prediction=verdict.column == SCORE_COLUMN)})
-            if not finding.is_late:
+            if not finding.waits:
                 drifts.append({**same, **target_row(finding.target)})
             performances += [
                 {**same, **row} for row in performance_rows(finding.performance, finding.void_rows, reference)

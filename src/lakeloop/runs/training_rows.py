@@ -160,9 +160,10 @@ def _split(context: Context, model: Model, counted: Sequence[DayOfLabels]) -> _S
     refuse_conflicts(model.model, model.label, conflicts)
     rows = {status: sum(each.rows for each in counted if each.label_status == status) for status in LabelStatus}
     days = sorted(each.block_date for each in counted if each.label_status == LabelStatus.MATURED)
-    parts = assign_split(
-        np.array(days, dtype="datetime64[D]"), model.split, last_closed_day(context.as_of, model.label.closes)
-    )
+    last = last_closed_day(context.as_of, model.label.closes)
+    if model.label.reach and days:  # a day is closed by the calendar before its rows have looked as far as they look
+        last = min(last, days[-1])
+    parts = assign_split(np.array(days, dtype="datetime64[D]"), model.split, last)
     part_of = dict(zip(days, parts.tolist(), strict=True))
     purged = find_looking_ahead(part_of, counted, model.label.reach)
     part_of |= dict.fromkeys(purged, GAP)

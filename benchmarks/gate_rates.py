@@ -17,12 +17,14 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
+from scipy.stats import t
 
 from benchmarks.gate_history import MODEL
 from benchmarks.gate_scores import Holdout, Plan, make_scores
@@ -165,7 +167,10 @@ def _interval(
     days, resamples = holdout.days, gate.resamples
     if rows_as_blocks:  # a day of its own for every row; few draws of so many give their spread well enough
         days, resamples = np.datetime64("2013-01-01", "D") + np.arange(len(ours)), gate.resamples // 10
-    return resample_difference(ours, theirs, days, confidence=gate.confidence, resamples=resamples, seed=0)
+    block = 1 if rows_as_blocks else gate.block_days
+    return resample_difference(
+        ours, theirs, days, confidence=gate.confidence, resamples=resamples, seed=0, block_days=block
+    )
 
 
 def measure(gate: Gate, case: Case, holdouts: Sequence[Holdout], bounds: Bounds) -> tuple[Share, Share]:
@@ -207,7 +212,8 @@ def describe_pairs(gate: Gate, holdout: Holdout) -> dict[str, object]:
 
     Returns:
         First and last day, rows, days trained on; mean loss; standard deviation of the difference of two models; mean
-        half width of the interval of days, and of rows.
+        half width of the interval of days, and of rows; how many times further apart two models lie than the days
+        explain.
     """
     losses = [row_losses(Metric.LOG_LOSS, holdout.y, scores) for scores in holdout.scores]
     means = [each.mean() for each in losses]
@@ -215,14 +221,17 @@ def describe_pairs(gate: Gate, holdout: Holdout) -> dict[str, object]:
     by_day, by_row = (
         [_interval(gate, holdout, *pair, rows_as_blocks=each) for pair in pairs] for each in (False, True)
     )
+    spread = float(np.sqrt(2 * np.var(means, ddof=1)))
+    reach = float(np.mean([each.upper - each.lower for each in by_day]) / 2)
     return {
         "first": str(holdout.days.min()),
         "last": str(holdout.days.max()),
         "rows": len(holdout.y),
         "train_days": holdout.train_days,
         "loss": float(np.mean(means)),
-        "spread": float(np.sqrt(2 * np.var(means, ddof=1))),
-        "half_width_days": float(np.mean([each.upper - each.lower for each in by_day]) / 2),
+        "spread": spread,
+        "half_width_days": reach,
+        "apart": spread * float(t.ppf((1 + gate.confidence) / 2, len(np.unique(holdout.days)) - 1)) / reach,
         "half_width_rows": float(np.mean([each.upper - each.lower for each in by_row]) / 2),
     }
 
@@ -234,6 +243,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pairs", type=int, metavar="N", help="pairs per holdout, each model once (23; quick: 2)")
     parser.add_argument("--margin", type=float, help="margin of non-inferiority (the declared one)")
     parser.add_argument("--superior-by", type=float, default=0.005, help="least gain of `superior by` (%(default)s)")
+    parser.add_argument("--confidence", type=float, help="of the interval (the declared one)")
+    parser.add_argument("--block-days", type=int, help="days that are drawn together (the declared ones)")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="fits at a time (%(default)s)")
     parser.add_argument("--json", type=Path, default=FOLDER / "results" / "gate_rates.json", help="where figures go")
     options = parser.parse_args(arguments)
@@ -241,6 +252,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.pairs is not None:
         plan = Plan(plan.holdouts, 2 * options.pairs)
     gate = load_config(ROOT).models[MODEL].gate
+    gate = gate.model_copy(
+        update={
+            **({"confidence": options.confidence} if options.confidence else {}),
+            **({"block": timedelta(days=options.block_days)} if options.block_days else {}),
+        }
+    )
     bounds = Bounds(float(options.margin or gate.non_inferior_by), options.superior_by)
     holdouts = make_scores(plan, options.processes, lambda text: print(text, file=sys.stderr, flush=True))
     apart = [describe_pairs(gate, each) for each in holdouts]
@@ -264,10 +281,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _table_of_holdouts(apart: Sequence[dict[str, object]]) -> Table:
-    table = Table("holdout", "train days", "loss", "spread of equals", "half width, days", "half width, rows")
+    table = Table("holdout", "train days", "loss", "spread of equals", "half width, days", "half width, rows", "apart")
     for each in apart:
         figures = [f"{each[name]:.4f}" for name in ("loss", "spread", "half_width_days", "half_width_rows")]
-        table.add_row(f"{each['first']} to {each['last']}", str(each["train_days"]), *figures)
+        apart = f"{each['apart']:.2f}"
+        table.add_row(f"{each['first']} to {each['last']}", str(each["train_days"]), *figures, apart)
     return table
 
 

@@ -28,7 +28,7 @@ def context_of(as_of: datetime, *done: str, steps: Any = (), scores: Any = ()) -
     lake = SimpleNamespace(
         own=lambda table: table,
         address=lambda layer, name: (layer, name),
-        commits=lambda table: scored if table == ("predictions", "late") else ledger,
+        commits=lambda table: {("predictions", "late"): scored, ("predictions", "early"): []}.get(table, ledger),
     )
     return SimpleNamespace(lake=lake, as_of=as_of, turn=instant_text(as_of))
 

@@ -27,7 +27,7 @@ def trained(tmp_path_factory):
     config = declare(tmp_path_factory.mktemp("trained"), search={"C": [0.1, 1.0]}, tuning={"trials": 2})
     data, context = make_data(config), Context(config, TURNS[0])
     key = training_run_key(context, config.models["late"], data.training_set, SEED)
-    fit_and_register(context, config.models["late"], data, key, SEED)
+    fit_and_register(context, config.models["late"], replace(data, sampling={"sample_seed": SEED}), key, SEED)
     return config, data
 
 
@@ -37,7 +37,7 @@ def pin(monkeypatch, config, data) -> Context:
     monkeypatch.setattr(repeat, "find_manifest", lambda *_: manifest)
     monkeypatch.setattr(repeat, "pinned_model", lambda context, _: context.config.models["late"])
     monkeypatch.setattr(repeat, "pinned_set", lambda _: data.training_set)
-    monkeypatch.setattr(repeat, "read_training_data", lambda *_: data)
+    monkeypatch.setattr(repeat, "read_training_data", lambda *_, seed: replace(data, sampling={"sample_seed": seed}))
     context = Context(config, TURNS[1])
     monkeypatch.setattr(context.lake, "writing", nullcontext)
     return context
@@ -86,8 +86,9 @@ def test_another_seed_is_a_new_version_that_no_gate_judges_and_is_compared_with_
     version = context.registry.list_versions("late")[-1]
     assert (version.tags["seed"], version.tags["training_set_id"]) == ("8", "set-of-rows")
     assert context.registry.alias("late", "challenger") is None
+    assert version.tags["sample_seed"] == "8"  # the sample is drawn by the seed of the training
     again = repeat_training(context, "set-of-rows", 8)
-    assert (again.status, again.version) == (RepeatStatus.REPRODUCED, "2")
+    assert (again.status, again.version, again.packages) == (RepeatStatus.REPRODUCED, "2", ())
 
 
 def test_keys_that_one_declaration_lacks_differ() -> None:

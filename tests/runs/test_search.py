@@ -392,3 +392,14 @@ def test_what_serves_is_fitted_through_the_holdout_and_what_is_judged_is_not(tmp
     plainly = {each.info.run_id: each.data for each in runs_of(plain)}[without.run_id]
     assert told_of.metrics == plainly.metrics  # of what was judged
     assert told_of.params["refit"] == "True"
+
+
+def test_what_is_fitted_through_the_holdout_takes_as_many_rounds_as_what_was_judged(tmp_path):
+    boosted = {"class": "sklearn.ensemble.HistGradientBoostingClassifier", "params": {"max_iter": 200}, "search": {}}
+    config = declare(tmp_path, **boosted, early_stopping={"rounds": 3})
+    late = config.models["late"]
+    refit = late.model_copy(update={"split": late.split.model_copy(update={"refit": True})})
+    version, _ = fit_and_register(replace(config, models={"late": refit}), make_data(config))
+    registry = Context(config, TURNS[0]).registry
+    serves, judged = registry.load_pipeline(version)[-1], registry.load_judged(version)[-1]
+    assert serves.n_iter_ == judged.n_iter_ < 200

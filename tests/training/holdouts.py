@@ -7,9 +7,27 @@ from typing import Any
 import numpy as np
 
 from lakeloop.config.gate import Gate
-from lakeloop.training.gate import Check, GateReport, HoldoutScores
+from lakeloop.training.gate import (
+    AuditFacts,
+    Check,
+    GateFacts,
+    GateReport,
+    HoldoutScores,
+    InputFacts,
+    LatencyFacts,
+    LoadFacts,
+)
 
 DAYS = np.arange("2013-05-01", "2013-05-21", dtype="datetime64[D]")  # 20 days
+
+
+SOUND = GateFacts(
+    inputs=InputFacts({"shop": "string", "items": "double"}, {"shop": "string", "items": "int"}),
+    audit=AuditFacts((), (), 9),
+    loading=LoadFacts(20, 0.0),
+    latency=LatencyFacts(1, 50, 2.0, 5.0, 2.0, 5.0),
+)
+"""Facts of a version that loads, answers alike and finds its inputs."""
 
 
 def declare_gate(**changes: Any) -> Gate:

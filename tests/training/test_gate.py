@@ -16,7 +16,7 @@ from lakeloop.training.gate import (
     SliceMetric,
     judge,
 )
-from tests.training.holdouts import DAYS, check_named, declare_gate, make_holdout
+from tests.training.holdouts import DAYS, SOUND, check_named, declare_gate, make_holdout
 
 NAN = float("nan")
 
@@ -77,8 +77,9 @@ def test_beats_baseline_means_the_whole_interval_below_zero(challenger: float, s
 def test_only_what_the_gate_declares_is_compared() -> None:
     report = judge(declare_gate(against=["champion"]), Task.CLASSIFICATION, make_holdout(), has_champion=True)
     assert [check.name for check in report.checks] == ["no_worse_than_champion"]
-    nothing = judge(declare_gate(against=[]), Task.CLASSIFICATION, make_holdout(), has_champion=True)
-    assert (nothing.checks, nothing.passed, nothing.reasons) == ((), False, ("no check was made",))
+    for facts in (None, SOUND):  # that an artifact loads says nothing of how it answers
+        nothing = judge(declare_gate(against=[]), Task.CLASSIFICATION, make_holdout(), has_champion=True, facts=facts)
+        assert (nothing.checks, nothing.passed, nothing.reasons) == ((), False, ("no check was made",))
 
 
 @pytest.mark.parametrize(

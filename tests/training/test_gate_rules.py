@@ -26,15 +26,9 @@ from lakeloop.training.gate import (
 from lakeloop.training.gate.comparison import Losses, check_champion
 from lakeloop.training.gate.fact_checks import check_facts
 from lakeloop.training.resampling import resample_difference
-from tests.training.holdouts import DAYS, check_named, declare_gate, make_holdout
+from tests.training.holdouts import DAYS, SOUND, check_named, declare_gate, make_holdout
 
 NAN = float("nan")
-SOUND = GateFacts(
-    inputs=InputFacts({"shop": "string", "items": "double"}, {"shop": "string", "items": "int"}),
-    audit=AuditFacts((), (), 9),
-    loading=LoadFacts(20, 0.0),
-    latency=LatencyFacts(1, 50, 2.0, 5.0, 2.0, 5.0),
-)
 ASKS_ALL = {"leakage_audit": True, "latency": {"p95_ms": 50}}
 
 
@@ -315,3 +309,20 @@ def test_both_sides_cannot_be_superior(rows, seed: int) -> None:
     one = check_champion(gate, Losses(ours * 1.0, ours * 0.0, theirs * 1.0, every, dates, seed), has_champion=True)
     other = check_champion(gate, Losses(theirs * 1.0, ours * 0.0, ours * 1.0, every, dates, seed), has_champion=True)
     assert [one[0].status, other[0].status].count(GateStatus.PASS) <= 1
+
+
+def test_blocks_of_several_days_need_as_many_more_days_and_reach_further() -> None:
+    days = np.datetime64("2013-05-01", "D") + np.arange(20)
+    scores = np.where(np.arange(40) % 8 < 4, 0.62, 0.58)  # good for two days, bad for two
+    holdout = dataclasses.replace(make_holdout(days=days), champion=np.where(np.tile([1, 0], 20) == 1, 0.55, 0.45))
+    holdout = dataclasses.replace(holdout, challenger=np.where(holdout.y == 1, scores, 1 - scores))
+    checks = [
+        check_named(
+            judge(declare_gate(min_blocks=10, block=block), Task.CLASSIFICATION, holdout, has_champion=True),
+            "no_worse_than_champion",
+        )
+        for block in ("day", "2 days", "3 days")
+    ]
+    assert [each.status for each in checks] == [GateStatus.PASS, GateStatus.PASS, GateStatus.INSUFFICIENT]
+    assert checks[1].upper > checks[0].upper
+    assert checks[2].detail == "20 comparable days, 30 needed"

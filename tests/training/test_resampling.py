@@ -62,34 +62,9 @@ def test_a_block_that_does_not_divide_the_days_is_cut_so_that_a_draw_has_as_many
     assert half_width(found) == pytest.approx(t.ppf(0.975, 1.5) * math.sqrt(2.5 / 1.5 * 1.36), rel=0.01)
 
 
-def test_weights_are_what_rows_count() -> None:
-    # Day 1 weighs 3 and has the difference 1, day 2 weighs 1 and has -1: as three rows and one.
-    found = resample([1, -1], [0, 1], weights=np.array([3.0, 1.0]))
-    copies = resample([1, 1, 1, -1], [0, 0, 0, 1])
-    assert (found.difference, found.lower, found.upper) == (copies.difference, copies.lower, copies.upper)
-    assert (found.days, found.rows, copies.rows) == (2, 2, 4)
-
-
-def test_a_day_that_weighs_nothing_is_no_day() -> None:
-    found = resample([1, -1, 5], [0, 1, 2], weights=np.array([1.0, 1.0, 0.0]))
-    assert found == resample([1, -1], [0, 1])
-    nothing = resample([1, -1], [0, 1], weights=np.zeros(2))
-    assert (nothing.days, nothing.rows) == (0, 0)
-    assert math.isnan(nothing.difference)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"weights": np.array([1.0, -1.0])}, "1 of 2 are negative"),
-        ({"weights": np.array([float("nan"), 1.0])}, "1 of 2 are negative, missing"),
-        ({"weights": np.array([1.0, float("inf")])}, "1 of 2 are negative, missing or infinite"),
-        ({"block_days": 0}, "at least one day"),
-    ],
-)
-def test_what_cannot_be_is_refused(changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(DistributionError, match=message):
-        resample([1, -1], [0, 1], **changes)
+def test_a_block_has_a_day() -> None:
+    with pytest.raises(DistributionError, match="at least one day"):
+        resample([1, -1], [0, 1], block_days=0)
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from lakeloop.config.metric import Metric
-from lakeloop.config.section import Bounded, Number, Section, Text, Whole
+from lakeloop.config.section import Bounded, Duration, Number, Section, Text, Whole
 
 Warns = Literal["too_good", "latency"]
 """Checks that warn, and can be declared to block."""
@@ -104,7 +105,7 @@ class Gate(Section):
             minus this. Given both, this one rules.
         absolute: Bounds per metric.
         too_good: Metric -> ceiling beyond which the gate warns of a leak.
-        block: Unit that is resampled.
+        block: Unit that is resampled: `day`, or so many days in a row where neighbouring days are alike.
         min_blocks: Blocks below which a comparison is INSUFFICIENT.
         confidence: Of the two-sided interval.
         resamples: Number of resamples.
@@ -124,7 +125,7 @@ class Gate(Section):
     superior_by: Number | None = Field(default=None, gt=0)
     absolute: dict[Metric, Bounds] = Field(default_factory=dict)
     too_good: dict[Metric, Number] = Field(default_factory=dict)
-    block: Literal["day"] = "day"
+    block: Literal["day"] | Duration = "day"
     min_blocks: Whole = Field(default=10, ge=2)
     confidence: Number = Field(default=0.95, gt=0.5, lt=1)
     resamples: Whole = Field(default=1000, ge=100)
@@ -135,6 +136,12 @@ class Gate(Section):
     fresh_process: bool = True
     blocking: tuple[Warns, ...] = ()
     approval: Literal["none", "required"] = "none"
+
+    @model_validator(mode="after")
+    def _whole_days(self) -> Self:
+        if isinstance(self.block, timedelta) and self.block % timedelta(days=1):
+            raise ValueError("block: not whole days; write day, or whole days, as in '7 days'")
+        return self
 
     @model_validator(mode="after")
     def _comparison_has_a_rule(self) -> Self:
@@ -159,6 +166,15 @@ class Gate(Section):
             if not declared[name]:
                 raise ValueError(f"blocking[{index}]: {name} warns of nothing; write gate.{name} too")
         return self
+
+    @property
+    def block_days(self) -> int:
+        """Days of a block.
+
+        >>> Gate(metric=Metric.BRIER, superior_by=0.01, block="7 days").block_days
+        7
+        """
+        return self.block.days if isinstance(self.block, timedelta) else 1
 
     @property
     def acknowledgeable(self) -> tuple[str, ...]:

@@ -97,6 +97,8 @@ class Model(Section):
             if rule.min_blocks is not None
         }
         for where, blocks in least.items():
-            if blocks > days:
-                raise ValueError(f"{where}: so many days are never reached; write at most {days}, as the holdout has")
+            most = days // self.gate.block_days
+            if blocks > most:
+                unit = "days" if self.gate.block_days == 1 else "blocks"
+                raise ValueError(f"{where}: so many {unit} are never reached; write at most {most}, as the holdout has")
         return self

@@ -43,7 +43,6 @@ def resample_difference(
     resamples: int,
     seed: int,
     block_days: int = 1,
-    weights: FloatArray | None = None,
 ) -> DifferenceInterval:
     """Estimate a difference of mean losses, with an interval that respects the dependence within blocks of days.
 
@@ -64,14 +63,12 @@ def resample_difference(
         resamples: Number of draws.
         seed: Of the draws; the same rows and seed give the same interval.
         block_days: Days in a row that are drawn together, at least 1; n is the number of days over it.
-        weights: What each row counts, >= 0 and finite, shape (n_rows,); each 1 when None. A day that weighs nothing is
-            no day.
 
     Returns:
         The difference (first minus second: negative is better) and its interval.
 
     Raises:
-        DistributionError: If `block_days` is below 1, or a weight is negative, missing or infinite.
+        DistributionError: If `block_days` is below 1.
 
     Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), sections 8.6 (blocks) and 12.3 (Student's t);
     Politis and Romano, A circular block-resampling procedure for stationary data (1992); Hesterberg, What Teachers
@@ -84,17 +81,12 @@ def resample_difference(
     """
     if block_days < 1:
         raise DistributionError("block_days", f"{block_days}; a block has at least one day")
-    row_weights = np.ones(losses.shape) if weights is None else np.asarray(weights, dtype=np.float64)
-    bad = int(np.count_nonzero(~((row_weights >= 0) & np.isfinite(row_weights))))
-    if bad:
-        raise DistributionError("weights", f"{bad} of {row_weights.size} are negative, missing or infinite")
-    weighing = row_weights > 0
-    if not weighing.any():
+    rows = int(losses.size)
+    if not rows:
         return DifferenceInterval(_NAN, _NAN, _NAN, 0, 0)
-    row_weights, rows = row_weights[weighing], int(weighing.sum())
-    found, day_of_row = np.unique(days[weighing], return_inverse=True)
-    counts = np.bincount(day_of_row, weights=row_weights)
-    sums = np.bincount(day_of_row, weights=(losses - other_losses)[weighing] * row_weights)
+    found, day_of_row = np.unique(days, return_inverse=True)
+    counts = np.bincount(day_of_row).astype(np.float64)
+    sums = np.bincount(day_of_row, weights=losses - other_losses)
     difference = float(sums.sum() / counts.sum())
     if len(found) < 2 * block_days:
         return DifferenceInterval(difference, _NAN, _NAN, len(found), rows)

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from lakeloop.config.gate import Gate
 from lakeloop.errors import DistributionError
 from lakeloop.statuses import EvidenceStatus
-from lakeloop.training.gate import MAX_SLICE_VALUES, NO_VALUE, OTHER_VALUES
+from lakeloop.training.gate.slices import group_rows
 from lakeloop.training.metric_intervals import MetricInterval, mean_interval
 from lakeloop.training.metrics import row_losses
 
@@ -114,26 +113,3 @@ def measure_slices(
             )
             found.append(Slice(column, value, float(outcomes[rows].mean()), measured))
     return tuple(found)
-
-
-def group_rows(values: ArrayLike, most: int = MAX_SLICE_VALUES) -> list[tuple[str, NDArray[np.bool_]]]:
-    """Group rows by a value, the most frequent ones first.
-
-    Args:
-        values: Values, shape (n_rows,).
-        most: Values that get a group of their own.
-
-    Returns:
-        Value as text and its rows, shape (n_rows,); `(null)` for what is missing, `(other)` for the rest, last.
-
-    >>> [(value, rows.tolist()) for value, rows in group_rows(["b", None, "b", "a"], most=1)]
-    [('b', [True, False, True, False]), ('(other)', [False, True, False, True])]
-    """
-    told = np.asarray(values, dtype=object)
-    texts = np.where(pd.isna(told), NO_VALUE, told.astype(str)).astype(str)
-    names, code_of_row, counts = np.unique(texts, return_inverse=True, return_counts=True)
-    order = np.lexsort((names, -counts))
-    groups = [(str(names[code]), np.asarray(code_of_row == code)) for code in order[:most]]
-    if len(order) > most:
-        groups.append((OTHER_VALUES, np.isin(code_of_row, order[most:])))
-    return groups

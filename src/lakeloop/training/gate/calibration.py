@@ -44,7 +44,13 @@ def check_calibration(
     checks, outcomes = [], np.asarray(y, dtype=np.float64)
     if asked.max_bias is not None:
         found = resample_difference(
-            scores, outcomes, days, confidence=gate.confidence, resamples=gate.resamples, seed=seed
+            scores,
+            outcomes,
+            days,
+            confidence=gate.confidence,
+            resamples=gate.resamples,
+            seed=seed,
+            block_days=gate.block_days,
         )
         detail = (
             f"mean score minus mean outcome {found.difference:+.4f} ({gate.confidence:.0%} interval {found.lower:+.4f} "
@@ -52,8 +58,9 @@ def check_calibration(
             f"{asked.max_bias:g} of 0"
         )
         status = GateStatus.PASS if abs(found.difference) <= asked.max_bias else GateStatus.FAIL
-        if found.days < gate.min_blocks:
-            status, detail = GateStatus.INSUFFICIENT, f"{found.days} days, {gate.min_blocks} needed"
+        needed = gate.min_blocks * gate.block_days
+        if found.days < needed:
+            status, detail = GateStatus.INSUFFICIENT, f"{found.days} days, {needed} needed"
         checks.append(
             Check("calibration_bias", status, found.difference, asked.max_bias, detail, found.lower, found.upper)
         )

@@ -64,6 +64,7 @@ class Losses:
             confidence=gate.confidence,
             resamples=gate.resamples,
             seed=self.seed,
+            block_days=gate.block_days,
         )
 
 
@@ -90,8 +91,9 @@ def describe_difference(gate: Gate, found: DifferenceInterval, other: str) -> st
 
 
 def _judge(name: str, gate: Gate, found: DifferenceInterval, other: str, bound: float, *, no_worse: bool) -> Check:
-    if found.days < gate.min_blocks:
-        detail = f"{found.days} comparable days, {gate.min_blocks} needed"
+    needed_days = gate.min_blocks * gate.block_days
+    if found.days < needed_days:
+        detail = f"{found.days} comparable days, {needed_days} needed"
         return Check(name, GateStatus.INSUFFICIENT, found.difference, bound, detail, found.lower, found.upper)
     holds = found.upper < bound and (found.difference <= 0 or not no_worse)
     needed = f"at most 0 with upper end below {bound:g}" if no_worse else f"upper end below {bound:g}"

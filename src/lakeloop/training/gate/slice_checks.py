@@ -125,17 +125,17 @@ def _ask(
     *,
     is_private: bool,
 ) -> list[Check]:
-    least_blocks = gate.min_blocks if rule.min_blocks is None else rule.min_blocks
-    needed = f"needed are {rule.min_rows} on {least_blocks}"
+    least_days = (gate.min_blocks if rule.min_blocks is None else rule.min_blocks) * gate.block_days
+    needed = f"needed are {rule.min_rows} on {least_days}"
     checks, left = [], []
     for number, part in enumerate(parts, start=1):
         shown = f"value {number}" if is_private else part.value[:_MAX_LETTERS]
         rows = part.rows & question.rows
-        count, blocks = int(rows.sum()), len(np.unique(days[rows]))
-        if count >= rule.min_rows and blocks >= least_blocks:
+        count, found_days = int(rows.sum()), len(np.unique(days[rows]))
+        if count >= rule.min_rows and found_days >= least_days:
             checks.append(question.judge(f"{question.name}[{shown}]", rows))
         elif part.value in rule.values:
-            checks.append(_insufficient(question, shown, f"{count} rows on {blocks} days, {needed}"))
+            checks.append(_insufficient(question, shown, f"{count} rows on {found_days} days, {needed}"))
         else:
             left.append(f"{shown} ({count} rows)")
     there = {part.value for part in parts}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from lakeloop.config.gate import Gate
 from lakeloop.errors import DistributionError
@@ -59,6 +59,29 @@ class Slice:
     rows: NDArray[np.bool_]
 
 
+def group_rows(values: ArrayLike, most: int = MAX_SLICE_VALUES) -> list[tuple[str, NDArray[np.bool_]]]:
+    """Group rows by a value, the most frequent ones first.
+
+    Args:
+        values: Values, shape (n_rows,).
+        most: Values that get a group of their own.
+
+    Returns:
+        Value as text and its rows, shape (n_rows,); `(null)` for what is missing, `(other)` for the rest, last.
+
+    >>> [(value, rows.tolist()) for value, rows in group_rows(["b", None, "b", "a"], most=1)]
+    [('b', [True, False, True, False]), ('(other)', [False, True, False, True])]
+    """
+    told = np.asarray(values, dtype=object)
+    texts = np.where(pd.isna(told), NO_VALUE, told.astype(str)).astype(str)
+    names, code_of_row, counts = np.unique(texts, return_inverse=True, return_counts=True)
+    order = np.lexsort((names, -counts))
+    groups = [(str(names[code]), np.asarray(code_of_row == code)) for code in order[:most]]
+    if len(order) > most:
+        groups.append((OTHER_VALUES, np.isin(code_of_row, order[most:])))
+    return groups
+
+
 def cut_slices(holdout: HoldoutScores, column: str) -> list[Slice]:
     """Cut the holdout by the values of a column.
 
@@ -79,14 +102,7 @@ def cut_slices(holdout: HoldoutScores, column: str) -> list[Slice]:
     """
     if column not in holdout.slices:
         raise DistributionError(f"slices.{column}", "the gate declares this slice, the holdout lacks the column")
-    values = np.asarray(holdout.slices[column], dtype=object)
-    texts = np.where(pd.isna(values), NO_VALUE, values.astype(str)).astype(str)
-    names, code_of_row, counts = np.unique(texts, return_inverse=True, return_counts=True)
-    order = np.lexsort((names, -counts))
-    found = [Slice(column, str(names[code]), code_of_row == code) for code in order[:MAX_SLICE_VALUES]]
-    if len(order) > MAX_SLICE_VALUES:
-        found.append(Slice(column, OTHER_VALUES, np.isin(code_of_row, order[MAX_SLICE_VALUES:])))
-    return found
+    return [Slice(column, value, rows) for value, rows in group_rows(holdout.slices[column])]
 
 
 def measure_slices(gate: Gate, holdout: HoldoutScores, losses: Losses) -> tuple[SliceMetric, ...]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import t as student_t
 
-from lakeloop.errors import DistributionError
+from lakeloop.intervals import student_interval
 
 RESAMPLES = 2000
 MIN_BLOCKS = 3
@@ -67,10 +65,6 @@ def resample_ratios(
 def spread_interval(estimate: float, resamples: npt.NDArray[np.float64], blocks: int, level: float) -> Interval:
     """Put an interval around an estimate from the spread of its resampled values.
 
-    The estimate plus and minus Student's quantile times the resamples' standard deviation, raised by sqrt(n / (n - 1))
-    because a resample of n blocks spreads too little. With few blocks percentiles of the resamples alarm far too often:
-    they cannot reach beyond the blocks at hand.
-
     Args:
         estimate: The value on all blocks.
         resamples: Resampled values, at least one.
@@ -83,16 +77,10 @@ def spread_interval(estimate: float, resamples: npt.NDArray[np.float64], blocks:
     Raises:
         DistributionError: If there are fewer than 2 blocks or the level is not in (0, 1).
 
-    Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 12.
+    Source: `lakeloop.intervals.student_interval`.
 
     >>> interval = spread_interval(0.0, np.array([-1.0, 1.0]), 1000, 0.05)
     >>> round(interval.low, 2), round(interval.high, 2)
     (-1.96, 1.96)
     """
-    if blocks < 2:
-        raise DistributionError("blocks", f"got {blocks}, an interval needs 2")
-    if not 0 < level < 1:
-        raise DistributionError("level", f"got {level}, allowed is (0, 1)")
-    quantile = float(student_t.ppf(1 - level / 2, blocks - 1))
-    reach = math.sqrt(blocks / (blocks - 1)) * quantile * float(resamples.std())
-    return Interval(estimate - reach, estimate + reach)
+    return Interval(*student_interval(estimate, resamples, blocks, 1 - level))

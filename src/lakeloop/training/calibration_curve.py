@@ -12,8 +12,9 @@ from scipy.stats import norm
 
 from lakeloop.config.metric import Task
 from lakeloop.errors import DistributionError
+from lakeloop.intervals import student_interval
 from lakeloop.statuses import EvidenceStatus
-from lakeloop.training.metric_intervals import RESAMPLES, around, draw_blocks
+from lakeloop.training.metric_intervals import RESAMPLES, draw_blocks
 from lakeloop.training.metrics import CALIBRATION_BINS, checked_rows, equal_count_bins
 
 
@@ -109,7 +110,10 @@ def measure_curve(
         if status is EvidenceStatus.OK:
             draws = draw_blocks(len(names), resamples, seed)
             drawn = (draws @ np.bincount(block, weights=hits)) / (draws @ np.bincount(block))
-            by_days, by_rows = around(rate, drawn, len(names), confidence), wilson(rate, len(hits), confidence)
+            by_days, by_rows = (
+                student_interval(rate, drawn, len(names), confidence),
+                wilson(rate, len(hits), confidence),
+            )
             lower, upper = max(min(by_days[0], by_rows[0]), 0.0), min(max(by_days[1], by_rows[1]), 1.0)
         found.append(
             CurveBin(

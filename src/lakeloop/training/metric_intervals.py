@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import t as student_t
 
 from lakeloop.config.metric import COMPARED, Metric, Task
 from lakeloop.errors import DistributionError
+from lakeloop.intervals import student_interval
 from lakeloop.statuses import EvidenceStatus
 from lakeloop.training.metrics import CALIBRATION_BINS, FloatArray, evaluate, row_losses
 
@@ -247,30 +247,9 @@ def _interval(
         return MetricInterval(metric, EvidenceStatus.TOO_FEW_BLOCKS, value, None, None, size, blocks, 0)
     if len(drawn) < LEAST_SHARE * resamples:
         return MetricInterval(metric, EvidenceStatus.ONE_OUTCOME, value, None, None, size, blocks, len(drawn))
-    lower, upper = around(value, drawn, blocks, confidence)
+    lower, upper = student_interval(value, drawn, blocks, confidence)
     lower, upper = max(lower, _LEAST.get(metric, 0.0)), min(upper, _MOST.get(metric, math.inf))
     return MetricInterval(metric, EvidenceStatus.OK, value, lower, upper, size, blocks, len(drawn))
-
-
-def around(value: float, drawn: FloatArray, blocks: int, confidence: float) -> tuple[float, float]:
-    """Put an interval around a value from the spread of its resampled values.
-
-    Args:
-        value: The value on all rows.
-        drawn: Resampled values, at least one.
-        blocks: Number of blocks that were resampled, at least 2.
-        confidence: Of the two-sided interval, in (0, 1).
-
-    Returns:
-        Lower and upper end.
-
-    >>> lower, upper = around(0.0, np.array([-1.0, 1.0]), 1000, 0.95)
-    >>> round(lower, 2), round(upper, 2)
-    (-1.96, 1.96)
-    """
-    quantile = float(student_t.ppf((1 + confidence) / 2, blocks - 1))
-    reach = math.sqrt(blocks / (blocks - 1)) * quantile * float(drawn.std())
-    return value - reach, value + reach
 
 
 def _mean(rows: _Rows, losses: FloatArray, draws: Weights) -> FloatArray:

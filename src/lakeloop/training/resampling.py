@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t
 
 from lakeloop.errors import DistributionError
+from lakeloop.intervals import student_interval
 from lakeloop.training.metrics import FloatArray
 
 _NAN = float("nan")
@@ -92,9 +91,8 @@ def resample_difference(
         return DifferenceInterval(difference, _NAN, _NAN, len(found), rows)
     drawn_days = _draw_days(len(found), block_days, resamples, seed)
     drawn = (drawn_days @ sums) / (drawn_days @ counts)
-    blocks = len(found) / block_days
-    reach = float(t.ppf((1 + confidence) / 2, blocks - 1) * math.sqrt(blocks / (blocks - 1)) * drawn.std())
-    return DifferenceInterval(difference, difference - reach, difference + reach, len(found), rows)
+    lower, upper = student_interval(difference, drawn, len(found) / block_days, confidence)
+    return DifferenceInterval(difference, lower, upper, len(found), rows)
 
 
 def _draw_days(days: int, block_days: int, resamples: int, seed: int) -> NDArray[np.int64]:

@@ -102,10 +102,10 @@ def test_what_looks_into_the_validation_of_an_older_fold_is_not_learned_from_in_
     days, split = days_from("2013-01-01", 24), split_of(3, 4, 1)
     parts = assign_split(days, split, date(2013, 1, 24))
     midnight = days.astype("datetime64[s]").astype(np.float64)
-    late = np.where(days == np.datetime64("2013-01-14"), 3600.0, 0.0)  # an hour after midnight
+    late = np.where(days == np.datetime64("2013-01-12"), 3600.0, 0.0)  # an hour after midnight
     whole, _ = make_folds(days, parts, split, 2)
     older, last = make_folds(days, parts, split, 2, seconds=midnight + late, reach=timedelta(days=2))
     start = days[whole.validation].min()
-    assert (start, days[whole.train].max()) == (np.datetime64("2013-01-16"), np.datetime64("2013-01-14"))
-    assert days[older.train].max() == np.datetime64("2013-01-13")
+    assert (start, days[whole.train].max()) == (np.datetime64("2013-01-14"), np.datetime64("2013-01-12"))
+    assert days[older.train].max() == np.datetime64("2013-01-11")
     assert np.array_equal(last.train, parts == TRAIN)  # the split's own cut is purged where the rows are made

@@ -322,7 +322,8 @@ def _clock(reading: pd.Series[int]) -> pd.Series[pd.Timedelta]:
 
 def _minutes(count: pd.Series[int]) -> pd.Series[pd.Timedelta]:
     """Turn minutes into durations; a missing count stays missing."""
-    return pd.to_timedelta(count.astype("float64"), unit="min")
+    whole = count.astype("Int64").fillna(0).to_numpy("int64").astype("timedelta64[m]")
+    return pd.Series(whole.astype("timedelta64[ns]"), index=count.index).mask(count.isna())
 
 
 def _text_of(moments: pd.Series[pd.Timestamp]) -> pd.Series[str]:

@@ -114,7 +114,7 @@ def find_alarms(model: Model, finding: WindowFinding) -> list[Alarm]:
     >>> waiting = Performance(Status.NOT_MATURED, Task.CLASSIFICATION, 0, 0, {}, {}, 0.05, 7)
     >>> finding = WindowFinding(None, (items,), label, waiting, (), 0, None)
     >>> [(kind.value, alarmed) for kind, _, alarmed, _ in find_alarms(context.config.models["late"], finding)]
-    [('quality', True), ('contract_drift', None), ('target_drift', None)]
+    [('quality', True), ('contract_drift', None), ('target_drift', None), ('bias', None)]
     """
     found: list[Alarm] = []
     for each in finding.columns:
@@ -136,8 +136,6 @@ def find_alarms(model: Model, finding: WindowFinding) -> list[Alarm]:
 
 def _realised_alarms(model: Model, performance: Performance) -> list[Alarm]:
     found: list[Alarm] = []
-    if performance.status is Status.NOT_MATURED:
-        return found  # a window that waits is measured in a later turn: until then it has no place in the order
     when = model.decide.when
     measured = {"metrics": dict(performance.metrics), "rows": performance.rows}
     if when.bias is not None:
@@ -162,6 +160,7 @@ def _is_broken(status: Status) -> bool | None:
 def _alarm_history(context: Context, model: Model, version: str) -> dict[Subject, list[bool | None]]:
     """Read what the version's windows said in earlier turns, oldest first, as the tables of the monitoring hold it."""
     history: dict[Subject, list[bool | None]] = {}
+    measured = set()  # a window that waits has no row of its labels yet
     for row in _earlier_rows(context, schemas.DRIFT_METRICS, model, version):
         if row["role"] == Role.SEASONAL.value:
             continue
@@ -170,11 +169,15 @@ def _alarm_history(context: Context, model: Model, version: str) -> dict[Subject
             "prediction": FlagKind.PREDICTION_DRIFT,
             "target": FlagKind.TARGET_DRIFT,
         }[row["kind"]]
+        if kind is FlagKind.TARGET_DRIFT:
+            measured.add(_window_end(row))
         history.setdefault((kind, row["column_name"]), []).append(_alarm(Verdict(row["verdict"])))
         if kind is FlagKind.CONTRACT_DRIFT:
             history.setdefault((FlagKind.QUALITY, row["column_name"]), []).append(_is_broken(Status(row["status"])))
     realised = [row for row in _earlier_rows(context, schemas.PERFORMANCE, model, version) if row["slice_key"] is None]
-    for _, of_window in groupby(realised, key=_window_end):
+    for end, of_window in groupby(realised, key=_window_end):
+        if end not in measured:
+            continue
         evaluated = list(of_window)
         newest = max(row["as_of"] for row in evaluated)
         rows = [row for row in evaluated if row["as_of"] == newest]  # a window is measured again once it is closed

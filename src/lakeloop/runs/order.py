@@ -60,7 +60,7 @@ def refuse_earlier(context: Context, step: str, model: str | None = None) -> Non
     if model is not None and _STANDS_BEFORE.get(step) == "score":
         later += _scored_after(context, model)  # a turn that broke off has scored all the same
     if later:
-        at, job = max(later)
+        at, job = max(later, key=lambda each: (each[0], each[1] == RUN, each[1]))  # the turn stands for its steps
         raise ConflictError(
             f"{step.replace('_', '-')} as of {context.turn}",
             [Failure("order", f"`{job.replace('_', '-')}` was done as of {instant_text(at)}")],

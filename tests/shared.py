@@ -21,8 +21,15 @@ COMPILED = "LAKELOOP_TESTS_COMPILED"
 """Variable that has Spark compile its plans, as it does for users; `make test-all` sets it."""
 
 _JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-# Nearly every query runs once on a few rows: to compile it costs more than to interpret it.
-_INTERPRETED = {"spark.sql.codegen.wholeStage": False, "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+# Nearly every query runs once on a few rows: to compile it costs more than to interpret it, and every partition and
+# every plan that is made again is a task and a plan more. With all of them off a turn costs the JVM a fifth less.
+_INTERPRETED = {
+    "spark.sql.codegen.wholeStage": False,
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.adaptive.enabled": False,
+    "spark.sql.shuffle.partitions": 1,
+    "spark.databricks.delta.snapshotPartitions": 1,
+}
 
 
 @cache
@@ -56,29 +63,11 @@ def shared_session() -> SparkSession:
     )
 
 
-_finished: list[Config] = []
-
-
-def adopt_finished(config: Config) -> None:
-    """Let examples use the clean run that the laws have made anyway."""
-    _finished.append(config)
-
-
 def finished_project() -> Config:
     """Two turns of the small loop, each with what had landed by then; nobody may change it any more."""
-    from lakeloop.runs.context import Context
-    from lakeloop.runs.turn import run_turn
-    from tests.laws.small_loop import TURNS, land, write_project
+    from tests.laws.clean import clean_run
 
-    if not _finished:
-        shared_session()
-        config = write_project(scratch() / "finished")
-        land(config, TURNS[0])
-        run_turn(Context(config, TURNS[0]), ["late"])
-        land(config, TURNS[1], after=TURNS[0])
-        run_turn(Context(config, TURNS[1]), ["late"])
-        adopt_finished(config)
-    return _finished[0]
+    return clean_run().config
 
 
 @cache

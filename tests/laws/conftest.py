@@ -2,48 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 
-from lakeloop.config import Config
-from lakeloop.runs.context import Context
-from lakeloop.runs.turn import run_turn
-from tests.laws.driver_rows import Brought, counting
-from tests.laws.effects import Effect, Effects, Observed, listening
-from tests.laws.small_loop import TURNS, land, write_project
-from tests.shared import adopt_finished
-
-
-@dataclass(frozen=True)
-class CleanRun:
-    """Two turns that nothing stopped, and what was seen of the second.
-
-    Attributes:
-        config: The project.
-        effects: What the second turn did to the world, in order.
-        unannounced: Tables and files that changed without having been among them.
-        brought: Calls of the second turn that brought rows to the driver.
-    """
-
-    config: Config
-    effects: tuple[Effect, ...]
-    unannounced: frozenset[str]
-    brought: tuple[Brought, ...]
+from tests.laws import clean
 
 
 @pytest.fixture(scope="package")
-def clean_run(spark, tmp_path_factory):
-    """Two turns, each with what had landed by then; the effects of the second were watched."""
-    config = write_project(tmp_path_factory.mktemp("turns"))
-    land(config, TURNS[0])
-    run_turn(Context(config, TURNS[0]), ["late"])
-    land(config, TURNS[1], after=TURNS[0])
-    observed = Observed(config.workspace)
-    with listening(Effects(config.workspace, observed)), counting() as brought:
-        run_turn(Context(config, TURNS[1]), ["late"])
-    adopt_finished(config)
-    return CleanRun(config, tuple(observed.effects), frozenset(observed.unannounced()), tuple(brought))
+def clean_run(spark):
+    """Two turns that nothing stopped, and what was seen of the second."""
+    return clean.clean_run()
 
 
 @pytest.fixture(scope="package")

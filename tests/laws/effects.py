@@ -335,11 +335,12 @@ class Stops:
     Args:
         every_time: Whether an effect that a run has several times in the same place is stopped at each time, and the
             tracking store's transactions and files each by themselves, not by the function that asks for them.
+        one_in: Of how many effects one is stopped at.
     """
 
-    def __init__(self, *, every_time: bool) -> None:
+    def __init__(self, *, every_time: bool, one_in: int = 1) -> None:
         self.stopped_at: list[Effect] = []
-        self._is_stopped, self._every_time = False, every_time
+        self._is_stopped, self._every_time, self._one_in = False, every_time, one_in
         self._known, self._seen = set[object](), Counter[object]()
         self._one = threading.Lock()
 
@@ -348,8 +349,9 @@ class Stops:
         with self._one:
             if not self._is_stopped and self._key(effect) not in self._known:
                 self._known.add(self._key(effect))
-                self.stopped_at.append(effect)
-                self._is_stopped = True
+                if len(self._known) % self._one_in == 0:
+                    self.stopped_at.append(effect)
+                    self._is_stopped = True
             if self._is_stopped:
                 raise StoppedError(str(effect))
             self._seen[effect] += 1

@@ -400,6 +400,24 @@ def test_what_is_fitted_through_the_holdout_takes_as_many_rounds_as_what_was_jud
     late = config.models["late"]
     refit = late.model_copy(update={"split": late.split.model_copy(update={"refit": True})})
     version, _ = fit_and_register(replace(config, models={"late": refit}), make_data(config))
-    registry = Context(config, TURNS[0]).registry
-    serves, judged = registry.load_pipeline(version)[-1], registry.load_judged(version)[-1]
+    context = Context(config, TURNS[0])
+    serves, judged = context.registry.load_pipeline(version)[-1], context.registry.load_judged(version)[-1]
     assert serves.n_iter_ == judged.n_iter_ < 200
+    recorded = context.registry.training_of(version)
+    assert recorded.params["iterations"] == str(judged.n_iter_)
+    card = mlflow.artifacts.load_text(f"runs:/{version.run_id}/lakeloop/model_card.md")
+    assert f"\n- Rounds: `{judged.n_iter_}`, stopped when the loss on the validation part no longer fell\n" in card
+
+
+def test_the_rounds_recorded_are_those_of_the_fit_that_serves_not_of_a_fold(tmp_path):
+    boosted = {"class": "sklearn.ensemble.HistGradientBoostingClassifier", "params": {"max_iter": 60}, "search": {}}
+    config = declare(tmp_path, **boosted, early_stopping={"rounds": 3}, tuning={"folds": 2})
+    data = make_data(config)
+    version, _ = fit_and_register(config, data)
+    registry = Context(config, TURNS[0]).registry
+    rounds = registry.load_pipeline(version)[-1].n_iter_
+    assert 0 < rounds < 60
+    assert registry.training_of(version).params["iterations"] == str(rounds)
+    plain, _ = fit_and_register(declare(tmp_path, **boosted, early_stopping=None), data, "key-of-all-rounds")
+    assert registry.load_pipeline(plain)[-1].n_iter_ == 60
+    assert "iterations" not in registry.training_of(plain).params

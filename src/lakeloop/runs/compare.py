@@ -19,7 +19,10 @@ from lakeloop.statuses import LedgerEvent
 _SHORT = 12
 _LEAST_PREFIX = 6
 _RECORDED = frozenset(
-    {"candidates", "failed_candidates", "feature_set", "folds", "training_set_id", "rows", "estimator", "refit"}
+    (
+        *("candidates", "failed_candidates", "feature_set", "folds", "iterations"),
+        *("training_set_id", "rows", "estimator", "refit"),
+    )
 )
 """What a training run records beside the parameters that were chosen."""
 

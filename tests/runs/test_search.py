@@ -11,16 +11,15 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
 from lakeloop.cli.machine import explain_machine_failure
-from lakeloop.config.columns import model_columns
 from lakeloop.errors import ConfigError, EnvironmentProblemError, NotReadyError
 from lakeloop.registry.answers import ExplainingClient
 from lakeloop.runs import search as searches
 from lakeloop.runs.compare import compare_runs, describe_comparison
 from lakeloop.runs.context import Context
-from lakeloop.training.preprocessing import build_pipeline
 from tests.laws.small_loop import TURNS
 from tests.runs.searches import RUN_KEY, declare, fit_and_register, make_data
 
@@ -384,7 +383,7 @@ def test_what_serves_is_fitted_through_the_holdout_and_what_is_judged_is_not(tmp
     without, _ = fit_and_register(plain, data)
     expected = Context(plain, TURNS[0]).registry.load_judged(without)  # without a refit it is the version itself
     assert np.array_equal(judged.predict_proba(data.frame), expected.predict_proba(data.frame))
-    everything = build_pipeline(refit, model_columns(config, refit), {"C": 1.0}, 7).fit(data.frame, data.label > 0)
+    everything = clone(judged).fit(data.frame, data.label > 0)
     assert serves.predict_proba(data.frame) == pytest.approx(everything.predict_proba(data.frame), rel=1e-9)
     assert not np.array_equal(serves.predict_proba(data.frame), judged.predict_proba(data.frame))
     assert version.tags["trained_through"] == data.training_set.data_through.isoformat()

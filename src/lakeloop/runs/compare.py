@@ -33,7 +33,8 @@ class ComparedRun:
 
     Attributes:
         version: The version it made; None where it made none.
-        outcome: What the gate said of the version: promoted, rejected; None where it did not judge.
+        outcome: What the gate said of the version last: promoted, rejected, held; None where it did not judge. What a
+            person did after it is in the model's history.
         as_of: Logical now of the training.
         state: How the run ended.
         training_set_id: What it was trained on.

@@ -22,6 +22,8 @@ _RECORDED = frozenset(
     (
         *("candidates", "failed_candidates", "feature_set", "folds", "iterations"),
         *("training_set_id", "rows", "estimator", "refit"),
+        *(f"{kind}_{what}" for kind in ("sample", "preprocessing") for what in ("fraction", "seed", "rows")),
+        *("train_rows", "distributed_rows", "distributed_workers"),
     )
 )
 """What a training run records beside the parameters that were chosen."""

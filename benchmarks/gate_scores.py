@@ -24,9 +24,8 @@ from benchmarks.sides import CACHE, ROOT
 from lakeloop.config.columns import model_columns
 from lakeloop.config.estimator import Parameter
 from lakeloop.config.loading import load_config
-from lakeloop.training.fitting import predict_scores
-from lakeloop.training.preprocessing import build_pipeline
-from lakeloop.training.split import HOLDOUT, TRAIN, assign_split
+from lakeloop.training.fitting import LabelledRows, fit_estimator, predict_scores, prepare_rows
+from lakeloop.training.split import HOLDOUT, TRAIN, VALIDATION, assign_split
 
 SEED = 2013
 PARAMS: dict[str, Parameter] = {"learning_rate": 0.15, "max_leaf_nodes": 8}
@@ -150,9 +149,13 @@ def _fit(plan: Plan, holdout: int, number: int) -> None:
     seed = int(np.random.SeedSequence([SEED, holdout, number]).generate_state(1)[0])
     # Copies, not weights: with weights the binning of boosted trees takes three times as long as the fit itself.
     rows = np.repeat(train, resample_days(history.days[train], np.random.default_rng(seed)))
-    pipeline = build_pipeline(model, model_columns(config, model), plan.params, seed)
-    pipeline.fit(history.frame.iloc[rows], history.label[rows])
-    scores = predict_scores(model.task, pipeline, history.frame[parts == HOLDOUT])
+    drawn, apart = (
+        LabelledRows(history.frame.iloc[chosen], history.label[chosen])
+        for chosen in (rows, np.flatnonzero(parts == VALIDATION))
+    )
+    prepared = prepare_rows(model, model_columns(config, model), drawn, apart, seed)
+    fitted = fit_estimator(model, prepared, plan.params, seed)
+    scores = predict_scores(model.task, fitted.pipeline, history.frame[parts == HOLDOUT])
     path = _path(_folder(plan), holdout, number)
     part = path.with_suffix(".part")
     with part.open("wb") as file:

@@ -99,6 +99,7 @@ def test_show_tells_a_version_in_full(call):
         (("promote", MODEL, "--reason", "better", "--version", "3"), 6, "it never passed the gate"),
         (("promote", MODEL, "--reason", "better", "--version", "9"), 2, "allowed: 1, 2, 3"),
         (("approve", MODEL, "--reason", "fine", "--version", "1"), 6, "it is PREVIOUS, not held"),
+        (("approve", MODEL, "--reason", "fine", "--version", "3"), 6, "it is UNJUDGED, not held"),
         (("archive", MODEL, "--reason", "old", "--version", "2"), 6, "it is champion"),
         (("rollback", MODEL, "--reason", "bias", "--expect", "1"), 6, "version 1 was expected, it is version 2"),
         (("rollback", MODEL, "--reason", "bias", "--as-of", "2024-01-02"), 6, "go forward"),

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import errno
 import json
-from dataclasses import replace
 
 import mlflow
-import numpy as np
 import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from sklearn.linear_model import LogisticRegression
 
 from lakeloop.cli.machine import explain_machine_failure
-from lakeloop.config.columns import model_columns
 from lakeloop.errors import ConfigError, EnvironmentProblemError, NotReadyError
 from lakeloop.registry.answers import ExplainingClient
 from lakeloop.runs import search as searches
 from lakeloop.runs.compare import compare_runs, describe_comparison
 from lakeloop.runs.context import Context
-from lakeloop.training.preprocessing import build_pipeline
 from tests.laws.small_loop import TURNS
 from tests.runs.searches import RUN_KEY, declare, fit_and_register, make_data
 
@@ -369,37 +365,3 @@ def test_runs_are_compared_without_spark(clean, monkeypatch):
     assert f"  run: {run.run_id}" in narrow.splitlines()
     with pytest.raises(NotReadyError, match="there is none of the version or id 7"):
         compare_runs(context, "late", trials_of="7")
-
-
-def test_what_serves_is_fitted_through_the_holdout_and_what_is_judged_is_not(tmp_path):
-    config = declare(tmp_path, search={"C": [1.0]})
-    late = config.models["late"]
-    refit = late.model_copy(update={"split": late.split.model_copy(update={"refit": True})})
-    config = replace(config, models={"late": refit})
-    data = make_data(config)
-    version, _ = fit_and_register(config, data)
-    registry = Context(config, TURNS[0]).registry
-    serves, judged = registry.load_pipeline(version), registry.load_judged(version)
-    plain = declare(tmp_path / "plain", search={"C": [1.0]})
-    without, _ = fit_and_register(plain, data)
-    expected = Context(plain, TURNS[0]).registry.load_judged(without)  # without a refit it is the version itself
-    assert np.array_equal(judged.predict_proba(data.frame), expected.predict_proba(data.frame))
-    everything = build_pipeline(refit, model_columns(config, refit), {"C": 1.0}, 7).fit(data.frame, data.label > 0)
-    assert serves.predict_proba(data.frame) == pytest.approx(everything.predict_proba(data.frame), rel=1e-9)
-    assert not np.array_equal(serves.predict_proba(data.frame), judged.predict_proba(data.frame))
-    assert version.tags["trained_through"] == data.training_set.data_through.isoformat()
-    told_of = {each.info.run_id: each.data for each in runs_of(config)}[version.run_id]
-    plainly = {each.info.run_id: each.data for each in runs_of(plain)}[without.run_id]
-    assert told_of.metrics == plainly.metrics  # of what was judged
-    assert told_of.params["refit"] == "True"
-
-
-def test_what_is_fitted_through_the_holdout_takes_as_many_rounds_as_what_was_judged(tmp_path):
-    boosted = {"class": "sklearn.ensemble.HistGradientBoostingClassifier", "params": {"max_iter": 200}, "search": {}}
-    config = declare(tmp_path, **boosted, early_stopping={"rounds": 3})
-    late = config.models["late"]
-    refit = late.model_copy(update={"split": late.split.model_copy(update={"refit": True})})
-    version, _ = fit_and_register(replace(config, models={"late": refit}), make_data(config))
-    registry = Context(config, TURNS[0]).registry
-    serves, judged = registry.load_pipeline(version)[-1], registry.load_judged(version)[-1]
-    assert serves.n_iter_ == judged.n_iter_ < 200

@@ -79,6 +79,12 @@ def test_it_says_what_it_is_made_from_and_how_to_make_it_again():
     assert "| train | 2013-01-01 to 2013-04-01 | 90   | 1000 | 0.25       |" in data
 
 
+def test_it_says_after_how_many_rounds_it_was_stopped_early_and_nothing_where_it_was_not():
+    said = "- Rounds: `37`, stopped when the loss on the validation part no longer fell\n- Inputs: 1 model columns\n"
+    assert said in section(render_card(describe(iterations=37)), "Model details")
+    assert "Rounds" not in render_card(describe())
+
+
 def test_metrics_stand_with_interval_constant_and_status():
     lines = section(render_card(describe()), "Quantitative analyses").splitlines()
     assert "| brier             | 0.25   | 0.25 to 0.25     | 0.25     | OK     |" in lines

@@ -7,20 +7,22 @@ import pandas as pd
 import pytest
 import skops.io
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.pipeline import Pipeline
 
 from lakeloop.config.estimator import Estimator
 from lakeloop.config.metric import Task
+from lakeloop.config.model import Model
 from lakeloop.config.preprocess import IMPUTES, Preprocess, Step
 from lakeloop.errors import UsageError
+from lakeloop.training.estimators import make_estimator
+from lakeloop.training.fitting import LabelledRows, fit_estimator, prepare_rows
 from lakeloop.training.preprocessing import (
     TRUSTED_TYPES,
     NullSafeScaler,
     QuantileBinner,
     QuantileClipper,
     SignedLog,
-    build_pipeline,
     group_columns,
-    make_estimator,
 )
 from lakeloop.training.recalibration import Correction, corrected
 from tests.training.declarations import COLUMNS, declare_model, make_rows
@@ -37,9 +39,20 @@ EVERY_STEP = [
 def preprocess(rows: pd.DataFrame, scored: pd.DataFrame | None = None, groups: Any = None) -> pd.DataFrame:
     """Fit the preprocessing of a model on rows and apply it."""
     model = declare_model(preprocess=groups) if groups else declare_model()
-    steps = build_pipeline(model, COLUMNS, {}, 0)[:-1]
-    made: pd.DataFrame = steps.fit(rows).transform(rows if scored is None else scored)
+    made: pd.DataFrame = fit_steps(model, rows).transform(rows if scored is None else scored)
     return made
+
+
+def fit_steps(model: Model, rows: pd.DataFrame) -> Pipeline:
+    """Fit everything before the estimator; of labels there have to be both."""
+    labelled = LabelledRows(rows, np.arange(len(rows)) % 2 == 0)
+    return prepare_rows(model, COLUMNS, labelled, labelled, 0).steps
+
+
+def fit_pipeline(model: Model, rows: pd.DataFrame, label: Any, seed: int = 0) -> Pipeline:
+    """Fit a model without a search."""
+    labelled = LabelledRows(rows, label)
+    return fit_estimator(model, prepare_rows(model, COLUMNS, labelled, labelled, seed), {}, seed).pipeline
 
 
 def one_group(*steps: Any) -> list[dict[str, Any]]:
@@ -124,7 +137,7 @@ def test_a_category_column_without_values_keeps_its_width() -> None:
 
 def test_a_row_alone_is_preprocessed_as_in_its_batch() -> None:
     rows, _ = make_rows(50)
-    fitted = build_pipeline(declare_model(preprocess=EVERY_STEP), COLUMNS, {}, 0)[:-1].fit(rows)
+    fitted = fit_steps(declare_model(preprocess=EVERY_STEP), rows)
     alone = pd.concat([fitted.transform(rows.iloc[[index]]) for index in range(50)])
     pd.testing.assert_frame_equal(alone, fitted.transform(rows))
 
@@ -202,7 +215,7 @@ def test_steps_that_do_not_go_with_a_type_are_refused(steps: list[Any], message:
     column = "distance" if "distance" in message else "carrier"
     groups = [{"columns": [column], "steps": steps}, {"columns": ["*"], "steps": ["pass"]}]
     with pytest.raises(UsageError, match=message):
-        build_pipeline(declare_model(preprocess=groups), COLUMNS, {}, 0, numbers=NUMBERS)
+        preprocess(make_rows(4)[0], groups=groups)
 
 
 def test_marks_of_missing_values_stay_what_they_are_whatever_follows() -> None:
@@ -307,7 +320,7 @@ def test_fitted_pipelines_survive_skops_with_exactly_the_trusted_types() -> None
         if "Ridge" in estimator["class"]:
             groups = [*groups[:3], {"type": "number", "steps": ["impute_median", {"clip_outliers": {"upper": 0.9}}]}]
         model = declare_model(estimator=estimator, preprocess=groups)
-        plain = build_pipeline(model, COLUMNS, {}, 0, numbers=NUMBERS).fit(rows, late)
+        plain = fit_pipeline(model, rows, late)
         task = Task.CLASSIFICATION if hasattr(plain[-1], "predict_proba") else Task.REGRESSION
         for fitted in (plain, corrected(plain, task, Correction(0.5))):
             stored = skops.io.dumps(fitted)
@@ -322,7 +335,7 @@ def test_boosting_libraries_are_silent_seeded_and_take_any_category(name: str, c
     rows, late = make_rows(300)
     rows["carrier"] = np.where(rows["distance"] > 1000, '{"a": [1]}', "<b, c>")
     model = declare_model(estimator={"class": name, "params": {"n_estimators": 5, "subsample": 0.5}})
-    first, again, other = (build_pipeline(model, COLUMNS, {}, seed).fit(rows, late) for seed in (0, 0, 1))
+    first, again, other = (fit_pipeline(model, rows, late, seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first.predict_proba(rows), again.predict_proba(rows))
     assert other[-1].random_state == 1
     assert list(first[:-1].get_feature_names_out())[:2] == ["carrier_<b, c>", 'carrier_{"a": [1]}']

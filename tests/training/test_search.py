@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 from sklearn.svm import LinearSVC
 
@@ -11,7 +12,6 @@ from lakeloop.config.metric import Metric, Task
 from lakeloop.errors import ConfigError, ConfigIssue, DistributionError, NotReadyError, UsageError
 from lakeloop.statuses import TrialState
 from lakeloop.training.fitting import LabelledRows, predict_scores
-from lakeloop.training.preprocessing import build_pipeline
 from lakeloop.training.search import (
     assert_searched,
     candidates,
@@ -73,7 +73,7 @@ def test_shared_preprocessing_gives_what_each_pipeline_gives_fitted_alone() -> N
     model = declare_model(estimator=FOREST)
     (rows, label), (others, _) = make_rows(300), make_rows(100, seed=1)
     for candidate in fit(model):
-        alone = build_pipeline(model, COLUMNS, candidate.trial.params, 0).fit(rows, label)
+        alone = clone(candidate.pipeline).fit(rows, label)
         expected = predict_scores(Task.CLASSIFICATION, alone, others)
         assert predict_scores(Task.CLASSIFICATION, candidate.pipeline, others).tolist() == expected.tolist()
 

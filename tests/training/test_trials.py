@@ -104,9 +104,9 @@ def test_the_chosen_one_fitted_anew_is_the_one_that_was_tried() -> None:
     frame, late = make_rows(ROWS)
     cut = TWO[0]
     parts = LabelledRows(frame[cut.train], late[cut.train]), LabelledRows(frame[cut.validation], late[cut.validation])
-    pipeline, metrics = fit_chosen(model, COLUMNS, parts, tried.trial, 0, "late.yml")
+    fitted, metrics = fit_chosen(model, COLUMNS, parts, tried.trial, 0, "late.yml")
     assert metrics == tried.metrics
-    assert (pipeline.predict_proba(frame) == tried.pipeline.predict_proba(frame)).all()
+    assert (fitted.pipeline.predict_proba(frame) == tried.pipeline.predict_proba(frame)).all()
 
 
 @pytest.mark.parametrize("estimator", [BOOSTED, FOREST, {"class": "sklearn.linear_model.LogisticRegression"}])

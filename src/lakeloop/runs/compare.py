@@ -19,7 +19,12 @@ from lakeloop.statuses import LedgerEvent
 _SHORT = 12
 _LEAST_PREFIX = 6
 _RECORDED = frozenset(
-    {"candidates", "failed_candidates", "feature_set", "folds", "training_set_id", "rows", "estimator", "refit"}
+    (
+        *("candidates", "failed_candidates", "feature_set", "folds", "iterations"),
+        *("training_set_id", "rows", "estimator", "refit"),
+        *(f"{kind}_{what}" for kind in ("sample", "preprocessing") for what in ("fraction", "seed", "rows")),
+        *("train_rows", "distributed_rows", "distributed_workers"),
+    )
 )
 """What a training run records beside the parameters that were chosen."""
 
@@ -30,7 +35,8 @@ class ComparedRun:
 
     Attributes:
         version: The version it made; None where it made none.
-        outcome: What the gate said of the version: promoted, rejected; None where it did not judge.
+        outcome: What the gate said of the version last: promoted, rejected, held; None where it did not judge. What a
+            person did after it is in the model's history.
         as_of: Logical now of the training.
         state: How the run ended.
         training_set_id: What it was trained on.

@@ -15,7 +15,7 @@ from lakeloop.model_versions import ModelVersion
 from lakeloop.runs.aliases import reconcile_aliases
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.order import MODELS, refuse_earlier
-from lakeloop.runs.promotion_events import record_event
+from lakeloop.runs.promotion_events import describe_event, record_event
 from lakeloop.runs.promotions import (
     GATE_ACTOR,
     HELD,
@@ -97,7 +97,8 @@ def judge_and_record(
         The judgement; None when it is not recorded and may not be measured.
 
     Raises:
-        ConflictError: If the ledger already has a row with a later `as_of`, or another event came meanwhile.
+        ConflictError: If the ledger already has a row with a later `as_of`, or another event came meanwhile; if a
+            warning is acknowledged of a version that somebody has decided on since, or after later turns have scored.
 
     >>> newest = read_promotions(context, "late")[-1]
     >>> version = context.registry.get_version("late", newest.version, newest.run_key)
@@ -112,9 +113,9 @@ def judge_and_record(
         return None
     if recorded is None or recorded.outcome == HELD:
         evidence = {} if recorded is None else json.loads(recorded.evidence)
-        # What somebody has decided on since is not decided again by the gate.
-        is_last = recorded is not None and [each for each in ledger if each.version == version.version][-1] is recorded
-        known = set(acknowledged).intersection(evidence.get("unacknowledged", ())) if is_last else set()
+        known = set(acknowledged).intersection(evidence.get("unacknowledged", ()))
+        if recorded is not None and known:
+            _refuse_decided(recorded, ledger)
         if recorded is None or known:
             refuse_second_judgement(context, model.model, version)
             champion = champion_before(read_promotions(context, model.model), context.as_of)
@@ -142,6 +143,17 @@ def _find_judgement(context: Context, version: ModelVersion, ledger: Sequence[Pr
     """Find the newest judgement of a version at the logical now: one that was let pass comes after one that held."""
     of_turn = (version.version, context.as_of, LedgerEvent.GATE)
     return next((each for each in reversed(ledger) if (each.version, each.as_of, each.event) == of_turn), None)
+
+
+def _refuse_decided(recorded: Promotion, ledger: Sequence[Promotion]) -> None:
+    """Refuse to acknowledge what somebody has decided on since: the gate does not decide it again."""
+    newest = [each for each in ledger if each.version == recorded.version][-1]
+    if newest is not recorded:
+        raise ConflictError(
+            f"model {recorded.model} version {recorded.version}",
+            [Failure("ledger", f"{describe_event(newest)}, after its warnings were told")],
+            f"read `lakeloop models history {recorded.model}`; leave --acknowledge out, or train at a later --as-of",
+        )
 
 
 def refuse_second_judgement(context: Context, name: str, version: ModelVersion | None) -> None:

@@ -57,6 +57,7 @@ class Chosen:
         cross_validated: Its mean metrics over the folds; empty without a cross-validation.
         trials: Trials that were tried.
         failed: Those of them that failed.
+        iterations: Rounds that it predicts with, where its fit was stopped early; None of any other.
     """
 
     trial: Trial
@@ -66,6 +67,7 @@ class Chosen:
     cross_validated: Mapping[Metric, float]
     trials: int
     failed: int
+    iterations: int | None = None
 
     @property
     def tags(self) -> dict[str, str]:
@@ -82,6 +84,8 @@ class Chosen:
             found["folds"] = self.folds
         if self.failed:
             found["failed_candidates"] = self.failed
+        if self.iterations is not None:
+            found["iterations"] = self.iterations
         return found
 
 
@@ -151,18 +155,19 @@ def search_model(
     assert_searched(results, model.estimator, metric)
     chosen = choose_best(results, metric)
     if best is not None and best.pipeline is not None and best.trial == chosen.trial:
-        pipeline, metrics = best.pipeline, best.metrics
+        pipeline, metrics, iterations = best.pipeline, best.metrics, best.iterations
     else:
         context.progress(f"train {model.model}: fitting the best of {count_of(len(results), 'candidate')}")
         parts, own = (data.rows(TRAIN), data.rows(VALIDATION)), columns[chosen.trial.feature_set]
-        pipeline, metrics = fit_chosen(model, own, parts, chosen.trial, seed, file)
+        fitted, metrics = fit_chosen(model, own, parts, chosen.trial, seed, file)
+        pipeline, iterations = fitted.pipeline, fitted.iterations
     apart = data.rows(CALIBRATION) if data.part(CALIBRATION).any() else None
     if apart is not None:
         pipeline, judged = calibrate(model, pipeline, apart), data.rows(VALIDATION)
         metrics = evaluate(model.task, judged.label, predict_scores(model.task, pipeline, judged.frame))
     failed = sum(each.state is TrialState.FAILED for each in results)
     cross_validated = chosen.metrics if len(folds) > 1 else {}
-    return Chosen(chosen.trial, pipeline, metrics, len(folds), cross_validated, len(results), failed)
+    return Chosen(chosen.trial, pipeline, metrics, len(folds), cross_validated, len(results), failed, iterations)
 
 
 def _better(best: TrialResult | None, result: TrialResult, metric: Metric) -> TrialResult | None:
@@ -226,7 +231,7 @@ def refit_chosen(context: Context, model: Model, data: TrainingData, chosen: Cho
     declared = model.model_copy(update={"estimator": model.estimator.model_copy(update={"early_stopping": None})})
     rounds = {} if model.estimator.early_stopping is None else rounds_of(chosen.pipeline[-1])
     trial = replace(chosen.trial, params={**chosen.trial.params, **rounds})
-    return fit_chosen(declared, columns, (everything, data.rows(HOLDOUT)), trial, seed, file)[0]
+    return fit_chosen(declared, columns, (everything, data.rows(HOLDOUT)), trial, seed, file)[0].pipeline
 
 
 class TrialLog(Protocol):

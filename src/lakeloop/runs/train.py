@@ -231,9 +231,7 @@ def fit_and_register(
         for note in describe_empty(chosen.pipeline[0].empty_columns_):
             context.progress(f"train {model.model}: {note}")
         metrics, scores = measure(model, data, chosen)
-        evidence = gather_evidence(
-            context, model, data, chosen.pipeline, scores, chosen.trial.params, environment, chosen_seed
-        )
+        evidence = gather_evidence(context, model, data, chosen, scores, environment, chosen_seed)
         params = {
             **chosen.params,
             "training_set_id": training_set.training_set_id,

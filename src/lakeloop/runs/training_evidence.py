@@ -13,6 +13,7 @@ from lakeloop.config.columns import model_columns
 from lakeloop.config.model import Model
 from lakeloop.discovery import private_columns
 from lakeloop.runs.context import Context, instant_text
+from lakeloop.runs.search import Chosen
 from lakeloop.runs.training_data import TrainingData
 from lakeloop.training.environment import Environment
 from lakeloop.training.evidence import HoldoutRows, measure_evidence
@@ -40,9 +41,8 @@ def gather_evidence(
     context: Context,
     model: Model,
     data: TrainingData,
-    pipeline: Any,
+    chosen: Chosen,
     scores: NDArray[np.float64],
-    params: Mapping[str, object],
     environment: Environment,
     seed: int,
 ) -> LoggedEvidence:
@@ -52,9 +52,8 @@ def gather_evidence(
         context: Project, lake and logical now.
         model: The model's declaration.
         data: The training set.
-        pipeline: The chosen pipeline.
+        chosen: What the search chose.
         scores: Its scores of the holdout rows, in their order.
-        params: Its parameters that were searched over.
         environment: What it was fitted with.
         seed: Seed of everything random.
 
@@ -65,16 +64,18 @@ def gather_evidence(
     >>> from lakeloop.runs.environment import read_environment
     >>> from lakeloop.runs.training_data import read_training_data
     >>> from lakeloop.runs.training_set import find_training_set
+    >>> from lakeloop.training.trials import Trial
     >>> model = context.config.models["late"]
     >>> data = read_training_data(context, model, find_training_set(context, "late"))
     >>> always = DummyClassifier(strategy="prior").fit(data.frame, data.label)
+    >>> chosen = Chosen(Trial(0, {}), always, {}, 1, {}, 1, 0, iterations=12)
     >>> scores = predict_scores(model.task, always, data.frame[data.part(HOLDOUT)])
     >>> here = read_environment(context.config.root, context.config.workspace)
-    >>> found = gather_evidence(context, model, data, always, scores, {}, here, seed=7)
+    >>> found = gather_evidence(context, model, data, chosen, scores, here, seed=7)
     >>> sorted(found.documents)[:4]
     ['calibration.json', 'environment.json', 'importance.json', 'metric_intervals.json']
-    >>> print(found.documents["model_card.md"].splitlines()[0])
-    # Model card: `late`
+    >>> [line for line in found.documents["model_card.md"].splitlines() if "Rounds" in line]
+    ['- Rounds: `12`, stopped when the loss on the validation part no longer fell']
     """
     context.progress(f"train {model.model}: measuring what it shows on the holdout")
     config, holdout = context.config, data.part(HOLDOUT)
@@ -93,14 +94,14 @@ def gather_evidence(
             },
         ),
         data.label[data.part(TRAIN)],
-        lambda rows: predict_scores(model.task, pipeline, rows),
+        lambda rows: predict_scores(model.task, chosen.pipeline, rows),
         hidden=private,
         seed=seed,
     )
     card = ModelCard(
         model=model,
         as_of=instant_text(context.as_of),
-        params=params,
+        params=chosen.trial.params,
         columns=columns,
         private=tuple(name for name in dict.fromkeys((*columns, *model.gate.slices)) if name in private),
         trained_on=_trained_on(data),
@@ -108,6 +109,7 @@ def gather_evidence(
         seed=seed,
         environment=environment,
         evidence=evidence,
+        iterations=chosen.iterations,
     )
     return LoggedEvidence(
         evidence.bounds,

@@ -83,6 +83,7 @@ class ModelCard:
         seed: Seed of everything random.
         environment: What it was made with.
         evidence: What it showed on the holdout.
+        iterations: Rounds it predicts with, where its fit was stopped early; None of any other.
     """
 
     model: Model
@@ -95,6 +96,7 @@ class ModelCard:
     seed: int
     environment: Environment
     evidence: Evidence
+    iterations: int | None = None
 
     @property
     def command(self) -> str:

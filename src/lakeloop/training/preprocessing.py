@@ -1,17 +1,16 @@
-"""A model's pipeline: on-demand columns, fitted preprocessing by name, the estimator."""
+"""What a model's pipeline has before the estimator: on-demand columns, fitted preprocessing by name."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import MissingIndicator, SimpleImputer
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import make_pipeline
 
 from lakeloop.config.columns import matching_columns
-from lakeloop.config.estimator import Parameter
 from lakeloop.config.model import Model
 from lakeloop.config.preprocess import (
     ENCODES,
@@ -32,7 +31,7 @@ from lakeloop.config.preprocess import (
 from lakeloop.errors import UsageError
 from lakeloop.on_demand.transformer import OnDemandColumns
 from lakeloop.training.category_steps import CategoryColumns, CategoryNumbers
-from lakeloop.training.estimators import make_estimator, takes_frames
+from lakeloop.training.estimators import takes_frames
 from lakeloop.training.number_steps import (
     IqrClipper,
     NullSafeScaler,
@@ -265,51 +264,3 @@ def build_preprocessing(
     weight = None if declared is None else declared.model_column
     made = make_preprocessing(model.preprocess, columns, numbers, weight)
     return made.set_output(transform="pandas" if takes_frames(model.estimator) else "default")
-
-
-def build_pipeline(
-    model: Model,
-    columns: tuple[str, ...],
-    params: Mapping[str, Parameter],
-    seed: int,
-    *,
-    numbers: Collection[str] | None = None,
-) -> Pipeline:
-    """Build a model's unfitted pipeline: on-demand columns, preprocessing, estimator.
-
-    Args:
-        model: The model's declaration.
-        columns: Model columns: known, on-demand and features, in order.
-        params: Parameters of the candidate.
-        seed: Seed of everything random.
-        numbers: Columns that are numbers, where a group is by type; None where that is not known.
-
-    Returns:
-        A pipeline that takes rows with the model's columns and those that its on-demand calls read.
-
-    Raises:
-        UsageError: If the estimator cannot be built, or no preprocessing group names a column.
-        ValueError: If an on-demand call is wrong (when fitted).
-
-    >>> from pathlib import Path
-    >>> import pandas as pd
-    >>> from lakeloop.config.loading import load_config
-    >>> declared = load_config(Path()).models["late_arrival"]
-    >>> model = declared.model_copy(update={"on_demand": {}, "preprocess": declared.preprocess[:2]})
-    >>> pipeline = build_pipeline(model, ("carrier", "distance"), {"learning_rate": 0.1}, seed=0)
-    >>> list(pipeline.named_steps), pipeline[-1].learning_rate
-    (['on_demand', 'preprocessing', 'estimator'], 0.1)
-    >>> frame = pd.DataFrame({"carrier": ["UA", "AA", "UA"], "distance": [100, None, 300]})
-    >>> pipeline[:-1].fit_transform(frame).round(2)
-       carrier_AA  carrier_UA  distance
-    0         0.0         1.0     -1.32
-    1         1.0         0.0      0.21
-    2         0.0         1.0      1.11
-    """
-    return Pipeline(
-        [
-            ("on_demand", build_on_demand(model, columns)),
-            ("preprocessing", build_preprocessing(model, columns, numbers=numbers)),
-            ("estimator", make_estimator(model.estimator, params, seed)),
-        ]
-    )

@@ -66,6 +66,7 @@ class TrialResult:
         reason: Why it failed, in a line.
         pipeline: The fitted pipeline, where there is one fold and it was fitted in this process.
         refused: What the estimator refused of the declaration; None for any other failure.
+        iterations: Rounds that the pipeline predicts with, where its fit was stopped early; None of any other.
     """
 
     trial: Trial
@@ -76,6 +77,7 @@ class TrialResult:
     reason: str | None = None
     pipeline: Pipeline | None = None
     refused: ConfigError | None = None
+    iterations: int | None = None
 
 
 class FoldRows:
@@ -232,7 +234,8 @@ def fit_trial(rows: FoldRows, trial: Trial, *, file: str = "the model's file") -
     """
     metrics: list[Mapping[Metric, float]] = []
     weights: list[int] = []
-    seconds, pipeline = 0.0, None
+    seconds = 0.0
+    alone: Fitted | None = None
     for number in range(len(rows.folds)):
         prepared = rows.prepare(trial.feature_set, number)
         try:
@@ -245,10 +248,11 @@ def fit_trial(rows: FoldRows, trial: Trial, *, file: str = "the model's file") -
         metrics.append(found)
         weights.append(len(prepared.validation_label))
         seconds += fitted.fit_seconds
-        pipeline = fitted.pipeline if len(rows.folds) == 1 else None
+        alone = fitted if len(rows.folds) == 1 else None
     per_fold = tuple(metrics) if len(metrics) > 1 else ()
     mean = mean_metrics(metrics, weights)
-    return TrialResult(trial, TrialState.FINISHED, mean, per_fold, seconds, pipeline=pipeline)
+    result = TrialResult(trial, TrialState.FINISHED, mean, per_fold, seconds)
+    return result if alone is None else replace(result, pipeline=alone.pipeline, iterations=alone.iterations)
 
 
 def mean_metrics(metrics: Sequence[Mapping[Metric, float]], weights: Sequence[int]) -> dict[Metric, float]:
@@ -326,7 +330,7 @@ def without_pipeline(result: TrialResult) -> TrialResult:
 
 def fit_chosen(
     model: Model, columns: tuple[str, ...], rows: tuple[LabelledRows, LabelledRows], trial: Trial, seed: int, file: str
-) -> tuple[Pipeline, dict[Metric, float]]:
+) -> tuple[Fitted, dict[Metric, float]]:
     """Fit the chosen trial on the training part, for a search whose trials were fitted elsewhere or on other cuts.
 
     Args:
@@ -345,11 +349,8 @@ def fit_chosen(
     >>> from lakeloop.config.loading import load_config
     >>> model = load_config(Path()).models["late_arrival"].model_copy(update={"on_demand": {}})
     >>> three = LabelledRows(pd.DataFrame({"distance": [100.0, 200.0, 800.0]}), np.array([False, True, True]))
-    >>> pipeline, _ = fit_chosen(model, ("distance",), (three, three), Trial(0, {"max_leaf_nodes": 8}), 0, "late.yml")
-    >>> pipeline[-1].max_leaf_nodes
-    8
+    >>> fitted, _ = fit_chosen(model, ("distance",), (three, three), Trial(0, {"max_leaf_nodes": 8}), 0, "late.yml")
+    >>> fitted.pipeline[-1].max_leaf_nodes, fitted.iterations
+    (8, None)
     """
-    fitted, metrics = fit_fold(
-        model, prepare_rows(model, columns, *rows, seed, file=file), trial.params, seed, file=file
-    )
-    return fitted.pipeline, metrics
+    return fit_fold(model, prepare_rows(model, columns, *rows, seed, file=file), trial.params, seed, file=file)

@@ -13,6 +13,7 @@ from lakeloop.errors import ConflictError, NotReadyError, UsageError
 from lakeloop.runs.aliases import reconcile_aliases
 from lakeloop.runs.context import Context
 from lakeloop.runs.flags import raise_flags, read_open_flags
+from lakeloop.runs.ledger import StepRecord, record_run
 from lakeloop.runs.models.change import Asked
 from lakeloop.runs.models.events import approve_version, archive_version, promote_version, roll_back
 from lakeloop.runs.models.show import show_model
@@ -290,3 +291,11 @@ def test_an_event_without_an_instant_is_of_the_newest_turn(context: Context) -> 
     assert latest_instant(context) == day(10)
     promoted(context, "1", "2")
     assert latest_instant(context) == day(2)
+    for number, job in enumerate(("ingest", "replay", "features", "backfill", "report"), 6):  # these make no turn
+        record_run(context.at(day(number)), job, None, [StepRecord(job, None, {}, day(number), 1.0)])
+    assert latest_instant(context) == day(2)
+    for number, job in ((3, "score"), (4, "run"), (5, "train")):
+        record_run(context.at(day(number)), job, MODEL, [StepRecord(job, MODEL, {}, day(number), 1.0)])
+        assert latest_instant(context) == day(number)
+    assert roll_back(context.at(latest_instant(context)), MODEL, ADA).as_of == "2024-01-06T00:00:00Z"
+    assert latest_instant(context.at(day(30))) == day(5)

@@ -85,6 +85,7 @@ def call(project: Config, capfd: pytest.CaptureFixture[str]) -> Call:
     return said
 
 
+@pytest.mark.slow
 @pytest.mark.loop
 def test_no_verb_and_no_page_tells_a_planted_value(spark: SparkSession, project: Config, call: Call) -> None:
     assert spark.version

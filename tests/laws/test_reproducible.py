@@ -82,6 +82,7 @@ def _change_first_row(config, table, version, column):
                 return
 
 
+@pytest.mark.slow
 def test_an_input_changed_by_hand_is_found_with_its_columns(copied):
     _change_first_row(copied, "gold/shop_last", _pinned_version(copied, "gold.shop_last"), "last_delay_minutes")
     found = rebuild_training_set(Context(copied, TURNS[0]), "late")

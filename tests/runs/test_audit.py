@@ -51,6 +51,7 @@ def test_a_clean_set_passes_every_check_once_and_is_told_again(context: Context)
     }
 
 
+@pytest.mark.slow
 def test_a_state_that_was_published_before_it_was_known_is_found(context: Context) -> None:
     """The log of states says a day too early what the deliveries were."""
     a_day = pa.scalar(timedelta(days=1), pa.duration("us"))
@@ -152,6 +153,7 @@ def test_a_set_whose_model_is_declared_no_more_is_neither_audited_nor_rebuilt(co
             rebuild_training_set(without, "late", set_id)
 
 
+@pytest.mark.slow
 def test_too_few_rows_to_score_columns_on_is_told_as_such(context: Context) -> None:
     first = read_manifests(context)[0]
     rewrite(context, "training_sets/late", put("label", lambda rows: pc.multiply(rows["label"], 0.0)))

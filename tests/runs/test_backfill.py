@@ -260,6 +260,7 @@ def kill_after(monkeypatch: pytest.MonkeyPatch, chunks: int) -> None:
     monkeypatch.setattr(job, "replace_range", replace)
 
 
+@pytest.mark.slow
 def test_one_that_was_stopped_goes_on_where_it_stopped(
     root: Path, rebuilt: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -278,6 +279,7 @@ def test_one_that_was_stopped_goes_on_where_it_stopped(
     assert gold(root, "habits") == gold(rebuilt, "habits")
 
 
+@pytest.mark.slow
 def test_what_the_first_chunks_changed_is_told_whatever_was_written_before_the_last(
     root: Path, rebuilt: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

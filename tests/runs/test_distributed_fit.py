@@ -65,6 +65,7 @@ def scores(model: Model, train: LabelledRows, others: pd.DataFrame) -> np.ndarra
     return predict_scores(model.task, fitted.pipeline, others)
 
 
+@pytest.mark.slow
 def test_one_worker_and_two_give_what_a_fit_in_this_process_gives() -> None:
     model = declare_model(estimator=FITTED)
     rows, label = make_rows(ROWS)

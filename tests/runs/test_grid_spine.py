@@ -215,6 +215,7 @@ def test_a_set_on_a_grid_is_audited(turns: tuple[Context, ModelTurn, ScoreResult
     assert kept["time_travel"] == GateStatus.PASS.value
 
 
+@pytest.mark.slow
 def test_a_set_on_a_grid_is_made_again_compared_and_holds_back_its_inputs(
     turns: tuple[Context, ModelTurn, ScoreResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -248,6 +249,7 @@ def test_a_set_on_a_grid_is_made_again_compared_and_holds_back_its_inputs(
     assert held == {(each, "gold.last_sales", True) for each in (first.training_set_id, in_process.training_set_id)}
 
 
+@pytest.mark.slow
 def test_a_grid_is_monitored_and_a_backfill_names_what_met_other_rows(
     turns: tuple[Context, ModelTurn, ScoreResult], tmp_path: Path
 ) -> None:

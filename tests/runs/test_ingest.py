@@ -239,6 +239,7 @@ VOLATILE = {
 }
 
 
+@pytest.mark.slow
 def test_ingest_killed_at_every_point_in_turn_leaves_what_clean_runs_leave(
     story: Story, spark: SparkSession, tmp_path: Path
 ) -> None:

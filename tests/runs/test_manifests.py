@@ -358,6 +358,7 @@ def test_once_sets_are_retired_a_vacuum_takes_their_files(context: Context, monk
     assert len(read_training_data(context, model, find_training_set(context, "late")).frame) == 741
 
 
+@pytest.mark.slow
 def test_the_log_of_a_table_is_cleaned_up_once_no_live_set_pins_what_it_would_lose(context: Context) -> None:
     """A set is younger than the versions it pins, so an old entry of a log may still be of use."""
     name = "bronze.deliveries"

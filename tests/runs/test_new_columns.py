@@ -37,6 +37,7 @@ def table(context: Context, name: str) -> list[Row]:
     return rows_of(context.lake.read_uncut(context.lake.address(*name.split("."))), "_source_file", "_source_row")
 
 
+@pytest.mark.slow
 def test_json_and_parquet_give_the_rows_that_csv_gives(spark: SparkSession, tmp_path: Path) -> None:
     readings = [make_reading(), make_reading(origin="JFK", wind_mph="strong"), make_reading(origin="LGA", wind_mph="")]
     found: dict[str, list[Row]] = {}

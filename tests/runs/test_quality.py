@@ -108,6 +108,7 @@ def test_a_source_that_passed_takes_in_nothing_more_at_that_instant(spark: Spark
     assert judge(context.at(JULY)) == (1, True)
 
 
+@pytest.mark.slow
 @pytest.mark.loop
 def test_a_turn_stopped_by_a_late_feed_is_done_by_the_same_call(spark: SparkSession, tmp_path: Path) -> None:
     config = small_loop.write_project(tmp_path)

@@ -131,6 +131,7 @@ def test_changed_rows_lost_versions_and_other_tables_are_told(spark: SparkSessio
         ingest(open_weather(tmp_path, AUGUST))
 
 
+@pytest.mark.slow
 def test_columns_differ_by_policy_and_stop_the_source_without(spark: SparkSession, tmp_path: Path) -> None:
     append(spark, tmp_path, ("EWR", NINE, 5.0), gust=7, parts="array(1)")
     with pytest.raises(DataContractError, match="columns not declared: gust"):

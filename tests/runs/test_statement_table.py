@@ -64,6 +64,7 @@ def short(rows: DataFrame) -> list[tuple[str, int | None]]:
     return [(f"{row['available_ts']:%H}", row["n"]) for row in rows_of(rows, "available_ts")]
 
 
+@pytest.mark.slow
 def test_chunks_give_the_rows_of_one_query_and_too_many_ticks_are_refused(context: Context) -> None:
     table, lake = context.config.feature_tables["busy"], context.lake
     written = []

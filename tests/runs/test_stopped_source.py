@@ -51,6 +51,7 @@ def windy(severity: str) -> dict[str, Any]:
     return {"rules": [{"rule": "range", "column": "wind_mph", "min": 1, "severity": severity}]}
 
 
+@pytest.mark.slow
 def test_a_source_that_is_stopped_stops_no_other_and_goes_on_once_its_declaration_is_mended(
     spark: SparkSession, tmp_path: Path
 ) -> None:

@@ -79,6 +79,7 @@ def recorded(context: Context, check: str) -> tuple[str, bool | None, dict[str, 
     return last["status"], last["passed"], json.loads(last["observed"])
 
 
+@pytest.mark.slow
 @pytest.mark.loop
 def test_a_turn_is_compared_with_earlier_turns_that_passed(spark: SparkSession, tmp_path: Path) -> None:
     mean, count = "column_statistics_wind_mph_mean", "row_count_of_history"

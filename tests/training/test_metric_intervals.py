@@ -41,7 +41,7 @@ def drawn_rows(y, score, days, draw):
 
 
 @given(rows_of_days())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_a_draw_of_days_gives_the_metric_of_the_drawn_rows(rows):
     y, score, days = rows
     prepared = metric_intervals._Rows.of(y, score, days)

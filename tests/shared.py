@@ -20,7 +20,8 @@ if TYPE_CHECKING:  # tests without Spark do not wait for its import
 COMPILED = "LAKELOOP_TESTS_COMPILED"
 """Variable that has Spark compile its plans, as it does for users; `make test-all` sets it."""
 
-_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+# With one tier of compilation the code cache is 48 MiB, is full after a minute, and from then on nothing is compiled.
+_JVM = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=512m -XX:+UseSerialGC"
 # Nearly every query runs once on a few rows: to compile it costs more than to interpret it, and every partition and
 # every plan that is made again is a task and a plan more. With all of them off a turn costs the JVM a fifth less.
 _INTERPRETED = {

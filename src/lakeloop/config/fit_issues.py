@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lakeloop.config.estimator import ClassWeights, Estimator
 from lakeloop.config.located_yaml import KeyPath, LocatedYaml
 from lakeloop.config.metric import Task
 from lakeloop.config.model import Model
@@ -18,7 +19,8 @@ def fit_issues(document: LocatedYaml, model: Model) -> Iterator[ConfigIssue]:
         model: The model.
 
     Yields:
-        Calibration without days of its own, days without calibration, and what is of a classification in a regression.
+        Calibration without days of its own, days without calibration; what is of a classification in a regression, and
+        what is of two classes in a multiclass model.
 
     >>> from pathlib import Path
     >>> from lakeloop.config.located_yaml import parse_yaml
@@ -39,11 +41,25 @@ def fit_issues(document: LocatedYaml, model: Model) -> Iterator[ConfigIssue]:
         remedy = "add split.calibration, as in calibration: 7 days"
         got = f"{estimator.calibrate}, without days of its own"
         yield document.issue(("estimator", "calibrate"), got, "a split with a calibration part", remedy)
+    if model.task is Task.MULTICLASS:
+        yield from _multiclass_issues(document, estimator)
     if split.calibration is not None and not _is_written(document, "estimator", "calibrate"):
         got = f"{split.calibration.days} days that nothing uses"
         allowed = "a calibration part only where estimator.calibrate is declared"
         remedy = "add estimator.calibrate: sigmoid, or remove the part"
         yield document.issue(("split", "calibration"), got, allowed, remedy)
+
+
+def _multiclass_issues(document: LocatedYaml, estimator: Estimator) -> Iterator[ConfigIssue]:
+    if isinstance(estimator.class_weight, ClassWeights):
+        got, remedy = "weights of true and false", "write balanced, or weigh rows by a column of weights: weight"
+        path: KeyPath = ("estimator", "class_weight")
+        yield document.issue(path, got, f"balanced, for the task {Task.MULTICLASS}", remedy, at_key=True)
+    if estimator.distributed:
+        got = f"a fit on Spark for the task {Task.MULTICLASS}"
+        allowed = f"the task {Task.CLASSIFICATION} or {Task.REGRESSION}"
+        remedy = "remove it, and declare split.sample where the rows do not fit into memory"
+        yield document.issue(("estimator", "distributed"), got, allowed, remedy)
 
 
 def _is_written(document: LocatedYaml, section: str, key: str) -> bool:

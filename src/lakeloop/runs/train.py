@@ -53,6 +53,9 @@ DECLARATION_FILE = "declaration.json"
 SAMPLING_FILE = "sampling.json"
 """Document of a run: what it was trained on, where that is not all rows."""
 
+CLASSES_FILE = "classes.json"
+"""Document of a run: names of several classes in the order in which the logged model gives their probabilities."""
+
 _EXAMPLE_ROWS = 5
 _FITS = ("lakeloop", "numpy", "pandas", "scikit-learn", "scipy")
 
@@ -247,17 +250,20 @@ def fit_and_register(
             REFERENCE_FILE: make_reference(context, model, data).to_json(),
             PREDICTION_REFERENCE_FILE: make_prediction_reference(model, data, scores).to_json(),
             **({SAMPLING_FILE: dict(data.sampling)} if data.sampling else {}),
+            **({CLASSES_FILE: _classes_of(model, chosen.pipeline)} if model.label.classes else {}),
         }
         training.log_summary(params, {**metrics, **evidence.metrics}, {**documents, **evidence.documents})
         example = data.frame.head(_EXAMPLE_ROWS)  # bounded: of rows that are here already
-        is_classification = model.task is Task.CLASSIFICATION
-        answer = chosen.pipeline.predict_proba(example) if is_classification else chosen.pipeline.predict(example)
+        probabilities = model.task is not Task.REGRESSION
+        answer = chosen.pipeline.predict_proba(example) if probabilities else chosen.pipeline.predict(example)
         refitted = refit_chosen(context, model, data, chosen, chosen_seed) if model.split.refit else None
+        if refitted is not None and probabilities and [*refitted.classes_] != [*chosen.pipeline.classes_]:
+            raise AssertionError("fitted again, an estimator knows the same classes")
         version = training.log_model(
             chosen.pipeline if refitted is None else refitted,
             example,
             answer,
-            probabilities=is_classification,
+            probabilities=probabilities,
             trusted_types=TRUSTED_TYPES,
             packages=estimator_packages(model.estimator),
             tags=tags | chosen.tags,
@@ -287,13 +293,18 @@ def measure(model: Model, data: TrainingData, chosen: Chosen) -> tuple[dict[str,
     (['holdout_average_precision', 'holdout_brier'], 112, np.float64(0.0))
     """
     holdout = data.part(HOLDOUT)
-    scores = predict_scores(model.task, chosen.pipeline, data.frame[holdout])
+    scores = predict_scores(model.task, chosen.pipeline, data.frame[holdout], len(model.label.classes))
     metrics = {
         **_named("cv", chosen.cross_validated),
         **_named("validation", chosen.metrics),
         **_named("holdout", evaluate(model.task, data.label[holdout], scores)),
     }
     return metrics, scores
+
+
+def _classes_of(model: Model, pipeline: Any) -> dict[str, list[str]]:
+    """Name the classes in the order of the probabilities that a pipeline gives."""
+    return {"classes": [model.label.classes[int(place)] for place in pipeline.classes_]}
 
 
 def _packages(model: Model) -> dict[str, str]:

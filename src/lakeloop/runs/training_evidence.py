@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from lakeloop.config.model import Model
 from lakeloop.discovery import private_columns
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.training_data import TrainingData
+from lakeloop.training.classes import class_shares
 from lakeloop.training.environment import Environment
 from lakeloop.training.evidence import HoldoutRows, measure_evidence
 from lakeloop.training.fitting import predict_scores
@@ -93,7 +94,7 @@ def gather_evidence(
             },
         ),
         data.label[data.part(TRAIN)],
-        lambda rows: predict_scores(model.task, pipeline, rows),
+        lambda rows: predict_scores(model.task, pipeline, rows, len(model.label.classes)),
         hidden=private,
         seed=seed,
     )
@@ -103,7 +104,7 @@ def gather_evidence(
         params=params,
         columns=columns,
         private=tuple(name for name in dict.fromkeys((*columns, *model.gate.slices)) if name in private),
-        trained_on=_trained_on(data),
+        trained_on=_trained_on(model.label.classes, data),
         spec_hash=config.spec_hash("model", model.model),
         seed=seed,
         environment=environment,
@@ -115,7 +116,7 @@ def gather_evidence(
     )
 
 
-def _trained_on(data: TrainingData) -> TrainedOn:
+def _trained_on(classes: Sequence[str], data: TrainingData) -> TrainedOn:
     training_set = data.training_set
     parts = []
     for name in (TRAIN, GAP, VALIDATION, CALIBRATION, HOLDOUT):
@@ -123,7 +124,9 @@ def _trained_on(data: TrainingData) -> TrainedOn:
         if rows.any():
             days, label = data.days[rows], data.label[rows]
             first, last = (day.astype("datetime64[D]").item() for day in (days.min(), days.max()))
-            parts.append(PartOfData(name, first, last, len(np.unique(days)), len(label), float(label.mean())))
+            told = class_shares(label, len(classes)).tolist() if classes else []
+            shares = dict(zip(classes, told, strict=True))
+            parts.append(PartOfData(name, first, last, len(np.unique(days)), len(label), float(label.mean()), shares))
     return TrainedOn(
         training_set_id=training_set.training_set_id,
         table=f"training_sets.{training_set.model}",

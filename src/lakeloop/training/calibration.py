@@ -48,7 +48,7 @@ def calibrate(model: Model, pipeline: Pipeline, calibration: LabelledRows | None
     if calibration is None:
         raise UsageError("estimator.calibrate", str(method), "a split with a calibration part", "add split.calibration")
     label = read_labels(model, {"calibration": calibration})["calibration"]
-    fewest = int(min(label.sum(), (~label).sum()))
+    fewest = int(np.bincount(label.astype(np.int64), minlength=len(model.label.classes) or 2).min())
     if fewest < MIN_ROWS_PER_CLASS:
         detail = f"{fewest} rows of one class, {MIN_ROWS_PER_CLASS} needed"
         raise NotReadyError(model.model, [Failure("calibration", detail)], "declare a longer split.calibration")

@@ -120,7 +120,7 @@ def test_a_class_without_training_rows_is_not_ready() -> None:
 def test_calibration_needs_rows_of_every_class() -> None:
     model = declare(estimator={"class": "sklearn.linear_model.LogisticRegression", "calibrate": "sigmoid"})
     few = replace(APART, label=np.minimum(APART.label, 1.0))
-    with pytest.raises(NotReadyError, match="0 rows of one class, 10 needed"):
+    with pytest.raises(NotReadyError, match="0 rows of class never, 10 needed"):
         calibrate(model, fit(model), few)
 
 

@@ -19,6 +19,7 @@ from lakeloop.config.metric import Task
 from lakeloop.config.model import Model
 from lakeloop.discovery.text import count_of
 from lakeloop.model_versions import DatasetInput, ModelVersion
+from lakeloop.runs.class_scores import CLASSES_FILE, describe_classes
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.declared import SERVING_TAG, assert_same_model, serving_hash
 from lakeloop.runs.environment import read_environment
@@ -52,9 +53,6 @@ DECLARATION_FILE = "declaration.json"
 
 SAMPLING_FILE = "sampling.json"
 """Document of a run: what it was trained on, where that is not all rows."""
-
-CLASSES_FILE = "classes.json"
-"""Document of a run: names of several classes in the order in which the logged model gives their probabilities."""
 
 _EXAMPLE_ROWS = 5
 _FITS = ("lakeloop", "numpy", "pandas", "scikit-learn", "scipy")
@@ -250,7 +248,7 @@ def fit_and_register(
             REFERENCE_FILE: make_reference(context, model, data).to_json(),
             PREDICTION_REFERENCE_FILE: make_prediction_reference(model, data, scores).to_json(),
             **({SAMPLING_FILE: dict(data.sampling)} if data.sampling else {}),
-            **({CLASSES_FILE: _classes_of(model, chosen.pipeline)} if model.label.classes else {}),
+            **({CLASSES_FILE: describe_classes(model, chosen.pipeline)} if model.label.classes else {}),
         }
         training.log_summary(params, {**metrics, **evidence.metrics}, {**documents, **evidence.documents})
         example = data.frame.head(_EXAMPLE_ROWS)  # bounded: of rows that are here already
@@ -300,11 +298,6 @@ def measure(model: Model, data: TrainingData, chosen: Chosen) -> tuple[dict[str,
         **_named("holdout", evaluate(model.task, data.label[holdout], scores)),
     }
     return metrics, scores
-
-
-def _classes_of(model: Model, pipeline: Any) -> dict[str, list[str]]:
-    """Name the classes in the order of the probabilities that a pipeline gives."""
-    return {"classes": [model.label.classes[int(place)] for place in pipeline.classes_]}
 
 
 def _packages(model: Model) -> dict[str, str]:

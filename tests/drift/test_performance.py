@@ -62,7 +62,7 @@ def test_several_classes_by_hand():
         "brier": pytest.approx(0.25),
         "skill": pytest.approx(1 - 7 / 10),
     }
-    with pytest.raises(DistributionError, match="a label of the task multiclass is 0 or 1"):
+    with pytest.raises(DistributionError, match="the task multiclass has labels 0 and 1"):
         measure(cell(0, 9, 2.0), task=Task.MULTICLASS)
 
 

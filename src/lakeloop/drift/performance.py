@@ -126,7 +126,7 @@ def measure_performance(outcomes: pa.Table, task: Task, *, level: float = 0.05, 
     cells = {name: _numbers(outcomes, name) for name in OUTCOMES_SCHEMA.names if _is_needed(outcomes, name)}
     cells = {name: values[cells["rows"] > 0] for name, values in cells.items()}
     if task is not Task.REGRESSION and not np.isin(cells["label"], [0.0, 1.0]).all():
-        raise DistributionError("label", f"a label of the task {task} is 0 or 1")
+        raise DistributionError("label", f"the task {task} has labels 0 and 1")
     days, day_of_cell = np.unique(cells["block"], return_inverse=True)
     if len(days) == 0:
         return Performance(Status.NOT_MATURED, task, 0, 0, {}, {}, level, seed)

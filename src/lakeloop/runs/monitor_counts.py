@@ -219,4 +219,4 @@ def _of_classes(
 
 
 def _surprise(probability: Column) -> Column:
-    return -F.log(F.greatest(probability, F.lit(_CLIP)))
+    return F.when(probability.isNotNull(), -F.log(F.greatest(probability, F.lit(_CLIP))))  # greatest passes over null

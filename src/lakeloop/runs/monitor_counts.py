@@ -219,4 +219,5 @@ def _of_classes(
 
 
 def _surprise(probability: Column) -> Column:
-    return F.when(probability.isNotNull(), -F.log(F.greatest(probability, F.lit(_CLIP))))  # greatest passes over null
+    # Of no class there is none: greatest passes over null, and Spark takes an element of an array for one in any case.
+    return F.when(F.col(CLASS).isNotNull(), -F.log(F.greatest(probability, F.lit(_CLIP))))

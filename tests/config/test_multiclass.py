@@ -71,13 +71,6 @@ def test_a_declaration_without_classes_keeps_its_json() -> None:
             "write balanced, or weigh rows by a column",
         ),
         (
-            "sklearn.linear_model.LogisticRegression, search: {C: [0.1, 1]}}",
-            "xgboost.XGBClassifier, distributed: true}",
-            "estimator.distributed",
-            "the task classification or regression",
-            "split.sample",
-        ),
-        (
             "when: {bias: 0.02}",
             "recalibrate: {by: intercept}",
             "decide.recalibrate",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lakeloop.config.estimator import ClassWeights, Estimator
+from lakeloop.config.estimator import ClassWeights
 from lakeloop.config.located_yaml import KeyPath, LocatedYaml
 from lakeloop.config.metric import Task
 from lakeloop.config.model import Model
@@ -41,25 +41,15 @@ def fit_issues(document: LocatedYaml, model: Model) -> Iterator[ConfigIssue]:
         remedy = "add split.calibration, as in calibration: 7 days"
         got = f"{estimator.calibrate}, without days of its own"
         yield document.issue(("estimator", "calibrate"), got, "a split with a calibration part", remedy)
-    if model.task is Task.MULTICLASS:
-        yield from _multiclass_issues(document, estimator)
+    if model.task is Task.MULTICLASS and isinstance(estimator.class_weight, ClassWeights):
+        got, remedy = "weights of true and false", "write balanced, or weigh rows by a column of weights: weight"
+        path = ("estimator", "class_weight")
+        yield document.issue(path, got, f"balanced, for the task {Task.MULTICLASS}", remedy, at_key=True)
     if split.calibration is not None and not _is_written(document, "estimator", "calibrate"):
         got = f"{split.calibration.days} days that nothing uses"
         allowed = "a calibration part only where estimator.calibrate is declared"
         remedy = "add estimator.calibrate: sigmoid, or remove the part"
         yield document.issue(("split", "calibration"), got, allowed, remedy)
-
-
-def _multiclass_issues(document: LocatedYaml, estimator: Estimator) -> Iterator[ConfigIssue]:
-    if isinstance(estimator.class_weight, ClassWeights):
-        got, remedy = "weights of true and false", "write balanced, or weigh rows by a column of weights: weight"
-        path: KeyPath = ("estimator", "class_weight")
-        yield document.issue(path, got, f"balanced, for the task {Task.MULTICLASS}", remedy, at_key=True)
-    if estimator.distributed:
-        got = f"a fit on Spark for the task {Task.MULTICLASS}"
-        allowed = f"the task {Task.CLASSIFICATION} or {Task.REGRESSION}"
-        remedy = "remove it, and declare split.sample where the rows do not fit into memory"
-        yield document.issue(("estimator", "distributed"), got, allowed, remedy)
 
 
 def _is_written(document: LocatedYaml, section: str, key: str) -> bool:

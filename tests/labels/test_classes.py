@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
+from lakeloop.config.label import Label
+from lakeloop.config.predict import Predict
 from lakeloop.labels.closing import attach_labels
 from lakeloop.labels.found import judge_truth
 from tests.factories import OUTCOME_COLUMNS, declare_label, declare_predict, frame, instant, make_outcome
@@ -66,3 +68,41 @@ def test_what_is_no_class_is_void_and_a_declared_reason_comes_first(spark: Spark
         (None, "VOID", "cancelled"),
     ]
     assert dict(labelled.dtypes)["label"] == "double"
+
+
+def test_by_time_the_newest_row_tells_the_class(spark: SparkSession) -> None:
+    """The value six hours later, of rows that disagree none, and what is no class is void here too."""
+    declared = {
+        "from": "readings",
+        "as": "sky",
+        "classes": ["clear", "clouded", "raining"],
+        "after": "6 hours",
+        "tolerance": "1 hour",
+        "on": ["station"],
+        "conflict": "void",
+        "closes": {"of": "prediction_ts", "at": "06:00 next day", "timezone": "UTC"},
+    }
+    at = instant("2013-05-01 12:00")
+    readings = [
+        *(("A", "17:10", "clear"), ("A", "17:50", "raining"), ("B", "17:50", "hail"), ("C", "17:50", None)),
+        *(("D", "17:50", "clear"), ("D", "17:50", "clouded")),
+    ]
+    truth = [
+        {"station": station, "event_ts": instant(f"2013-05-01 {time}"), "available_ts": AS_OF, "sky": sky}
+        for station, time, sky in readings
+    ]
+    labelled = attach_labels(
+        frame(spark, "station string, prediction_ts timestamp", [{"station": s, "prediction_ts": at} for s in "ABCDE"]),
+        frame(spark, "station string, event_ts timestamp, available_ts timestamp, sky string", truth),
+        Predict.model_validate({"from": "stations", "every": "1 hour", "id": ["station", "period_ts"]}),
+        Label.model_validate(declared),
+        AS_OF,
+    )
+    found = labelled.select("station", "label", "void_reason").orderBy("station").collect()
+    assert [tuple(row) for row in found] == [
+        ("A", 2.0, None),
+        ("B", None, "other_class"),
+        ("C", None, "unknown"),
+        ("D", None, "conflict"),
+        ("E", None, "no_value"),
+    ]

@@ -58,7 +58,7 @@ def read_classes(context: Context, version: ModelVersion) -> list[str]:
     ...     read_classes(context, newest)  # its label is yes or no
     ... except ConflictError as error:
     ...     print(str(error.failures[0]).partition(" of run")[0])
-    version 2: classes.json
+    registry: classes.json
     """
     return [str(name) for name in context.registry.read_document(version, CLASSES_FILE)[_CLASSES]]
 

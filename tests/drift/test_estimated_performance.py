@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lakeloop.config.metric import Task
 from lakeloop.drift.estimated_performance import (
     MAX_CALIBRATION_ERROR,
     SCORES_SCHEMA,
@@ -153,3 +154,16 @@ def test_a_score_that_is_no_probability_is_refused_and_rounding_is_not():
     with pytest.raises(DistributionError, match="outside"):
         estimate((0, 40, 10, 1.2))
     assert estimate((0, 199, 3, 1.0 + 1e-12)).metrics["log_loss"] == 0.0
+
+
+def test_of_several_classes_only_the_accuracy_is_expected() -> None:
+    cells = [
+        {"block": date(2013, 4, 1), "score_bin": place, "rows": rows, "sum_score": rows * score}
+        for place, rows, score in ((80, 10, 0.4), (180, 30, 0.9))
+    ]
+    table = pa.Table.from_pylist(cells, schema=SCORES_SCHEMA)
+    found = estimate_performance(table, VersionCalibration(0.01, True), None, Task.MULTICLASS)
+    assert found.status is EstimateStatus.ESTIMATED
+    assert found.metrics == {"mean_outcome": pytest.approx((4 + 27) / 40)}
+    unsure = estimate_performance(table, VersionCalibration(0.2, True), None, Task.MULTICLASS)
+    assert (unsure.status, unsure.metrics) == (EstimateStatus.NOT_CALIBRATED, {})

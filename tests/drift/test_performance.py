@@ -46,6 +46,26 @@ def test_classification_by_hand():
     }
 
 
+def test_several_classes_by_hand():
+    """Cells of two classes that came true, right and wrong; the score is how sure the model was."""
+    performance = measure(
+        *(cell(day, 9, 1.0, rows=6, sum_score=5.0, sum_loss=1.0, sum_squared_error=0.5) for day in range(3)),
+        *(cell(day, 4, 0.0, rows=4, sum_score=2.0, sum_loss=6.0, sum_squared_error=2.0) for day in range(3)),
+        task=Task.MULTICLASS,
+    )
+    assert performance.status is Status.OK
+    assert performance.metrics == {
+        "mean_score": pytest.approx(0.7),
+        "mean_outcome": pytest.approx(0.6),  # the share predicted right
+        "bias": pytest.approx(0.1),
+        "log_loss": pytest.approx(0.7),
+        "brier": pytest.approx(0.25),
+        "skill": pytest.approx(1 - 7 / 10),
+    }
+    with pytest.raises(DistributionError, match="the task multiclass has labels 0 and 1"):
+        measure(cell(0, 9, 2.0), task=Task.MULTICLASS)
+
+
 def test_regression_by_hand():
     performance = measure(
         *(cell(day, 0, 12.5, rows=4, sum_score=40.0, sum_loss=8.0, sum_baseline_loss=20.0) for day in range(3)),

@@ -188,3 +188,24 @@ def test_null_and_dates_are_no_mistakes(spark: SparkSession, tmp_path: Path) -> 
         OUTCOMES, "available_ts: event_ts + interval 30 minutes", "available_ts: date_add(event_ts, 1)"
     )
     assert find_mistakes(spark, load_config(write_project(tmp_path, changes))) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("if(delay_minutes > 15, 'late', 'on_time')", None),
+        ("delay_minutes", None),
+        ("delay_minutes > 15", None),
+        ("delay_minutes / 2", "of type double"),
+        ("departure_ts", "of type timestamp"),
+    ],
+)
+def test_a_class_is_a_text_a_whole_number_or_a_boolean(
+    spark: SparkSession, tmp_path: Path, value: str, told: str | None
+) -> None:
+    text = FILES[MODEL].replace("model: late_arrival", "model: late_arrival\ntask: multiclass")
+    text = text.replace("as: delay_minutes >= 15", f'as: "({value})"\n  classes: [on_time, late, cancelled]')
+    mistakes = find_mistakes(spark, load_config(write_project(tmp_path, {MODEL: text})))
+    assert [each.where for each in mistakes] == ([] if told is None else ["label.as"])
+    assert all(told is not None and told in each.got for each in mistakes)
+    assert all("a text, a whole number, or true or false" in each.allowed for each in mistakes)

@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score, r2_score, roc_auc_score
 from lakeloop.config.metric import Metric, Task
 from lakeloop.errors import DistributionError
 from lakeloop.statuses import EvidenceStatus
-from lakeloop.training import metric_intervals
+from lakeloop.training import drawn_metrics, metric_intervals
 from lakeloop.training.metric_intervals import draw_blocks, mean_interval, measure_intervals
 from lakeloop.training.metrics import calibration_error, evaluate
 
@@ -44,10 +44,10 @@ def drawn_rows(y, score, days, draw):
 @settings(max_examples=25, deadline=None)
 def test_a_draw_of_days_gives_the_metric_of_the_drawn_rows(rows):
     y, score, days = rows
-    prepared = metric_intervals._Rows.of(y, score, days)
+    prepared = drawn_metrics.BlockedRows.of(y, score, days)
     draws = draw_blocks(prepared.blocks, 5, seed=1)
     for metric in (Metric.ROC_AUC, Metric.AVERAGE_PRECISION, Metric.CALIBRATION_ERROR, Metric.LOG_LOSS, Metric.BRIER):
-        found = metric_intervals._DRAWN[metric](prepared, draws)
+        found = drawn_metrics.DRAWN[metric](prepared, draws)
         for value, draw in zip(found, draws, strict=True):
             ours, theirs = drawn_rows(y, score, days, draw)
             wanted = evaluate(Task.CLASSIFICATION, ours, theirs)[metric]
@@ -60,11 +60,11 @@ def test_a_draw_of_days_gives_the_metric_of_the_drawn_rows(rows):
 @settings(max_examples=30, deadline=None)
 def test_a_draw_of_days_gives_the_same_as_weights_do_in_scikit_learn(rows):
     y, score, days = rows
-    prepared = metric_intervals._Rows.of(y, score, days)
+    prepared = drawn_metrics.BlockedRows.of(y, score, days)
     for draw, area, precision in zip(
         draws := draw_blocks(prepared.blocks, 4, seed=2),
-        metric_intervals._roc_auc(prepared, draws),
-        metric_intervals._average_precision(prepared, draws),
+        drawn_metrics._roc_auc(prepared, draws),
+        drawn_metrics._average_precision(prepared, draws),
         strict=True,
     ):
         weights = draw[prepared.block]
@@ -79,9 +79,9 @@ def test_a_draw_of_days_gives_the_errors_of_a_regression():
     rng = np.random.default_rng(5)
     y, days = 1e6 + rng.normal(size=60), FOUR_DAYS[rng.integers(0, 4, 60)]
     score = y + rng.normal(size=60)
-    prepared = metric_intervals._Rows.of(y, score, days)
+    prepared = drawn_metrics.BlockedRows.of(y, score, days)
     draws = draw_blocks(4, 6, seed=2)
-    found = {name: metric_intervals._DRAWN[name](prepared, draws) for name in evaluate(Task.REGRESSION, y, score)}
+    found = {name: drawn_metrics.DRAWN[name](prepared, draws) for name in evaluate(Task.REGRESSION, y, score)}
     for index, draw in enumerate(draws):
         wanted = evaluate(Task.REGRESSION, *drawn_rows(y, score, days, draw))
         assert {name: values[index] for name, values in found.items()} == pytest.approx(wanted)
@@ -146,7 +146,8 @@ def test_too_few_days_give_a_value_without_an_interval(days, status):
 
 def test_without_rows_there_is_no_number():
     for task in Task:
-        for each in measure(task, [], [], np.empty(0, dtype="datetime64[D]")).values():
+        scores = np.empty((0, 3)) if task is Task.MULTICLASS else []
+        for each in measure(task, [], scores, np.empty(0, dtype="datetime64[D]")).values():
             assert (each.status, each.value, each.lower, each.upper) == (EvidenceStatus.NO_ROWS, None, None, None)
 
 
@@ -213,6 +214,6 @@ def test_json_holds_no_nan():
 
 def test_the_calibration_error_of_a_draw_has_bins_of_its_own():
     y, score = np.array([0.0, 1.0, 0.0, 1.0]), np.array([0.1, 0.2, 0.3, 0.4])
-    prepared = metric_intervals._Rows.of(y, score, FOUR_DAYS)
-    (found,) = metric_intervals._calibration_error(prepared, np.array([[4, 0, 0, 0]]))
+    prepared = drawn_metrics.BlockedRows.of(y, score, FOUR_DAYS)
+    (found,) = drawn_metrics._calibration_error(prepared, np.array([[4, 0, 0, 0]]))
     assert found == pytest.approx(calibration_error(np.zeros(4), np.full(4, 0.1))) == pytest.approx(0.1)

@@ -57,7 +57,7 @@ def test_one_class_leaves_the_ranking_metrics_unknown() -> None:
 
 @pytest.mark.parametrize("task", list(Task))
 def test_without_rows_every_metric_is_unknown(task: Task) -> None:
-    values = evaluate(task, [], [])
+    values = evaluate(task, [], np.empty((0, 3)) if task is Task.MULTICLASS else [])
     assert values
     assert all(math.isnan(value) for value in values.values())
 

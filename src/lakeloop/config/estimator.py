@@ -94,8 +94,8 @@ class Estimator(Section):
         class_: Import path of a class with scikit-learn's interface.
         params: Its fixed parameters.
         search: Parameter -> values to try, or a range to draw from (`{low: 0.01, high: 0.3, log: true}`).
-        class_weight: `balanced`: both classes count the same in all; or the weight of each. It is part of the rows'
-            weights, so it works with every estimator that takes these.
+        class_weight: `balanced`: every class counts the same in all; or, of two classes, the weight of each. It is part
+            of the rows' weights, so it works with every estimator that takes these.
         weight: What a row counts: a column that holds it, or a section.
         early_stopping: End boosting when the loss on the validation part no longer falls.
         calibrate: Correct the probabilities of the chosen candidate on `split.calibration`: `sigmoid` (two numbers are

@@ -52,7 +52,7 @@ def estimator_issues(document: LocatedYaml, model: Model) -> Iterator[ConfigIssu
         remedy = rename_remedy(class_name, names, "correct the name of the class")
         yield document.issue(_CLASS, f"{got}, which is no class of {module_name}", f"{_INTERFACE}", remedy)
         return
-    needed = ("fit", "predict", "get_params") + (("predict_proba",) if model.task is Task.CLASSIFICATION else ())
+    needed = ("fit", "predict", "get_params") + (() if model.task is Task.REGRESSION else ("predict_proba",))
     absent = [name for name in needed if not hasattr(made, name)]
     if absent:
         allowed = f"{_INTERFACE}, for {model.task}: {', '.join(needed)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lakeloop.config.estimator import ClassWeights
 from lakeloop.config.located_yaml import KeyPath, LocatedYaml
 from lakeloop.config.metric import Task
 from lakeloop.config.model import Model
@@ -18,7 +19,8 @@ def fit_issues(document: LocatedYaml, model: Model) -> Iterator[ConfigIssue]:
         model: The model.
 
     Yields:
-        Calibration without days of its own, days without calibration, and what is of a classification in a regression.
+        Calibration without days of its own, days without calibration; what is of a classification in a regression, and
+        what is of two classes in a multiclass model.
 
     >>> from pathlib import Path
     >>> from lakeloop.config.located_yaml import parse_yaml
@@ -39,6 +41,10 @@ def fit_issues(document: LocatedYaml, model: Model) -> Iterator[ConfigIssue]:
         remedy = "add split.calibration, as in calibration: 7 days"
         got = f"{estimator.calibrate}, without days of its own"
         yield document.issue(("estimator", "calibrate"), got, "a split with a calibration part", remedy)
+    if model.task is Task.MULTICLASS and isinstance(estimator.class_weight, ClassWeights):
+        got, remedy = "weights of true and false", "write balanced, or weigh rows by a column of weights: weight"
+        path = ("estimator", "class_weight")
+        yield document.issue(path, got, f"balanced, for the task {Task.MULTICLASS}", remedy, at_key=True)
     if split.calibration is not None and not _is_written(document, "estimator", "calibrate"):
         got = f"{split.calibration.days} days that nothing uses"
         allowed = "a calibration part only where estimator.calibrate is declared"

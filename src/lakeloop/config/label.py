@@ -25,6 +25,7 @@ from lakeloop.config.section import Duration, Lag, Name, Section, Text
 
 _CLOSES_AT = re.compile(r"^(\d{2}):(\d{2})( next day)?$")
 _LONGEST = timedelta(days=36_500)
+_FEWEST_CLASSES, _MOST_CLASSES = 3, 100
 _KINDS = "by id `as` alone, by time `after`, by event `within`"
 
 
@@ -131,8 +132,10 @@ class Label(Section):
 
     Attributes:
         from_: Source of the truth. By id it is joined to the spine on the spine's id columns.
-        as_: Spark SQL expression over the source's columns; boolean or number. By event it is left out: whether it
-            happened is the label.
+        as_: Spark SQL expression over the source's columns; boolean or number. Of a multiclass label a text, a whole
+            number or a boolean. By event it is left out: whether it happened is the label.
+        classes: Of a multiclass label the texts of its classes, 3 to 100, in the order in which probabilities are told.
+            A value of `as` that is none of them is void, for the reason `other_class`.
         after: By time: the label is the value of the newest row at `prediction_ts` and this much later.
         tolerance: By time: how old that row may be then, by its `event_ts`; without such a row the label is void, for
             the reason `no_value`.
@@ -148,6 +151,7 @@ class Label(Section):
 
     from_: Name = Field(alias="from")
     as_: Text | None = Field(default=None, alias="as")
+    classes: tuple[Text, ...] = ()
     after: Ahead | None = None
     tolerance: Ahead | None = None
     within: Ahead | None = None
@@ -163,6 +167,15 @@ class Label(Section):
         kept = ("from", "from_", "void", "closes")
         return {key: each for key, each in write(self).items() if key in kept or each not in (None, (), [])}
 
+    @field_validator("classes")
+    @classmethod
+    def _so_many_classes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if value and not _FEWEST_CLASSES <= len(value) <= _MOST_CLASSES:
+            few = len(value) < _FEWEST_CLASSES
+            remedy = "true or false as a classification" if few else "take rare ones together"
+            raise ValueError(f"classes: {len(value)} of them; write {_FEWEST_CLASSES} to {_MOST_CLASSES}, or {remedy}")
+        return value
+
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         if self.after is not None and self.within is not None:
@@ -173,7 +186,7 @@ class Label(Section):
         if self.after is not None:
             needed, refused, kind = ("as", "tolerance", "on"), ("event",), "by time"
         elif self.within is not None:
-            needed, refused, kind = ("on",), ("as", "tolerance", "conflict"), "by event"
+            needed, refused, kind = ("on",), ("as", "classes", "tolerance", "conflict"), "by event"
         for name in refused:
             if self._has(name):
                 raise ValueError(f"{name}: a label {kind} has none; write the keys of one kind ({_KINDS})")

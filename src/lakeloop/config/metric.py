@@ -9,6 +9,7 @@ class Task(StrEnum):
     """Kind of label."""
 
     CLASSIFICATION = "classification"
+    MULTICLASS = "multiclass"
     REGRESSION = "regression"
 
 
@@ -20,6 +21,8 @@ class Metric(StrEnum):
     ROC_AUC = "roc_auc"
     AVERAGE_PRECISION = "average_precision"
     CALIBRATION_ERROR = "calibration_error"
+    ACCURACY = "accuracy"
+    F1_MACRO = "f1_macro"
     MEAN_ABSOLUTE_ERROR = "mean_absolute_error"
     ROOT_MEAN_SQUARED_ERROR = "root_mean_squared_error"
     R2 = "r2"
@@ -27,3 +30,23 @@ class Metric(StrEnum):
 
 COMPARED = (Metric.LOG_LOSS, Metric.BRIER, Metric.MEAN_ABSOLUTE_ERROR)
 """Metrics that are means of losses per row, which a gate can compare."""
+
+METRICS_OF: dict[Task, tuple[Metric, ...]] = {
+    Task.CLASSIFICATION: (
+        Metric.LOG_LOSS,
+        Metric.BRIER,
+        Metric.ROC_AUC,
+        Metric.AVERAGE_PRECISION,
+        Metric.CALIBRATION_ERROR,
+    ),
+    Task.MULTICLASS: (
+        Metric.LOG_LOSS,
+        Metric.BRIER,
+        Metric.ROC_AUC,
+        Metric.CALIBRATION_ERROR,
+        Metric.ACCURACY,
+        Metric.F1_MACRO,
+    ),
+    Task.REGRESSION: (Metric.MEAN_ABSOLUTE_ERROR, Metric.ROOT_MEAN_SQUARED_ERROR, Metric.R2),
+}
+"""Metrics of each kind of label, in the order in which they are told."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from lakeloop.config.audit import Audit
 from lakeloop.config.decide import Decide, RecalibrationMethod
 from lakeloop.config.estimator import Estimator
 from lakeloop.config.gate import Gate
 from lakeloop.config.label import Label
-from lakeloop.config.metric import COMPARED, Metric, Task
+from lakeloop.config.metric import COMPARED, METRICS_OF, Metric, Task
 from lakeloop.config.monitor import Monitor
 from lakeloop.config.predict import Predict
 from lakeloop.config.preprocess import Preprocess
@@ -58,8 +58,7 @@ class Model(Section):
 
     @model_validator(mode="after")
     def _metric_fits_task(self) -> Self:
-        regression = {Metric.MEAN_ABSOLUTE_ERROR, Metric.ROOT_MEAN_SQUARED_ERROR, Metric.R2}
-        fitting = [metric for metric in Metric if (metric in regression) == (self.task is Task.REGRESSION)]
+        fitting = METRICS_OF[self.task]
         named: dict[str, Metric] = {"gate.metric": self.gate.metric}
         named |= {f"gate.absolute.{metric}": metric for metric in self.gate.absolute}
         named |= {f"gate.too_good.{metric}": metric for metric in self.gate.too_good}
@@ -74,7 +73,23 @@ class Model(Section):
         return self
 
     @model_validator(mode="after")
+    def _classes_fit_task(self) -> Self:
+        if self.label.within is not None:  # yes or no, which is told with the other mistakes of such a label
+            return self
+        if self.task is Task.MULTICLASS and not self.label.classes:
+            missing = {"type": "missing", "loc": ("label", "classes"), "input": None}
+            raise ValidationError.from_exception_data("", [missing])  # type: ignore[list-item]  # a literal of its keys
+        if self.task is not Task.MULTICLASS and self.label.classes:
+            raise ValueError(f"label.classes: the task {self.task} has none; write task: multiclass, or remove them")
+        return self
+
+    @model_validator(mode="after")
     def _recalibration_fits_task(self) -> Self:
+        if self.task is Task.MULTICLASS and "recalibrate" in self.decide.model_fields_set:
+            raise ValueError(
+                "decide.recalibrate: served scores of several classes are not corrected; write estimator.calibrate,"
+                " which corrects them in training, instead of it"
+            )
         if self.task is Task.REGRESSION and self.decide.recalibrate.by is RecalibrationMethod.PLATT:
             raise ValueError("decide.recalibrate.by: platt stretches log-odds; write intercept for a regression")
         return self

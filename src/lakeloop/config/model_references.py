@@ -16,6 +16,7 @@ from lakeloop.config.key_references import key_issues
 from lakeloop.config.label_references import label_issues
 from lakeloop.config.label_sense import reach_issues
 from lakeloop.config.located_yaml import KeyPath, LocatedYaml
+from lakeloop.config.metric import Task
 from lakeloop.config.mistakes import closest, listed, rename_remedy
 from lakeloop.config.model import Model
 from lakeloop.config.model_sense import (
@@ -46,6 +47,9 @@ WRITTEN = frozenset(
     }
 )
 """Columns that lakeloop itself writes beside those of a model, or makes while it monitors them."""
+
+_OF_CLASSES = frozenset({"predicted_class", "class_scores"})
+"""What it writes of a multiclass model besides."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +147,10 @@ def model_issues(document: LocatedYaml, model: Model, config: Config, broken: fr
     yield from _weight_issues(scope, types)
 
 
+def _written(model: Model) -> frozenset[str]:
+    return WRITTEN | _OF_CLASSES if model.task is Task.MULTICLASS else WRITTEN
+
+
 def _spine_issues(document: LocatedYaml, model: Model, spine: Source) -> Iterator[ConfigIssue]:
     of = f"source {spine.source}"
     columns = spine.all_columns
@@ -153,9 +161,10 @@ def _spine_issues(document: LocatedYaml, model: Model, spine: Source) -> Iterato
     yield from expression_issues(document, ("predict", "at"), model.predict.at, known, of)
     yield from key_issues(document, model, spine)
     named = at_items(("predict", "id"), model.predict.id) | at_items(("predict", "known"), model.predict.known)
+    written = _written(model)
     for path, (name,) in named.items():
-        if name in WRITTEN and name != PREDICTION_TS:
-            allowed = f"names other than those that lakeloop writes: {listed(sorted(WRITTEN))}"
+        if name in written and name != PREDICTION_TS:
+            allowed = f"names other than those that lakeloop writes: {listed(sorted(written))}"
             yield document.issue(path, f"the column {name!r}", allowed, f"derive it in {of} under another name")
     if PREDICTION_TS in columns:
         allowed = f"a source without a column of this name: lakeloop itself writes {PREDICTION_TS}"
@@ -260,7 +269,7 @@ def _on_demand_issues(scope: _Scope, types: Mapping[str, ColumnType]) -> Iterato
     predict = scope.model.predict
     features = [feature.column for feature in scope.features]
     readable = list(dict.fromkeys([*predict.known, *predict.id, PREDICTION_TS, *features]))
-    written = WRITTEN if predict.every is None else WRITTEN.union(MADE)
+    written = _written(scope.model).union(() if predict.every is None else MADE)
     for name, text in scope.model.on_demand.items():
         path: KeyPath = ("on_demand", name)
         if name in written and name not in readable:

@@ -29,6 +29,14 @@ _TAKES: Mapping[str, frozenset[ColumnType]] = {
     "difference": NUMBERS | {ColumnType.BOOLEAN} | _INSTANTS,
     "cyclic": NUMBERS,
 }
+_LABELS: Mapping[Task, tuple[frozenset[ColumnType], str]] = {
+    Task.CLASSIFICATION: (NUMBERS | {ColumnType.BOOLEAN}, "a boolean, or a number that is 0 or 1"),
+    Task.MULTICLASS: (
+        frozenset({ColumnType.STRING, ColumnType.INTEGER, ColumnType.LONG, ColumnType.BOOLEAN}),
+        "a text, a whole number or a boolean",
+    ),
+    Task.REGRESSION: (NUMBERS, "a number"),
+}
 _RANGE: Mapping[Metric, tuple[float, float]] = {
     Metric.LOG_LOSS: (0, math.inf),
     Metric.MEAN_ABSOLUTE_ERROR: (0, math.inf),
@@ -162,10 +170,9 @@ def label_type_issues(document: LocatedYaml, model: Model, truth: Source) -> Ite
     ['a boolean, or a number that is 0 or 1, for the task classification']
     """
     kind = truth.all_columns.get(model.label.as_ or "")
-    allowed = NUMBERS if model.task is Task.REGRESSION else NUMBERS | {ColumnType.BOOLEAN}
+    allowed, said = _LABELS[model.task]
     if kind is not None and kind not in allowed:
         got = f"{model.label.as_}, a column of type {kind}"
-        said = "a number" if model.task is Task.REGRESSION else "a boolean, or a number that is 0 or 1"
         remedy = "write an expression of that kind, or correct the task"
         yield document.issue(("label", "as"), got, f"{said}, for the task {model.task}", remedy)
 

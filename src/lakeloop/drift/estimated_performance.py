@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lakeloop.config.metric import Task
 from lakeloop.drift.performance import roc_auc_from_bins
 from lakeloop.errors import DistributionError
 from lakeloop.statuses import EstimateStatus
@@ -96,7 +97,12 @@ class Estimate:
     calibration: VersionCalibration
 
 
-def estimate_performance(scores: pa.Table, calibration: VersionCalibration, target_rate: float | None) -> Estimate:
+def estimate_performance(
+    scores: pa.Table,
+    calibration: VersionCalibration,
+    target_rate: float | None,
+    task: Task = Task.CLASSIFICATION,
+) -> Estimate:
     r"""Estimate performance over a window from its scores alone (confidence-based performance estimation).
 
     If the score p of a row is the probability of its label, then over rows i the expected
@@ -113,10 +119,14 @@ def estimate_performance(scores: pa.Table, calibration: VersionCalibration, targ
     A row counts with the mean score of its day and score bin. Nothing tells a change of what scores mean: where the
     label's rate moves without the inputs (concept drift), the estimate does not move.
 
+    Of several classes the score is the probability of the predicted one, so the first is the expected accuracy; the
+    others need the whole rows of probabilities, and are left out.
+
     Args:
         scores: Rows of `SCORES_SCHEMA`, cells in any number and order; scores in [0, 1].
         calibration: How the version was calibrated on its holdout.
         target_rate: The constant r; None leaves out the skill.
+        task: Kind of label, classification or multiclass.
 
     Returns:
         The estimate.
@@ -148,6 +158,9 @@ def estimate_performance(scores: pa.Table, calibration: VersionCalibration, targ
         raise DistributionError("score", "the mean score of a cell is outside [0, 1]")
     score, total = np.clip(score, 0.0, 1.0), float(rows.sum())
     positives, negatives = rows * score, rows * (1.0 - score)
+    if task is Task.MULTICLASS:
+        accuracy = float(positives.sum()) / total
+        return Estimate(status, int(total), days, {"mean_outcome": accuracy}, calibration)
     metrics = {
         "mean_outcome": float(positives.sum()) / total,
         "log_loss": -float((positives * _log(score) + negatives * _log(1.0 - score)).sum()) / total,

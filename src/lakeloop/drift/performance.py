@@ -29,9 +29,10 @@ OUTCOMES_SCHEMA: pa.Schema = pa.schema(
 )
 """One row per day, score bin and label, over scored rows whose label is matured.
 
-`label` is the mean label of the cell's rows: 0 or 1 for a classification; a regression groups by day and score bin
-only. `sum_loss` is the log loss (nats) of a classification, the absolute error of a regression; `sum_baseline_loss` the
-same loss of the constant reference. `sum_squared_error` may be left out.
+`label` is the mean label of the cell's rows: 0 or 1 for a classification; of several classes whether the predicted one
+came true, and the score is the probability of that; a regression groups by day and score bin only. `sum_loss` is the
+log loss (nats) of a classification, the absolute error of a regression; `sum_baseline_loss` the same loss of the
+constant reference. `sum_squared_error` (of several classes half the sum over them) may be left out.
 """
 
 
@@ -46,7 +47,8 @@ class Performance:
         rows: Matured rows.
         metrics: Metric -> value: mean_score, mean_outcome, bias (mean score minus mean outcome), skill (1 - loss
             divided by the baseline's loss); log_loss, brier and roc_auc for a classification, mean_absolute_error for a
-            regression. A metric that is not defined on the window is not in it.
+            regression. Of several classes mean_score is the mean confidence in the predicted one, mean_outcome the
+            accuracy, and there is no roc_auc. A metric that is not defined on the window is not in it.
         intervals: Metric -> interval from resampled days, for bias and skill.
         level: Chance that an interval misses the truth.
         seed: Seed of the resampling.
@@ -108,8 +110,8 @@ def measure_performance(outcomes: pa.Table, task: Task, *, level: float = 0.05, 
         The performance. The area under the curve is exact but for pairs within one score bin, which count as ties.
 
     Raises:
-        DistributionError: If a column is absent, holds nulls or a sum is not finite, or a classification has a label
-            other than 0 and 1.
+        DistributionError: If a column is absent, holds nulls or a sum is not finite, or a label of what is no
+            regression is other than 0 and 1.
 
     >>> from datetime import date
     >>> cells = [
@@ -123,8 +125,8 @@ def measure_performance(outcomes: pa.Table, task: Task, *, level: float = 0.05, 
     """
     cells = {name: _numbers(outcomes, name) for name in OUTCOMES_SCHEMA.names if _is_needed(outcomes, name)}
     cells = {name: values[cells["rows"] > 0] for name, values in cells.items()}
-    if task is Task.CLASSIFICATION and not np.isin(cells["label"], [0.0, 1.0]).all():
-        raise DistributionError("label", "a classification has labels 0 and 1")
+    if task is not Task.REGRESSION and not np.isin(cells["label"], [0.0, 1.0]).all():
+        raise DistributionError("label", f"the task {task} has labels 0 and 1")
     days, day_of_cell = np.unique(cells["block"], return_inverse=True)
     if len(days) == 0:
         return Performance(Status.NOT_MATURED, task, 0, 0, {}, {}, level, seed)
@@ -145,7 +147,7 @@ def measure_performance(outcomes: pa.Table, task: Task, *, level: float = 0.05, 
         if "sum_squared_error" in daily:
             metrics["brier"] = float(daily["sum_squared_error"].sum()) / rows
         area = roc_auc_from_bins(cells["score_bin"], cells["label"], cells["rows"])
-        if area is not None:
+        if area is not None and task is Task.CLASSIFICATION:
             metrics["roc_auc"] = area
     intervals = _intervals(daily, metrics, level, seed) if len(days) >= MIN_BLOCKS else {}
     status = Status.OK if len(days) >= MIN_BLOCKS else Status.TOO_FEW_BLOCKS

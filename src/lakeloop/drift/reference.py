@@ -19,7 +19,19 @@ from lakeloop.drift.targets import TargetDay
 from lakeloop.errors import DistributionError
 
 SCORE_COLUMN = "score"
-"""Name under which the model's score is binned; a column like any other."""
+"""Name under which the model's score is binned; a column like any other. Of several classes: of the predicted one."""
+
+CLASS_COLUMN = "predicted_class"
+"""Name under which the class that is predicted is binned, where there are several."""
+
+
+def is_prediction(task: Task, column: str) -> bool:
+    """Tell whether a monitored column is what the model answered.
+
+    >>> is_prediction(Task.MULTICLASS, "predicted_class"), is_prediction(Task.CLASSIFICATION, "predicted_class")
+    (True, False)
+    """
+    return column == SCORE_COLUMN or (task is Task.MULTICLASS and column == CLASS_COLUMN)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +84,22 @@ class Reference:
         return sum(day.label_sum for day in self.targets) / rows if rows else None
 
     @property
+    def target_shares(self) -> tuple[float, ...] | None:
+        """Share of each of several classes over all days; None without labels.
+
+        >>> from datetime import UTC
+        >>> days = (TargetDay(date(2013, 4, 1), 4, 0.0, (1, 3, 0)),)
+        >>> trained = datetime(2013, 4, 3, tzinfo=UTC)
+        >>> Reference("late", Task.MULTICLASS, trained, (), (), {}, {}, targets=days).target_shares
+        (0.25, 0.75, 0.0)
+        """
+        rows = sum(day.rows for day in self.targets)
+        if not rows:
+            return None
+        counted = zip(*(day.class_rows for day in self.targets), strict=True)
+        return tuple(sum(of_class) / rows for of_class in counted)
+
+    @property
     def target_spread(self) -> float | None:
         """Standard deviation of the daily mean labels, divisor n - 1; None below two days with labels."""
         rates = [day.label_sum / day.rows for day in self.targets if day.rows]
@@ -91,7 +119,7 @@ class Reference:
             "blocks": [block.isoformat() for block in self.blocks],
             "counts": {name: table.tolist() for name, table in self.counts.items()},
             "totals": {name: sums.tolist() for name, sums in self.totals.items()},
-            "targets": [[day.block.isoformat(), day.rows, day.label_sum] for day in self.targets],
+            "targets": [_told(day) for day in self.targets],
         }
         return json.dumps(content, sort_keys=True, allow_nan=False)
 
@@ -114,8 +142,16 @@ class Reference:
             blocks=tuple(date.fromisoformat(block) for block in content["blocks"]),
             counts={name: np.array(table, dtype=np.int64) for name, table in content["counts"].items()},
             totals={name: np.array(sums, dtype=np.float64) for name, sums in content["totals"].items()},
-            targets=tuple(TargetDay(date.fromisoformat(day), rows, sums) for day, rows, sums in content["targets"]),
+            targets=tuple(
+                TargetDay(date.fromisoformat(day), rows, sums, *(tuple(each) for each in classes))
+                for day, rows, sums, *classes in content["targets"]
+            ),
         )
+
+
+def _told(day: TargetDay) -> list[Any]:
+    classes = [list(day.class_rows)] if day.class_rows else []
+    return [day.block.isoformat(), day.rows, day.label_sum, *classes]
 
 
 def build_reference(

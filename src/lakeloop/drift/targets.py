@@ -21,12 +21,14 @@ class TargetDay:
     Attributes:
         block: The day.
         rows: Rows with a label.
-        label_sum: Sum of their labels; for a classification the number of positives.
+        label_sum: Sum of their labels; for a classification the number of positives, of several classes 0.
+        class_rows: Of several classes the rows of each, in the declared order.
     """
 
     block: date
     rows: int
     label_sum: float
+    class_rows: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from lakeloop.config.label import Label
 from lakeloop.config.predict import Predict
-from lakeloop.labels.found import CHANGED_TS, CONFLICT, FOUND, KNOWN_TS, LABEL, REASON, settle, void_reason
+from lakeloop.labels.found import CHANGED_TS, CONFLICT, FOUND, KNOWN_TS, REASON, judge_truth, settle, void_reason
 
 
 def find_by_id(spine: DataFrame, truth: DataFrame, predict: Predict, label: Label) -> DataFrame:
@@ -33,8 +33,7 @@ def find_by_id(spine: DataFrame, truth: DataFrame, predict: Predict, label: Labe
     >>> [(row["_label"], row["_reason"]) for row in found.collect()]
     [(1.0, None), (None, 'lost')]
     """
-    outcome = (F.expr(label.value).cast("double").alias(LABEL), void_reason(label).alias(REASON))
-    judged = truth.select(*predict.id, "available_ts", *outcome)
+    judged = truth.select(*predict.id, "available_ts", *judge_truth(label))
     if label.conflict is None:  # the source's key is in the id
         judged = judged.withColumnRenamed("available_ts", KNOWN_TS).withColumn(CONFLICT, F.lit(False))
     else:

@@ -15,9 +15,9 @@ from lakeloop.labels.found import (
     REASON,
     SUPERSEDED_TS,
     has_keys,
+    judge_truth,
     micros,
     settle,
-    void_reason,
 )
 
 NO_VALUE = "no_value"
@@ -58,11 +58,10 @@ def find_later(spine: DataFrame, truth: DataFrame, label: Label) -> DataFrame:
     after, tolerance = micros(label.after), micros(label.tolerance)
     on = [f"_on_{number}" for number, _ in enumerate(label.on)]
     entity = [F.col(name).alias(each) for name, each in zip(label.on, on, strict=True)]
-    outcome = (F.expr(label.value).cast("double").alias(LABEL), void_reason(label).alias(REASON))
     present = truth.where(has_keys(label.on))
     has_versions = SUPERSEDED_TS in truth.columns
     standing = present.where(F.col(SUPERSEDED_TS).isNull()) if has_versions else present
-    values = standing.select(*entity, F.unix_micros("event_ts").alias(_AT), "available_ts", *outcome)
+    values = standing.select(*entity, F.unix_micros("event_ts").alias(_AT), "available_ts", *judge_truth(label))
     settled = settle(values, [*on, _AT], label.conflict)
     readings = settled.select(
         *on, _AT, F.lit(0).alias(_IS_SPINE), F.struct(_AT, LABEL, REASON, KNOWN_TS, CONFLICT).alias(_FOUND)

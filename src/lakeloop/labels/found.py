@@ -31,6 +31,9 @@ FOUND = (LABEL, REASON, KNOWN_TS, CHANGED_TS, CONFLICT)
 SUPERSEDED_TS = "superseded_ts"
 """Column of the truth: when a newer version of its key became available; null of the newest."""
 
+OTHER_CLASS = "other_class"
+"""Reason of a label that is void because its value is none of the declared classes."""
+
 CONFLICTING = "conflict"
 """Reason of a label that is void because rows of its source disagree."""
 
@@ -62,6 +65,31 @@ def void_reason(label: Label) -> Column:
     """
     reasons = (F.when(F.expr(condition), F.lit(reason)) for reason, condition in label.void.items())
     return F.coalesce(*reasons, F.lit(None).cast("string"))
+
+
+def judge_truth(label: Label) -> tuple[Column, Column]:
+    """Give what a row of the truth says of its label.
+
+    Args:
+        label: The declaration, by id or by time.
+
+    Returns:
+        The label, a double: of several classes the place of the value, as text, among them, from 0. And the reason for
+        which there is none; `other_class` for a value that is none of the classes and meets no condition of `void`.
+
+    >>> label = Label.model_validate({
+    ...     "from": "deliveries", "as": "state", "classes": ["in_time", "late", "lost"],
+    ...     "closes": {"of": "due_ts", "at": "06:00", "timezone": "UTC"}})
+    >>> rows = spark.sql("select * from values ('late'), ('Late'), (null) as rows(state)")
+    >>> [tuple(row) for row in rows.select(*judge_truth(label)).collect()]
+    [(1.0, None), (None, 'other_class'), (None, None)]
+    """
+    value, reason = F.expr(label.value), void_reason(label)
+    if not label.classes:
+        return value.cast("double").alias(LABEL), reason.alias(REASON)
+    place = F.array_position(F.array(*(F.lit(name) for name in label.classes)), value.cast("string"))
+    other = F.when(place == 0, F.lit(OTHER_CLASS))
+    return F.when(place > 0, place - 1).cast("double").alias(LABEL), F.coalesce(reason, other).alias(REASON)
 
 
 def settle(rows: DataFrame, by: Sequence[str], conflict: Conflict | None) -> DataFrame:

@@ -12,7 +12,8 @@ from lakeloop import schemas
 from lakeloop.config.model import Model
 from lakeloop.decisions.flags import Flag, has_cleared, persistent
 from lakeloop.drift.performance import Performance
-from lakeloop.drift.reference import SCORE_COLUMN
+from lakeloop.drift.reference import is_prediction
+from lakeloop.drift.verdicts import ColumnVerdict
 from lakeloop.runs.context import Context
 from lakeloop.runs.findings import WindowFinding
 from lakeloop.runs.flags import read_open_flags
@@ -123,15 +124,23 @@ def find_alarms(model: Model, finding: WindowFinding) -> list[Alarm]:
         if each.role is Role.CONTRACT:
             said = {"status": each.status.value, "rows": each.rows}
             found.append((FlagKind.QUALITY, each.column, _is_broken(each.status), said))
-        kind = FlagKind.PREDICTION_DRIFT if each.column == SCORE_COLUMN else _DRIFT_KINDS[each.role]
-        evidence = {"statistic": each.statistic, "value": each.value, "threshold": each.threshold, "rows": each.rows}
+        kind = FlagKind.PREDICTION_DRIFT if is_prediction(model.task, each.column) else _DRIFT_KINDS[each.role]
+        evidence = _evidence(each)
         found.append((kind, each.column, _alarm(each.verdict), evidence))
     if finding.waits:  # it has no place in the order until it is measured
         return found
     target = finding.target
-    moved = {"difference": target.difference, "min_effect": target.min_effect, "rows": target.window_rows}
+    if isinstance(target, ColumnVerdict):
+        moved = _evidence(target)
+    else:
+        moved = {"difference": target.difference, "min_effect": target.min_effect, "rows": target.window_rows}
     found.append((FlagKind.TARGET_DRIFT, "label", _alarm(target.verdict), moved))
     return [*found, *_realised_alarms(model, finding.performance)]
+
+
+def _evidence(verdict: ColumnVerdict) -> dict[str, Any]:
+    names = ("statistic", "value", "threshold", "rows")
+    return {name: getattr(verdict, name) for name in names}
 
 
 def _realised_alarms(model: Model, performance: Performance) -> list[Alarm]:

@@ -194,7 +194,7 @@ def _scores(model: Model, data: TrainingData, context: Context) -> Iterator[Leak
         name: (data.frame if name in data.frame else data.logged)[name] for name in model_columns(context.config, model)
     }
     scores = score_columns(columns, data.label, data.part(TRAIN), data.part(VALIDATION), model.task)
-    metric, bound = ("ROC AUC" if model.task is Task.CLASSIFICATION else "R2"), model.audit.suspicious_score
+    metric, bound = ("R2" if model.task is Task.REGRESSION else "ROC AUC"), model.audit.suspicious_score
     for name, value in scores.items():
         if value is None:
             status, detail = GateStatus.INSUFFICIENT, "too few rows, or one class, in train or validation"

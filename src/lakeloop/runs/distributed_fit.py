@@ -26,6 +26,8 @@ from lakeloop.training.split import TRAIN
 _NOT_TAKEN = frozenset({"n_jobs", "enable_categorical", "callbacks"})
 """Parameters of the estimator that its twin on Spark does not take; Spark decides how many cores a worker has."""
 
+_TWO_CLASSES = 2
+
 _LOGGER = "XGBoost-PySpark"
 
 _MIN_ROWS = 100
@@ -70,7 +72,7 @@ class SpreadFit:
 
         spread = self.training.repartition(self.workers, "prediction_id").sortWithinPartitions("prediction_id")
         prepared = spread.mapInArrow(_Prepare(steps, self.inputs), "features array<float>, label double")
-        twin = SparkXGBClassifier if self.task is Task.CLASSIFICATION else SparkXGBRegressor
+        twin = SparkXGBRegressor if self.task is Task.REGRESSION else SparkXGBClassifier
         given = _given(estimator)
         told = logging.getLogger(_LOGGER)
         if told.level == logging.NOTSET:  # it would tell every fit's parameters on the terminal
@@ -107,6 +109,8 @@ def _with_trees(estimator: Any, booster: Any) -> Any:
     """Put a booster into an estimator of scikit-learn's interface, as if it had been fitted here."""
     declared = estimator.get_params()
     estimator.load_model(bytearray(booster.save_raw("ubj")))
+    if getattr(estimator, "n_classes_", 0) > _TWO_CLASSES:  # a fit here changes the objective of two classes, too
+        del declared["objective"]
     return estimator.set_params(**declared)  # loading puts in parameters of its own
 
 

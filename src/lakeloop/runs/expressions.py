@@ -13,7 +13,7 @@ from typing import Any
 from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import DataType, NumericType
+from pyspark.sql.types import ByteType, DataType, IntegerType, LongType, NumericType, ShortType
 
 from lakeloop.config import Config
 from lakeloop.config.feature_table import FeatureTable
@@ -29,6 +29,8 @@ from lakeloop.runs.statement_types import statement_mistakes
 
 _TRUTH, _INSTANT = frozenset({"boolean"}), frozenset({"timestamp", "date"})
 _MEASURE = _TRUTH | {"number"}
+_CLASS = _TRUTH | {"string", "whole"}
+_WHOLE_NUMBERS = (ByteType, ShortType, IntegerType, LongType)
 _VALUE = _MEASURE | _INSTANT | {"string", "timestamp_ntz"}
 _FEATURE = _MEASURE | {"string", "timestamp"}  # what models are given; an instant counts in seconds
 _NOTHING = "void"  # the type of `null`, which goes with every other
@@ -36,6 +38,7 @@ _WORDS = {
     _TRUTH: "a condition: true or false",
     _INSTANT: "an instant: a timestamp",
     _MEASURE: "true or false, or a number",
+    _CLASS: "a text, a whole number, or true or false: one of label.classes",
     _VALUE: "a number, a text, true or false, a date or an instant",
     _FEATURE: "a number, a text, true or false, or an instant: a timestamp",
 }
@@ -137,7 +140,8 @@ def _of_table(table: FeatureTable) -> list[_Declared]:
 def _of_label(model: Model) -> list[_Declared]:
     voids = [_Declared(("label", "void", name), text, _TRUTH) for name, text in model.label.void.items()]
     label = model.label
-    value = [_Declared(("label", "as"), label.as_, _MEASURE)] if label.as_ is not None else []
+    kinds = _CLASS if label.classes else _MEASURE
+    value = [_Declared(("label", "as"), label.as_, kinds)] if label.as_ is not None else []
     event = [_Declared(("label", "event"), label.event, _TRUTH)] if label.event is not None else []
     return [*value, *event, *voids]
 
@@ -151,7 +155,7 @@ def _judge(config: Config, key: str, rows: DataFrame, declared: Sequence[_Declar
     for each, found in zip(declared, types, strict=True):
         if isinstance(found, str):
             yield _mistake(config, key, each, found, _KNOWN, "mend the expression")
-        elif _kind(found) not in each.kinds | {_NOTHING}:
+        elif not _kinds(found) & (each.kinds | {_NOTHING}):
             got = f"of type {found.simpleString()}"
             yield _mistake(config, key, each, got, _WORDS[each.kinds], "write an expression of that type")
 
@@ -194,8 +198,9 @@ def _type_or_refusal(rows: DataFrame, declared: _Declared) -> DataType | str:
         return str(problem).splitlines()[0].partition(" SQLSTATE")[0][:_MAX_MESSAGE]
 
 
-def _kind(found: DataType) -> str:
-    return "number" if isinstance(found, NumericType) else str(found.typeName())
+def _kinds(found: DataType) -> frozenset[str]:
+    kind = "number" if isinstance(found, NumericType) else str(found.typeName())
+    return frozenset({kind, "whole"} if isinstance(found, _WHOLE_NUMBERS) else {kind})
 
 
 def _mistake(config: Config, key: str, declared: _Declared, got: str, allowed: str, remedy: str) -> ConfigIssue:

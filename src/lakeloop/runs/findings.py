@@ -20,8 +20,8 @@ class WindowFinding:
 
     Attributes:
         window: The window.
-        columns: A verdict per monitored column, the score included.
-        target: The verdict on the label.
+        columns: A verdict per monitored column, the score included, of several classes the predicted one too.
+        target: The verdict on the label: on its mean, or of several classes on their shares.
         performance: How the champion did on the window's closed days.
         calibration: The same per stretch of the score; empty for a regression.
         void_rows: Closed rows without a label.
@@ -35,7 +35,7 @@ class WindowFinding:
 
     window: MonitorWindow
     columns: tuple[ColumnVerdict, ...]
-    target: RateVerdict
+    target: RateVerdict | ColumnVerdict
     performance: Performance
     calibration: tuple[CalibrationBin, ...]
     void_rows: int

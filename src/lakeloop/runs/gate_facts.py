@@ -77,7 +77,7 @@ def find_facts(
         inputs=_find_inputs(context, model, version),
         audit=_find_audit(context, training_set.training_set_id) if gate.leakage_audit else None,
         loading=score_in_fresh_process(context, model, version, pipeline, frame) if gate.fresh_process else None,
-        latency=time_calls(model.task, pipeline, frame, gate.latency.rows) if gate.latency is not None else None,
+        latency=_find_latency(model, pipeline, frame),
     )
 
 
@@ -106,7 +106,7 @@ def find_correction_facts(context: Context, model: Model, version: ModelVersion,
         inputs=_find_inputs(context, model, version),
         audit=_find_audit(context, set_id) if gate.leakage_audit else None,
         loading=score_in_fresh_process(context, model, version, pipeline, example) if gate.fresh_process else None,
-        latency=time_calls(model.task, pipeline, example, gate.latency.rows) if gate.latency is not None else None,
+        latency=_find_latency(model, pipeline, example),
     )
 
 
@@ -160,6 +160,13 @@ def _find_audit(context: Context, set_id: str) -> AuditFacts | None:
     return AuditFacts(failed, unjudged, result.checks)
 
 
+def _find_latency(model: Model, pipeline: Any, frame: pd.DataFrame) -> LatencyFacts | None:
+    asked = model.gate.latency
+    if asked is None:
+        return None
+    return time_calls(model.task, pipeline, frame, asked.rows, len(model.label.classes))
+
+
 def score_in_fresh_process(
     context: Context,
     model: Model,
@@ -199,10 +206,11 @@ def score_in_fresh_process(
         version.run_key,
         model.task.value,
         context.config.project.registry.model_dump(mode="json", by_alias=True),
+        len(model.label.classes),
     )
     context.progress(f"gate {model.model}: loading version {version.version} in a fresh process")
     try:
-        ours = predict_scores(model.task, pipeline, rows)
+        ours = predict_scores(model.task, pipeline, rows, len(model.label.classes))
         theirs = np.array(_ask(request.line() + write_rows(rows), seconds), dtype=np.float64)
     except _FreshProcessError as failure:
         return LoadFacts(len(rows), None, str(failure))
@@ -213,7 +221,7 @@ class _FreshProcessError(Exception):
     """What a fresh process could not do, in a line."""
 
 
-def _ask(request: bytes, seconds: float) -> list[float]:
+def _ask(request: bytes, seconds: float) -> list[Any]:
     # The path of this process is the other's, so that it finds the same code where it was not installed but sent along.
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(each for each in sys.path if each)}
     command = [sys.executable, "-m", "lakeloop.runs.load_and_score"]
@@ -229,7 +237,9 @@ def _ask(request: bytes, seconds: float) -> list[float]:
     try:
         found = json.loads(lines[-1])
         problem = found.get("problem")
-        scores = None if problem is not None else [float(each) for each in found["scores"]]
+        scores: list[Any] | None = (
+            None if problem is not None else np.asarray(found["scores"], dtype=np.float64).tolist()
+        )
     except (IndexError, KeyError, TypeError, ValueError, AttributeError):
         said = done.stderr.decode(errors="replace").strip().splitlines()
         kind = said[-1].partition(":")[0] if said else "no output"
@@ -243,7 +253,7 @@ def compare_scores(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> Lo
     """Compare the scores of two processes.
 
     Args:
-        ours: Scores made in this process, shape (n_rows,).
+        ours: Scores made in this process, shape (n_rows,); of several classes shape (n_rows, n_classes).
         theirs: Scores of the same rows made in the other one.
 
     Returns:
@@ -257,7 +267,9 @@ def compare_scores(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> Lo
     'the fresh process gave 0 scores for 1 rows'
     """
     if ours.shape != theirs.shape:
-        return LoadFacts(len(ours), None, f"the fresh process gave {theirs.size} scores for {ours.size} rows")
+        several = f" over {ours.shape[1]} classes" if ours.ndim > 1 else ""
+        told = f"the fresh process gave {theirs.size} scores for {len(ours)} rows{several}"
+        return LoadFacts(len(ours), None, told)
     bad = int(np.count_nonzero(~np.isfinite(theirs)))
     if bad:
         return LoadFacts(len(ours), None, f"{bad} of {theirs.size} scores of the fresh process are no numbers")
@@ -266,7 +278,13 @@ def compare_scores(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> Lo
 
 
 def time_calls(
-    task: Task, pipeline: Any, frame: pd.DataFrame, rows: int, *, clock: Callable[[], float] = time.perf_counter
+    task: Task,
+    pipeline: Any,
+    frame: pd.DataFrame,
+    rows: int,
+    classes: int = 0,
+    *,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> LatencyFacts | None:
     """Time calls of the loaded pipeline, with one row and with as many as are asked for.
 
@@ -275,6 +293,7 @@ def time_calls(
         pipeline: The pipeline.
         frame: Rows as it takes them; they are repeated where they are too few.
         rows: Rows of a call.
+        classes: Number of declared classes of a multiclass label.
         clock: Seconds that pass.
 
     Returns:
@@ -290,19 +309,23 @@ def time_calls(
     """
     if not len(frame):
         return None
-    one = _time(task, pipeline, frame.iloc[[0]], clock)
-    many = one if rows == 1 else _time(task, pipeline, frame.iloc[np.arange(rows) % len(frame)], clock)
+
+    def time_rows(several: pd.DataFrame) -> list[float]:
+        return _time(lambda: predict_scores(task, pipeline, several, classes), clock)
+
+    one = time_rows(frame.iloc[[0]])
+    many = one if rows == 1 else time_rows(frame.iloc[np.arange(rows) % len(frame)])
     p50, p95, one_p50, one_p95 = (
         float(np.percentile(seconds, share)) * 1000 for seconds in (many, one) for share in (50, 95)
     )
     return LatencyFacts(rows, min(len(many), len(one)), p50, p95, one_p50, one_p95)
 
 
-def _time(task: Task, pipeline: Any, frame: pd.DataFrame, clock: Callable[[], float]) -> list[float]:
-    predict_scores(task, pipeline, frame)
+def _time(call: Callable[[], object], clock: Callable[[], float]) -> list[float]:
+    call()
     seconds: list[float] = []
     while not seconds or (len(seconds) < _CALLS and sum(seconds) < _MOST_SECONDS):
         started = clock()
-        predict_scores(task, pipeline, frame)
+        call()
         seconds.append(clock() - started)
     return seconds

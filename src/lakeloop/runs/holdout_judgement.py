@@ -14,7 +14,7 @@ from lakeloop.runs.context import Context
 from lakeloop.runs.gate_facts import find_facts
 from lakeloop.runs.promotions import Promotion
 from lakeloop.runs.training_data import TrainingData
-from lakeloop.training.evidence import constant_score
+from lakeloop.training.evidence import constant_scores
 from lakeloop.training.fitting import predict_scores
 from lakeloop.training.gate import GateReport, HoldoutScores, judge
 from lakeloop.training.split import HOLDOUT, TRAIN
@@ -53,19 +53,20 @@ def judge_on_holdout(
     """
     holdout, train = data.part(HOLDOUT), data.part(TRAIN)
     frame, label = data.frame[holdout], data.label[holdout]
-    challenger = predict_scores(model.task, context.registry.load_judged(version), frame)
-    constant = constant_score(model.task, data.label[train])
+    classes = len(model.label.classes)
+    challenger = predict_scores(model.task, context.registry.load_judged(version), frame, classes)
+    constant = constant_scores(model, data.label[train], len(label))
     theirs: NDArray[np.float64] | None = None
     if champion is not None:
         serving = context.registry.get_version(model.model, champion.version, champion.run_key)
-        theirs = predict_scores(model.task, context.registry.load_pipeline(serving), frame)
+        theirs = np.array(predict_scores(model.task, context.registry.load_pipeline(serving), frame, classes))
         learned = data.prediction_seconds[holdout] <= champion.trained_through.timestamp()
-        theirs = np.where(learned, np.nan, theirs)
+        theirs[learned] = np.nan
     slices = {
         name: np.asarray((data.frame if name in data.frame else data.logged)[name][holdout])
         for name in model.gate.slices
     }
-    scores = HoldoutScores(label, challenger, np.full(len(label), constant), data.days[holdout], theirs, slices)
+    scores = HoldoutScores(label, challenger, constant, data.days[holdout], theirs, slices)
     return judge(
         model.gate,
         model.task,

@@ -37,6 +37,7 @@ class ScoreRequest:
         run_key: Hash of what it is made from.
         task: Kind of label.
         registry: Where versions are kept, as project.yml has it.
+        classes: Number of classes of a multiclass label.
 
     >>> request = ScoreRequest("sqlite:///mlflow.db", "shops", "mlartifacts", "late", "1", "5c1d", "classification")
     >>> ScoreRequest.parse(request.line()) == request
@@ -51,6 +52,7 @@ class ScoreRequest:
     run_key: str
     task: str
     registry: Mapping[str, Any] = field(default_factory=dict)
+    classes: int = 0
 
     def line(self) -> bytes:
         """Write it as a line of JSON."""
@@ -134,7 +136,7 @@ def answer(stream: IO[bytes]) -> Mapping[str, Any]:
         stream: The request's line, then the rows.
 
     Returns:
-        `{"scores": [...]}`, or `{"problem": "..."}`.
+        `{"scores": [...]}`, of several classes a list per row, or `{"problem": "..."}`.
 
     >>> import io
     >>> answer(io.BytesIO(b"no request"))
@@ -150,10 +152,10 @@ def answer(stream: IO[bytes]) -> Mapping[str, Any]:
         settings = RegistrySettings.model_validate(request.registry)
         registry = Registry(request.tracking_uri, request.project, Path(request.artifact_root), settings=settings)
         version = registry.get_version(request.model, request.version, request.run_key)
-        scores = predict_scores(Task(request.task), registry.load_pipeline(version), frame)
+        scores = predict_scores(Task(request.task), registry.load_pipeline(version), frame, request.classes)
     except Exception as failure:  # noqa: BLE001 - whatever an artifact raises is told to the gate, which fails it
         return {"problem": first_line(failure, frame)}
-    return {"scores": [float(score) for score in scores]}
+    return {"scores": scores.tolist()}
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ from lakeloop.drift.counts import COUNTS_SCHEMA, lay_out_daily
 from lakeloop.drift.estimated_performance import VersionCalibration, estimate_performance
 from lakeloop.drift.label_counts import LabelCounts
 from lakeloop.drift.performance import measure_performance
-from lakeloop.drift.reference import SCORE_COLUMN, Reference
+from lakeloop.drift.reference import CLASS_COLUMN, SCORE_COLUMN, Reference, is_prediction
+from lakeloop.drift.target_classes import judge_classes
 from lakeloop.drift.targets import TargetDay, judge_rate
 from lakeloop.drift.verdicts import ColumnVerdict, judge_window
 from lakeloop.errors import ConflictError, Failure, NotReadyError
@@ -34,7 +35,7 @@ from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.failed_models import explaining_model
 from lakeloop.runs.findings import WindowFinding
 from lakeloop.runs.flags import clear_flags, raise_flags
-from lakeloop.runs.monitor_counts import SCORE_BINS, Outcomes, count_outcomes, count_predictions, measure_delays
+from lakeloop.runs.monitor_counts import CLASS, SCORE_BINS, Outcomes, count_outcomes, count_predictions, measure_delays
 from lakeloop.runs.monitor_rows import (
     calibration_rows,
     drift_row,
@@ -194,7 +195,7 @@ def _read_calibration(context: Context, version: ModelVersion) -> VersionCalibra
 def _roles_of(config: Config, model: Model) -> dict[str, Role]:
     """Give every model column its role; what is not declared is regime, and contract wins over seasonal."""
     columns = model_columns(config, model)
-    roles = dict.fromkeys((*columns, SCORE_COLUMN), Role.REGIME)
+    roles = dict.fromkeys((*columns, SCORE_COLUMN, CLASS_COLUMN), Role.REGIME)
     for role in (Role.SEASONAL, Role.REGIME, Role.CONTRACT):
         roles |= dict.fromkeys(matching_columns(model.monitor.roles.get(role, ()), columns), role)
     return roles
@@ -243,7 +244,9 @@ def _evaluate(
     if windows:
         counts = count_predictions(scored.where(F.col("prediction_ts") >= F.lit(windows[0].start)), bins, zone)
     target_rate = reference.target_rate
-    outcomes = count_outcomes(context, model, scored, target_rate if target_rate is not None else 0.0)
+    classes = model.label.classes
+    shares = reference.target_shares or [1 / len(classes)] * len(classes) if classes else ()
+    outcomes = count_outcomes(context, model, scored, target_rate if target_rate is not None else 0.0, shares)
     delays = measure_delays(context, model, scored, [*late, *windows])
     roles = _roles_of(context.config, model)
     seed = context.config.project.seed
@@ -266,7 +269,9 @@ def _evaluate(
                     for each in (() if is_late else (references.features, references.predictions))
                     for verdict in _judge(each, counted, roles, model, seed)
                 ),
-                judge_rate(
+                judge_classes(reference, _class_days(measured, len(classes)), classes, model.monitor, seed=seed)
+                if classes
+                else judge_rate(
                     reference.targets,
                     _target_days(measured),
                     min_effect=_TARGET_EFFECT * spread,
@@ -274,16 +279,16 @@ def _evaluate(
                     seed=seed,
                 ),
                 measure_performance(measured, model.task, level=model.monitor.level, seed=seed),
-                calibrate(measured, SCORE_BINS) if model.task is Task.CLASSIFICATION else (),
+                calibrate(measured, SCORE_BINS) if model.task is not Task.REGRESSION else (),
                 labels.void,
                 lay_out_daily(counted, bins),
                 labels,
                 is_late,
                 waits,
                 None
-                if is_late or model.task is not Task.CLASSIFICATION
+                if is_late or model.task is Task.REGRESSION
                 else estimate_performance(
-                    _of_window(outcomes.scores, "block", window), references.calibration, target_rate
+                    _of_window(outcomes.scores, "block", window), references.calibration, target_rate, model.task
                 ),
             )
         )
@@ -319,6 +324,13 @@ def _target_days(outcomes: pa.Table) -> list[TargetDay]:
     return [TargetDay(day, rows, total) for day, (rows, total) in sorted(days.items())]
 
 
+def _class_days(outcomes: pa.Table, classes: int) -> list[TargetDay]:
+    days: dict[date, list[int]] = {}
+    for cell in outcomes.select(["block", CLASS, "rows"]).to_pylist() if outcomes.num_rows else ():
+        days.setdefault(cell["block"], [0] * classes)[cell[CLASS]] += cell["rows"]
+    return [TargetDay(day, sum(rows), 0.0, tuple(rows)) for day, rows in sorted(days.items())]
+
+
 @dataclass(frozen=True)
 class _Rows:
     """Rows of the monitoring tables."""
@@ -343,7 +355,7 @@ class _Rows:
             }
             for verdict in finding.columns:
                 profiles.append({**same, **profile_row(verdict, finding.counts)})
-                drifts.append({**same, **drift_row(verdict, is_prediction=verdict.column == SCORE_COLUMN)})
+                drifts.append({**same, **drift_row(verdict, is_prediction=is_prediction(model.task, verdict.column))})
             if not finding.waits:
                 drifts.append({**same, **target_row(finding.target)})
             performances += [

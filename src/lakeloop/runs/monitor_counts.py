@@ -23,9 +23,13 @@ from lakeloop.labels.found import CONFLICT, KNOWN_TS
 from lakeloop.runs.context import Context
 from lakeloop.runs.truth import read_truth, refuse_conflicts
 from lakeloop.runs.windows import MonitorWindow
+from lakeloop.schemas import CLASS_SCORES, PREDICTED_CLASS
 from lakeloop.statuses import LabelStatus
 
 SCORE_BINS = 200
+CLASS = "class"
+"""Column of cells of several classes: the place of the one that came true."""
+
 _BLOCK = "block"
 _CLIP = 1e-15
 
@@ -69,10 +73,11 @@ class Outcomes:
     """What became of scored rows.
 
     Attributes:
-        cells: Rows of `OUTCOMES_SCHEMA` (local days of `prediction_ts`), of matured labels.
+        cells: Rows of `OUTCOMES_SCHEMA` (local days of `prediction_ts`), of matured labels. Of several classes there is
+            one per class that came true, whose place is the column `class`.
         void: Day and number of its closed rows without a label.
         pending: Day and number of its rows that are not closed.
-        scores: Of a classification, all scored rows whatever became of them, as `SCORES_SCHEMA`; else empty.
+        scores: All scored rows whatever became of them, as `SCORES_SCHEMA`; empty of a regression.
     """
 
     cells: pa.Table
@@ -81,7 +86,9 @@ class Outcomes:
     scores: pa.Table
 
 
-def count_outcomes(context: Context, model: Model, predictions: DataFrame, target_rate: float) -> Outcomes:
+def count_outcomes(
+    context: Context, model: Model, predictions: DataFrame, target_rate: float, shares: Sequence[float] = ()
+) -> Outcomes:
     """Count scored rows by day, score and what became of them.
 
     Args:
@@ -89,6 +96,7 @@ def count_outcomes(context: Context, model: Model, predictions: DataFrame, targe
         model: The model's declaration.
         predictions: Rows of a prediction table.
         target_rate: The reference's mean label: the constant prediction to compare with.
+        shares: Of several classes the reference's share of each in its place, in the declared order.
 
     Returns:
         The counts.
@@ -106,19 +114,19 @@ def count_outcomes(context: Context, model: Model, predictions: DataFrame, targe
     label = model.label
     labelled = _labelled(context, model, predictions)
     score, y = F.col("score"), F.col("label")
-    if model.task is Task.CLASSIFICATION:
-        score_bin = F.least(F.floor(score * SCORE_BINS), F.lit(SCORE_BINS - 1)).cast("int")
-        grouped = [_BLOCK, "label_status", "score_bin", "label"]
+    score_bin = F.least(F.floor(score * SCORE_BINS), F.lit(SCORE_BINS - 1)).cast("int")
+    squared = (score - y) * (score - y)
+    grouped = [_BLOCK, "label_status", "score_bin", "label"]
+    if model.task is Task.MULTICLASS:
+        labelled, loss, baseline, squared = _of_classes(labelled, label.classes, shares)
+        grouped.append(CLASS)
+    elif model.task is Task.CLASSIFICATION:
         loss, baseline = _log_loss(score, y), _log_loss(F.lit(target_rate), y)
-        outcome = y
     else:
         score_bin = F.when(F.col("label_status") == LabelStatus.MATURED.value, F.lit(0))
         grouped = [_BLOCK, "label_status", "score_bin"]
         loss, baseline = F.abs(score - y), F.abs(F.lit(target_rate) - y)
-        outcome = F.avg("label").alias("label")
-    cells = labelled.withColumns(
-        {"score_bin": score_bin, "_loss": loss, "_baseline": baseline, "_squared": (score - y) * (score - y)}
-    )
+    cells = labelled.withColumns({"score_bin": score_bin, "_loss": loss, "_baseline": baseline, "_squared": squared})
     sums = [
         F.count(F.lit(1)).alias("rows"),
         F.sum(F.col(CONFLICT).cast("long")).alias("conflicts"),
@@ -128,7 +136,7 @@ def count_outcomes(context: Context, model: Model, predictions: DataFrame, targe
         F.sum("_squared").alias("sum_squared_error"),
     ]
     if model.task is Task.REGRESSION:
-        sums.append(outcome)
+        sums.append(F.avg("label").alias("label"))
     found: pa.Table = cells.groupBy(*grouped).agg(*sums).toArrow()  # bounded: days x score bins x labels and statuses
     refuse_conflicts(model.model, label, sum(found["conflicts"].to_pylist()))
 
@@ -139,7 +147,7 @@ def count_outcomes(context: Context, model: Model, predictions: DataFrame, targe
         days = of(status).group_by(_BLOCK).aggregate([("rows", "sum")]).sort_by(_BLOCK)
         return tuple(zip(days[_BLOCK].to_pylist(), days["rows_sum"].to_pylist(), strict=True))
 
-    scored = found.select(SCORES_SCHEMA.names) if model.task is Task.CLASSIFICATION else SCORES_SCHEMA.empty_table()
+    scored = found.select(SCORES_SCHEMA.names) if model.task is not Task.REGRESSION else SCORES_SCHEMA.empty_table()
     return Outcomes(
         of(LabelStatus.MATURED).drop_columns(["label_status", "conflicts"]),
         by_day(LabelStatus.VOID),
@@ -182,7 +190,10 @@ def measure_delays(
 
 def _labelled(context: Context, model: Model, predictions: DataFrame) -> DataFrame:
     label = model.label
-    names = dict.fromkeys(("prediction_id", "prediction_ts", "score", *model.predict.id, *label.on, label.closes.of))
+    of_classes = (PREDICTED_CLASS, CLASS_SCORES) if label.classes else ()
+    names = dict.fromkeys(
+        (*("prediction_id", "prediction_ts", "score"), *of_classes, *model.predict.id, *label.on, label.closes.of)
+    )
     truth = read_truth(context, model)
     labelled = attach_labels(predictions.select(*names), truth, model.predict, label, context.as_of)
     return labelled.withColumn(_BLOCK, local_date(F.col("prediction_ts"), label.closes.timezone))
@@ -191,3 +202,22 @@ def _labelled(context: Context, model: Model, predictions: DataFrame) -> DataFra
 def _log_loss(score: Column, y: Column) -> Column:
     clipped = F.greatest(F.least(score, F.lit(1 - _CLIP)), F.lit(_CLIP))
     return -(y * F.log(clipped) + (1 - y) * F.log(1 - clipped))
+
+
+def _of_classes(
+    labelled: DataFrame, classes: Sequence[str], shares: Sequence[float]
+) -> tuple[DataFrame, Column, Column, Column]:
+    """Turn the place of the class that came true into whether it was predicted; give losses over whole rows."""
+    place = F.col(CLASS)
+    predicted = F.array_position(F.array(*(F.lit(name) for name in classes)), F.col(PREDICTED_CLASS)) - 1
+    of_truth = F.element_at(CLASS_SCORES, place + 1)
+    constant = F.element_at(F.array(*(F.lit(float(share)) for share in shares)), place + 1)
+    squares = F.aggregate(CLASS_SCORES, F.lit(0.0), lambda total, each: total + each * each)
+    made = {CLASS: F.col("label").cast("int"), "label": (predicted == F.col("label")).cast("double")}
+    brier = (squares - of_truth * of_truth + (1 - of_truth) * (1 - of_truth)) / 2
+    return labelled.withColumns(made), _surprise(of_truth), _surprise(constant), brier
+
+
+def _surprise(probability: Column) -> Column:
+    # Of no class there is none: greatest passes over null, and Spark takes an element of an array for one in any case.
+    return F.when(F.col(CLASS).isNotNull(), -F.log(F.greatest(probability, F.lit(_CLIP))))

@@ -94,11 +94,11 @@ def drift_row(verdict: ColumnVerdict, *, is_prediction: bool) -> dict[str, Any]:
     }
 
 
-def target_row(verdict: RateVerdict) -> dict[str, Any]:
+def target_row(verdict: RateVerdict | ColumnVerdict) -> dict[str, Any]:
     """Give the drift of the label in a window.
 
     Args:
-        verdict: The verdict on the label's mean.
+        verdict: The verdict on the label's mean, or on the shares of its classes.
 
     Returns:
         Columns of `monitoring.drift_metrics`.
@@ -110,6 +110,8 @@ def target_row(verdict: RateVerdict) -> dict[str, Any]:
     >>> row["kind"], row["column_name"], row["statistic"], row["verdict"]
     ('target', 'label', None, 'UNKNOWN')
     """
+    if isinstance(verdict, ColumnVerdict):
+        return {**drift_row(verdict, is_prediction=False), "kind": "target"}
     evidence = {key: value for key, value in asdict(verdict).items() if key not in ("status", "verdict")}
     return {
         "drift_type": "BASELINE",
@@ -132,7 +134,8 @@ def performance_rows(performance: Performance, void_rows: int, reference: Refere
     Args:
         performance: What was measured on closed days.
         void_rows: Closed rows without a label.
-        reference: The champion's reference, whose mean label is the constant prediction compared with.
+        reference: The champion's reference, whose mean label, or shares of classes, is the constant prediction that is
+            compared with.
 
     Returns:
         Columns of `monitoring.performance`, one row per metric; one row of metric `none` when nothing was measured.
@@ -153,12 +156,12 @@ def performance_rows(performance: Performance, void_rows: int, reference: Refere
         return [{**same, "metric": "none"}]
     loss = "log_loss" if "log_loss" in performance.metrics else "mean_absolute_error"
     skill = performance.metrics.get("skill")
-    baselines = {
-        "bias": (reference.target_rate or 0.0) - performance.metrics["mean_outcome"],
-        "mean_score": reference.target_rate,
-        "skill": 0.0,
-        "roc_auc": 0.5,
-    }
+    baselines: dict[str, float | None] = {"skill": 0.0}
+    if performance.task is Task.MULTICLASS:  # how often its one class is right in the window is not counted
+        baselines["mean_score"] = max(reference.target_shares or (), default=None)
+    else:
+        baselines["bias"] = (reference.target_rate or 0.0) - performance.metrics["mean_outcome"]
+        baselines |= {"mean_score": reference.target_rate, "roc_auc": 0.5}
     if skill is not None and skill < 1:
         baselines[loss] = performance.metrics[loss] / (1 - skill)
     rows = []

@@ -13,7 +13,7 @@ from lakeloop.config.model import Model
 from lakeloop.discovery.private import private_columns
 from lakeloop.discovery.text import count_of
 from lakeloop.drift.reference import Reference
-from lakeloop.errors import Failure, NotReadyError
+from lakeloop.errors import Failure, NotReadyError, UsageError
 from lakeloop.model_versions import ModelVersion
 from lakeloop.runs.aliases import reconcile_aliases
 from lakeloop.runs.context import Context, instant_text
@@ -85,6 +85,7 @@ def recalibrate(context: Context, name: str, acknowledged: Sequence[str] = ()) -
         The corrected version and the gate's judgement; the same call gives the same ones.
 
     Raises:
+        UsageError: If the model is of several classes.
         NotReadyError: If there is no champion before, it has too few closed days, or their labels are all equal.
         ConflictError: If the registry lacks the champion, the model's declaration is not what it was trained by, or a
             version was judged at this instant or later.
@@ -99,6 +100,9 @@ def recalibrate(context: Context, name: str, acknowledged: Sequence[str] = ()) -
     """
     model, lake = context.config.models[name], context.lake
     refuse_unknown_warnings(model, acknowledged)
+    if model.task is Task.MULTICLASS:
+        got, allowed = f"{name}, of several classes", f"a model of the task {Task.CLASSIFICATION} or {Task.REGRESSION}"
+        raise UsageError(f"recalibrate {name}", got, allowed, "declare estimator.calibrate, and train it again")
     with lake.writing(), explaining_model(context.config, model):
         reconcile_aliases(context, name)
         champion = champion_before(read_promotions(context, name), context.as_of)

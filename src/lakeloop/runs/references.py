@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -10,12 +11,13 @@ from numpy.typing import NDArray
 
 from lakeloop.config.columns import model_columns
 from lakeloop.config.model import Model
-from lakeloop.drift.bins import propose_bins
+from lakeloop.drift.bins import ColumnBins, propose_bins
 from lakeloop.drift.counts import count_bins
-from lakeloop.drift.reference import SCORE_COLUMN, Reference, build_reference
+from lakeloop.drift.reference import CLASS_COLUMN, SCORE_COLUMN, Reference, build_reference
 from lakeloop.drift.targets import TargetDay
 from lakeloop.runs.context import Context
 from lakeloop.runs.training_data import TrainingData
+from lakeloop.training.classes import ClassScores
 from lakeloop.training.split import HOLDOUT
 
 REFERENCE_FILE, PREDICTION_REFERENCE_FILE = "reference.json", "prediction_reference.json"
@@ -59,7 +61,8 @@ def make_prediction_reference(model: Model, data: TrainingData, scores: NDArray[
         scores: The chosen pipeline's scores of the holdout rows, in their order.
 
     Returns:
-        Bins and counts per day of the score over the holdout, which no candidate has seen; its labels per day.
+        Bins and counts per day of the score over the holdout, which no candidate has seen; its labels per day. Of
+        several classes the score is that of the predicted one, which is counted too.
 
     >>> model = context.config.models["late"]
     >>> from lakeloop.runs.training_data import read_training_data
@@ -68,8 +71,12 @@ def make_prediction_reference(model: Model, data: TrainingData, scores: NDArray[
     >>> make_prediction_reference(model, data, np.linspace(0, 1, 112)).bins[0].name
     'score'
     """
-    holdout = data.part(HOLDOUT)
-    table = pa.table({"day": data.days[holdout], SCORE_COLUMN: scores})
+    holdout, classes = data.part(HOLDOUT), model.label.classes
+    answers = {SCORE_COLUMN: scores}
+    if classes:
+        told = ClassScores(scores)
+        answers = {SCORE_COLUMN: told.confidence, CLASS_COLUMN: np.asarray(classes, dtype=object)[told.predicted]}
+    table = pa.table({"day": data.days[holdout], **answers})
     return freeze_reference(model, table, data.label[holdout], data.training_set.data_through)
 
 
@@ -92,12 +99,13 @@ def freeze_reference(model: Model, table: pa.Table, label: NDArray[np.float64], 
     >>> freeze_reference(model, rows, labels, datetime(2024, 1, 3, tzinfo=UTC)).target_rate
     0.5
     """
+    classes = model.label.classes
     bins = propose_bins(table, [name for name in table.column_names if name != "day"], model.monitor.bins)
+    if classes:  # one that was not predicted yet is no unknown text
+        of_classes = ColumnBins(CLASS_COLUMN, "category", categories=classes)
+        bins = tuple(of_classes if each.name == CLASS_COLUMN else each for each in bins)
     days = table["day"].to_numpy().astype("datetime64[D]")
-    targets = [
-        TargetDay(day.astype("datetime64[D]").item(), int((days == day).sum()), float(label[days == day].sum()))
-        for day in np.unique(days)
-    ]
+    targets = [_target_day(day.astype("datetime64[D]").item(), label[days == day], classes) for day in np.unique(days)]
     return build_reference(
         count_bins(table, bins, "day"),
         bins,
@@ -106,3 +114,10 @@ def freeze_reference(model: Model, table: pa.Table, label: NDArray[np.float64], 
         trained_through=trained_through,
         targets=targets,
     )
+
+
+def _target_day(day: date, label: NDArray[np.float64], classes: Sequence[str]) -> TargetDay:
+    if not classes:
+        return TargetDay(day, len(label), float(label.sum()))
+    counted = np.bincount(label.astype(np.int64), minlength=len(classes))
+    return TargetDay(day, len(label), 0.0, tuple(counted.tolist()))

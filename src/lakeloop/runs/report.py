@@ -115,7 +115,7 @@ def make_report(context: Context) -> Report:
 
 
 def _about(config: Config, model: Model) -> AboutModel:
-    loss = "log_loss" if model.task is Task.CLASSIFICATION else "mean_absolute_error"
+    loss = "mean_absolute_error" if model.task is Task.REGRESSION else "log_loss"
     hidden = private_columns(config, model)
     return AboutModel(model.model, model.description, loss, model.decide.when.bias, model.label.wording, hidden)
 

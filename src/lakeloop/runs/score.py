@@ -18,6 +18,7 @@ from lakeloop.errors import Failure, NotReadyError
 from lakeloop.features.on_demand import as_model_input
 from lakeloop.point_in_time.lookup import STATUS_SUFFIX
 from lakeloop.runs.aliases import reconcile_aliases
+from lakeloop.runs.class_scores import add_class_scores, read_classes
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.declared import MODEL_REMEDY, SERVING_TAG, assert_same_columns, assert_same_model
 from lakeloop.runs.failed_models import explaining_model
@@ -31,6 +32,7 @@ from lakeloop.tables import WriteIdentity, identity_hash
 
 JOB = "score"
 _ROWS_A_TASK = 50_000
+_ANSWER = "_answer"
 _OTHERWISE = "learned_otherwise"
 
 
@@ -114,7 +116,7 @@ def score(context: Context, name: str) -> ScoreResult:
         # Every task loads the model: a small batch gets few tasks.
         tasks = max(1, math.ceil(rows_to_score / _ROWS_A_TASK))
         joined = add_model_inputs(context, model, spine, inputs, rows_to_score).repartition(tasks, "prediction_id")
-        probabilities = model.task is Task.CLASSIFICATION
+        probabilities = model.task is not Task.REGRESSION
         udf = context.registry.scoring_udf(context.spark, version, probabilities=probabilities)
         answer = udf(F.struct(*(as_model_input(joined, each) for each in input_columns(context.config, model))))
         scored = joined.withColumns(
@@ -123,12 +125,18 @@ def score(context: Context, name: str) -> ScoreResult:
                 "model_version": F.lit(champion.version),
                 "purpose": purpose_of(champion.trained_through),
                 "revision": F.lit(0),
-                "score": answer[1] if probabilities else answer,
+                _ANSWER: answer,
                 "as_of": F.lit(context.as_of),
             }
         )
+        if model.label.classes:
+            scored = add_class_scores(scored, _ANSWER, read_classes(context, version), model.label.classes)
+        else:
+            scored = scored.withColumn("score", F.col(_ANSWER)[1] if probabilities else F.col(_ANSWER))
         rows = _in_order(context, model, scored)
-        columns = with_columns(schemas.PREDICTION_COLUMNS, described_columns(context.config, model, rows.schema))
+        columns = with_columns(
+            schemas.prediction_columns(model.label.classes), described_columns(context.config, model, rows.schema)
+        )
         assert_same_columns(lake, address, columns, MODEL_REMEDY)
         described = f"Predictions of {name}: {model.description}"
         describe_model_table(context, model, address, columns, described, "prediction_id, model_version, revision")
@@ -159,7 +167,7 @@ def purpose_of(trained_through: datetime) -> Column:
 
 
 def _in_order(context: Context, model: Model, scored: DataFrame) -> DataFrame:
-    fixed = [field.name for field in schemas.PREDICTION_COLUMNS]
+    fixed = [field.name for field in schemas.prediction_columns(model.label.classes)]
     columns = dict.fromkeys(
         (
             *fixed,

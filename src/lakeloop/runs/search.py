@@ -164,7 +164,8 @@ def search_model(
     apart = data.rows(CALIBRATION) if data.part(CALIBRATION).any() else None
     if apart is not None:
         pipeline, judged = calibrate(model, pipeline, apart), data.rows(VALIDATION)
-        metrics = evaluate(model.task, judged.label, predict_scores(model.task, pipeline, judged.frame))
+        scores = predict_scores(model.task, pipeline, judged.frame, len(model.label.classes))
+        metrics = evaluate(model.task, judged.label, scores)
     failed = sum(each.state is TrialState.FAILED for each in results)
     cross_validated = chosen.metrics if len(folds) > 1 else {}
     return Chosen(chosen.trial, pipeline, metrics, len(folds), cross_validated, len(results), failed, iterations)

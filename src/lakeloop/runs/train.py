@@ -19,6 +19,7 @@ from lakeloop.config.metric import Task
 from lakeloop.config.model import Model
 from lakeloop.discovery.text import count_of
 from lakeloop.model_versions import DatasetInput, ModelVersion
+from lakeloop.runs.class_scores import CLASSES_FILE, describe_classes
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.declared import SERVING_TAG, assert_same_model, serving_hash
 from lakeloop.runs.environment import read_environment
@@ -245,17 +246,20 @@ def fit_and_register(
             REFERENCE_FILE: make_reference(context, model, data).to_json(),
             PREDICTION_REFERENCE_FILE: make_prediction_reference(model, data, scores).to_json(),
             **({SAMPLING_FILE: dict(data.sampling)} if data.sampling else {}),
+            **({CLASSES_FILE: describe_classes(model, chosen.pipeline)} if model.label.classes else {}),
         }
         training.log_summary(params, {**metrics, **evidence.metrics}, {**documents, **evidence.documents})
         example = data.frame.head(_EXAMPLE_ROWS)  # bounded: of rows that are here already
-        is_classification = model.task is Task.CLASSIFICATION
-        answer = chosen.pipeline.predict_proba(example) if is_classification else chosen.pipeline.predict(example)
+        probabilities = model.task is not Task.REGRESSION
+        answer = chosen.pipeline.predict_proba(example) if probabilities else chosen.pipeline.predict(example)
         refitted = refit_chosen(context, model, data, chosen, chosen_seed) if model.split.refit else None
+        if refitted is not None and probabilities and [*refitted.classes_] != [*chosen.pipeline.classes_]:
+            raise AssertionError("fitted again, an estimator knows the same classes")
         version = training.log_model(
             chosen.pipeline if refitted is None else refitted,
             example,
             answer,
-            probabilities=is_classification,
+            probabilities=probabilities,
             trusted_types=TRUSTED_TYPES,
             packages=estimator_packages(model.estimator),
             tags=tags | chosen.tags,
@@ -285,7 +289,7 @@ def measure(model: Model, data: TrainingData, chosen: Chosen) -> tuple[dict[str,
     (['holdout_average_precision', 'holdout_brier'], 112, np.float64(0.0))
     """
     holdout = data.part(HOLDOUT)
-    scores = predict_scores(model.task, chosen.pipeline, data.frame[holdout])
+    scores = predict_scores(model.task, chosen.pipeline, data.frame[holdout], len(model.label.classes))
     metrics = {
         **_named("cv", chosen.cross_validated),
         **_named("validation", chosen.metrics),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from lakeloop.discovery import private_columns
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.search import Chosen
 from lakeloop.runs.training_data import TrainingData
+from lakeloop.training.classes import class_shares
 from lakeloop.training.environment import Environment
 from lakeloop.training.evidence import HoldoutRows, measure_evidence
 from lakeloop.training.fitting import predict_scores
@@ -94,7 +95,7 @@ def gather_evidence(
             },
         ),
         data.label[data.part(TRAIN)],
-        lambda rows: predict_scores(model.task, chosen.pipeline, rows),
+        lambda rows: predict_scores(model.task, chosen.pipeline, rows, len(model.label.classes)),
         hidden=private,
         seed=seed,
     )
@@ -104,7 +105,7 @@ def gather_evidence(
         params=chosen.trial.params,
         columns=columns,
         private=tuple(name for name in dict.fromkeys((*columns, *model.gate.slices)) if name in private),
-        trained_on=_trained_on(data),
+        trained_on=_trained_on(model.label.classes, data),
         spec_hash=config.spec_hash("model", model.model),
         seed=seed,
         environment=environment,
@@ -117,7 +118,7 @@ def gather_evidence(
     )
 
 
-def _trained_on(data: TrainingData) -> TrainedOn:
+def _trained_on(classes: Sequence[str], data: TrainingData) -> TrainedOn:
     training_set = data.training_set
     parts = []
     for name in (TRAIN, GAP, VALIDATION, CALIBRATION, HOLDOUT):
@@ -125,7 +126,9 @@ def _trained_on(data: TrainingData) -> TrainedOn:
         if rows.any():
             days, label = data.days[rows], data.label[rows]
             first, last = (day.astype("datetime64[D]").item() for day in (days.min(), days.max()))
-            parts.append(PartOfData(name, first, last, len(np.unique(days)), len(label), float(label.mean())))
+            told = class_shares(label, len(classes)).tolist() if classes else []
+            shares = dict(zip(classes, told, strict=True))
+            parts.append(PartOfData(name, first, last, len(np.unique(days)), len(label), float(label.mean()), shares))
     return TrainedOn(
         training_set_id=training_set.training_set_id,
         table=f"training_sets.{training_set.model}",

@@ -240,7 +240,9 @@ def _write(context: Context, model: Model, address: TableAddress, identity: Writ
     sources = dict.fromkeys((model.predict.from_, model.label.from_))
     versions = {each: lake.version(lake.address("bronze", each)) for each in sources}
     built, made = _build(context, model, set_id, inputs, versions)
-    columns = with_columns(schemas.TRAINING_COLUMNS, described_columns(context.config, model, made))
+    columns = with_columns(
+        schemas.training_columns(model.label.classes), described_columns(context.config, model, made)
+    )
     assert_same_columns(lake, address, columns, MODEL_REMEDY)
     described = f"Training sets of {model.model}, told apart by training_set_id."
     describe_model_table(context, model, address, columns, described, "training_set_id, prediction_id")

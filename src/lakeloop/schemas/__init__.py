@@ -9,10 +9,14 @@ from __future__ import annotations
 from lakeloop.schemas.added import (
     BRONZE_COLUMNS,
     BRONZE_VOLATILE,
+    CLASS_SCORES,
+    PREDICTED_CLASS,
     PREDICTION_COLUMNS,
     QUARANTINE_COLUMNS,
     REASON,
     TRAINING_COLUMNS,
+    prediction_columns,
+    training_columns,
 )
 from lakeloop.schemas.monitoring import (
     DRIFT_METRICS,
@@ -59,6 +63,7 @@ __all__ = [
     "ATTEMPT",
     "BRONZE_COLUMNS",
     "BRONZE_VOLATILE",
+    "CLASS_SCORES",
     "DATE",
     "DECISIONS",
     "DOUBLE",
@@ -76,6 +81,7 @@ __all__ = [
     "MODEL",
     "OWN_TABLES",
     "PERFORMANCE",
+    "PREDICTED_CLASS",
     "PREDICTION_COLUMNS",
     "PROFILE_METRICS",
     "PROMOTIONS",
@@ -95,6 +101,8 @@ __all__ = [
     "TableSchema",
     "column",
     "declare_table",
+    "prediction_columns",
+    "training_columns",
 ]
 
 OWN_TABLES: tuple[TableSchema, ...] = (

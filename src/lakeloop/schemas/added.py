@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pyspark.sql.types import ArrayType, StructField, StructType
 
 from lakeloop.schemas.table import AS_OF, DATE, DOUBLE, INSTANT, INT, LONG, TEXT, VERSION, column
@@ -39,6 +41,9 @@ PREDICTION_COLUMNS: tuple[StructField, ...] = (
 )
 """Columns every prediction table has, besides the spine's id columns, the model's columns and the look-up statuses."""
 
+PREDICTED_CLASS, CLASS_SCORES = "predicted_class", "class_scores"
+"""Columns that predictions of a multiclass model have besides."""
+
 TRAINING_COLUMNS: tuple[StructField, ...] = (
     column("training_set_id", TEXT, "training set the row belongs to", required=True),
     column("prediction_id", TEXT, "hash of the spine row's id columns", required=True),
@@ -51,3 +56,49 @@ TRAINING_COLUMNS: tuple[StructField, ...] = (
     AS_OF,
 )
 """Columns every training table has, besides the spine's id columns, the model's columns and the look-up statuses."""
+
+
+def prediction_columns(classes: Sequence[str]) -> tuple[StructField, ...]:
+    """Give the columns that a model's prediction table has, besides those of the project.
+
+    Args:
+        classes: Classes of a multiclass label, in their order; none of another model.
+
+    Returns:
+        The columns; of several classes `score` is that of the predicted one, and two columns follow it.
+
+    >>> [each.name for each in prediction_columns(("in_time", "late", "lost"))][6:9]
+    ['score', 'predicted_class', 'class_scores']
+    >>> prediction_columns(()) == PREDICTION_COLUMNS
+    True
+    """
+    if not classes:
+        return PREDICTION_COLUMNS
+    of_classes = (
+        column("score", DOUBLE, "probability of the predicted class"),
+        column(PREDICTED_CLASS, TEXT, "the likeliest class; of equally likely ones the first of class_scores"),
+        column(CLASS_SCORES, ArrayType(DOUBLE, True), f"probability of each class, in the order {_listed(classes)}"),
+    )
+    return tuple(each for field in PREDICTION_COLUMNS for each in (of_classes if field.name == "score" else (field,)))
+
+
+def training_columns(classes: Sequence[str]) -> tuple[StructField, ...]:
+    """Give the columns that a model's training table has, besides those of the project.
+
+    Args:
+        classes: Classes of a multiclass label, in their order; none of another model.
+
+    Returns:
+        The columns; of several classes the comment of `label` tells their order.
+
+    >>> training_columns(("in_time", "late", "lost"))[3].metadata["comment"]
+    'the truth: place of its class, from 0, among in_time, late, lost; null when void'
+    """
+    if not classes:
+        return TRAINING_COLUMNS
+    said = f"the truth: place of its class, from 0, among {_listed(classes)}; null when void"
+    return tuple(column("label", DOUBLE, said) if field.name == "label" else field for field in TRAINING_COLUMNS)
+
+
+def _listed(classes: Sequence[str]) -> str:
+    return ", ".join(classes)

@@ -80,7 +80,9 @@ DRIFT_METRICS = declare_table(
         column("statistic", DOUBLE, "its value; null when it could not be judged"),
         column("threshold", DOUBLE, "value from which the verdict is DRIFT"),
         column("population_stability_index", DOUBLE, "PSI over the frozen bins; null for categories and targets"),
-        column("tv_distance", DOUBLE, "total variation over the categories; null for numbers and targets"),
+        column(
+            "tv_distance", DOUBLE, "total variation over categories; null for numbers, and for a target that is one"
+        ),
         column("count", LONG, "rows in the window", required=True),
         column("status", TEXT, "OK, or why it could not be judged", required=True),
         column("verdict", TEXT, "STABLE, DRIFT, RECORDED or UNKNOWN", required=True),

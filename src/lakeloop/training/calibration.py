@@ -48,9 +48,12 @@ def calibrate(model: Model, pipeline: Pipeline, calibration: LabelledRows | None
     if calibration is None:
         raise UsageError("estimator.calibrate", str(method), "a split with a calibration part", "add split.calibration")
     label = read_labels(model, {"calibration": calibration})["calibration"]
-    fewest = int(min(label.sum(), (~label).sum()))
+    classes = model.label.classes
+    counted = np.bincount(label.astype(np.int64), minlength=len(classes) or 2)
+    fewest = int(counted.min())
     if fewest < MIN_ROWS_PER_CLASS:
-        detail = f"{fewest} rows of one class, {MIN_ROWS_PER_CLASS} needed"
+        rarest = f"class {classes[int(counted.argmin())]}" if classes else "one class"
+        detail = f"{fewest} rows of {rarest}, {MIN_ROWS_PER_CLASS} needed"
         raise NotReadyError(model.model, [Failure("calibration", detail)], "declare a longer split.calibration")
     prepared = pipeline[:-1].transform(calibration.frame)
     # Frozen, its folds all come from the same fit, so their number says nothing.

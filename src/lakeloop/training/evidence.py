@@ -14,6 +14,7 @@ from lakeloop.config.metric import Metric, Task
 from lakeloop.config.model import Model
 from lakeloop.on_demand.calls import parse_call
 from lakeloop.training.calibration_curve import CurveBin, measure_curve
+from lakeloop.training.classes import class_shares, top_label
 from lakeloop.training.importance import Importance, measure_importance
 from lakeloop.training.metric_intervals import MetricInterval, measure_intervals
 from lakeloop.training.metrics import FloatArray, evaluate
@@ -30,7 +31,7 @@ class HoldoutRows:
     Attributes:
         frame: Inputs of the pipeline.
         y: Outcomes, shape (n_rows,).
-        score: Probabilities of 1, or predictions, shape (n_rows,).
+        score: Probabilities of 1, or predictions, shape (n_rows,); of several classes shape (n_rows, n_classes).
         days: Closed day of each row, datetime64[D], shape (n_rows,).
         slices: Slice column -> its values, shape (n_rows,).
     """
@@ -52,7 +53,7 @@ class Evidence:
         min_blocks: Days below which there is no interval.
         metrics: Every metric of the task with its interval.
         baseline: The same metrics of the constant model; what cannot be computed is left out.
-        curve: The calibration curve; None for a regression.
+        curve: The calibration curve, of several classes that of the predicted one; None for a regression.
         slices: The gate's metric per slice.
         importance: Permutation importance of the inputs.
     """
@@ -133,15 +134,16 @@ def measure_evidence(
     """
     gate, task = model.gate, model.task
     same = (holdout.y, holdout.score, holdout.days)
-    constant = evaluate(task, holdout.y, np.full(len(holdout.y), constant_score(task, train_label)))
+    constant = evaluate(task, holdout.y, constant_scores(model, train_label, len(holdout.y)))
+    top = (*top_label(holdout.y, holdout.score), holdout.days)
     return Evidence(
         task=task,
         confidence=gate.confidence,
         min_blocks=gate.min_blocks,
         metrics=measure_intervals(task, *same, confidence=gate.confidence, min_blocks=gate.min_blocks, seed=seed),
-        curve=measure_curve(*same, confidence=gate.confidence, min_blocks=gate.min_blocks, seed=seed)
-        if task is Task.CLASSIFICATION
-        else None,
+        curve=None
+        if task is Task.REGRESSION
+        else measure_curve(*top, confidence=gate.confidence, min_blocks=gate.min_blocks, seed=seed),
         baseline={metric: value for metric, value in constant.items() if np.isfinite(value)},
         slices=measure_slices(gate, *same, holdout.slices, hidden=hidden, seed=seed),
         importance=measure_importance(
@@ -157,7 +159,7 @@ def measure_evidence(
 
 
 def constant_score(task: Task, label: NDArray[Any]) -> float:
-    """Give the answer of the constant model: the training rate, or the training median.
+    """Give the answer of the constant model of one number: the training rate, or the training median.
 
     Args:
         task: Kind of label.
@@ -170,3 +172,22 @@ def constant_score(task: Task, label: NDArray[Any]) -> float:
     0.25
     """
     return float(np.mean(label) if task is Task.CLASSIFICATION else np.median(label))
+
+
+def constant_scores(model: Model, label: NDArray[Any], rows: int) -> FloatArray:
+    """Give the scores of the constant model: the training rate, the training median, or the shares of the classes.
+
+    Args:
+        model: The model's declaration.
+        label: Labels of the training rows, at least one.
+        rows: Rows that it answers for.
+
+    Returns:
+        The same answer for each, shape (rows,); of several classes shape (rows, n_classes).
+
+    >>> constant_scores(shops.models["late"], np.array([1.0, 0.0, 0.0, 0.0]), 2).tolist()
+    [0.25, 0.25]
+    """
+    if model.task is Task.MULTICLASS:
+        return np.tile(class_shares(label, len(model.label.classes)), (rows, 1))
+    return np.full(rows, constant_score(model.task, label))

@@ -20,10 +20,12 @@ from lakeloop.config.estimator_class import takes_weights
 from lakeloop.config.metric import Task
 from lakeloop.config.model import Model
 from lakeloop.errors import ConfigError, ConfigIssue, Failure, NotReadyError, UsageError
+from lakeloop.training.classes import ClassScores
 from lakeloop.training.early_stopping import iterations_of, prepare_stopping
 from lakeloop.training.estimators import make_estimator
 from lakeloop.training.metrics import as_labels
 from lakeloop.training.preprocessing import build_on_demand, build_preprocessing
+from lakeloop.training.split import TRAIN
 from lakeloop.training.weights import RowFacts, column_weights, row_weights
 
 _MAX_NAMED = 10
@@ -52,7 +54,7 @@ class LabelledRows:
 
     Attributes:
         frame: Model inputs, one row per spine row; timestamps as float64 seconds since the epoch, UTC.
-        label: Labels, boolean (or 0 and 1) or number, none missing, shape (n_rows,).
+        label: Labels, boolean (or 0 and 1), number or place of a class, none missing, shape (n_rows,).
         weight: Values of the column that `estimator.weight` names, shape (n_rows,); None without one.
         days: Closed day of each row, datetime64[D], shape (n_rows,); None where nobody asks.
         prediction_seconds: `prediction_ts` as seconds since the epoch, shape (n_rows,); None where nobody asks.
@@ -152,7 +154,7 @@ def read_labels(model: Model, parts: Mapping[str, LabelledRows]) -> dict[str, ND
         Name of the part -> its labels as an estimator takes them.
 
     Raises:
-        NotReadyError: If a part has no rows, one class only, or one number only.
+        NotReadyError: If a part has no rows, one class only, or one number only, or the training part lacks a class.
         DistributionError: If a label is missing.
 
     >>> from pathlib import Path
@@ -165,17 +167,25 @@ def read_labels(model: Model, parts: Mapping[str, LabelledRows]) -> dict[str, ND
     ...     print(error.failures[0])
     calibration: all 2 labels are True
     """
-    labels = {part: as_labels(model.task, rows.label) for part, rows in parts.items()}
+    classes = model.label.classes
+    labels = {part: as_labels(model.task, rows.label, len(classes)) for part, rows in parts.items()}
     failures = []
     for part, label in labels.items():
+        absent = [name for place, name in enumerate(classes) if not (label == place).any()]
         if not label.size:
             failures.append(Failure(part, "no rows"))
+        elif absent and part == TRAIN:  # an estimator is told whole numbers from 0, and learns of what it sees
+            more = f" and {len(absent) - _MAX_NAMED} more" if len(absent) > _MAX_NAMED else ""
+            failures.append(Failure(part, f"no rows of class {', '.join(absent[:_MAX_NAMED])}{more}"))
         elif np.unique(label).size == 1:
             what = f"are {bool(label[0])}" if model.task is Task.CLASSIFICATION else "are the same number"
+            if model.task is Task.MULTICLASS:
+                what = f"are {classes[int(label[0])]}"
             failures.append(Failure(part, f"all {label.size} labels {what}"))
     if failures:
         remedy = f"let {' and '.join(failure.name for failure in failures)} have more closed days"
-        raise NotReadyError(model.model, failures, f"{remedy}, or check the label's expression")
+        also = ", or take rare classes together" if classes else ""
+        raise NotReadyError(model.model, failures, f"{remedy}, or check the label's expression{also}")
     return labels
 
 
@@ -202,7 +212,7 @@ def prepare_rows(
         The fitted steps and the prepared rows.
 
     Raises:
-        NotReadyError: If a part has no rows, or its labels are all equal.
+        NotReadyError: If a part has no rows, or its labels are all equal, or the training part lacks a class.
         DistributionError: If a label is missing.
         DataContractError: If a frame lacks a column, a column has more categories than allowed, or a weight is wrong.
         UsageError: If no group takes a column, or a step does not go with a column's type.
@@ -338,19 +348,22 @@ def _refused(
     return ConfigError([ConfigIssue(file, None, where, got, allowed, remedy)])
 
 
-def predict_scores(task: Task, pipeline: Any, frame: pd.DataFrame) -> NDArray[np.float64]:
+def predict_scores(task: Task, pipeline: Any, frame: pd.DataFrame, classes: int = 0) -> NDArray[np.float64]:
     """Score rows.
 
     Args:
         task: Kind of label.
         pipeline: A fitted pipeline or estimator.
         frame: Rows with the columns that it reads.
+        classes: Number of declared classes of a multiclass label.
 
     Returns:
-        The probability of True (0 where the model has never seen True), or the prediction, shape (n_rows,).
+        The probability of True (0 where the model has never seen True), or the prediction, shape (n_rows,); of several
+        classes their probabilities in the declared order, shape (n_rows, n_classes).
 
     Raises:
-        UsageError: If the task is classification and the estimator gives no probabilities.
+        UsageError: If the task is no regression and the estimator gives no probabilities.
+        DistributionError: If it knows other classes than those that are declared.
         DataContractError: If the frame lacks a column.
 
     >>> from sklearn.dummy import DummyClassifier
@@ -364,5 +377,7 @@ def predict_scores(task: Task, pipeline: Any, frame: pd.DataFrame) -> NDArray[np
         allowed = "a classifier with predict_proba"
         raise UsageError("estimator.class", "no predict_proba", allowed, "choose such a class, or calibrate it")
     probabilities = np.asarray(pipeline.predict_proba(frame), dtype=np.float64)
+    if task is Task.MULTICLASS:
+        return ClassScores.align(probabilities, pipeline.classes_, classes).values
     of_true = np.flatnonzero(np.asarray(pipeline.classes_).astype(bool))
     return probabilities[:, of_true[0]] if of_true.size else np.zeros(len(frame))

@@ -42,8 +42,8 @@ def score_columns(
         task: Kind of label.
 
     Returns:
-        Column -> ROC AUC of a classification, at least 0.5, or R2 of a regression, at least 0; None where too few rows
-        or only one class can be scored.
+        Column -> ROC AUC of a classification, at least 0.5, of several classes the mean of one against the rest, or R2
+        of a regression, at least 0; None where too few rows or only one class can be scored.
 
     >>> label = np.tile([0.0, 1.0], 100)
     >>> told, noise, same = label * 3 + 1, np.arange(200) % 7, ["x"] * 200
@@ -58,12 +58,19 @@ def score_columns(
     found: dict[str, float | None] = {}
     for name, values in columns.items():
         cells = _cells(values, fit)
-        predicted = _means(cells, label, fit)[cells[score]]
-        if task is Task.CLASSIFICATION:
-            found[name] = max(0.5, float(roc_auc_score(label[score], predicted)))
-        else:
-            found[name] = max(0.0, float(r2_score(label[score], predicted)))
+        if task is Task.REGRESSION:
+            found[name] = max(0.0, float(r2_score(label[score], _means(cells, label, fit)[cells[score]])))
+            continue
+        places = [1.0] if task is Task.CLASSIFICATION else np.unique(label[score])
+        found[name] = float(
+            np.mean([_area(cells, (label == place).astype(np.float64), fit, score) for place in places])
+        )
     return found
+
+
+def _area(cells: NDArray[np.int64], outcomes: FloatArray, fit: NDArray[np.bool_], score: NDArray[np.bool_]) -> float:
+    """Tell how well a column ranks yes above no: a class that the fitting rows lack is not ranked at all."""
+    return max(0.5, float(roc_auc_score(outcomes[score], _means(cells, outcomes, fit)[cells[score]])))
 
 
 def _cells(values: pd.Series[Any], fit: NDArray[np.bool_]) -> NDArray[np.int64]:

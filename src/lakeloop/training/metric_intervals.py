@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from lakeloop.config.metric import COMPARED, Metric, Task
+from lakeloop.config.metric import Metric, Task
 from lakeloop.errors import DistributionError
 from lakeloop.intervals import student_interval
 from lakeloop.statuses import EvidenceStatus
-from lakeloop.training.metrics import CALIBRATION_BINS, FloatArray, evaluate, row_losses
+from lakeloop.training.classes import top_label
+from lakeloop.training.drawn_metrics import DRAWN, BlockedRows, Weights, draw_mean, draw_of_classes
+from lakeloop.training.metrics import FloatArray, evaluate
 
 RESAMPLES = 300
 """Draws of days: the spread of so many is known to about 4%."""
@@ -24,11 +25,12 @@ LEAST_SHARE = 0.95
 
 _LEAST: dict[Metric, float] = {Metric.R2: -math.inf}
 _MOST: dict[Metric, float] = dict.fromkeys(
-    (Metric.BRIER, Metric.ROC_AUC, Metric.AVERAGE_PRECISION, Metric.CALIBRATION_ERROR, Metric.R2), 1.0
+    (
+        *(Metric.BRIER, Metric.ROC_AUC, Metric.AVERAGE_PRECISION, Metric.CALIBRATION_ERROR),
+        *(Metric.ACCURACY, Metric.F1_MACRO, Metric.R2),
+    ),
+    1.0,
 )
-
-Weights = NDArray[np.int64]
-"""How often each block was drawn, shape (n_resamples, n_blocks)."""
 
 
 @dataclass(frozen=True)
@@ -93,9 +95,9 @@ def measure_intervals(
     noise to each bin.
 
     Args:
-        task: Classification or regression.
-        y: Outcomes, shape (n_rows,); 0 or 1 (or booleans) for classification.
-        score: Probabilities of 1, or predictions, shape (n_rows,).
+        task: Kind of label.
+        y: Outcomes, shape (n_rows,); 0 or 1 (or booleans) for classification, places of classes for multiclass.
+        score: Probabilities of 1, or predictions, shape (n_rows,); for multiclass shape (n_rows, n_classes).
         days: Closed day of each row, datetime64[D], shape (n_rows,).
         confidence: Of the two-sided interval, in (0, 1).
         min_blocks: Days below which no interval is given, at least 2.
@@ -124,12 +126,15 @@ def measure_intervals(
     if min_blocks < 2:
         raise DistributionError("min_blocks", f"got {min_blocks}, an interval needs 2")
     values = evaluate(task, y, score)
-    rows = _Rows.of(y, score, days)
+    rows = BlockedRows.of(*top_label(y, np.asarray(score, dtype=np.float64)), days)
     blocks = rows.blocks
     draws = draw_blocks(blocks, resamples, seed) if blocks >= min_blocks else np.zeros((0, blocks), dtype=np.int64)
     found = []
     for metric, value in values.items():
-        drawn = _DRAWN[metric](rows, draws) if len(draws) and not math.isnan(value) else np.empty(0)
+        drawn = np.empty(0)
+        if len(draws) and not math.isnan(value):
+            several = task is Task.MULTICLASS
+            drawn = draw_of_classes(metric, y, score, days, draws) if several else DRAWN[metric](rows, draws)
         found.append(_interval(metric, value, drawn[np.isfinite(drawn)], rows, confidence, min_blocks, resamples))
     return tuple(found)
 
@@ -162,11 +167,11 @@ def mean_interval(
     >>> mean_interval(Metric.BRIER, np.full(4, 0.25), days, confidence=0.95, min_blocks=5).status.value
     'TOO_FEW_BLOCKS'
     """
-    rows = _Rows.of(losses, losses, days)
+    rows = BlockedRows.of(losses, losses, days)
     value = float(losses.mean()) if losses.size else math.nan
     drawn = np.empty(0)
     if rows.blocks >= min_blocks:
-        drawn = _mean(rows, rows.y, draw_blocks(rows.blocks, resamples, seed))  # the losses, as the rows are sorted
+        drawn = draw_mean(rows, rows.y, draw_blocks(rows.blocks, resamples, seed))  # the losses, as the rows are sorted
     return _interval(metric, value, drawn, rows, confidence, min_blocks, resamples)
 
 
@@ -188,53 +193,11 @@ def draw_blocks(blocks: int, resamples: int, seed: int) -> Weights:
     return drawn
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """Rows sorted by score, with what all metrics need of them.
-
-    Attributes:
-        y: Outcomes, ascending by score.
-        score: Scores, ascending.
-        block: Number of the day of each row.
-        blocks: Days with rows.
-        group_ends: Index of the last row of each distinct score.
-    """
-
-    y: FloatArray
-    score: FloatArray
-    block: NDArray[np.int64]
-    blocks: int
-    group_ends: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, y: ArrayLike, score: ArrayLike, days: ArrayLike) -> _Rows:
-        outcomes, scores = np.asarray(y, dtype=np.float64), np.asarray(score, dtype=np.float64)
-        day_of_row = np.asarray(days, dtype="datetime64[D]")
-        if day_of_row.shape != outcomes.shape:
-            raise DistributionError("days", f"shape {day_of_row.shape} does not fit y of shape {outcomes.shape}")
-        if np.isnat(day_of_row).any():
-            raise DistributionError("days", f"{int(np.isnat(day_of_row).sum())} of {day_of_row.size} rows have no day")
-        names, block = np.unique(day_of_row, return_inverse=True)
-        order = np.argsort(scores, kind="stable")
-        ascending = scores[order]
-        ends = np.flatnonzero(np.append(np.diff(ascending) > 0, True)) if scores.size else np.empty(0, dtype=np.int64)
-        return cls(outcomes[order], ascending, block[order], len(names), ends)
-
-    @property
-    def group_starts(self) -> NDArray[np.int64]:
-        """Index of the first row of each distinct score."""
-        return np.append(0, self.group_ends[:-1] + 1)
-
-    def sums(self, values: FloatArray) -> FloatArray:
-        """Sum values, ascending by score, per day."""
-        return np.bincount(self.block, weights=values, minlength=self.blocks).astype(np.float64)
-
-
 def _interval(
     metric: Metric,
     value: float,
     drawn: FloatArray,
-    rows: _Rows,
+    rows: BlockedRows,
     confidence: float,
     min_blocks: int,
     resamples: int,
@@ -250,85 +213,3 @@ def _interval(
     lower, upper = student_interval(value, drawn, blocks, confidence)
     lower, upper = max(lower, _LEAST.get(metric, 0.0)), min(upper, _MOST.get(metric, math.inf))
     return MetricInterval(metric, EvidenceStatus.OK, value, lower, upper, size, blocks, len(drawn))
-
-
-def _mean(rows: _Rows, losses: FloatArray, draws: Weights) -> FloatArray:
-    drawn: FloatArray = (draws @ rows.sums(losses)) / (draws @ rows.sums(np.ones(losses.size)))
-    return drawn
-
-
-def _mean_loss(metric: Metric) -> Callable[[_Rows, Weights], FloatArray]:
-    return lambda rows, draws: _mean(rows, row_losses(metric, rows.y, rows.score), draws)
-
-
-def _root_mean_squared_error(rows: _Rows, draws: Weights) -> FloatArray:
-    return np.sqrt(_mean(rows, np.square(rows.y - rows.score), draws))
-
-
-def _r2(rows: _Rows, draws: Weights) -> FloatArray:
-    """1 - squares / spread; outcomes are centred first, or the spread would drown in their squares."""
-    centred = rows.y - rows.y.mean()
-    squares, totals = draws @ rows.sums(np.square(rows.y - rows.score)), draws @ rows.sums(centred)
-    spread = draws @ rows.sums(np.square(centred)) - np.square(totals) / (draws @ rows.sums(np.ones(centred.size)))
-    varies = spread > 1e-12 * max(float(np.square(centred).sum()), 1e-300)
-    return 1.0 - _divided(squares, spread, varies)
-
-
-def _roc_auc(rows: _Rows, draws: Weights) -> FloatArray:
-    """Pairs of a positive of one day and a negative of another are counted once; a draw weighs the days' pairs."""
-    positives = rows.sums(rows.y)
-    negatives = rows.sums(1.0 - rows.y)
-    pairs = np.zeros((rows.blocks, rows.blocks))
-    for block in range(rows.blocks):
-        negative = np.cumsum((rows.block == block) & (rows.y == 0))[rows.group_ends].astype(np.float64)
-        below_or_half = (np.append(0.0, negative[:-1]) + negative) / 2
-        won = np.repeat(below_or_half, rows.group_ends + 1 - rows.group_starts) * rows.y
-        pairs[:, block] = rows.sums(won)
-    weighted = np.einsum("db,bc,dc->d", draws, pairs, draws, optimize=True)
-    possible = (draws @ positives) * (draws @ negatives)
-    return _divided(weighted, possible, possible > 0)
-
-
-def _divided(above: FloatArray, below: FloatArray, is_defined: NDArray[np.bool_]) -> FloatArray:
-    found = np.full(len(above), np.nan)
-    found[is_defined] = above[is_defined] / below[is_defined]
-    return found
-
-
-def _average_precision(rows: _Rows, draws: Weights) -> FloatArray:
-    """Precision at each distinct score, from the highest down, weighed by the recall it adds."""
-    ends = rows.y.size - 1 - rows.group_starts[::-1]  # in descending order a group ends where it starts in ascending
-    block, outcome = rows.block[::-1], rows.y[::-1]
-    drawn = np.full(len(draws), np.nan)
-    for index, draw in enumerate(draws.astype(np.float64)):
-        weight = draw[block]
-        hits = np.cumsum(weight * outcome)[ends]
-        if hits[-1] > 0:
-            taken = np.cumsum(weight)[ends]
-            precision = np.divide(hits, taken, out=np.zeros_like(hits), where=taken > 0)
-            drawn[index] = float(np.diff(hits, prepend=0.0) @ precision) / hits[-1]
-    return drawn
-
-
-def _calibration_error(rows: _Rows, draws: Weights) -> FloatArray:
-    """Bins of equal count are cut anew in each draw, as `equal_count_bins` cuts the drawn rows."""
-    drawn = np.full(len(draws), np.nan)
-    for index, draw in enumerate(draws):
-        weight = draw[rows.block]
-        below = np.append(0, np.cumsum(weight)[rows.group_ends])
-        gaps = np.add.reduceat(weight * (rows.score - rows.y), rows.group_starts)
-        if below[-1]:
-            kept = np.diff(below) > 0
-            bin_of_group = below[:-1][kept] * CALIBRATION_BINS // below[-1]
-            drawn[index] = np.abs(np.bincount(bin_of_group, weights=gaps[kept])).sum() / below[-1]
-    return drawn
-
-
-_DRAWN: dict[Metric, Callable[[_Rows, Weights], FloatArray]] = {
-    **{metric: _mean_loss(metric) for metric in COMPARED},
-    Metric.ROC_AUC: _roc_auc,
-    Metric.AVERAGE_PRECISION: _average_precision,
-    Metric.CALIBRATION_ERROR: _calibration_error,
-    Metric.ROOT_MEAN_SQUARED_ERROR: _root_mean_squared_error,
-    Metric.R2: _r2,
-}

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from lakeloop.config.metric import Metric, Task
+from lakeloop.config.metric import METRICS_OF, Metric, Task
 from lakeloop.errors import DistributionError
+from lakeloop.training.classes import ClassCounts, ClassScores, f1_macro, top_label
 
 FloatArray = NDArray[np.float64]
 """Values per row, shape (n_rows,)."""
 
-HIGHER_IS_BETTER = frozenset({Metric.ROC_AUC, Metric.AVERAGE_PRECISION, Metric.R2})
+HIGHER_IS_BETTER = frozenset({Metric.ROC_AUC, Metric.AVERAGE_PRECISION, Metric.ACCURACY, Metric.F1_MACRO, Metric.R2})
 """Metrics of which more is better; of the others less is."""
 
 SMALLEST_PROBABILITY = 1e-15
@@ -22,14 +23,8 @@ SMALLEST_PROBABILITY = 1e-15
 
 CALIBRATION_BINS = 10
 
-_CLASSIFICATION = (
-    Metric.LOG_LOSS,
-    Metric.BRIER,
-    Metric.ROC_AUC,
-    Metric.AVERAGE_PRECISION,
-    Metric.CALIBRATION_ERROR,
-)
-_REGRESSION = (Metric.MEAN_ABSOLUTE_ERROR, Metric.ROOT_MEAN_SQUARED_ERROR, Metric.R2)
+_SUMS_TO_ONE = 1e-4
+"""How far the probabilities of a row may be from 1 in all: some libraries compute them in single precision."""
 
 
 def checked_rows(y: ArrayLike, score: ArrayLike, task: Task) -> tuple[FloatArray, FloatArray]:
@@ -37,30 +32,37 @@ def checked_rows(y: ArrayLike, score: ArrayLike, task: Task) -> tuple[FloatArray
 
     Args:
         y: Outcomes, shape (n_rows,).
-        score: Probabilities of 1, or predictions, shape (n_rows,).
-        task: Classification or regression.
+        score: Probabilities of 1, or predictions, shape (n_rows,); for multiclass shape (n_rows, n_classes).
+        task: Kind of label.
 
     Returns:
         Both as float64.
 
     Raises:
-        DistributionError: If shapes differ, a value is missing or infinite, or is out of its range.
+        DistributionError: If shapes differ, a value is missing or infinite, or is out of its range, or the
+            probabilities of a row over several classes are not 1 in all.
 
     >>> checked_rows([True, False], [0.75, 0.5], Task.CLASSIFICATION)[0].tolist()
     [1.0, 0.0]
     """
     outcomes, scores = np.asarray(y, dtype=np.float64), np.asarray(score, dtype=np.float64)
-    if outcomes.ndim != 1 or outcomes.shape != scores.shape:
+    several = task is Task.MULTICLASS
+    if outcomes.ndim != 1 or scores.ndim != 1 + several or outcomes.shape != scores.shape[:1]:
         raise DistributionError("score", f"shape {scores.shape} does not fit y of shape {outcomes.shape}; one per row")
     for name, values in (("y", outcomes), ("score", scores)):
         bad = int(np.count_nonzero(~np.isfinite(values)))
         if bad:
             raise DistributionError(name, f"{bad} of {values.size} values are missing or infinite")
-    if task is Task.CLASSIFICATION:
-        if not np.isin(outcomes, (0.0, 1.0)).all():
-            raise DistributionError("y", "holds values other than 0 and 1, though the task is classification")
-        if not ((scores >= 0) & (scores <= 1)).all():
-            raise DistributionError("score", "holds values outside [0, 1], though the task is classification")
+    if task is Task.CLASSIFICATION and not np.isin(outcomes, (0.0, 1.0)).all():
+        raise DistributionError("y", "holds values other than 0 and 1, though the task is classification")
+    if task is not Task.REGRESSION and not ((scores >= 0) & (scores <= 1)).all():
+        raise DistributionError("score", f"holds values outside [0, 1], though the task is {task}")
+    if several:
+        classes = scores.shape[1]
+        if not np.isin(outcomes, np.arange(classes)).all():
+            raise DistributionError("y", f"holds values other than the places of {classes} classes, 0 to {classes - 1}")
+        if not (np.abs(scores.sum(axis=1) - 1.0) <= _SUMS_TO_ONE).all():
+            raise DistributionError("score", "holds rows whose probabilities are not 1 in all")
     return outcomes, scores
 
 
@@ -68,9 +70,10 @@ def row_losses(metric: Metric, y: ArrayLike, score: ArrayLike) -> FloatArray:
     """Give the loss of each row; its mean is the metric.
 
     Args:
-        metric: `log_loss` (nats; the outcome's probability at least 1e-15), `brier`, `mean_absolute_error` (unit of y).
-        y: Outcomes, shape (n_rows,); 0 or 1 (or booleans) but for the absolute error.
-        score: Probabilities of 1, or predictions, shape (n_rows,).
+        metric: `log_loss` (nats; the outcome's probability at least 1e-15), `brier` (half the sum over classes of the
+            squared differences, which of two classes is the one square), `mean_absolute_error` (unit of y).
+        y: Outcomes, shape (n_rows,); 0 or 1 (or booleans) but for the absolute error; of several classes their places.
+        score: Probabilities of 1, or predictions, shape (n_rows,); of several classes shape (n_rows, n_classes).
 
     Returns:
         Losses, >= 0, shape (n_rows,).
@@ -81,7 +84,11 @@ def row_losses(metric: Metric, y: ArrayLike, score: ArrayLike) -> FloatArray:
 
     >>> row_losses(Metric.BRIER, [1, 0], [0.75, 0.5]).tolist()
     [0.0625, 0.25]
+    >>> row_losses(Metric.BRIER, [1], [[0.25, 0.5, 0.25]]).tolist()
+    [0.1875]
     """
+    if np.ndim(score) > 1 and metric in (Metric.BRIER, Metric.LOG_LOSS):
+        return _class_losses(metric, *checked_rows(y, score, Task.MULTICLASS))
     if metric is Metric.MEAN_ABSOLUTE_ERROR:
         outcomes, scores = checked_rows(y, score, Task.REGRESSION)
         return np.abs(outcomes - scores)
@@ -94,6 +101,14 @@ def row_losses(metric: Metric, y: ArrayLike, score: ArrayLike) -> FloatArray:
     raise DistributionError(
         "metric", f"{metric} is not a mean of losses per row; use log_loss, brier or mean_absolute_error"
     )
+
+
+def _class_losses(metric: Metric, outcomes: FloatArray, scores: FloatArray) -> FloatArray:
+    of_outcome = ClassScores(scores).of_truth(outcomes)
+    if metric is Metric.LOG_LOSS:
+        return np.abs(np.log(np.maximum(of_outcome, SMALLEST_PROBABILITY)))
+    rest = np.square(scores).sum(axis=1) - np.square(of_outcome)
+    return np.asarray(np.maximum(np.square(1.0 - of_outcome) + rest, 0.0) / 2)
 
 
 def calibration_error(y: ArrayLike, score: ArrayLike, *, bins: int = CALIBRATION_BINS) -> float:
@@ -147,16 +162,19 @@ def evaluate(task: Task, y: ArrayLike, score: ArrayLike) -> dict[Metric, float]:
     """Compute every metric of a task.
 
     What cannot be computed is NaN, never a good value: everything without rows, `roc_auc` and `average_precision` when
-    the outcomes are all equal, `r2` when they do not vary.
+    the outcomes are all equal, or one of several classes is absent; `f1_macro` when a class is neither predicted nor
+    there; `r2` when the outcomes do not vary.
 
     Args:
-        task: Classification or regression.
-        y: Outcomes, shape (n_rows,); 0 or 1 (or booleans) for classification.
-        score: Probabilities of 1, or predictions, shape (n_rows,).
+        task: Kind of label.
+        y: Outcomes, shape (n_rows,); 0 or 1 (or booleans) for classification, places of classes for multiclass.
+        score: Probabilities of 1, or predictions, shape (n_rows,); for multiclass shape (n_rows, n_classes).
 
     Returns:
         Metric -> value. Classification: log_loss (nats), brier, roc_auc, average_precision, calibration_error.
-        Regression: mean_absolute_error and root_mean_squared_error (unit of y), r2.
+        Multiclass: log_loss, brier, roc_auc (mean over classes of one against the rest), calibration_error (of the
+        predicted class), accuracy, f1_macro. Regression: mean_absolute_error and root_mean_squared_error (unit of y),
+        r2.
 
     Raises:
         DistributionError: If shapes differ, a value is missing or infinite, or is out of its range.
@@ -168,7 +186,9 @@ def evaluate(task: Task, y: ArrayLike, score: ArrayLike) -> dict[Metric, float]:
     outcomes, scores = checked_rows(y, score, task)
     nan = float("nan")
     if not outcomes.size:
-        return dict.fromkeys(_CLASSIFICATION if task is Task.CLASSIFICATION else _REGRESSION, nan)
+        return dict.fromkeys(METRICS_OF[task], nan)
+    if task is Task.MULTICLASS:
+        return _evaluate_classes(outcomes, scores)
     varies = bool(outcomes.min() < outcomes.max())
     if task is Task.CLASSIFICATION:
         return {
@@ -187,22 +207,43 @@ def evaluate(task: Task, y: ArrayLike, score: ArrayLike) -> dict[Metric, float]:
     }
 
 
-def as_labels(task: Task, label: Any) -> NDArray[Any]:
-    """Turn a label column into what an estimator fits: booleans, or float64.
+def _evaluate_classes(outcomes: FloatArray, scores: FloatArray) -> dict[Metric, float]:
+    told, classes = ClassScores(scores), range(scores.shape[1])
+    counts = ClassCounts.of(outcomes, told)
+    areas = [float("nan")]
+    if counts.actual.all():
+        areas = [float(roc_auc_score(outcomes == place, scores[:, place])) for place in classes]
+    return {
+        Metric.LOG_LOSS: float(_class_losses(Metric.LOG_LOSS, outcomes, scores).mean()),
+        Metric.BRIER: float(_class_losses(Metric.BRIER, outcomes, scores).mean()),
+        Metric.ROC_AUC: float(np.mean(areas)),
+        Metric.CALIBRATION_ERROR: calibration_error(*top_label(outcomes, scores)),
+        Metric.ACCURACY: float(told.are_right(outcomes).mean()),
+        Metric.F1_MACRO: float(f1_macro(counts.hits, counts.predicted, counts.actual)[0]),
+    }
+
+
+def as_labels(task: Task, label: Any, classes: int = 2) -> NDArray[Any]:
+    """Turn a label column into what an estimator fits: booleans, float64, or places of classes.
 
     Args:
         task: Kind of label.
         label: Outcomes, shape (n_rows,), none missing.
+        classes: Number of classes of a multiclass label.
 
     Returns:
-        Booleans for classification, float64 for regression, shape (n_rows,).
+        Booleans for classification, int64 for multiclass, float64 for regression, shape (n_rows,).
 
     Raises:
-        DistributionError: If a label is missing, infinite, or is not 0, 1 or a boolean in a classification.
+        DistributionError: If a label is missing, infinite, or is not 0, 1 or a boolean in a classification, or the
+            place of no class.
 
     >>> as_labels(Task.CLASSIFICATION, [1.0, 0.0]).tolist()
     [True, False]
     """
     values = np.asarray(label, dtype=np.float64)
+    if task is Task.MULTICLASS:
+        uniform = np.full((values.size, classes), 1 / classes)
+        return checked_rows(values, uniform, task)[0].astype(np.int64)
     outcomes, _ = checked_rows(values, np.zeros(values.shape), task)
     return outcomes.astype(bool) if task is Task.CLASSIFICATION else outcomes

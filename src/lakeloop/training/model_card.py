@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 
@@ -22,6 +22,9 @@ CARD_FILE = "model_card.md"
 SHOWN_COLUMNS = 20
 """Inputs whose importance the card shows; all of them are in the artifact."""
 
+SHOWN_CLASSES = 10
+"""Classes whose share a part of the training set shows."""
+
 SHOWN_SLICES = 20
 """Values per slice column that the card shows; all of them are in the artifact."""
 
@@ -36,7 +39,8 @@ class PartOfData:
         last: Last day with rows.
         days: Days with rows.
         rows: Rows.
-        mean_outcome: Their mean label.
+        mean_outcome: Their mean label; of several classes it says nothing.
+        shares: Class -> share of the rows; nothing where there are not several classes.
     """
 
     name: str
@@ -45,6 +49,16 @@ class PartOfData:
     days: int
     rows: int
     mean_outcome: float
+    shares: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def told_outcome(self) -> str:
+        """Mean label, or the shares of the classes, the largest first."""
+        if not self.shares:
+            return _number(self.mean_outcome)
+        ranked = sorted(self.shares.items(), key=lambda each: -each[1])
+        more = f", and {len(ranked) - SHOWN_CLASSES} more" if len(ranked) > SHOWN_CLASSES else ""
+        return ", ".join(f"{name} {share:.4g}" for name, share in ranked[:SHOWN_CLASSES]) + more
 
 
 @dataclass(frozen=True)
@@ -132,7 +146,9 @@ class ModelCard:
 _WHY_NOT: dict[EvidenceStatus, str] = {
     EvidenceStatus.NO_ROWS: "the holdout has no rows",
     EvidenceStatus.TOO_FEW_BLOCKS: "no interval, the holdout has fewer than {days} days with rows",
-    EvidenceStatus.ONE_OUTCOME: "not computed or without an interval, the outcomes are equal, or on too few days",
+    EvidenceStatus.ONE_OUTCOME: (
+        "not computed or without an interval, the outcomes are equal, a class is absent, or on too few days"
+    ),
 }
 
 
@@ -180,7 +196,7 @@ def _tables(card: ModelCard) -> dict[str, object]:
         for each in evidence.metrics
     ]
     parts = [
-        [each.name, f"{each.first} to {each.last}", f"{each.days}", f"{each.rows}", _number(each.mean_outcome)]
+        [each.name, f"{each.first} to {each.last}", f"{each.days}", f"{each.rows}", each.told_outcome]
         for each in card.trained_on.parts
     ]
     curve = [
@@ -198,19 +214,21 @@ def _tables(card: ModelCard) -> dict[str, object]:
         [each.name, _signed(each.increase), _number(each.spread), each.status.value]
         for each in evidence.importance.columns[:SHOWN_COLUMNS]
     ]
-    environment = card.environment
+    environment, several = card.environment, evidence.task is Task.MULTICLASS
     about = [["lakeloop", environment.lakeloop], ["python", environment.python], ["platform", environment.platform]]
+    of_label, observed = ("classes", "share right") if several else ("mean label", "observed")
     return {
         "metrics": lay_out_table(["metric", "value", level, "constant", "status"], metrics),
-        "parts": lay_out_table(["part", "days from, to", "days", "rows", "mean label"], parts),
-        "curve": lay_out_table(["mean score", "observed", level, "rows", "days", "status"], curve),
+        "parts": lay_out_table(["part", "days from, to", "days", "rows", of_label], parts),
+        "curve": lay_out_table(["mean score", observed, level, "rows", "days", "status"], curve),
         "slices": _slices(card, level),
         "importance": lay_out_table(
             ["input", f"{evidence.importance.metric} rises by", "spread", "status"], importance
         ),
         "more_inputs": max(len(evidence.importance.columns) - SHOWN_COLUMNS, 0),
         "environment": lay_out_table(["what", "version"], [*about, *map(list, sorted(environment.packages.items()))]),
-        "is_classification": card.evidence.task is Task.CLASSIFICATION,
+        "is_classification": evidence.task is not Task.REGRESSION,
+        "is_multiclass": several,
         "parameters": [(name, value) for name, value in sorted({**card.model.estimator.params, **card.params}.items())],
         "level": level,
     }
@@ -228,7 +246,8 @@ def _slices(card: ModelCard, level: str) -> str:
         if len(own) > SHOWN_SLICES:
             rows.append([column, f"and {len(own) - SHOWN_SLICES} more", *[""] * 6])
     metric = card.model.gate.metric.value
-    return lay_out_table(["column", "value", metric, level, "mean label", "rows", "days", "status"], rows)
+    mean = "share right" if card.evidence.task is Task.MULTICLASS else "mean label"
+    return lay_out_table(["column", "value", metric, level, mean, "rows", "days", "status"], rows)
 
 
 @cache

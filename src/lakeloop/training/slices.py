@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from lakeloop.config.gate import Gate
 from lakeloop.errors import DistributionError
 from lakeloop.statuses import EvidenceStatus
+from lakeloop.training.classes import top_label
 from lakeloop.training.gate.slices import group_rows
 from lakeloop.training.metric_intervals import MetricInterval, mean_interval
 from lakeloop.training.metrics import row_losses
@@ -28,7 +29,8 @@ class Slice:
         column: The slice column.
         value: Its value as text; `(null)`, or `(other)` for those beyond the most frequent ones; None where the column
             says something of a person, and nothing was computed.
-        mean_outcome: Mean label of the rows; None where nothing was computed.
+        mean_outcome: Mean label of the rows, of several classes the share predicted right; None where nothing was
+            computed.
         found: The metric with its interval; its status is HIDDEN where the column says something of a person, and
             TOO_FEW_ROWS below 10 rows.
     """
@@ -85,7 +87,7 @@ def measure_slices(
     >>> [(each.value, each.found.rows, each.found.value, each.found.status.value) for each in found]
     [('A', 10, 0.25, 'OK'), ('(null)', 2, None, 'TOO_FEW_ROWS')]
     """
-    losses, outcomes = row_losses(gate.metric, y, score), np.asarray(y, dtype=np.float64)
+    losses, (outcomes, _) = row_losses(gate.metric, y, score), top_label(y, np.asarray(score, dtype=np.float64))
     found = []
     for column in gate.slices:
         if column in hidden:

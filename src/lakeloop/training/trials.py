@@ -198,7 +198,7 @@ def fit_fold(
     (8, 0.637)
     """
     fitted = fit_estimator(model, prepared, params, seed, file=file)
-    scores = predict_scores(model.task, fitted.pipeline[-1], prepared.validation)
+    scores = predict_scores(model.task, fitted.pipeline[-1], prepared.validation, len(model.label.classes))
     return fitted, evaluate(model.task, prepared.validation_label, scores)
 
 

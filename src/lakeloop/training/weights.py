@@ -90,6 +90,31 @@ def class_weights(declared: str | ClassWeights, label: NDArray[np.bool_], weight
     return ClassWeights(true=(of_true + of_false) / (2 * of_true), false=(of_true + of_false) / (2 * of_false))
 
 
+def balanced_weights(label: NDArray[np.int64], weight: FloatArray | None) -> FloatArray:
+    """Give the weight of each of several classes by which all have the same weight in all.
+
+    Args:
+        label: Places of the classes of the training rows, every class among them.
+        weight: Weights of the training rows; None when every row counts the same.
+
+    Returns:
+        Weights, shape (n_classes,).
+
+    Raises:
+        DataContractError: If one class has no weight in all.
+
+    >>> balanced_weights(np.array([0, 0, 0, 1, 2, 2]), None).round(4).tolist()
+    [0.6667, 2.0, 1.0]
+    """
+    counted = np.ones(label.size) if weight is None else weight
+    of_class = np.bincount(label, weights=counted)
+    if not (of_class > 0).all():
+        empty = ", ".join(str(place) for place in np.flatnonzero(of_class <= 0))
+        failure = Failure("train", f"the rows of the classes at place {empty} of label.classes, from 0, have no weight")
+        raise DataContractError("class_weight: balanced", [failure], "weigh rows so that every class counts")
+    return np.asarray(of_class.sum() / (of_class.size * of_class))
+
+
 @dataclass(frozen=True)
 class RowFacts:
     """What the weights of rows are made of, all of shape (n_rows,).
@@ -134,7 +159,9 @@ def row_weights(estimator: Estimator, train: RowFacts, rows: RowFacts) -> FloatA
     weights = np.ones(rows.label.size)
     if of_train is not None and of_rows is not None:
         weights = of_rows / of_train.mean()
-    if estimator.class_weight is not None:
+    if estimator.class_weight is not None and np.issubdtype(train.label.dtype, np.integer):
+        weights = weights * balanced_weights(train.label, of_train)[rows.label]
+    elif estimator.class_weight is not None:
         by_class = class_weights(estimator.class_weight, train.label, of_train)
         weights = weights * np.where(rows.label, by_class.true, by_class.false)
     return weights

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from lakeloop.config.gate import Bounds, Gate
 from lakeloop.config.metric import Metric
 from lakeloop.statuses import GateStatus
+from lakeloop.training.classes import top_label
 from lakeloop.training.gate.check import NAN, Check
 from lakeloop.training.gate.metric_bounds import check_bounds
 from lakeloop.training.metrics import FloatArray, calibration_error
@@ -24,8 +25,9 @@ def check_calibration(
 
     Args:
         gate: What the challenger has to show.
-        y: Outcomes, 0 or 1, shape (n_rows,).
-        scores: Probabilities of 1, shape (n_rows,).
+        y: Outcomes, 0 or 1, shape (n_rows,); of several classes their places.
+        scores: Probabilities of 1, shape (n_rows,). Of several classes shape (n_rows, n_classes): how sure they are of
+            the predicted class is held against how often it is right.
         days: Block of each row, datetime64[D], shape (n_rows,).
         seed: Of the resampled days.
 
@@ -41,7 +43,8 @@ def check_calibration(
     asked = gate.calibration
     if asked is None:
         return []
-    checks, outcomes = [], np.asarray(y, dtype=np.float64)
+    checks = []
+    outcomes, scores = top_label(y, scores)
     if asked.max_bias is not None:
         found = resample_difference(
             scores,

@@ -1,0 +1,222 @@
+"""A small project of three classes through its turns: trained, promoted, scored, monitored, trained again and gated."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyspark.sql import functions as F
+
+from lakeloop import schemas
+from lakeloop.config import load_config
+from lakeloop.config.columns import input_columns
+from lakeloop.config.metric import Metric
+from lakeloop.drift.reference import Reference
+from lakeloop.errors import UsageError
+from lakeloop.on_demand.arrow import as_model_input
+from lakeloop.reporting.page import render_report
+from lakeloop.runs.audit import audit_training_set
+from lakeloop.runs.compare import compare_runs, describe_comparison
+from lakeloop.runs.context import Context
+from lakeloop.runs.models.show import show_model
+from lakeloop.runs.promotions import read_promotions
+from lakeloop.runs.recalibrate import recalibrate
+from lakeloop.runs.references import PREDICTION_REFERENCE_FILE, REFERENCE_FILE
+from lakeloop.runs.repeat import repeat_training
+from lakeloop.runs.report import make_report
+from lakeloop.runs.training_data import read_training_data
+from lakeloop.runs.training_set import find_training_set
+from lakeloop.runs.turn import run_turn
+from lakeloop.statuses import RepeatStatus
+from lakeloop.training.fitting import predict_scores
+from lakeloop.training.metrics import evaluate
+from tests.laws.small_loop import TURNS, land, write_project
+
+pytestmark = pytest.mark.loop
+
+CLASSES = ["on_time", "slow", "late"]
+VALUE = """case when delay_minutes > 12 then 'late' when delay_minutes > 4 then 'slow'
+    when delay_minutes > -6 then 'on_time' when delay_minutes is not null then 'early' end"""
+EDITS = {
+    "model: late": "model: late\ntask: multiclass",
+    "  as: delay_minutes > 10\n": f"  as: >-\n    {VALUE}\n  classes: [on_time, slow, late]\n",
+    "  search: {C: [0.1, 1.0]}": "  search: {C: [0.1, 1.0]}\n  class_weight: balanced\n  calibrate: sigmoid",
+    "split: {validation: 3 days,": "split: {validation: 3 days, calibration: 5 days,",
+    "  fresh_process: false": """\
+  fresh_process: true
+  leakage_audit: true
+  latency: {p95_ms: 60000}
+  calibration: {max_bias: 0.5, max_error: 0.5}
+  absolute: {accuracy: {min: 0.2}, f1_macro: {min: 0.1}}""",
+}
+
+
+@pytest.fixture(scope="module")
+def turned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Context, list[Any]]:
+    """Two turns: in the second the champion of the first scores and is monitored, and is compared with the next."""
+    root = tmp_path_factory.mktemp("classes") / "project"
+    write_project(root)
+    path = root / "conf" / "base" / "models" / "late.yml"
+    text = path.read_text(encoding="utf-8")
+    for old, new in EDITS.items():
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    path.write_text(text, encoding="utf-8")
+    config = load_config(root)
+    results, last = [], datetime(2000, 1, 1, tzinfo=UTC)
+    for instant in TURNS:
+        land(config, instant, after=last)
+        results.append(run_turn(Context(config, instant), ["late"]))
+        last = instant
+    return Context(config, TURNS[-1]), results
+
+
+def predictions_of(context: Context) -> Any:
+    return context.lake.read_uncut(context.lake.address("predictions", "late"))
+
+
+def test_labels_are_places_and_what_is_no_class_is_void(turned) -> None:
+    context, _ = turned
+    address = context.lake.address("training_sets", "late")
+    rows = context.lake.read_uncut(address)
+    assert {row[0] for row in rows.select("label").distinct().collect()} == {0.0, 1.0, 2.0}
+    comment = rows.schema["label"].metadata["comment"]
+    assert comment == "the truth: place of its class, from 0, among on_time, slow, late; null when void"
+    data = read_training_data(context, context.config.models["late"], find_training_set(context, "late"))
+    truth = {
+        row["order"]: row["delay_minutes"]
+        for row in context.lake.read_uncut(context.lake.address("bronze", "deliveries")).collect()
+    }
+    pinned = rows.where(F.col("training_set_id") == data.training_set.training_set_id).collect()
+    for row in pinned:
+        delay = truth[row["order"]]
+        assert delay > -6  # early is none of the classes
+        assert row["label"] == float(np.digitize(delay, [4, 12], right=True))
+
+
+def test_a_version_is_promoted_and_the_next_is_judged_against_it(turned) -> None:
+    context, _ = turned
+    ledger = read_promotions(context, "late")
+    assert ledger[0].outcome == "promoted"
+    assert len(ledger) >= 2
+    judged = json.loads(ledger[1].evidence)
+    checks = {each["name"]: each for each in judged["checks"]}
+    assert checks["no_worse_than_champion"]["status"] in ("PASS", "FAIL")
+    for name in ("loads_in_fresh_process", "absolute_accuracy", "absolute_f1_macro", "calibration_bias", "latency"):
+        assert checks[name]["status"] == "PASS", checks[name]
+    assert checks["loads_in_fresh_process"]["value"] == 0.0
+
+
+def test_predictions_of_spark_are_those_of_the_loaded_pipeline(turned) -> None:
+    context, _ = turned
+    model = context.config.models["late"]
+    inputs = input_columns(context.config, model)
+    scored = predictions_of(context)
+    told = {field.name: field.metadata.get("comment") for field in scored.schema}
+    assert told["class_scores"] == "probability of each class, in the order on_time, slow, late"
+    assert told["score"] == "probability of the predicted class"
+    versions = {each.version: each for each in read_promotions(context, "late")}
+    counted = 0
+    for row in scored.select("model_version").distinct().collect():
+        chosen = versions[row["model_version"]]
+        pipeline = context.registry.load_pipeline(context.registry.get_version("late", chosen.version, chosen.run_key))
+        table: pa.Table = scored.where(F.col("model_version") == chosen.version).toArrow()
+        frame = pa.table({name: as_model_input(table[name]) for name in inputs}).to_pandas()
+        ours = predict_scores(model.task, pipeline, frame, 3)
+        theirs = np.array(table["class_scores"].to_pylist())
+        np.testing.assert_allclose(theirs, ours, atol=1e-12)
+        np.testing.assert_allclose(theirs.sum(axis=1), 1.0)
+        assert table["predicted_class"].to_pylist() == [CLASSES[place] for place in ours.argmax(axis=1)]
+        np.testing.assert_array_equal(table["score"].to_numpy(), theirs.max(axis=1))
+        counted += table.num_rows
+    assert counted > 200
+
+
+def test_windows_are_measured_by_the_predicted_class(turned) -> None:
+    context, _ = turned
+    rows = [row for row in context.lake.own_rows(schemas.PERFORMANCE, context.as_of) if row["slice_key"] is None]
+    measured = [row for row in rows if row["status"] == "OK"]
+    window = measured[0]["window"]["end"]
+    same = [row for row in measured if row["window"]["end"] == window and row["as_of"] == measured[0]["as_of"]]
+    found = {row["metric"]: row for row in same}
+    assert {*found} == {"mean_score", "mean_outcome", "bias", "log_loss", "brier", "skill"}
+    y, scores = closed_rows(context, measured[0]["model_version"], same[0]["window"])
+    assert len(y) == same[0]["rows"]
+    values = evaluate(context.config.models["late"].task, y, scores)
+    assert found["mean_outcome"]["value"] == pytest.approx(values[Metric.ACCURACY])
+    assert found["log_loss"]["value"] == pytest.approx(values[Metric.LOG_LOSS])
+    assert found["brier"]["value"] == pytest.approx(values[Metric.BRIER])
+    assert found["mean_score"]["value"] == pytest.approx(scores.max(axis=1).mean())
+    reference = reference_of(context, measured[0]["model_version"], REFERENCE_FILE)
+    constant = -np.log(np.array(reference.target_shares)[y.astype(int)]).mean()
+    assert found["skill"]["value"] == pytest.approx(1 - values[Metric.LOG_LOSS] / constant)
+    assert found["mean_score"]["baseline"] == pytest.approx(max(reference.target_shares))
+    assert found["bias"]["baseline"] is None
+    estimated = context.lake.own_rows(schemas.ESTIMATED_PERFORMANCE, context.as_of)
+    assert {row["metric"] for row in estimated} <= {"none", "mean_outcome"}
+
+
+def closed_rows(context: Context, version: str, window: Any) -> tuple[Any, Any]:
+    """Places and scores of a window's rows, from the tables themselves."""
+    scored = predictions_of(context).where(
+        (F.col("model_version") == version)
+        & (F.col("prediction_ts") >= F.lit(window["start"]))
+        & (F.col("prediction_ts") < F.lit(window["end"]))
+    )
+    truth = context.lake.read_uncut(context.lake.address("bronze", "deliveries")).select("order", "delay_minutes")
+    table = scored.join(truth, "order").where("delay_minutes > -6").toArrow()
+    delays = table["delay_minutes"].to_numpy()
+    return np.digitize(delays, [4, 12], right=True).astype(float), np.array(table["class_scores"].to_pylist())
+
+
+def reference_of(context: Context, version: str, file: str) -> Reference:
+    chosen = next(each for each in read_promotions(context, "late") if each.version == version)
+    registered = context.registry.get_version("late", chosen.version, chosen.run_key)
+    return Reference.from_json(context.registry.read_document(registered, file))
+
+
+def test_answers_and_labels_are_compared_with_the_reference(turned) -> None:
+    context, _ = turned
+    drifts = context.lake.own_rows(schemas.DRIFT_METRICS, context.as_of)
+    kinds = {(row["kind"], row["column_name"]): row for row in drifts}
+    assert ("prediction", "score") in kinds
+    assert ("prediction", "predicted_class") in kinds
+    assert kinds["prediction", "predicted_class"]["test"] == "total_variation"
+    assert kinds["target", "label"]["test"] == "total_variation"
+    assert {row["verdict"] for row in drifts if row["kind"] == "target"} <= {"DRIFT", "STABLE", "UNKNOWN"}
+    predicted = reference_of(context, read_promotions(context, "late")[0].version, PREDICTION_REFERENCE_FILE)
+    assert [(each.name, each.kind) for each in predicted.bins] == [("score", "number"), ("predicted_class", "category")]
+    assert predicted.bins[1].categories == tuple(CLASSES)
+
+
+def test_what_is_shown_of_the_model_is_shown(turned) -> None:
+    context, _ = turned
+    compared = describe_comparison(compare_runs(context, "late", trials_of="1"), width=200)
+    assert "by log_loss" in compared
+    shown = show_model(context, "late", "1")
+    assert "loads_in_fresh_process" in [each.name for each in shown.checks]
+    page = render_report(make_report(context))
+    assert "late" in page
+
+
+def test_a_training_is_repeated_and_its_set_audited(turned) -> None:
+    context, _ = turned
+    pinned = find_training_set(context, "late").training_set_id
+    repeated = repeat_training(context, pinned)
+    assert repeated.status is RepeatStatus.REPRODUCED, repeated
+    assert audit_training_set(context, pinned).training_set_id == pinned
+    rows = [row for row in context.lake.own_rows(schemas.LEAKAGE, context.as_of) if row["training_set_id"] == pinned]
+    scores = [row for row in rows if "tells the label alone with ROC AUC" in row["detail"]]
+    assert len(scores) == 8  # shop, items, hour of the day and what is known of the shop
+    assert all(0.5 <= row["value"] <= 1 for row in scores)
+
+
+def test_served_scores_are_not_corrected(turned) -> None:
+    context, _ = turned
+    later = Context(context.config, context.as_of + timedelta(days=1))
+    with pytest.raises(UsageError, match=r"declare estimator\.calibrate"):
+        recalibrate(later, "late")

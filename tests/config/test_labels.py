@@ -85,6 +85,7 @@ def load(root: Path, *edits: tuple[str, str]):
         ("after: 30 days, t", "after: 29 days, t", "label.closes", 8, "write after: 30 days"),
         ("gap: 30 days", "gap: 29 days", "split.gap", 9, "write gap: 30 days"),
         (", gap: 30 days", "", "split.gap", 9, "write gap: 30 days"),
+        ("after: 30 days, t", "after: 31 days, t", "split.gap", 9, "closes 31d later"),
         ("on: [customer]", "on: [custumer]", "label.on[0]", 7, "customer"),
         ("on: [customer]", "on: [purchase]", "label.on[0]", 7, "neither id nor known"),
         ("on: [customer]", "on: [segment]", "label.on[0]", 7, "one type in both"),
@@ -110,6 +111,20 @@ def test_a_closing_and_a_gap_that_are_just_long_enough_are_taken(tmp_path: Path)
     # Of periods that begin at midnight the prediction on 1 May is over on the 31st: it closes that day, not before.
     with pytest.raises(ConfigError, match="write after: 31 days"):
         load(tmp_path / "later", ("segment]}", "segment], at: period_ts + interval 7 hours}"))
+
+
+@pytest.mark.parametrize(
+    ("at", "after", "least"),
+    [("06:00", 0, 1), ("06:00", 3, 3), ("06:00 next day", 3, 4), ("00:00", 3, 2), ("06:00 next day", 0, 1)],
+)
+def test_a_label_is_known_when_the_part_behind_the_gap_begins(tmp_path: Path, at: str, after: int, least: int) -> None:
+    soon = (EVENT, "  as: amount > 0\n  after: 6 hours\n  tolerance: 1 hour\n  conflict: newest\n")
+    closing = ('at: "06:00", after: 30 days', f'at: "{at}", after: {after} days')
+    for gap in range(1, least):
+        with pytest.raises(ConfigError, match=f"write gap: {least} days"):
+            load(tmp_path / str(gap), soon, closing, ("gap: 30 days", f"gap: {gap} days"))
+    model = load(tmp_path / "taken", soon, closing, ("gap: 30 days", f"gap: {least} days")).models["again"]
+    assert model.split.gap == timedelta(days=least)
 
 
 def test_clocks_that_change_are_looked_at(tmp_path: Path) -> None:

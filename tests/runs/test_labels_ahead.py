@@ -94,7 +94,7 @@ label:
   within: 3 days
   on: [customer]
   closes: {of: prediction_ts, at: "06:00", after: 4 days, timezone: UTC}
-split: {validation: 3 days, holdout: 5 days, gap: 3 days}
+split: {validation: 3 days, holdout: 5 days, gap: 4 days}
 preprocess: [{columns: [segment], steps: [one_hot]}]
 estimator: {class: sklearn.linear_model.LogisticRegression}
 gate: {metric: log_loss, non_inferior_by: 0.05, min_blocks: 3, resamples: 100}

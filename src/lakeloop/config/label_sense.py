@@ -21,14 +21,14 @@ _DAY = timedelta(days=1)
 
 
 def reach_issues(document: LocatedYaml, model: Model) -> Iterator[ConfigIssue]:
-    """Check that a label that looks ahead closes once it knows, and that the parts of the split are as far apart.
+    """Check that a label that looks ahead closes once it knows, and that the parts of the split are far enough apart.
 
     Args:
         document: The model's file.
         model: The model.
 
     Yields:
-        The mistakes; none of a label by id.
+        The mistakes.
 
     >>> from lakeloop.config.label import Label
     >>> from lakeloop.config.located_yaml import parse_yaml
@@ -46,9 +46,30 @@ def reach_issues(document: LocatedYaml, model: Model) -> Iterator[ConfigIssue]:
         allowed: at least 30d, so that no label tells of the next part's time
         remedy:  write gap: 30 days
     """
+    if model.label.reach:
+        yield from _ahead_issues(document, model)
+    looks, closes = -(-model.label.reach // _DAY) * _DAY, _least_gap(model.label.closes)
+    least = max(looks, closes)
+    if model.split.gap < least:
+        because = (
+            f"a label looks {short_name(model.label.reach)} ahead"
+            if looks == least
+            else f"the last day before it closes {short_name(closes)} later"
+        )
+        allowed = f"at least {short_name(least)}, so that no label tells of the next part's time"
+        if looks < least:
+            allowed = f"at least {short_name(least)}, so that every label is known when the next part begins"
+        got = f"{short_name(model.split.gap)}, and {because}"
+        yield document.issue(("split", "gap"), got, allowed, f"write gap: {write_duration(least)}")
+
+
+def _least_gap(closes: Closes) -> timedelta:
+    """Give the days after which a day is closed when the one behind the gap begins, at midnight."""
+    return timedelta(days=closes.days_later - (closes.at.at == time()))
+
+
+def _ahead_issues(document: LocatedYaml, model: Model) -> Iterator[ConfigIssue]:
     label, reach = model.label, model.label.reach
-    if not reach:
-        return
     if label.within is not None and model.task is not Task.CLASSIFICATION:
         got = f"a label by event, which is true or false, for the task {model.task}"
         yield document.issue(("label", "within"), got, "the task classification", "write task: classification")
@@ -57,11 +78,6 @@ def reach_issues(document: LocatedYaml, model: Model) -> Iterator[ConfigIssue]:
         got = f"labels that close before {short_name(reach)} after the prediction are over"
         remedy = f"write after: {write_duration(later)}, or more where rows come late"
         yield document.issue(("label", "closes"), got, "a closing at which no row looks ahead any more", remedy)
-    least = -(-reach // _DAY) * _DAY
-    if model.split.gap < least:
-        got = f"{short_name(model.split.gap)}, and a label looks {short_name(reach)} ahead"
-        allowed = f"at least {short_name(least)}, so that no label tells of the next part's time"
-        yield document.issue(("split", "gap"), got, allowed, f"write gap: {write_duration(least)}")
 
 
 def _least_lag(predict: Predict, closes: Closes, reach: timedelta) -> timedelta:

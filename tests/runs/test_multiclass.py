@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,18 +17,20 @@ from lakeloop.config import load_config
 from lakeloop.config.columns import input_columns
 from lakeloop.config.metric import Metric
 from lakeloop.drift.reference import Reference
-from lakeloop.errors import UsageError
+from lakeloop.errors import ConflictError, UsageError
 from lakeloop.on_demand.arrow import as_model_input
 from lakeloop.reporting.page import render_report
 from lakeloop.runs.audit import audit_training_set
 from lakeloop.runs.compare import compare_runs, describe_comparison
 from lakeloop.runs.context import Context
 from lakeloop.runs.models.show import show_model
+from lakeloop.runs.monitor import monitor
 from lakeloop.runs.promotions import read_promotions
 from lakeloop.runs.recalibrate import recalibrate
 from lakeloop.runs.references import PREDICTION_REFERENCE_FILE, REFERENCE_FILE
 from lakeloop.runs.repeat import repeat_training
 from lakeloop.runs.report import make_report
+from lakeloop.runs.train import train
 from lakeloop.runs.training_data import read_training_data
 from lakeloop.runs.training_set import find_training_set
 from lakeloop.runs.turn import run_turn
@@ -213,6 +216,19 @@ def test_a_training_is_repeated_and_its_set_audited(turned) -> None:
     scores = [row for row in rows if "tells the label alone with ROC AUC" in row["detail"]]
     assert len(scores) == 8  # shop, items, hour of the day and what is known of the shop
     assert all(0.5 <= row["value"] <= 1 for row in scores)
+
+
+def test_classes_in_another_order_are_neither_learned_from_an_earlier_set_nor_monitored(turned) -> None:
+    context, _ = turned
+    model = context.config.models["late"]
+    label = model.label.model_copy(update={"classes": tuple(reversed(CLASSES))})
+    models = {"late": model.model_copy(update={"label": label})}
+    turned_round = Context(replace(context.config, models=models), context.as_of)
+    with pytest.raises(ConflictError, match="training set .* it was made by") as refused:
+        train(turned_round, "late")
+    assert refused.value.failures[0].name == "declarations"
+    with pytest.raises(ConflictError, match="not what the champion was trained by"):
+        monitor(turned_round, "late")
 
 
 def test_served_scores_are_not_corrected(turned) -> None:

@@ -97,7 +97,8 @@ def page_environment() -> Environment:
         "say_quality": captions.say_quality,
         "say_times": captions.say_times,
     }
-    environment.tests["classifier"] = _has_areas
+    environment.tests["classifier"] = _has_probabilities
+    environment.tests["ranking"] = _has_areas
     return environment
 
 
@@ -105,9 +106,14 @@ def _loss_words(part: ModelReport) -> str:
     return LOSS_WORDS.get(part.loss_name, part.loss_name.replace("_", " "))
 
 
-def _has_areas(part: ModelReport) -> bool:
-    """Whether an area under the curve has a meaning for the model."""
+def _has_probabilities(part: ModelReport) -> bool:
+    """Whether the scores are probabilities."""
     return part.loss_name == "log_loss"
+
+
+def _has_areas(part: ModelReport) -> bool:
+    """Whether an area under the curve was found in some window: of several classes there is none."""
+    return any(window.auc is not None for window in part.windows)
 
 
 def show_instant(instant: datetime | None) -> str:

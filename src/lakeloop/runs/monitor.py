@@ -32,6 +32,7 @@ from lakeloop.labels.calendar import last_closed_day
 from lakeloop.model_versions import ModelVersion
 from lakeloop.runs.alarms import find_flag_changes
 from lakeloop.runs.context import Context, instant_text
+from lakeloop.runs.declared import SERVING_TAG, assert_same_model
 from lakeloop.runs.failed_models import explaining_model
 from lakeloop.runs.findings import WindowFinding
 from lakeloop.runs.flags import clear_flags, raise_flags
@@ -116,6 +117,7 @@ def monitor(context: Context, name: str) -> MonitorResult:
 
     Raises:
         NotReadyError: If there was no champion before this turn, or nothing was scored.
+        ConflictError: If the registry lacks the champion, or the model's declaration is not what it was trained by.
         DataContractError: If the label can't be computed for some row.
 
     >>> from datetime import timedelta
@@ -138,6 +140,7 @@ def monitor(context: Context, name: str) -> MonitorResult:
             lake.create_own(table)
         performance = lake.create_own(schemas.PERFORMANCE)
         version = context.registry.get_version(name, champion.version, champion.run_key)
+        assert_same_model(context.config, model, version.tags.get(SERVING_TAG))
         features, predicted = (
             Reference.from_json(context.registry.read_document(version, file))
             for file in (REFERENCE_FILE, PREDICTION_REFERENCE_FILE)
@@ -257,7 +260,8 @@ def _evaluate(
         closed, counted = _of_window(outcomes.cells, "block", window), _of_window(counts, "block", window)
         labels = _label_counts(outcomes, closed, window, delays)
         # Measured once: where closing takes its time, when all of it is closed; else as soon as any of it is.
-        waits = bool(labels.pending) and (bool(model.label.closes.after) or not (closed.num_rows or labels.void))
+        still_to_come = labels.pending - _rows_of(outcomes.never, window)
+        waits = bool(still_to_come) and (bool(model.label.closes.after) or not (closed.num_rows or labels.void))
         if is_late and waits:
             continue
         measured = closed.slice(0, 0) if waits else closed
@@ -298,8 +302,12 @@ def _evaluate(
 def _label_counts(
     outcomes: Outcomes, closed: pa.Table, window: MonitorWindow, delays: Mapping[date, tuple[float, ...]]
 ) -> LabelCounts:
-    void, pending = (sum(rows for day, rows in each if window.holds(day)) for each in (outcomes.void, outcomes.pending))
+    void, pending = (_rows_of(each, window) for each in (outcomes.void, outcomes.pending))
     return LabelCounts(sum(closed["rows"].to_pylist()), void, pending, delays.get(window.first_day, ()))
+
+
+def _rows_of(days: Sequence[tuple[date, int]], window: MonitorWindow) -> int:
+    return sum(rows for day, rows in days if window.holds(day))
 
 
 def _judge(

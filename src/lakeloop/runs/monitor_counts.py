@@ -77,12 +77,14 @@ class Outcomes:
             one per class that came true, whose place is the column `class`.
         void: Day and number of its closed rows without a label.
         pending: Day and number of its rows that are not closed.
+        never: Day and number of those among them that never close: they lack the instant it is counted from.
         scores: All scored rows whatever became of them, as `SCORES_SCHEMA`; empty of a regression.
     """
 
     cells: pa.Table
     void: tuple[tuple[date, int], ...]
     pending: tuple[tuple[date, int], ...]
+    never: tuple[tuple[date, int], ...]
     scores: pa.Table
 
 
@@ -130,6 +132,7 @@ def count_outcomes(
     sums = [
         F.count(F.lit(1)).alias("rows"),
         F.sum(F.col(CONFLICT).cast("long")).alias("conflicts"),
+        F.sum(F.isnull(label.closes.of).cast("long")).alias("never"),
         F.sum("score").alias("sum_score"),
         F.sum("_loss").alias("sum_loss"),
         F.sum("_baseline").alias("sum_baseline_loss"),
@@ -143,15 +146,16 @@ def count_outcomes(
     def of(status: LabelStatus) -> pa.Table:
         return found.filter(pc.equal(found["label_status"], status.value))
 
-    def by_day(status: LabelStatus) -> tuple[tuple[date, int], ...]:
-        days = of(status).group_by(_BLOCK).aggregate([("rows", "sum")]).sort_by(_BLOCK)
-        return tuple(zip(days[_BLOCK].to_pylist(), days["rows_sum"].to_pylist(), strict=True))
+    def by_day(status: LabelStatus, counted: str = "rows") -> tuple[tuple[date, int], ...]:
+        days = of(status).group_by(_BLOCK).aggregate([(counted, "sum")]).sort_by(_BLOCK)
+        return tuple(zip(days[_BLOCK].to_pylist(), days[f"{counted}_sum"].to_pylist(), strict=True))
 
     scored = found.select(SCORES_SCHEMA.names) if model.task is not Task.REGRESSION else SCORES_SCHEMA.empty_table()
     return Outcomes(
-        of(LabelStatus.MATURED).drop_columns(["label_status", "conflicts"]),
+        of(LabelStatus.MATURED).drop_columns(["label_status", "conflicts", "never"]),
         by_day(LabelStatus.VOID),
         by_day(LabelStatus.PENDING),
+        by_day(LabelStatus.PENDING, "never"),
         scored.filter(pc.is_valid(scored["score_bin"])).cast(SCORES_SCHEMA),
     )
 

@@ -24,6 +24,8 @@ from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.declared import SERVING_TAG, assert_same_model, serving_hash
 from lakeloop.runs.environment import read_environment
 from lakeloop.runs.holdout_judgement import judge_on_holdout
+from lakeloop.runs.manifests import find_manifest
+from lakeloop.runs.pinned_model import pinned_model
 from lakeloop.runs.promote import GateResult, Origin, judge_and_record, refuse_second_judgement, refuse_unknown_warnings
 from lakeloop.runs.promotions import champion_before, read_promotions
 from lakeloop.runs.references import (
@@ -102,7 +104,8 @@ def train(context: Context, name: str, acknowledged: Sequence[str] = ()) -> Trai
     Raises:
         UsageError: If a warning is acknowledged that the model's gate does not declare to block.
         NotReadyError: If no training set is pinned at the logical now, or it has too few rows.
-        ConflictError: If the registry lacks the champion, or the model's declaration is not what it was trained by.
+        ConflictError: If the registry lacks the champion, or the model's declaration is not what it was trained by, or
+            the set was pinned by.
         BudgetError: If the training set does not fit the declared memory budget.
 
     >>> result = train(context, "late")  # trained and judged already: found by its run key
@@ -122,6 +125,8 @@ def train(context: Context, name: str, acknowledged: Sequence[str] = ()) -> Trai
             done = judge_and_record(context, model, version, origin, None, acknowledged)
         if version is not None and done is not None:
             return _result(training_set, version, 0, Outcome.SKIPPED, done)
+        if version is None:  # its labels may be the places of classes that are in another order by now
+            pinned_model(context, find_manifest(context, training_set.training_set_id, name))
         refuse_second_judgement(context, name, version)
         champion = champion_before(read_promotions(context, name), context.as_of)
         if champion is not None:  # it is compared with: ask before the work, not after

@@ -146,6 +146,7 @@ def is_passed_by_judge(
             "absolute": {},
             "too_good": {},
             "slices": type(gate.slices)(),
+            "calibration": None,
             "non_inferior_by": bounds.margin,
             "superior_by": bounds.superior_by if case.rule == SUPERIOR_BY else None,
             "against": ("baseline" if superior else "champion",),

@@ -113,7 +113,7 @@ def _has_probabilities(part: ModelReport) -> bool:
 
 def _has_areas(part: ModelReport) -> bool:
     """Whether an area under the curve was found in some window: of several classes there is none."""
-    return any(window.auc is not None for window in part.windows)
+    return _has_probabilities(part) and any(window.auc is not None for window in part.windows)
 
 
 def show_instant(instant: datetime | None) -> str:

@@ -33,26 +33,30 @@ def test_a_server_that_ends_amid_a_training_is_told_in_time_and_the_next_call_go
     fit_and_register(whole, data)
     store = tmp_path / "server.db"
     shutil.copy(empty_store(), store)
-    true_fit, true_hash, fitted = searches.fit_trial, registries.hash_model_files, list[int]()
+    true_fit, true_hash = searches.fit_trial, registries.hash_model_files
+    fitted, ended = list[int](), list[float]()
 
     with running_server(tmp_path, f"sqlite:///{store}") as server:
         config = declare(tmp_path / "project", tracking_uri=server.address, **SEARCH)
 
+        def end() -> None:
+            server.stop()
+            ended.append(time.monotonic())
+
         def fit(rows: Any, trial: Any, **named: Any) -> Any:
             fitted.append(trial.number)
             if fitted == [0, 1]:
-                server.stop()
+                end()
             return true_fit(rows, trial, **named)
 
         def hash_files(folder: Path) -> str:
-            server.stop()  # the model is logged, and not registered
+            end()  # the model is logged, and not registered
             return true_hash(folder)
 
         monkeypatch.setattr(searches, "fit_trial", fit)
-        began = time.monotonic()
         with pytest.raises(EnvironmentProblemError, match=r"no answer: \[Errno 111\] Connection refused") as raised:
             fit_and_register(config, data)
-        assert 55 < time.monotonic() - began < 110  # time to start it again; MLflow alone asks for four minutes
+        assert 55 < time.monotonic() - ended[-1] < 100  # time to start it again; MLflow alone asks for four minutes
         assert (raised.value.exit_code, fitted) == (7, [0, 1])
         assert f"tracking_uri '{server.address}'" in str(raised.value)
         assert raised.value.remedy.endswith("or start the tracking server; then call the same again")
@@ -62,10 +66,9 @@ def test_a_server_that_ends_amid_a_training_is_told_in_time_and_the_next_call_go
         with monkeypatch.context() as patched:
             patched.setattr(registries, "hash_model_files", hash_files)
             patched.setenv(RETRIES, "1")  # what a person has set holds
-            began = time.monotonic()
             with pytest.raises(EnvironmentProblemError, match="start the tracking server"):
                 fit_and_register(config, data)
-            assert time.monotonic() - began < 50
+            assert time.monotonic() - ended[-1] < 30
         assert fitted == [0, 1, 1, 2]  # the trial that was recorded is not fitted again
 
         server.start()

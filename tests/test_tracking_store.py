@@ -184,9 +184,9 @@ def test_a_server_that_takes_a_call_and_says_nothing_is_told(monkeypatch: pytest
     monkeypatch.setenv(TIMEOUT, "1")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with pytest.raises(EnvironmentProblemError, match="Read timed out") as raised:
+        with pytest.raises(EnvironmentProblemError, match="start the tracking server") as raised:
             ExplainingClient(address).search_experiments(max_results=1)
-    assert f"tracking_uri '{address}'" in str(raised.value)
+    assert f"tracking_uri '{address}': no answer: Read timed out. (read timeout=1)\n" in str(raised.value)
 
 
 @pytest.mark.parametrize("raised", [MlflowException("no answer"), FileNotFoundError("model.skops"), ValueError("{")])

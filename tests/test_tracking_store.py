@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from mlflow.exceptions import MlflowException
 
-from lakeloop.errors import EnvironmentProblemError
+from lakeloop.errors import ConflictError, EnvironmentProblemError
+from lakeloop.model_versions import ModelVersion
 from lakeloop.registry import Registry
 from lakeloop.tracking_store import hide_credentials, prepare_store
 
+RETRIES, TIMEOUT = "MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_TIMEOUT"
 MEND = "remedy: correct tracking_uri in project.yml, or start the tracking server; then call the same again"
 
 
@@ -38,7 +43,7 @@ def refusal(uri: str, folder: Path) -> str:
 def test_a_wrong_address_is_refused_at_once(
     uri: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_TIMEOUT"):
+    for name in (RETRIES, TIMEOUT):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     started = time.monotonic()
@@ -137,10 +142,72 @@ def test_what_a_person_has_set_for_slow_networks_holds(tmp_path: Path, monkeypat
     from lakeloop.registry import store
 
     asked: list[str | None] = []
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "4")
-    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_TIMEOUT", raising=False)
+    monkeypatch.setenv(RETRIES, "4")
+    monkeypatch.delenv(TIMEOUT, raising=False)
     look: Callable[[str], str | None] = store.os.environ.get
     with store.answer_quickly():
-        asked += [look("MLFLOW_HTTP_REQUEST_MAX_RETRIES"), look("MLFLOW_HTTP_REQUEST_TIMEOUT")]
+        asked += [look(RETRIES), look(TIMEOUT)]
     assert asked == ["4", "15"]
-    assert look("MLFLOW_HTTP_REQUEST_TIMEOUT") is None
+    assert look(TIMEOUT) is None
+
+
+@pytest.mark.parametrize(("with_files", "timeout"), [(False, "30"), (True, None)])
+def test_a_store_is_not_waited_for_for_minutes_where_no_file_goes_along(
+    with_files: bool, timeout: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lakeloop.registry import store
+
+    for name in (RETRIES, TIMEOUT):
+        monkeypatch.delenv(name, raising=False)
+    with store.answer_in_time(with_files=with_files):
+        asked = os.environ.get(RETRIES), os.environ.get(TIMEOUT)
+    assert asked == ("5", timeout)
+    assert {RETRIES, TIMEOUT}.isdisjoint(os.environ)
+
+
+def test_a_store_that_went_down_is_asked_for_about_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    from lakeloop.registry.answers import ExplainingClient
+
+    for name in (RETRIES, TIMEOUT):
+        monkeypatch.delenv(name, raising=False)
+    slept: list[float] = []
+    monkeypatch.setattr("urllib3.util.retry.time.sleep", slept.append)
+    with pytest.raises(EnvironmentProblemError, match=r"no answer: \[Errno 111\] Connection refused"):
+        ExplainingClient("http://127.0.0.1:9").search_experiments(max_results=1)
+    assert 60 <= sum(slept) <= 65  # with the jitter of each time; MLflow alone sleeps 244
+
+
+def test_a_server_that_takes_a_call_and_says_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    from lakeloop.registry.answers import ExplainingClient
+
+    monkeypatch.setenv(RETRIES, "0")
+    monkeypatch.setenv(TIMEOUT, "1")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(EnvironmentProblemError, match="start the tracking server") as raised:
+            ExplainingClient(address).search_experiments(max_results=1)
+    assert f"tracking_uri '{address}': no answer: Read timed out. (read timeout=1)\n" in str(raised.value)
+
+
+@pytest.mark.parametrize("raised", [MlflowException("no answer"), FileNotFoundError("model.skops"), ValueError("{")])
+def test_a_version_has_lost_what_a_store_that_answers_does_not_give(raised: Exception, store: Path) -> None:
+    from lakeloop.registry.answers import ExplainingClient, explaining_loss
+
+    version = ModelVersion("late", "1", "run", "key", {}, "models:/m-1")
+    with (
+        pytest.raises(ConflictError, match="its files are gone"),
+        explaining_loss(ExplainingClient(f"sqlite:///{store}/mlflow.db"), version, "its files are gone"),
+    ):
+        raise raised
+
+
+def test_a_version_has_lost_nothing_where_the_store_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    from lakeloop.registry.answers import ExplainingClient, explaining_loss
+
+    monkeypatch.setenv(RETRIES, "0")
+    version = ModelVersion("late", "1", "run", "key", {}, "models:/m-1")
+    with (
+        pytest.raises(EnvironmentProblemError, match=r"no answer: \[Errno 111\] Connection refused"),
+        explaining_loss(ExplainingClient("http://127.0.0.1:9"), version, "its files are gone"),
+    ):
+        raise FileNotFoundError("model.skops")

@@ -22,8 +22,8 @@ _LOCATIONS = (
 )
 """Where MLflow keeps absolute places of artifacts."""
 
-_REASON = re.compile(r"\[Errno [^\"')]*")
-"""What the operating system said, inside what the libraries above it say."""
+_REASON = re.compile(r"\[Errno [^\"')]*|Read timed out\. \(read timeout=[^)]*\)")
+"""What the operating system said, or that nothing was said, inside what the libraries above it say."""
 
 
 def prepare_store(tracking_uri: str, artifact_root: Path | None) -> None:

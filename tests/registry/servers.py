@@ -79,32 +79,73 @@ def _served(folder: Path, initdb: str, postgres: str, identity: dict[str, int]) 
         server.wait(60)
 
 
+class TrackingServer:
+    """MLflow's server on a store, at a port of its own; it can be ended and started again.
+
+    Args:
+        folder: Where it keeps artifacts and its log.
+        store: Address of its database.
+    """
+
+    def __init__(self, folder: Path, store: str) -> None:
+        self._folder, self._store, self._port = folder, store, free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.address = f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        log = self._folder / "mlflow.log"
+        command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", self._store, "--workers", "1"]
+        command += ["--artifacts-destination", str(self._folder / "artifacts")]
+        command += ["--host", "127.0.0.1", "--port", str(self._port)]
+        with log.open("ab") as said:
+            self._process = subprocess.Popen(command, stdout=said, stderr=said, start_new_session=True)
+        _wait_for_port(self._process, self._port, log)
+        _wait_for_health(self.address)
+
+    def stop(self) -> None:
+        """End it with its workers; nothing listens afterwards."""
+        if self._process is None:
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGTERM)
+        self._process.wait(60)
+        self._process = None
+        until = time.monotonic() + _SECONDS
+        while _listens(self._port):
+            assert time.monotonic() < until, "a worker of the tracking server does not end"
+            time.sleep(0.1)
+
+
+@contextmanager
+def running_server(folder: Path, store: str) -> Iterator[TrackingServer]:
+    """Start MLflow's server on a store; it is ended afterwards."""
+    server = TrackingServer(folder, store)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
 @contextmanager
 def tracking_server(folder: Path, store: str) -> Iterator[str]:
     """Start MLflow's server on a store; yields its address."""
-    port, log = free_port(), folder / "mlflow.log"
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store, "--workers", "1"]
-    command += ["--artifacts-destination", str(folder / "artifacts"), "--host", "127.0.0.1", "--port", str(port)]
-    with log.open("wb") as said:
-        server = subprocess.Popen(command, stdout=said, stderr=said, start_new_session=True)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for_port(server, port, log)
-        _wait_for_health(address)
-        yield address
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(server.pid, signal.SIGTERM)  # with its workers
-        server.wait(60)
+    with running_server(folder, store) as server:
+        yield server.address
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as tried:
+        return tried.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _wait_for_port(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
     until = time.monotonic() + _SECONDS
     while time.monotonic() < until:
         assert server.poll() is None, log.read_text(errors="replace")[-2000:]
-        with socket.socket() as tried:
-            if tried.connect_ex(("127.0.0.1", port)) == 0:
-                return
+        if _listens(port):
+            return
         time.sleep(0.2)
     raise AssertionError(log.read_text(errors="replace")[-2000:])
 

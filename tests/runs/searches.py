@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from mlflow import MlflowClient
+from mlflow.entities import Run
 
-from lakeloop.config import Config
+from lakeloop.config import Config, load_config
 from lakeloop.config.columns import input_columns, model_columns
 from lakeloop.model_versions import ModelVersion
 from lakeloop.registry import Registry
@@ -30,20 +32,24 @@ RUN_KEY = "key-of-everything"
 
 
 @cache
-def _empty_store() -> Path:
+def empty_store() -> Path:
     """A tracking store with nothing in it: its tables take seconds to make."""
     file = scratch() / "empty" / "mlflow.db"
     Registry(f"sqlite:///{file}", "shops", file.with_name("mlartifacts"))
     return file
 
 
-def declare(root: Path, **estimator: Any) -> Config:
-    """Write the small project with another search."""
+def declare(root: Path, *, tracking_uri: str | None = None, **estimator: Any) -> Config:
+    """Write the small project with another search, and where it is recorded, if not in a store of its own."""
     config = write_project(root)
     store = config.workspace / "mlflow.db"
-    if not store.exists():
+    if tracking_uri is not None:
+        project = root / "conf" / "base" / "project.yml"
+        project.write_text(f"{project.read_text(encoding='utf-8')}tracking_uri: {tracking_uri}\n", encoding="utf-8")
+        config = load_config(root)
+    elif not store.exists():
         store.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(_empty_store(), store)
+        shutil.copy(empty_store(), store)
     late = config.models["late"]
     changed = {**late.estimator.model_dump(by_alias=True), **estimator}
     model = late.model_copy(update={"estimator": type(late.estimator).model_validate(changed)})
@@ -71,3 +77,32 @@ def make_data(config: Config) -> TrainingData:
 def fit_and_register(config: Config, data: TrainingData, run_key: str = RUN_KEY) -> tuple[ModelVersion, int]:
     """Train as `lakeloop train` does, without the gate."""
     return train.fit_and_register(Context(config, TURNS[0]), config.models["late"], data, run_key)
+
+
+def client_of(config: Config) -> MlflowClient:
+    """MLflow's own client, for what the tests look at."""
+    return MlflowClient(config.tracking_uri, config.tracking_uri)
+
+
+def runs_of(config: Config) -> list[Run]:
+    """The runs of the training and of its trials, all attempts'."""
+    client = client_of(config)
+    experiments = [each.experiment_id for each in client.search_experiments()]
+    return list(client.search_runs(experiments, f"tags.`lakeloop.run_key` = '{RUN_KEY}'"))
+
+
+def told(config: Config) -> list[tuple[Any, ...]]:
+    """Everything the runs tell, but ids and times."""
+    ids = {each.info.run_id: each.info.run_name for each in runs_of(config)}
+    return sorted(
+        (
+            each.info.run_name,
+            each.info.status,
+            ids.get(each.data.tags.get("mlflow.parentRunId")),
+            sorted(each.data.params.items()),
+            sorted(each.data.metrics.items()),
+            each.data.tags.get("lakeloop.trial"),
+            each.data.tags.get("lakeloop.reason"),
+        )
+        for each in runs_of(config)
+    )

@@ -7,7 +7,6 @@ import json
 
 import mlflow
 import pytest
-from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from sklearn.linear_model import LogisticRegression
 
@@ -18,7 +17,7 @@ from lakeloop.runs import search as searches
 from lakeloop.runs.compare import compare_runs, describe_comparison
 from lakeloop.runs.context import Context
 from tests.laws.small_loop import TURNS
-from tests.runs.searches import RUN_KEY, declare, fit_and_register, make_data
+from tests.runs.searches import RUN_KEY, client_of, declare, fit_and_register, make_data, runs_of, told
 
 SETS = {"all": ["*"], "lean": ["items"]}
 
@@ -38,33 +37,6 @@ def fragile(monkeypatch):
 
 class Killed(BaseException):
     """Stands for a signal: nothing catches it."""
-
-
-def client_of(config) -> MlflowClient:
-    return MlflowClient(config.tracking_uri, config.tracking_uri)
-
-
-def runs_of(config) -> list:
-    client = client_of(config)
-    experiments = [each.experiment_id for each in client.search_experiments()]
-    return list(client.search_runs(experiments, f"tags.`lakeloop.run_key` = '{RUN_KEY}'"))
-
-
-def told(config) -> list[tuple]:
-    """Everything the runs tell, but ids and times."""
-    ids = {each.info.run_id: each.info.run_name for each in runs_of(config)}
-    return sorted(
-        (
-            each.info.run_name,
-            each.info.status,
-            ids.get(each.data.tags.get("mlflow.parentRunId")),
-            sorted(each.data.params.items()),
-            sorted(each.data.metrics.items()),
-            each.data.tags.get("lakeloop.trial"),
-            each.data.tags.get("lakeloop.reason"),
-        )
-        for each in runs_of(config)
-    )
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,8 @@ from typing import Any
 import mlflow
 from mlflow.exceptions import MlflowException
 
+from lakeloop.model_versions import ModelVersion, lost_version
+from lakeloop.registry.store import answer_in_time, answer_quickly
 from lakeloop.tracking_store import unreachable
 
 _ANSWERS = frozenset({"RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "INVALID_PARAMETER_VALUE", "NOT_FOUND"})
@@ -19,14 +21,15 @@ _UNTRUSTED = "untrusted types"  # said of a model before the store is asked
 
 
 @contextmanager
-def explaining(tracking_uri: str) -> Iterator[None]:
+def explaining(tracking_uri: str, *, with_files: bool = True) -> Iterator[None]:
     """Turn what MLflow raises without its store, or without room for artifacts, into an error with a remedy.
 
     Args:
         tracking_uri: Address of the store.
+        with_files: Whether files may go along.
 
     Yields:
-        Nothing.
+        Nothing; the store is asked for about a minute meanwhile.
 
     Raises:
         EnvironmentProblemError: If the store does not answer, or artifacts cannot be written.
@@ -40,13 +43,48 @@ def explaining(tracking_uri: str) -> Iterator[None]:
     tracking store: tracking_uri 'https://mlflow.example': no answer: [Errno 111] Connection refused
     """
     try:
-        yield
+        with answer_in_time(with_files=with_files):
+            yield
     except MlflowException as failure:
         if failure.error_code in _ANSWERS or _UNTRUSTED in str(failure).lower():
             raise
         raise unreachable(tracking_uri, str(failure)) from failure
     except OSError as failure:  # the artifacts' folder, or the server that takes them
         raise unreachable(tracking_uri, str(failure) or type(failure).__name__) from failure
+
+
+@contextmanager
+def explaining_loss(client: Any, version: ModelVersion, found: str) -> Iterator[None]:
+    """Turn what MLflow raises of files that cannot be read into an error that says that the version lost them.
+
+    Args:
+        client: An `ExplainingClient`: a store that does not answer has lost nothing, and is told as what it is.
+        version: The version whose files are read.
+        found: What is said of it.
+
+    Yields:
+        Nothing; the store is asked for about a minute meanwhile.
+
+    Raises:
+        ConflictError: If they are gone.
+        EnvironmentProblemError: If the store does not answer.
+
+    >>> from lakeloop.errors import ConflictError
+    >>> client, version = ExplainingClient(context.config.tracking_uri), ModelVersion("late", "1", "r", "k", {}, "s")
+    >>> try:
+    ...     with explaining_loss(client, version, "its files are gone"):
+    ...         raise FileNotFoundError("model.skops")
+    ... except ConflictError as error:
+    ...     print(error.failures[0].detail)
+    its files are gone
+    """
+    try:
+        with answer_in_time(with_files=True):
+            yield
+    except (MlflowException, OSError, ValueError) as gone:
+        with answer_quickly():
+            client.search_experiments(max_results=1)
+        raise lost_version(version.model, version.version, found) from gone
 
 
 class ExplainingClient:
@@ -69,7 +107,7 @@ class ExplainingClient:
 
         @wraps(call)
         def explained(*given: Any, **named: Any) -> Any:
-            with explaining(self._tracking_uri):
+            with explaining(self._tracking_uri, with_files=False):
                 return call(*given, **named)
 
         return explained

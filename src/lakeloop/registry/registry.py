@@ -21,7 +21,7 @@ from pyspark.sql import Column, SparkSession
 
 from lakeloop.config.registry import RegistrySettings
 from lakeloop.model_versions import DatasetInput, ModelVersion, hash_model_files, lost_version
-from lakeloop.registry.answers import ExplainingClient, explaining
+from lakeloop.registry.answers import ExplainingClient, explaining, explaining_loss
 from lakeloop.registry.loading import assert_loadable, assert_own_files, load_files
 from lakeloop.registry.names import (
     ARTIFACTS,
@@ -136,7 +136,9 @@ class Registry:
         if run.info.status != "FINISHED":
             self._client.set_terminated(version.run_id, "FINISHED")
         same = find_runs(self._client, [run.info.experiment_id], f"tags.`{RUN_KEY_TAG}` = '{version.run_key}'")
-        left = [each for each in same if version.run_id not in (each.info.run_id, _parent_of(each))]
+        left = [
+            each for each in same if version.run_id not in (each.info.run_id, each.data.tags.get(MLFLOW_PARENT_RUN_ID))
+        ]
         discard_runs(self._client, left)
 
     def get_version(self, model: str, version: str, run_key: str) -> ModelVersion:
@@ -299,13 +301,11 @@ class Registry:
 
         Raises:
             ConflictError: If the run or the document is gone.
+            EnvironmentProblemError: If the tracking store does not answer.
         """
         self._put_in_force()
-        try:
+        with explaining_loss(self._client, version, f"{name} of run {version.run_id} cannot be read"):
             return json.loads(mlflow.artifacts.load_text(f"runs:/{version.run_id}/{ARTIFACTS}/{name}"))
-        except (MlflowException, OSError, ValueError) as gone:
-            found = f"{name} of run {version.run_id} cannot be read"
-            raise lost_version(version.model, version.version, found) from gone
 
     def load_pipeline(self, version: ModelVersion) -> Any:
         """Load the pipeline of a version after checking its files.
@@ -373,6 +373,7 @@ class Registry:
         Raises:
             ConflictError: If its files are gone, come from elsewhere, are not those that were registered, or hold what
                 may not be loaded.
+            EnvironmentProblemError: If the tracking store does not answer.
         """
         if self._schema is None:  # Unity Catalog keeps all files itself
             assert_own_files(version)
@@ -382,20 +383,13 @@ class Registry:
     def _checked(self, version: ModelVersion, address: str, content: str | None) -> Path:
         """Give the local folder of files whose checksum, format and types are as they have to be."""
         self._put_in_force()
-        try:
+        with explaining_loss(self._client, version, "its files are gone"):
             folder = Path(mlflow.artifacts.download_artifacts(address))
-        except (MlflowException, OSError) as gone:
-            raise lost_version(version.model, version.version, "its files are gone") from gone
         assert_loadable(folder, version, self._trusted, content=content, allow_pickle=self._allow_pickle)
         return folder
 
     def _name(self, model: str) -> str:
         return registered_name(model, self._schema)
-
-
-def _parent_of(run: Any) -> str | None:
-    parent: str | None = run.data.tags.get(MLFLOW_PARENT_RUN_ID)
-    return parent
 
 
 def _version(model: str, found: Any) -> ModelVersion:

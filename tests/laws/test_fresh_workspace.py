@@ -40,15 +40,18 @@ def test_a_newcomer_trains_again_in_an_empty_workspace_and_gets_the_recorded_met
 ):
     there = ("--project", str(newcomer), "--env", "again", "--json")
 
-    def call(*given):
+    def call(*given, code=0):
         with pytest.raises(SystemExit) as ended:
             main([*given, *there])
         told = capsys.readouterr()
-        assert ended.value.code == 0, told
-        return json.loads(told.out.splitlines()[-1])["result"]
+        assert ended.value.code == code, told
+        line = json.loads(told.out.splitlines()[-1])
+        return line["error"]["message"] if code else line["result"]
 
     (run, *_) = call("compare", "late")["runs"]
     assert (run["version"], run["as_of"]) == ("2", "2024-02-04T00:00:00Z")
+    not_yet = call("train", "--training-set", run["training_set_id"], code=5)
+    assert f"with --as-of {run['as_of']}, pin it in this workspace" in " ".join(not_yet.split())
     call("ingest", "--as-of", run["as_of"])
     call("features", "--as-of", run["as_of"])
     pinned = call("training-set", "--as-of", run["as_of"])["late"]

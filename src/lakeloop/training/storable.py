@@ -65,11 +65,11 @@ def unstorable_error(class_: str, types: Sequence[str], file: str) -> ConfigErro
         got:     theirs.Net, whose fit holds types that may not be in a stored
                  model: theirs.Layer
         allowed: classes whose fit skops loads without running code: of
-                 scikit-learn, lightgbm and xgboost, of types that skops or
-                 lakeloop trust
+                 scikit-learn, lightgbm and xgboost, of types that skops or lakeloop
+                 trust
         remedy:  choose another class; or, if you trust whoever can write to the
-                 registry, set registry: {allow_pickle: true} in project.yml,
-                 which stores it as pickle
+                 registry, set registry: {allow_pickle: true} in project.yml, which
+                 stores it as pickle
     """
     more = f" and {len(types) - _MAX_TYPES} more" if len(types) > _MAX_TYPES else ""
     got = f"{class_}, whose fit holds types that may not be in a stored model: {', '.join(types[:_MAX_TYPES])}{more}"

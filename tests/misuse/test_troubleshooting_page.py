@@ -31,6 +31,7 @@ SHOWN_BY = [
     *(TESTS / "runs" / name for name in ("test_training_read.py", "test_distributed_fit.py")),
     *sorted((TESTS / "runs" / "models").glob("test_*.py")),
     *(TESTS / name for name in ("registry/test_loading.py", "runs/test_held.py", "training/test_gate_rules.py")),
+    TESTS / "training/test_storable.py",
     *(TESTS / "runs" / name for name in ("test_declared.py", "test_ingest.py", "test_stopped_source.py")),
 ]
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from mlflow import MlflowClient
 
-from lakeloop.errors import ConflictError
+from lakeloop.errors import ConflictError, NotReadyError
 from lakeloop.runs import repeat
 from lakeloop.runs.context import Context
 from lakeloop.runs.repeat import changed_keys, repeat_training
@@ -89,6 +89,21 @@ def test_another_seed_is_a_new_version_that_no_gate_judges_and_is_compared_with_
     assert version.tags["sample_seed"] == "8"  # the sample is drawn by the seed of the training
     again = repeat_training(context, "set-of-rows", 8)
     assert (again.status, again.version, again.packages) == (RepeatStatus.REPRODUCED, "2", ())
+
+
+def test_a_set_that_only_the_registry_knows_says_when_it_was_pinned_and_what_differs(trained):
+    config, _ = trained
+    with pytest.raises(NotReadyError) as error:
+        repeat_training(Context(config, TURNS[1]), "set-of-rows")
+    assert [str(each) for each in error.value.failures] == [
+        "training set: there is none with the id set-of-rows",
+        "recorded: version 1 was trained on it, as of 2024-01-25T00:00:00Z",
+    ]
+    assert "each with --as-of 2024-01-25T00:00:00Z, pin it in this workspace" in error.value.remedy
+    orders = config.sources["orders"]
+    other = replace(config, sources={**config.sources, "orders": orders.model_copy(update={"rules": ()})})
+    with pytest.raises(NotReadyError, match="declarations: not as they were: source orders"):
+        repeat_training(Context(other, TURNS[1]), "set-of-rows")
 
 
 def test_keys_that_one_declaration_lacks_differ() -> None:

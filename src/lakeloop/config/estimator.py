@@ -91,7 +91,8 @@ class Estimator(Section):
     """What is fitted.
 
     Attributes:
-        class_: Import path of a class with scikit-learn's interface.
+        class_: Import path of a class with scikit-learn's interface: of scikit-learn, LightGBM or XGBoost. What another
+            package's or your own class holds may not be in a stored model, unless `registry.allow_pickle` is set.
         params: Its fixed parameters.
         search: Parameter -> values to try, or a range to draw from (`{low: 0.01, high: 0.3, log: true}`).
         class_weight: `balanced`: every class counts the same in all; or, of two classes, the weight of each. It is part

@@ -26,7 +26,8 @@ class RegistrySettings(Section):
         uri: Address of the registry where it is not the tracking store; `databricks-uc` is Unity Catalog.
         schema_: `catalog.schema` below which models are registered: `late_arrival` becomes
             `catalog.schema.late_arrival`. Unity Catalog asks for it, other registries have no levels.
-        allow_pickle: Whether models stored as pickle are loaded, which runs whatever code is in them.
+        allow_pickle: Whether models stored as pickle are loaded, which runs whatever code is in them. A model whose
+            types skops may not load is then stored so; without it its training is refused.
     """
 
     uri: Annotated[Text, AfterValidator(_registry_address)] | None = None

@@ -205,6 +205,7 @@ class Registry:
                 lambda trial: log_trial(self._client, experiment, run_id, run_key, trial),
                 read_finished(earlier),
                 self._tracking_uri,
+                allow_pickle=self._allow_pickle,
             )
         except BaseException:
             with answer_quickly(), suppress(Exception):  # what is told is what went wrong first

@@ -12,15 +12,20 @@ import mlflow
 import mlflow.sklearn
 import numpy as np
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature, infer_signature
 from mlflow.types import ColSpec, DataType, Schema
 from pandas.api.types import is_numeric_dtype
+from sklearn.pipeline import Pipeline
 
 from lakeloop.model_versions import ModelVersion, hash_model_files
 from lakeloop.registry.answers import explaining
+from lakeloop.registry.loading import SKOPS
 from lakeloop.registry.names import ARTIFACTS, JUDGED_HASH_TAG, JUDGED_TAG
 from lakeloop.registry.trial_runs import LoggedTrial
+from lakeloop.training.storable import find_unstorable, unstorable_error
 
+_MODEL_FILE = "the model's file"
 _REQUIREMENTS = ("mlflow", "scikit-learn", "skops", "numpy", "pandas", "lakeloop")
 
 
@@ -34,6 +39,7 @@ class Training:
         log: Logs a trial as a nested run.
         known: Number -> trial that an earlier attempt finished; they are logged again, not fitted again.
         tracking_uri: Address of the store, for messages.
+        allow_pickle: Whether a pipeline that skops may not load is stored as pickle.
 
     >>> import mlflow
     >>> client = mlflow.MlflowClient(context.config.tracking_uri)
@@ -52,7 +58,10 @@ class Training:
         log: Callable[[LoggedTrial], str],
         known: Mapping[int, LoggedTrial],
         tracking_uri: str,
+        *,
+        allow_pickle: bool = False,
     ) -> None:
+        self._allow_pickle = allow_pickle
         self._run_key, self.run_id, self._register = run_key, run_id, register
         self._log, self.known, self._tracking_uri = log, dict(known), tracking_uri
 
@@ -93,7 +102,7 @@ class Training:
         tags: Mapping[str, str],
         judged: Any = None,
     ) -> ModelVersion:
-        """Log the chosen pipeline in skops format and register it.
+        """Log the chosen pipeline in skops format and register it; as pickle where that is needed and allowed.
 
         Args:
             pipeline: The fitted pipeline.
@@ -107,6 +116,9 @@ class Training:
 
         Returns:
             The new version.
+
+        Raises:
+            ConfigError: If the pipeline holds what skops may not load, and pickle is not allowed.
         """
         signature = make_signature(example, output)
         if judged is not None:
@@ -127,18 +139,25 @@ class Training:
         trusted_types: Sequence[str],
         packages: Sequence[str],
     ) -> Any:
+        is_pickled = self._allow_pickle and bool(find_unstorable(pipeline))
+        needed = (*_REQUIREMENTS, *packages, *(("cloudpickle",) if is_pickled else ()))
         with explaining(self._tracking_uri):
-            return mlflow.sklearn.log_model(
-                pipeline,
-                name=name,
-                signature=signature,
-                serialization_format="skops",
-                skops_trusted_types=list(trusted_types),
-                pyfunc_predict_fn="predict_proba" if probabilities else "predict",
-                pip_requirements=[
-                    f"{name}=={installed_version(name)}" for name in dict.fromkeys((*_REQUIREMENTS, *packages))
-                ],
-            )
+            try:
+                return mlflow.sklearn.log_model(
+                    pipeline,
+                    name=name,
+                    signature=signature,
+                    serialization_format="cloudpickle" if is_pickled else SKOPS,
+                    skops_trusted_types=None if is_pickled else list(trusted_types),
+                    pyfunc_predict_fn="predict_proba" if probabilities else "predict",
+                    pip_requirements=[f"{each}=={installed_version(each)}" for each in dict.fromkeys(needed)],
+                )
+            except MlflowException:
+                types = find_unstorable(pipeline)
+                if not types:  # it is of the store
+                    raise
+                made = type(pipeline[-1]) if isinstance(pipeline, Pipeline) else type(pipeline)
+                raise unstorable_error(f"{made.__module__}.{made.__name__}", types, _MODEL_FILE) from None
 
 
 def make_signature(example: pd.DataFrame, output: Any) -> ModelSignature:

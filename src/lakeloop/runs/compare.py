@@ -40,6 +40,8 @@ class ComparedRun:
         as_of: Logical now of the training.
         state: How the run ended.
         training_set_id: What it was trained on.
+        content_hash: Hash of its rows.
+        git_commit: Commit of the project folder; `unknown` without one.
         seed: Its seed.
         feature_set: The feature set that was chosen; None where none are declared.
         params: The parameters that were chosen.
@@ -55,6 +57,8 @@ class ComparedRun:
     as_of: str | None
     state: str
     training_set_id: str | None
+    content_hash: str | None
+    git_commit: str | None
     seed: str | None
     feature_set: str | None
     params: Mapping[str, str]
@@ -178,6 +182,8 @@ def _compared(context: Context, training: LoggedTraining, outcomes: Mapping[str,
         tags.get("as_of"),
         training.state,
         tags.get("training_set_id"),
+        tags.get("content_hash"),
+        tags.get("git_commit"),
         tags.get("seed"),
         params.get("feature_set"),
         {key: value for key, value in sorted(params.items()) if key not in _RECORDED},

@@ -13,16 +13,23 @@ from typing import Any
 
 from lakeloop.config.model import Model
 from lakeloop.discovery.text import count_of
-from lakeloop.errors import ConflictError, Failure
+from lakeloop.errors import ConflictError, Failure, NotReadyError
 from lakeloop.model_versions import ModelVersion
 from lakeloop.registry import LoggedTrial
 from lakeloop.runs.context import Context
 from lakeloop.runs.manifests import Manifest, find_manifest
 from lakeloop.runs.pinned_model import pinned_model
 from lakeloop.runs.search import search_model
-from lakeloop.runs.train import DECLARATION_FILE, PACKAGES_TAG, fit_and_register, measure, training_run_key
+from lakeloop.runs.train import (
+    DECLARATION_FILE,
+    PACKAGES_TAG,
+    SPEC_HASHES_FILE,
+    fit_and_register,
+    measure,
+    training_run_key,
+)
 from lakeloop.runs.training_data import TrainingData, read_training_data
-from lakeloop.runs.training_set import pinned_set
+from lakeloop.runs.training_set import name_spec_hashes, pinned_set
 from lakeloop.statuses import RepeatStatus
 
 _RELATIVE, _ABSOLUTE = 1e-9, 1e-12
@@ -122,7 +129,7 @@ def repeat_training(context: Context, set_id: str, seed: int | None = None) -> R
         The metrics beside those that were recorded.
 
     Raises:
-        NotReadyError: If there is no such set.
+        NotReadyError: If there is no such set; of one that a version was trained on, with what it takes to pin it here.
         ConflictError: If the declarations are not those by which the set, or its version, was made.
         BudgetError: If the set does not fit the declared memory budget.
 
@@ -131,7 +138,7 @@ def repeat_training(context: Context, set_id: str, seed: int | None = None) -> R
     >>> repeated.status.value, repeated.version, all(each.is_same for each in repeated.metrics)
     ('REPRODUCED', '2', True)
     """
-    manifest = find_manifest(context, set_id)
+    manifest = _find_manifest(context, set_id)
     pinned = context.at(manifest.as_of)
     model = pinned_model(pinned, manifest)
     chosen = manifest.seed if seed is None else seed
@@ -149,6 +156,31 @@ def repeat_training(context: Context, set_id: str, seed: int | None = None) -> R
                 model.model, manifest.training_set_id, chosen, RepeatStatus.NEW, version.version, (), (), candidates
             )
     return _compare(pinned, model, data, found, chosen)
+
+
+def _find_manifest(context: Context, set_id: str) -> Manifest:
+    """Find a set; of one that is not in this workspace, tell what the registry knows of it."""
+    try:
+        return find_manifest(context, set_id)
+    except NotReadyError as absent:
+        versions = (each for name in context.config.models for each in context.registry.list_versions(name))
+        known = [each for each in versions if each.tags.get("training_set_id", "").startswith(set_id)]
+        if not known:
+            raise
+        raise _not_here(context, known[0], absent) from absent
+
+
+def _not_here(context: Context, version: ModelVersion, absent: NotReadyError) -> NotReadyError:
+    as_of, seed = version.tags.get("as_of"), version.tags.get("seed")
+    told = [*absent.failures, Failure("recorded", f"version {version.version} was trained on it, as of {as_of}")]
+    with suppress(ConflictError):  # trained before they were recorded
+        now = name_spec_hashes(context, context.config.models[version.model])
+        different = changed_keys(context.registry.read_document(version, SPEC_HASHES_FILE), now)
+        told += [Failure("declarations", f"not as they were: {', '.join(different)}")] if different else []
+    remedy = f"`lakeloop ingest`, `features` and `training-set`, each with --as-of {as_of}, pin it in this workspace"
+    return NotReadyError(
+        f"model {version.model}", told, f"{remedy}, by the conf/ and the seed of then (the version's is {seed})"
+    )
 
 
 class _Unlogged:

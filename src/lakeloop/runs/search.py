@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -27,6 +27,7 @@ from lakeloop.training.folds import make_folds
 from lakeloop.training.metrics import HIGHER_IS_BETTER, evaluate
 from lakeloop.training.search import Run, assert_searched, choose_best, feature_columns, search
 from lakeloop.training.split import CALIBRATION, HOLDOUT, TRAIN, UNUSED, VALIDATION
+from lakeloop.training.storable import refuse_unstorable
 from lakeloop.training.trials import (
     FoldRows,
     Trial,
@@ -194,11 +195,21 @@ def _clock(seconds: float) -> Callable[[], bool]:
 
 
 def _runner(context: Context, model: Model, rows: FoldRows, workers: int, file: str) -> Run:
-    def run(trials: Sequence[Trial]) -> Iterable[TrialResult]:
+    # A fit on Spark is of classes that can be stored, and pickle stores every class.
+    is_stored = model.estimator.distributed or context.config.project.registry.allow_pickle
+
+    def fit(trials: Sequence[Trial]) -> Iterable[TrialResult]:
         is_spread = model.estimator.distributed  # each fit takes the whole cluster
         if len(trials) > 1 and not is_spread and fits_on_spark(context, model):
             return run_on_spark(context.spark, rows, trials, file=file)
         return run_on_threads(lambda trial: fit_trial(rows, trial, file=file), trials, 1 if is_spread else workers)
+
+    def run(trials: Sequence[Trial]) -> Iterator[TrialResult]:
+        refused = {} if is_stored else refuse_unstorable(rows, trials, file=file)
+        left = [each for each in trials if each.number not in refused]
+        fitted = iter(fit(left)) if left else iter(())
+        for trial in trials:
+            yield refused[trial.number] if trial.number in refused else next(fitted)
 
     return run
 

@@ -37,7 +37,7 @@ from lakeloop.runs.references import (
 from lakeloop.runs.search import Chosen, refit_chosen, search_model
 from lakeloop.runs.training_data import TrainingData, read_training_data
 from lakeloop.runs.training_evidence import gather_evidence
-from lakeloop.runs.training_set import TrainingSet, find_training_set
+from lakeloop.runs.training_set import TrainingSet, find_training_set, name_spec_hashes
 from lakeloop.statuses import Outcome
 from lakeloop.tables import identity_hash
 from lakeloop.training.estimators import estimator_packages
@@ -52,6 +52,9 @@ PACKAGES_TAG = "packages"
 
 DECLARATION_FILE = "declaration.json"
 """Document of a run: the model's declaration."""
+
+SPEC_HASHES_FILE = "spec_hashes.json"
+"""Document of a run: hash of each declaration that the model and its rows were made by."""
 
 SAMPLING_FILE = "sampling.json"
 """Document of a run: what it was trained on, where that is not all rows."""
@@ -248,6 +251,7 @@ def fit_and_register(
         }
         documents = {
             DECLARATION_FILE: model.model_dump(mode="json", by_alias=True),
+            SPEC_HASHES_FILE: name_spec_hashes(context, model),
             REFERENCE_FILE: make_reference(context, model, data).to_json(),
             PREDICTION_REFERENCE_FILE: make_prediction_reference(model, data, scores).to_json(),
             **({SAMPLING_FILE: dict(data.sampling)} if data.sampling else {}),

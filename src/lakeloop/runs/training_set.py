@@ -153,11 +153,31 @@ def rows_spec_hash(context: Context, model: Model) -> str:
 
 
 def _hashes_below(context: Context, model: Model) -> list[str]:
+    return [context.config.spec_hash(kind, each) for kind, each in _declared_below(context, model)]
+
+
+def _declared_below(context: Context, model: Model) -> list[tuple[str, str]]:
     config = context.config
     tables = sorted(tables_below(config.feature_tables, {pattern.split(".")[0] for pattern in model.features}))
     sources = {*sources_below(config.feature_tables, tables), model.predict.from_, model.label.from_}
-    parts = [*(("feature_table", t) for t in tables), *(("source", s) for s in sorted(sources))]
-    return [config.spec_hash(kind, each) for kind, each in parts]
+    return [*(("feature_table", each) for each in tables), *(("source", each) for each in sorted(sources))]
+
+
+def name_spec_hashes(context: Context, model: Model) -> dict[str, str]:
+    """Hash each declaration that a training set is made by.
+
+    Args:
+        context: Project, lake and logical now.
+        model: The model's declaration.
+
+    Returns:
+        `source orders`, by kind and name -> its hash.
+
+    >>> sorted(name_spec_hashes(context, context.config.models["late"]))[:2]
+    ['feature_table shop_delays', 'feature_table shop_last']
+    """
+    parts = [("model", model.model), *_declared_below(context, model)]
+    return {f"{kind} {name}": context.config.spec_hash(kind, name) for kind, name in parts}
 
 
 def pinned_rows_hash(context: Context, set_id: str) -> str | None:

@@ -40,8 +40,9 @@ from lakeloop.training.number_steps import (
     SignedLog,
     UniformBinner,
 )
+from lakeloop.training.trusted import DATA_ONLY
 
-TRUSTED_TYPES: tuple[str, ...] = (
+_FITTED = (
     "collections.OrderedDict",
     "lakeloop.on_demand.transformer.OnDemandColumns",
     "lakeloop.training.category_steps.CategoryColumns",
@@ -66,8 +67,10 @@ TRUSTED_TYPES: tuple[str, ...] = (
     "xgboost.sklearn.XGBClassifier",
     "xgboost.sklearn.XGBRegressor",
 )
-"""Types that skops may load from a stored pipeline besides those it trusts itself. An estimator from yet another
-library brings types of its own, which its loader has to name."""
+
+TRUSTED_TYPES: tuple[str, ...] = tuple(sorted((*_FITTED, *DATA_ONLY)))
+"""Types that skops may load from a stored pipeline besides those it trusts itself. A class that brings another one is
+refused before it is fitted."""
 
 
 def _make_step(step: Step, options: Options | None) -> BaseEstimator:

@@ -17,7 +17,7 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from lakeloop.config.estimator import Parameter
-from lakeloop.config.metric import Metric
+from lakeloop.config.metric import Metric, Task
 from lakeloop.config.model import Model
 from lakeloop.errors import ConfigError, LakeloopError, UsageError
 from lakeloop.statuses import TrialState
@@ -34,6 +34,9 @@ from lakeloop.training.folds import Fold
 from lakeloop.training.metrics import evaluate
 
 _MAX_REASON = 200
+_FEW, _FEW_OF_CLASS = 40, 20
+"""Rows of a handful: of a regression, and of each class."""
+
 _ARRAYS = ("label", "weight", "days", "prediction_seconds")
 """What rows have beside their inputs, as arrays."""
 
@@ -141,6 +144,26 @@ class FoldRows:
                 found = self._prepare(columns, cut)
             self._held[key] = found  # the newest last
             return found
+
+    def handful(self, feature_set: str | None) -> Prepared:
+        """Give a few training rows of the oldest fold, some of each class, as steps fitted on them alone leave them.
+
+        Args:
+            feature_set: Name of the feature set.
+
+        Returns:
+            The fitted steps, and the rows as they leave them: of training and of validation the same.
+        """
+        places = np.flatnonzero(self.folds[0].train)
+        label = np.asarray(self._rows.label)[places]
+        if self.model.task is Task.REGRESSION:
+            few = places[np.unique(np.linspace(0, len(places) - 1, _FEW).astype(np.int64))]
+        else:
+            few = np.concatenate([places[label == each][:_FEW_OF_CLASS] for each in np.unique(label)])
+        chosen = np.zeros(len(self._rows.label), dtype=np.bool_)
+        chosen[few] = True
+        part = self._part(chosen)
+        return prepare_rows(self.model, self._feature_sets[feature_set], part, part, self.seed, file=self._file)
 
     def pack(self) -> bytes:
         """Give everything it is made from as bytes, to be unpacked where a trial is fitted."""

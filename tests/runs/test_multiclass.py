@@ -106,8 +106,10 @@ def test_a_version_is_promoted_and_the_next_is_judged_against_it(turned) -> None
     judged = json.loads(ledger[1].evidence)
     checks = {each["name"]: each for each in judged["checks"]}
     assert checks["no_worse_than_champion"]["status"] in ("PASS", "FAIL")
-    for name in ("loads_in_fresh_process", "absolute_accuracy", "absolute_f1_macro", "calibration_bias", "latency"):
+    measured = ("absolute_accuracy", "absolute_f1_macro", "calibration_bias", "latency")
+    for name in ("inputs_exist", "leakage_audit", "loads_in_fresh_process", *measured):
         assert checks[name]["status"] == "PASS", checks[name]
+    assert checks["leakage_audit"]["detail"].startswith("no finding in ")
     assert checks["loads_in_fresh_process"]["value"] == 0.0
 
 

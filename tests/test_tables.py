@@ -103,6 +103,9 @@ def test_create_own_takes_columns_and_their_meaning_from_the_schemas(lake: Lake,
         (f.name, f.dataType.simpleString()) for f in own.columns
     ]
     assert [f.metadata["comment"] for f in found] == [f.metadata["comment"] for f in own.columns]
+    delta = DeltaTable(address.path)
+    assert delta.metadata().configuration["delta.appendOnly"] == "true"
+    assert (delta.protocol().min_reader_version, delta.protocol().min_writer_version) == (1, 2)
 
 
 @pytest.mark.parametrize("own", OWN_TABLES, ids=lambda own: own.name)

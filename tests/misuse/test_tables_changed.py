@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import CommitFailedError
 
 from lakeloop import schemas
 from lakeloop.runs.context import Context
@@ -94,10 +95,12 @@ def test_without_the_run_ledger_nothing_is_trusted(call: Call, shared: Path) -> 
 def test_a_change_by_hand_is_refused_and_the_remedy_carries_on(call: Call, shared: Path) -> None:
     path = shared / "workspace" / "ops" / "promotions"
     version, rows = DeltaTable(path).version(), DeltaTable(path).to_pyarrow_table()
-    DeltaTable(path).delete("model_version = '2'")
+    with pytest.raises(CommitFailedError, match="append-only"):  # what is recorded cannot be taken away ...
+        DeltaTable(path).delete("model_version = '2'")
+    write_deltalake(path, rows.slice(0, 1), mode="append")  # ... and what is added by hand is found
     ended = call(shared, "decide", as_of=LAST)
     assert ended.code == 6
-    assert f"  - version {version + 1}: DELETE by something else than lakeloop\n" in ended.said
+    assert f"  - version {version + 1}: WRITE by something else than lakeloop\n" in ended.said
     command = re.search(r"python -c '(from deltalake import DeltaTable; .*?)';", ended.said)
     assert command is not None
     exec(command[1])

@@ -17,18 +17,32 @@ from lakeloop.errors import ConflictError, LeakageError, NotReadyError
 from lakeloop.runs import pinned_model as pinned_models
 from lakeloop.runs.audit import audit_training_set
 from lakeloop.runs.context import Context
+from lakeloop.runs.gate_facts import _find_audit
 from lakeloop.runs.manifests import read_manifests
 from lakeloop.runs.pinned_model import pinned_model
 from lakeloop.runs.rebuild import rebuild_training_set
 from lakeloop.runs.training_set import make_training_set, training_spec_hash
 from lakeloop.statuses import GateStatus, LeakCheck, Outcome
+from lakeloop.training.gate import Check, GateFacts
+from lakeloop.training.gate.fact_checks import check_facts
 from tests.laws.small_loop import TURNS
 from tests.runs.audited_project import auditing, copy_project, failed, newest_set, put, rewrite
+from tests.training.holdouts import declare_gate
 
 
 @pytest.fixture
 def context(tmp_path: Path) -> Context:
     return copy_project(tmp_path)
+
+
+def gated(context: Context, set_id: str) -> Check:
+    """What a gate that asks for the audit makes of it."""
+    (found,) = (
+        each
+        for each in check_facts(declare_gate(leakage_audit=True), GateFacts(audit=_find_audit(context, set_id)))
+        if each.name == "leakage_audit"
+    )
+    return found
 
 
 def test_a_clean_set_passes_every_check_once_and_is_told_again(context: Context) -> None:
@@ -72,9 +86,14 @@ def test_a_column_that_tells_the_label_alone_is_found_and_may_be_accepted(contex
     found = audit_training_set(context, newest_set(context))
     assert failed(found) == {(LeakCheck.SUSPICIOUS_SCORE, "items")}
     assert "tells the label alone with ROC AUC 1.000, suspicious from 0.99" in str(found.failure())
+    told = gated(context, newest_set(context))
+    assert (told.status, told.value) == (GateStatus.FAIL, 1.0)
+    assert told.detail == f"1 finding in {found.checks} checks: suspicious_score items"
     accepted = audit_training_set(auditing(context, accept=("suspicious_score items",)), newest_set(context))
     assert (accepted.is_clean, accepted.failure()) == (True, None)
     assert [(each.name, each.status) for each in accepted.findings] == [("suspicious_score items", GateStatus.WARN)]
+    passing = gated(auditing(context, accept=("suspicious_score items",)), newest_set(context))
+    assert (passing.status, passing.value) == (GateStatus.PASS, 0.0)
 
 
 def test_rows_that_were_available_before_they_happened_are_found(context: Context) -> None:
@@ -164,6 +183,7 @@ def test_too_few_rows_to_score_columns_on_is_told_as_such(context: Context) -> N
     error = found.failure()
     assert isinstance(error, NotReadyError)
     assert {each.name for each in error.failures} == {each.name for each in unjudged}
+    assert gated(context, first.training_set_id).status is GateStatus.INSUFFICIENT
     accepted = auditing(context, accept=tuple(each.name for each in unjudged))
     meant = audit_training_set(accepted, first.training_set_id)
     assert (meant.is_clean, {each.status for each in meant.findings}) == (True, {GateStatus.WARN})

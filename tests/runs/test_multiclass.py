@@ -45,7 +45,8 @@ CLASSES = ["on_time", "slow", "late"]
 VALUE = """case when delay_minutes > 12 then 'late' when delay_minutes > 4 then 'slow'
     when delay_minutes > -6 then 'on_time' when delay_minutes is not null then 'early' end"""
 EDITS = {
-    "model: late": "model: late\ntask: multiclass",
+    # A shop tells a class well by itself, and is known when the order is placed.
+    "model: late": "model: late\ntask: multiclass\naudit: {suspicious_score: 1}",
     "  as: delay_minutes > 10\n": f"  as: >-\n    {VALUE}\n  classes: [on_time, slow, late]\n",
     "  search: {C: [0.1, 1.0]}": "  search: {C: [0.1, 1.0]}\n  class_weight: balanced\n  calibrate: sigmoid",
     "split: {validation: 3 days,": "split: {validation: 3 days, calibration: 5 days,",
@@ -109,8 +110,10 @@ def test_a_version_is_promoted_and_the_next_is_judged_against_it(turned) -> None
     judged = json.loads(ledger[1].evidence)
     checks = {each["name"]: each for each in judged["checks"]}
     assert checks["no_worse_than_champion"]["status"] in ("PASS", "FAIL")
-    for name in ("loads_in_fresh_process", "absolute_accuracy", "absolute_f1_macro", "calibration_bias", "latency"):
+    measured = ("absolute_accuracy", "absolute_f1_macro", "calibration_bias", "latency")
+    for name in ("inputs_exist", "leakage_audit", "loads_in_fresh_process", *measured):
         assert checks[name]["status"] == "PASS", checks[name]
+    assert checks["leakage_audit"]["detail"].startswith("no finding in ")
     assert checks["loads_in_fresh_process"]["value"] == 0.0
 
 
@@ -224,7 +227,7 @@ def test_classes_in_another_order_are_neither_learned_from_an_earlier_set_nor_mo
     label = model.label.model_copy(update={"classes": tuple(reversed(CLASSES))})
     models = {"late": model.model_copy(update={"label": label})}
     turned_round = Context(replace(context.config, models=models), context.as_of)
-    with pytest.raises(ConflictError, match="training set .* it was made by") as refused:
+    with pytest.raises(ConflictError, match=r"training set .* it was made by") as refused:
         train(turned_round, "late")
     assert refused.value.failures[0].name == "declarations"
     with pytest.raises(ConflictError, match="not what the champion was trained by"):

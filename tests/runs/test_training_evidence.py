@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from deltalake import DeltaTable
 from mlflow import MlflowClient
 from mlflow.artifacts import load_text
 
 from lakeloop.runs.context import Context
+from lakeloop.runs.manifests import read_manifests
 from lakeloop.runs.promotions import read_promotions
 from lakeloop.statuses import EvidenceStatus
 from tests.laws.small_loop import TURNS
@@ -23,6 +27,25 @@ def logged():
     version = context.registry.get_version("late", judged.version, judged.run_key)
     run = MlflowClient(context.config.tracking_uri, context.config.tracking_uri).get_run(version.run_id)
     return run, lambda name: context.registry.read_document(version, name)
+
+
+def test_the_run_names_the_table_it_learned_from_and_the_version_that_has_its_rows(logged):
+    run, _ = logged
+    context = Context(finished_project(), TURNS[0])
+    (found,) = run.inputs.dataset_inputs
+    assert {tag.key: tag.value for tag in found.tags} == {"mlflow.data.context": "training"}
+    pinned = next(each for each in read_manifests(context) if each.training_set_id == run.data.tags["training_set_id"])
+    assert (found.dataset.name, found.dataset.digest) == ("training_sets.late", pinned.content_hash[:32])
+    source = json.loads(found.dataset.source)
+    assert source["path"] == context.lake.address("training_sets", "late").path
+    assert source["delta_table_version"] == pinned.delta_version
+    assert source.get("delta_table_name") is None
+
+    def rows_at(version: int) -> int:
+        ids = DeltaTable(source["path"], version=version).to_pyarrow_table(columns=["training_set_id"])
+        return ids["training_set_id"].to_pylist().count(pinned.training_set_id)
+
+    assert (rows_at(pinned.delta_version - 1), rows_at(pinned.delta_version)) == (0, pinned.rows)
 
 
 def test_metrics_lie_in_their_intervals(logged):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import skops.io
@@ -128,6 +130,48 @@ def test_a_corrected_pipeline_shares_its_steps_and_survives_its_file() -> None:
     stored = skops.io.loads(skops.io.dumps(moved), trusted=list(TRUSTED_TYPES))
     assert predict_scores(BINARY, stored, rows.frame).tolist() == scores.tolist()
     assert stored[-1].predict(prepared.train).tolist() == (scores > 0.5).tolist()
+
+
+def trees_of(estimator: Any) -> list[Any]:
+    """What a boosted estimator has learned, in a form that can be compared."""
+    if hasattr(estimator, "booster_"):
+        return [estimator.booster_.model_to_string()]
+    return [tree.nodes.tolist() for round_ in estimator._predictors for tree in round_]
+
+
+@pytest.mark.parametrize(
+    ("class_", "task", "params"),
+    [
+        ("sklearn.ensemble.HistGradientBoostingClassifier", BINARY, {"max_iter": 8}),
+        ("sklearn.ensemble.HistGradientBoostingRegressor", NUMBER, {"max_iter": 8}),
+        ("lightgbm.LGBMClassifier", BINARY, {"n_estimators": 8, "n_jobs": 1}),
+        ("lightgbm.LGBMRegressor", NUMBER, {"n_estimators": 8, "n_jobs": 1}),
+    ],
+    ids=["sklearn, classes", "sklearn, numbers", "lightgbm, classes", "lightgbm, numbers"],
+)
+def test_boosted_trees_are_their_parents_also_after_their_file(class_: str, task: Task, params: dict[str, Any]) -> None:
+    model = declare_model(
+        task=task.value,
+        estimator={"class": class_, "params": params},
+        gate={"metric": "log_loss" if task is BINARY else "mean_absolute_error", "non_inferior_by": 0.005},
+    )
+    frame, late = make_rows(200)
+    rows = LabelledRows(frame, late if task is BINARY else frame["distance"] / 10 + 5 * late)
+    plain = fit_estimator(model, prepare_rows(model, COLUMNS, rows, rows, 0), {}, 0).pipeline
+    trusted = list(TRUSTED_TYPES)
+    parent = skops.io.loads(skops.io.dumps(plain), trusted=trusted)  # as the registry gives it
+    correction = Correction(-0.5, 0.8 if task is BINARY else 1.0)
+    moved = corrected(parent, task, correction)
+    assert moved[-1].estimator is parent[-1]
+    stored = skops.io.loads(skops.io.dumps(moved), trusted=trusted)
+    assert trees_of(stored[-1].estimator) == trees_of(parent[-1]) == trees_of(plain[-1])
+    assert len(trees_of(plain[-1])[0]) > 1
+    expected = correction.apply(task, predict_scores(task, plain, frame))
+    assert predict_scores(task, stored, frame).tolist() == expected.tolist()
+    twice = corrected(stored, task, Correction(0.5))  # what was corrected is corrected again, from its file
+    assert twice[-1].estimator is stored[-1].estimator
+    again = Correction(0.5).after(correction)
+    assert predict_scores(task, twice, frame) == pytest.approx(again.apply(task, predict_scores(task, plain, frame)))
 
 
 def test_corrections_do_not_pile_up() -> None:

@@ -28,7 +28,7 @@ from lakeloop.tables.commits import Commit, WriteResult, find_write, read_histor
 from lakeloop.tables.integrity import Damage, Head, find_damage, has_log
 from lakeloop.tables.lock import hold
 from lakeloop.tables.retention import Retention
-from lakeloop.tables.settings import plain_settings
+from lakeloop.tables.settings import APPEND_ONLY, plain_settings
 from lakeloop.tables.spark_append import append_frame
 
 
@@ -170,7 +170,7 @@ class Lake:
     def create_own(self, table: TableSchema) -> TableAddress:
         """Create one of the lake's own tables where it is missing."""
         address = self.own(table)
-        self.create(address, table.columns, f"One row per {table.grain}.", {"time_column": table.cut_by})
+        self.create(address, table.columns, f"One row per {table.grain}.", {"time_column": table.cut_by} | APPEND_ONLY)
         return address
 
     # --- reading -----------------------------------------------------------------------------------------------------

@@ -8,6 +8,11 @@ from datetime import timedelta
 OWN = "lakeloop."
 """How a property begins that says what lakeloop knows of a table."""
 
+_DELTA = "delta."
+
+APPEND_ONLY = {f"{_DELTA}appendOnly": "true"}
+"""Has Delta refuse to change a row or to take one away, whoever asks; compaction and VACUUM go on."""
+
 
 def retention_settings(retention: timedelta) -> dict[str, str]:
     """Give the properties that say how long a table keeps its versions: their log entries and the files they hold.
@@ -37,14 +42,14 @@ def plain_settings(retention: timedelta, properties: Mapping[str, str]) -> dict[
 
     Args:
         retention: How long versions stay readable: their log entries and the files they hold.
-        properties: What else is to be said of the table: keys, time column, owner.
+        properties: What else is to be said of the table: keys, time column, owner; or set, as `APPEND_ONLY`.
 
     Returns:
         Table properties; what lakeloop says of a table begins with `lakeloop.`.
 
     >>> settings = plain_settings(timedelta(days=30), {"owner": "ops"})
-    >>> settings["delta.logRetentionDuration"], settings["lakeloop.owner"]
-    ('interval 30 days', 'ops')
+    >>> settings["delta.logRetentionDuration"], settings["lakeloop.owner"], "delta.appendOnly" in settings
+    ('interval 30 days', 'ops', False)
     """
     return {
         # Plain reader features, set although they are the defaults here: other platforms may switch them on.
@@ -52,5 +57,5 @@ def plain_settings(retention: timedelta, properties: Mapping[str, str]) -> dict[
         "delta.columnMapping.mode": "none",
         "delta.checkpointPolicy": "classic",
         **retention_settings(retention),
-        **{f"{OWN}{key}": value for key, value in properties.items()},
+        **{key if key.startswith(_DELTA) else f"{OWN}{key}": value for key, value in properties.items()},
     }

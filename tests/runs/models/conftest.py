@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,8 +27,12 @@ def registered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def context(registered: Path, tmp_path: Path) -> Context:
-    """The project on its tenth day; nothing is judged yet."""
+def context(registered: Path, tmp_path: Path) -> Iterator[Context]:
+    """The project on its tenth day; nothing is judged yet. Whatever a test does, no row of its ledger goes."""
     root = tmp_path / "project"
     shutil.copytree(registered, root)
-    return Context(load_config(root), day(10))
+    made = Context(load_config(root), day(10))
+    yield made
+    log = Path(made.lake.own(schemas.PROMOTIONS).path) / "_delta_log"
+    actions = [json.loads(line) for each in log.glob("*.json") for line in each.read_text().splitlines()]
+    assert not [each["remove"]["path"] for each in actions if each.get("remove", {}).get("dataChange")]

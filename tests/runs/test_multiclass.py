@@ -227,7 +227,7 @@ def test_classes_in_another_order_are_neither_learned_from_an_earlier_set_nor_mo
     label = model.label.model_copy(update={"classes": tuple(reversed(CLASSES))})
     models = {"late": model.model_copy(update={"label": label})}
     turned_round = Context(replace(context.config, models=models), context.as_of)
-    with pytest.raises(ConflictError, match=r"training set .* it was made by") as refused:
+    with pytest.raises(ConflictError, match="it was made by") as refused:
         train(turned_round, "late")
     assert refused.value.failures[0].name == "declarations"
     with pytest.raises(ConflictError, match="not what the champion was trained by"):

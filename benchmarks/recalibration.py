@@ -145,7 +145,7 @@ def table_of(months: Sequence[tuple[str, dict[str, Judged]]]) -> Table:
         f"{np.mean([found[way].seconds for _, found in months]):.{places}f}"
         for way, places in ((PLATT, 2), (RETRAINED, 1))
     ]
-    table.add_row("mean (of |bias|)", *losses, *off, *seconds)
+    table.add_row("mean (of biases: absolute)", *losses, *off, *seconds)
     return table
 
 

@@ -252,13 +252,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     plan = QUICK if options.quick else FULL
     if options.pairs is not None:
         plan = Plan(plan.holdouts, 2 * options.pairs)
-    gate = load_config(ROOT).models[MODEL].gate
+    model = load_config(ROOT).models[MODEL]
+    gate = model.gate
     gate = gate.model_copy(
         update={
             **({"confidence": options.confidence} if options.confidence else {}),
             **({"block": timedelta(days=options.block_days)} if options.block_days else {}),
         }
     )
+    # As many blocks as a holdout has: with fewer than the declared ones the gate would not judge.
+    most = model.split.holdout.days // gate.block_days
+    gate = gate.model_copy(update={"min_blocks": min(gate.min_blocks, most)})
     bounds = Bounds(float(options.margin or gate.non_inferior_by), options.superior_by)
     holdouts = make_scores(plan, options.processes, lambda text: print(text, file=sys.stderr, flush=True))
     apart = [describe_pairs(gate, each) for each in holdouts]

@@ -65,7 +65,7 @@ def test_a_floor_holds_for_every_slice() -> None:
     ]
     assert not report.passed
     assert (
-        check_named(report, "slice_origin_brier[JFK]").detail == "brier 0.1764, allowed [-inf, 0.17] (20 days, 40 rows)"
+        check_named(report, "slice_origin_brier[JFK]").detail == "brier 0.1764, at most 0.17 allowed (20 days, 40 rows)"
     )
 
 

@@ -27,7 +27,7 @@ def check_bounds(name: str, metric: Metric, bounds: Bounds, value: float, of: st
 
     >>> found = check_bounds("absolute_roc_auc", Metric.ROC_AUC, Bounds(min=0.6), 0.55)
     >>> found.status.value, found.bound, found.detail
-    ('FAIL', 0.6, 'roc_auc 0.5500, allowed [0.6, inf]')
+    ('FAIL', 0.6, 'roc_auc 0.5500, at least 0.6 allowed')
     """
     if math.isnan(value):
         return Check(name, GateStatus.INSUFFICIENT, value, NAN, f"{of}{metric} cannot be computed")
@@ -36,7 +36,8 @@ def check_bounds(name: str, metric: Metric, bounds: Bounds, value: float, of: st
     nearest = bounds.min if bounds.max is None or value < low else bounds.max
     bound = NAN if nearest is None else nearest
     status = GateStatus.PASS if low <= value <= high else GateStatus.FAIL
-    return Check(name, status, value, bound, f"{of}{metric} {value:.4f}, allowed [{low:g}, {high:g}]")
+    ends = [f"{word} {end:g}" for word, end in (("at least", bounds.min), ("at most", bounds.max)) if end is not None]
+    return Check(name, status, value, bound, f"{of}{metric} {value:.4f}, {' and '.join(ends)} allowed")
 
 
 def check_absolute(gate: Gate, metrics: Mapping[Metric, float]) -> list[Check]:

@@ -73,8 +73,8 @@ def check_slices(
     >>> gate = Gate(metric="brier", superior_by=0.01, slices={"origin": rule})
     >>> for check in check_slices(gate, Task.CLASSIFICATION, holdout, losses, has_champion=False):
     ...     print(check.name, check.status.value, check.detail)
-    slice_origin_brier[EWR] FAIL brier 0.2500, allowed [-inf, 0.2] (10 days, 10 rows)
-    slice_origin_brier[JFK] FAIL brier 0.2500, allowed [-inf, 0.2] (10 days, 10 rows)
+    slice_origin_brier[EWR] FAIL brier 0.2500, at most 0.2 allowed (10 days, 10 rows)
+    slice_origin_brier[JFK] FAIL brier 0.2500, at most 0.2 allowed (10 days, 10 rows)
     slice_origin_brier[LGA] INSUFFICIENT 0 rows on 0 days, needed are 10 on 10
     """
     checks: list[Check] = []

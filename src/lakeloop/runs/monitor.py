@@ -219,7 +219,8 @@ def _windows_to_evaluate(
         if commit.unit != identity.unit
     ]
     earlier = {end for notes in before for end in notes["windows"]}
-    measured = {end for notes in before for end in notes["measured"]}
+    # A turn that did not note it, of an earlier lakeloop, measured every window at once.
+    measured = {end for notes in before for end in notes.get("measured", notes["windows"])}
     ended = ended_windows(since, context.as_of, model.monitor.window, model.label.closes.timezone)
     last = last_closed_day(context.as_of, model.label.closes)
     late = [each for each in ended if each.last_day <= last and instant_text(each.end) in earlier - measured]

@@ -6,7 +6,7 @@ import pytest
 from lakeloop.config.gate import Gate
 from lakeloop.errors import DistributionError
 from lakeloop.statuses import EvidenceStatus
-from lakeloop.training.slices import MIN_SLICE_ROWS, group_rows, measure_slices
+from lakeloop.training.slices import MIN_SLICE_ROWS, estimate_slices, group_rows
 
 DAYS = np.arange("2013-05-01", "2013-05-05", dtype="datetime64[D]")
 
@@ -20,7 +20,7 @@ def test_slices_by_hand():
     y = np.array([*([0.0, 1.0] * 5), *([0.0] * 10), *([1.0] * 3)])
     score = np.array([*([0.5] * 10), *([1.0] * 10), *([1.0] * 3)])
     days = np.array([*DAYS[[0, 1, 2] * 3], DAYS[0], *[DAYS[3]] * 13])
-    found = measure_slices(declare_gate("shop"), y, score, days, {"shop": [*"A" * 10, *"B" * 10, None, None, None]})
+    found = estimate_slices(declare_gate("shop"), y, score, days, {"shop": [*"A" * 10, *"B" * 10, None, None, None]})
     assert [(each.value, each.found.rows, each.found.days, each.found.value, each.mean_outcome) for each in found] == [
         ("A", 10, 3, 0.25, 0.5),
         ("B", 10, 1, 1.0, 0.0),
@@ -35,7 +35,7 @@ def test_slices_by_hand():
 
 @pytest.mark.parametrize(("rows", "value"), [(MIN_SLICE_ROWS - 1, None), (MIN_SLICE_ROWS, 0.25)])
 def test_a_slice_of_few_rows_tells_nothing_of_them(rows, value):
-    (found,) = measure_slices(
+    (found,) = estimate_slices(
         declare_gate("shop"), np.zeros(rows), np.full(rows, 0.5), DAYS[np.arange(rows) % 4], {"shop": ["A"] * rows}
     )
     assert (found.found.value, found.mean_outcome) == (value, None if value is None else 0.0)
@@ -45,7 +45,7 @@ def test_values_of_a_private_column_are_told_nowhere():
     values = {"passenger": ["ANNA"] * 20 + ["BERT"] * 20, "shop": ["A"] * 40}
     gate = declare_gate("passenger", "shop")
     days = DAYS[np.arange(40) % 4]
-    found = measure_slices(gate, np.zeros(40), np.full(40, 0.5), days, values, hidden={"passenger"})
+    found = estimate_slices(gate, np.zeros(40), np.full(40, 0.5), days, values, hidden={"passenger"})
     assert [(each.column, each.value, each.found.status, each.found.value) for each in found] == [
         ("passenger", None, EvidenceStatus.HIDDEN, None),
         ("shop", "A", EvidenceStatus.OK, 0.25),
@@ -67,8 +67,8 @@ def test_values_beyond_the_most_frequent_ones_are_one_slice():
 
 
 def test_no_declared_slice_is_no_slice_and_an_absent_one_is_refused():
-    assert measure_slices(declare_gate(), np.zeros(4), np.full(4, 0.5), DAYS, {}) == ()
+    assert estimate_slices(declare_gate(), np.zeros(4), np.full(4, 0.5), DAYS, {}) == ()
     with pytest.raises(DistributionError, match="lacks the column"):
-        measure_slices(declare_gate("shop"), np.zeros(4), np.full(4, 0.5), DAYS, {})
+        estimate_slices(declare_gate("shop"), np.zeros(4), np.full(4, 0.5), DAYS, {})
     with pytest.raises(DistributionError, match="does not fit"):
-        measure_slices(declare_gate("shop"), np.zeros(4), np.full(4, 0.5), DAYS, {"shop": ["A"]})
+        estimate_slices(declare_gate("shop"), np.zeros(4), np.full(4, 0.5), DAYS, {"shop": ["A"]})

@@ -18,7 +18,7 @@ from lakeloop.training.classes import class_shares, top_label
 from lakeloop.training.importance import Importance, measure_importance
 from lakeloop.training.metric_intervals import MetricInterval, measure_intervals
 from lakeloop.training.metrics import FloatArray, evaluate
-from lakeloop.training.slices import Slice, measure_slices
+from lakeloop.training.slices import SliceInterval, estimate_slices
 
 METRICS_FILE, CALIBRATION_FILE = "metric_intervals.json", "calibration.json"
 SLICES_FILE, IMPORTANCE_FILE = "slices.json", "importance.json"
@@ -64,7 +64,7 @@ class Evidence:
     metrics: tuple[MetricInterval, ...]
     baseline: Mapping[Metric, float]
     curve: tuple[CurveBin, ...] | None
-    slices: tuple[Slice, ...]
+    slices: tuple[SliceInterval, ...]
     importance: Importance
 
     @property
@@ -145,7 +145,7 @@ def measure_evidence(
         if task is Task.REGRESSION
         else measure_curve(*top, confidence=gate.confidence, min_blocks=gate.min_blocks, seed=seed),
         baseline={metric: value for metric, value in constant.items() if np.isfinite(value)},
-        slices=measure_slices(gate, *same, holdout.slices, hidden=hidden, seed=seed),
+        slices=estimate_slices(gate, *same, holdout.slices, hidden=hidden, seed=seed),
         importance=measure_importance(
             gate.metric,
             predict,

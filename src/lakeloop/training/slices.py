@@ -22,7 +22,7 @@ MIN_SLICE_ROWS = 10
 
 
 @dataclass(frozen=True)
-class Slice:
+class SliceInterval:
     """The gate's metric on the rows of the holdout with one value of a slice column.
 
     Attributes:
@@ -45,7 +45,7 @@ class Slice:
 
         >>> from lakeloop.config.metric import Metric
         >>> found = MetricInterval(Metric.BRIER, EvidenceStatus.OK, 0.25, 0.2, 0.3, 40, 20, 300)
-        >>> told = Slice("shop", "A", 0.5, found).to_dict()
+        >>> told = SliceInterval("shop", "A", 0.5, found).to_dict()
         >>> told["slice_key"], told["slice_value"], told["metric"], told["value"]
         ('shop', 'A', 'brier', 0.25)
         """
@@ -53,7 +53,7 @@ class Slice:
         return {**named, **self.found.to_dict()}
 
 
-def measure_slices(
+def estimate_slices(
     gate: Gate,
     y: ArrayLike,
     score: ArrayLike,
@@ -62,7 +62,7 @@ def measure_slices(
     *,
     hidden: Set[str] = frozenset(),
     seed: int = 0,
-) -> tuple[Slice, ...]:
+) -> tuple[SliceInterval, ...]:
     """Compute the gate's metric per value of each slice column.
 
     Args:
@@ -83,7 +83,7 @@ def measure_slices(
 
     >>> gate = Gate.model_validate({"metric": "brier", "non_inferior_by": 0.1, "slices": ["shop"], "min_blocks": 2})
     >>> days = np.repeat(np.array(["2013-01-01", "2013-01-02"], dtype="datetime64[D]"), 6)
-    >>> found = measure_slices(gate, np.zeros(12), np.full(12, 0.5), days, {"shop": [*"AAAAAAAAAA", None, None]})
+    >>> found = estimate_slices(gate, np.zeros(12), np.full(12, 0.5), days, {"shop": [*"AAAAAAAAAA", None, None]})
     >>> [(each.value, each.found.rows, each.found.value, each.found.status.value) for each in found]
     [('A', 10, 0.25, 'OK'), ('(null)', 2, None, 'TOO_FEW_ROWS')]
     """
@@ -92,7 +92,7 @@ def measure_slices(
     for column in gate.slices:
         if column in hidden:
             nothing = MetricInterval(gate.metric, EvidenceStatus.HIDDEN, None, None, None, len(losses), 0, 0)
-            found.append(Slice(column, None, None, nothing))
+            found.append(SliceInterval(column, None, None, nothing))
             continue
         if column not in values:
             raise DistributionError(f"slices.{column}", "the gate declares this slice, the holdout lacks the column")
@@ -103,7 +103,7 @@ def measure_slices(
             if size < MIN_SLICE_ROWS:
                 few = len(np.unique(days[rows]))
                 nothing = MetricInterval(gate.metric, EvidenceStatus.TOO_FEW_ROWS, None, None, None, size, few, 0)
-                found.append(Slice(column, value, None, nothing))
+                found.append(SliceInterval(column, value, None, nothing))
                 continue
             measured = mean_interval(
                 gate.metric,
@@ -113,5 +113,5 @@ def measure_slices(
                 min_blocks=gate.min_blocks,
                 seed=seed,
             )
-            found.append(Slice(column, value, float(outcomes[rows].mean()), measured))
+            found.append(SliceInterval(column, value, float(outcomes[rows].mean()), measured))
     return tuple(found)

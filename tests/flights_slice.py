@@ -35,7 +35,7 @@ monitor: {min_blocks: 21}
     "models/arrival_delay.yml": """
 split: {train: all past, validation: 4 days, holdout: 10 days, gap: 1 day}
 estimator: {params: {max_iter: 25}, search: {max_leaf_nodes: [8]}}
-gate: {min_blocks: 5, resamples: 200}
+gate: {min_blocks: 5, resamples: 200, fresh_process: false}
 """,
 }
 

@@ -171,7 +171,14 @@ def test_replay_is_refused_once_the_instant_has_passed_the_gate(
     assert "later instant" in refused.value.remedy
 
 
-@pytest.mark.parametrize("end", ["before bronze.weather", "after bronze.weather", "after ops.replays"])
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param("before bronze.weather", marks=pytest.mark.slow),
+        "after bronze.weather",
+        pytest.param("after ops.replays", marks=pytest.mark.slow),
+    ],
+)
 def test_replay_killed_and_called_again_leaves_what_one_call_leaves(
     story: Story, spark: SparkSession, tmp_path: Path, end: str
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import deltalake
@@ -10,10 +12,13 @@ from pyspark.sql import DataFrameWriter
 from pyspark.sql.streaming import DataStreamWriter
 
 from lakeloop.cli.verbs import STEPS
-from lakeloop.config import Config
+from lakeloop.config import Config, load_config
 from lakeloop.registry import CHALLENGER, CHAMPION
 from lakeloop.runs.context import Context
 from lakeloop.runs.ledger import run_step
+from lakeloop.runs.models.change import Asked
+from lakeloop.runs.models.events import roll_back
+from lakeloop.runs.recalibrate import recalibrate
 from lakeloop.runs.report import write_report
 from lakeloop.runs.train import train
 from lakeloop.runs.turn import run_turn
@@ -26,6 +31,8 @@ pytestmark = pytest.mark.loop
 
 # Every job of a turn has an effect of its own among those that were seen.
 _JOBS = {"ingest", "quality", "features", "score", "monitor", "flags", "decide", "training_set", "train", "promote"}
+
+BACK, LATER = (TURNS[-1] + timedelta(days=days) for days in (1, 2))
 
 
 def _commits(workspace: Path) -> list[str]:
@@ -97,10 +104,24 @@ def test_every_job_stopped_before_every_effect_leaves_what_clean_ones_leave(land
             land(stopped, turn, **({} if before is None else {"after": before}))
             context = Context(stopped, turn)
             for step in STEPS:
-                if before is None and step.verb in ("score", "monitor"):
-                    continue  # nobody is champion yet
+                if step.verb == "recalibrate" or (before is None and step.verb in ("score", "monitor")):
+                    continue  # no part of a turn; nobody is champion yet
                 name, model = step.verb.replace("-", "_"), "late" if step.per_model else None
                 stops.run(lambda: run_step(context.at(turn), name, step.load(), model), at_most=300)  # noqa: B023
             stops.run(lambda: run_step(context.at(turn), "report", write_report), at_most=20)  # noqa: B023
     assert any(each.target == "report.html" for each in stops.stopped_at)
     assert_same_run(landed_turn_by_turn, stopped, but=("ops/runs",))  # a verb's row names the verb
+
+
+@pytest.mark.slow
+def test_a_recalibration_stopped_before_every_effect_leaves_what_a_clean_one_leaves(clean_run, tmp_path):
+    rolled_back = Path(shutil.copytree(clean_run.config.root, tmp_path / "rolled_back"))
+    roll_back(Context(load_config(rolled_back), BACK), "late", Asked("ada", "the second answers too late"))
+    clean, stopped = (load_config(Path(shutil.copytree(rolled_back, tmp_path / name))) for name in ("clean", "stopped"))
+    run_step(Context(clean, LATER), "recalibrate", recalibrate, "late")
+    stops = Stops(every_time=True)
+    with listening(Effects(stopped.workspace, stops)):
+        stops.run(lambda: run_step(Context(stopped, LATER), "recalibrate", recalibrate, "late"), at_most=100)
+    assert {"ops/promotions", "mlflow.db"} <= {each.target for each in stops.stopped_at}
+    assert_same_run(clean, stopped)
+    assert_same_models(clean, stopped)

@@ -16,15 +16,15 @@ def _rows(text: str) -> list[dict[str, str]]:
 def test_the_sample_is_the_same_bytes_everywhere() -> None:
     sample = make_sample()
     digest = hashlib.sha256((sample.orders + sample.deliveries).encode()).hexdigest()
-    assert digest[:16] == "0520f9e36c751fce"
-    assert len(sample.orders) + len(sample.deliveries) < 50_000
+    assert digest[:16] == "105c0793ddee2690"
+    assert len(sample.orders) + len(sample.deliveries) < 100_000
 
 
 def test_every_delivery_has_an_order_and_some_orders_have_none() -> None:
     sample = make_sample()
     orders, deliveries = _rows(sample.orders), _rows(sample.deliveries)
     ids = {row["order_id"] for row in orders}
-    assert (len(ids), len(orders), len(deliveries)) == (420, 420, 411)
+    assert (len(ids), len(orders), len(deliveries)) == (840, 840, 829)
     assert {row["order_id"] for row in deliveries} < ids
 
 
@@ -37,7 +37,7 @@ def test_all_is_known_by_the_end_of_the_history_and_the_last_turn_follows_the_la
     delivered = max(datetime.fromisoformat(row["delivered_ts"]) for row in _rows(sample.deliveries))
     due = max(datetime.fromisoformat(row["due_ts"]) for row in _rows(sample.orders))
     assert delivered < datetime(HISTORY_END.year, HISTORY_END.month, HISTORY_END.day, tzinfo=UTC)
-    assert due == datetime(2024, 2, 11, 18, tzinfo=UTC)
+    assert due == datetime(2024, 2, 11, 18, 30, tzinfo=UTC)
     assert [turn.isoformat() for turn in TURNS] == ["2024-02-05", "2024-02-12"]
 
 

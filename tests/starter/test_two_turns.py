@@ -28,13 +28,13 @@ def test_a_new_project_is_trained_then_scored_and_monitored(spark: object, tmp_p
         return run_turn(Context(config, as_of, finished=done.append), tuple(config.models))
 
     first, second = turn(new.turns[0]), turn(new.turns[1])
-    assert [(each.rows_accepted, each.rows_quarantined) for each in first.ingest.sources] == [(411, 0), (419, 1)]
+    assert [(each.rows_accepted, each.rows_quarantined) for each in first.ingest.sources] == [(829, 0), (839, 1)]
     trained = first.models[0].train
     assert trained is not None
     assert (trained.model_version, trained.gate.outcome) == ("1", "promoted")
     scored, monitored = second.models[0].score, second.models[0].monitor
     assert scored is not None
-    assert (scored.rows, scored.model_version) == (80, "1")
+    assert (scored.rows, scored.model_version) == (160, "1")
     assert monitored is not None
     assert (monitored.windows, monitored.outcome) == (1, Outcome.WRITTEN)
     assert second.models[0].decision.action is Action.NONE

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 
 FIRST_DAY = date(2024, 1, 1)
 DAYS = 42
-ORDERS_A_DAY = 10
+ORDERS_A_DAY = 20
 TURNS = (date(2024, 2, 5), date(2024, 2, 12))
 """Logical nows that fit: the first leaves enough closed days to train on, the second is the end of the data."""
 
@@ -51,7 +51,7 @@ def make_sample() -> Sample:
     order_id,courier,items,distance_km,ordered_ts,due_ts
     1000,alder,3,7.3,2023-12-31T09:00:00Z,2024-01-01T09:00:00Z
     >>> [len(text.splitlines()) for text in (sample.orders, sample.deliveries)]
-    [421, 412]
+    [841, 830]
     """
     orders = ["order_id,courier,items,distance_km,ordered_ts,due_ts"]
     deliveries = ["order_id,courier,delivered_ts,delay_minutes"]
@@ -72,7 +72,7 @@ def _rows() -> Iterator[tuple[str, str | None]]:
             in_bad_spell = {name: draw() < 0.4 for name in couriers}
         for number in range(ORDERS_A_DAY):
             order_id = 1000 + day * ORDERS_A_DAY + number
-            due = _MIDNIGHT + timedelta(days=day, hours=_FIRST_HOUR + number)
+            due = _MIDNIGHT + timedelta(days=day, hours=_FIRST_HOUR, minutes=30 * number)
             courier = couriers[int(draw() * len(couriers))]
             items, distance = 1 + int(draw() * 5), round(1 + draw() * 14, 1)
             noise = (draw() + draw() + draw() - 1.5) * 20

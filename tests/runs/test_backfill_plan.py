@@ -43,6 +43,7 @@ def met(log: list[Row], shop: str, at: datetime) -> tuple[Any, ...] | None:
     return None if place == 0 else (states[place - 1][0], *states[place - 1][1])
 
 
+@pytest.mark.slow
 def test_whoever_met_other_rows_is_named(tmp_path: Path) -> None:
     root = Path(shutil.copytree(finished_project().root, tmp_path / "project"))
     config = load_config(root)

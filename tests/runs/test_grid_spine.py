@@ -95,7 +95,7 @@ preprocess:
   - {columns: [region], steps: [one_hot]}
   - {columns: ["*"], steps: [impute_mean, scale]}
 estimator: {class: sklearn.linear_model.LogisticRegression}
-gate: {metric: log_loss, non_inferior_by: 0.05, min_blocks: 3, resamples: 100}
+gate: {metric: log_loss, non_inferior_by: 0.05, min_blocks: 3, resamples: 100, fresh_process: false}
 monitor: {window: 3 days, persistence: 1 of 1, min_rows: 10, min_blocks: 9}
 decide: {schedule: 28 days}
 """,

@@ -97,7 +97,7 @@ label:
 split: {validation: 3 days, holdout: 5 days, gap: 4 days}
 preprocess: [{columns: [segment], steps: [one_hot]}]
 estimator: {class: sklearn.linear_model.LogisticRegression}
-gate: {metric: log_loss, non_inferior_by: 0.05, min_blocks: 3, resamples: 100}
+gate: {metric: log_loss, non_inferior_by: 0.05, min_blocks: 3, resamples: 100, fresh_process: false}
 monitor: {window: 3 days, persistence: 1 of 1, min_rows: 10, min_blocks: 9}
 decide: {schedule: 28 days, when: {bias: 0.5}}
 """,
@@ -116,7 +116,7 @@ label:
 split: {validation: 3 days, holdout: 5 days, gap: 1 day}
 preprocess: [{columns: [segment], steps: [one_hot]}]
 estimator: {class: sklearn.linear_model.LinearRegression}
-gate: {metric: mean_absolute_error, non_inferior_by: 0.05, min_blocks: 3, resamples: 100}
+gate: {metric: mean_absolute_error, non_inferior_by: 0.05, min_blocks: 3, resamples: 100, fresh_process: false}
 decide: {schedule: 28 days}
 """,
 }

@@ -41,6 +41,8 @@ _LOCAL: dict[str, str] = {
     # VACUUM and file listing with the default parallelism took 77 s on a small table, 3 s with this.
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
+    # Else every operation on a column asks Java several times for who called, of which no message of ours speaks.
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
 }
 
 _GATEWAY = "PYSPARK_GATEWAY_PORT"

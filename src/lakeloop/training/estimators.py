@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from difflib import get_close_matches
+from functools import cache
 from importlib.metadata import packages_distributions
 from typing import Any
 
@@ -50,7 +51,12 @@ def estimator_packages(estimator: Estimator) -> tuple[str, ...]:
     >>> estimator_packages(Estimator.model_validate({"class": "sklearn.linear_model.Ridge"}))
     ('scikit-learn',)
     """
-    return tuple(sorted(set(packages_distributions().get(library_of(estimator), ()))))
+    return tuple(sorted(set(_distributions().get(library_of(estimator), ()))))
+
+
+@cache  # half a second to read, and what is installed stays as long as a process lives
+def _distributions() -> Mapping[str, list[str]]:
+    return packages_distributions()
 
 
 def make_estimator(estimator: Estimator, params: Mapping[str, Parameter], seed: int) -> Any:

@@ -59,7 +59,7 @@ bench-quick: setup ## compare with peers on small data; the peers that are there
 	@$(PY) -m benchmarks.quick
 
 lock: ## resolve requirements.lock again; needs uv
-	uv pip compile --universal --python-version 3.11 --extra local --extra demo --extra lightgbm --extra xgboost --extra postgresql --extra dev --no-annotate \
+	uv pip compile --universal --python-version 3.11 --extra local --extra demo --extra lightgbm --extra xgboost --extra postgresql --extra serve --extra redis --extra dev --no-annotate \
 	  --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
 
 clean: ## remove the environment, the demo's workspace and caches

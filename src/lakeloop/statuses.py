@@ -32,10 +32,15 @@ class LabelStatus(StrEnum):
 
 
 class Purpose(StrEnum):
-    """Why a prediction was made; only `production` counts in monitoring and performance."""
+    """Why a prediction was made; only `production` counts in monitoring and performance.
+
+    BACKTEST was made in hindsight: the version may have learned from the row's time, or somebody asked for it again.
+    SHADOW is a challenger's answer beside the champion's.
+    """
 
     PRODUCTION = "production"
     BACKTEST = "backtest"
+    SHADOW = "shadow"
 
 
 class Role(StrEnum):

@@ -52,7 +52,11 @@ def _sort_key(row: dict[str, Any]) -> str:
 
 def assert_same_table(ours: Config, theirs: Config, table: str, as_of: datetime | None = None) -> None:
     """Assert that a table has equal rows in two workspaces."""
-    left, right = rows(ours, table, as_of), rows(theirs, table, as_of)
+    assert_same_rows(rows(ours, table, as_of), rows(theirs, table, as_of), table)
+
+
+def assert_same_rows(left: list[dict[str, Any]], right: list[dict[str, Any]], table: str) -> None:
+    """Assert that two lists of rows, in the same order, are equal."""
     assert len(left) == len(right), f"{table}: {len(left)} rows against {len(right)}"
     for one, other in zip(left, right, strict=True):
         different = {key for key in one if not _equal(one[key], other.get(key))}

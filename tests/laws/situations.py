@@ -38,7 +38,7 @@ from lakeloop.runs.alarms import find_alarms
 from lakeloop.runs.context import Context
 from lakeloop.runs.findings import WindowFinding
 from lakeloop.runs.flags import close_flags, raise_flags
-from lakeloop.runs.score import purpose_of
+from lakeloop.runs.scored_rows import purpose_of
 from lakeloop.runs.windows import MonitorWindow
 from lakeloop.schemas import FLAGS, TRAINING_SETS
 from lakeloop.statuses import (

@@ -75,14 +75,48 @@ def gold_inputs(context: Context, model: Model) -> tuple[GoldInput, ...]:
     gold.shop_delays: STALE: built through 2024-02-04T00:00:00Z, needed 2024-02-04T01:00:00Z
     """
     inputs, failures = [], []
+    for each in built_inputs(context, model):
+        table = context.config.feature_tables[each.table]
+        needed = context.as_of if table.every is None else floor_tick_of(context.as_of, table.every)
+        if each.built_through < needed:
+            through = f"through {instant_text(each.built_through)}"
+            failures.append(Failure(f"gold.{each.table}", f"STALE: built {through}, needed {instant_text(needed)}"))
+            continue
+        inputs.append(each)
+    if failures:
+        raise NotReadyError(
+            f"model {model.model}", failures, f"run `lakeloop features --as-of {instant_text(context.as_of)}` first"
+        )
+    return tuple(inputs)
+
+
+def built_inputs(context: Context, model: Model) -> tuple[GoldInput, ...]:
+    """Find the gold tables of a model, however far they are built.
+
+    Args:
+        context: Project, lake and logical now.
+        model: The model's declaration.
+
+    Returns:
+        The tables, in the order in which the model names them.
+
+    Raises:
+        NotReadyError: If a table was never built.
+        ConflictError: If a table's declaration was changed after rows were published.
+
+    >>> from datetime import timedelta
+    >>> later = context.at(context.as_of + timedelta(hours=1))
+    >>> [each.table for each in built_inputs(later, context.config.models["late"])]
+    ['shop_delays', 'shop_last']
+    """
+    inputs, failures = [], []
     for name, features in features_by_table(context.config, model).items():
-        table = context.config.feature_tables[name]
         address = context.lake.address("gold", name)
         state = read_build_state(context.lake, address)
-        needed = context.as_of if table.every is None else floor_tick_of(context.as_of, table.every)
-        if state is None or state.built_through < needed:
-            through = "never" if state is None else f"through {instant_text(state.built_through)}"
-            failures.append(Failure(f"gold.{name}", f"STALE: built {through}, needed {instant_text(needed)}"))
+        if state is None:
+            table = context.config.feature_tables[name]
+            needed = context.as_of if table.every is None else floor_tick_of(context.as_of, table.every)
+            failures.append(Failure(f"gold.{name}", f"STALE: built never, needed {instant_text(needed)}"))
             continue
         assert_same_table(context, name, state)
         version = max(commit.version for commit in context.lake.commits(address))

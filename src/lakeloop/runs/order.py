@@ -19,6 +19,10 @@ MODELS = "models"
 FLOW = ("ingest", REPLAY, "features", "score", "monitor", "decide", "training_set", "train", "recalibrate")
 """The steps with a verb, in the order of a turn; a replay brings rows to bronze as an ingest does."""
 
+STREAM = "score_stream"
+"""A scoring by a stream stands where a turn's stands. Nothing comes too late for it: it answers what is due now, while
+turns of instants that are past are still to be done."""
+
 ALL = "*"
 """Stands for the model where a job is for the whole project, or for all models."""
 
@@ -46,6 +50,7 @@ def refuse_earlier(context: Context, step: str, model: str | None = None) -> Non
     ...     print(error.failures[0])
     order: `run` was done as of 2024-02-04T00:00:00Z
     """
+    step = "score" if step == STREAM else step
     if step not in (RUN, BACKFILL, MODELS, *FLOW):
         return
     done, steps = _done_jobs(context)

@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from datetime import datetime
 
-from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from lakeloop import schemas
-from lakeloop.config.columns import input_columns, model_columns
-from lakeloop.config.metric import Task
-from lakeloop.config.model import Model
+from lakeloop.config.score import LateRows
 from lakeloop.discovery.text import count_of
-from lakeloop.errors import Failure, NotReadyError
-from lakeloop.features.on_demand import as_model_input
-from lakeloop.point_in_time.lookup import STATUS_SUFFIX
 from lakeloop.runs.aliases import reconcile_aliases
-from lakeloop.runs.class_scores import add_class_scores, read_classes
 from lakeloop.runs.context import Context, instant_text
-from lakeloop.runs.declared import MODEL_REMEDY, SERVING_TAG, assert_same_columns, assert_same_model
 from lakeloop.runs.failed_models import explaining_model
-from lakeloop.runs.model_inputs import add_model_inputs, described_columns, gold_inputs, with_columns
-from lakeloop.runs.model_tables import describe_model_table
-from lakeloop.runs.outdated import say_otherwise, tables_learned_otherwise
-from lakeloop.runs.promotions import PROMOTED, champion_before, read_promotions
+from lakeloop.runs.model_inputs import gold_inputs
+from lakeloop.runs.outdated import say_otherwise
+from lakeloop.runs.scored_rows import BUILT, OTHERWISE, append_scores, find_scorers, leave_answered
+from lakeloop.runs.settled import JOB, LATE, LEFT_OUT, SETTLED, read_settled
 from lakeloop.runs.spine import spine_as_of
-from lakeloop.statuses import Outcome, Purpose
-from lakeloop.tables import WriteIdentity, identity_hash
-
-JOB = "score"
-_ROWS_A_TASK = 50_000
-_ANSWER = "_answer"
-_OTHERWISE = "learned_otherwise"
+from lakeloop.statuses import Outcome
+from lakeloop.tables import Commit, WriteIdentity, WriteResult, identity_hash
 
 
 @dataclass(frozen=True)
@@ -43,10 +27,13 @@ class ScoreResult:
     Attributes:
         model: The model.
         model_version: The champion that scored.
-        rows: Rows scored.
+        rows: Rows that the champion scored.
         outcome: WRITTEN, or SKIPPED when the turn was scored already.
         built_through: Gold table -> instant up to which it was complete, ISO, UTC.
         learned_otherwise: Gold tables that the champion is not known to have learned from as they are declared now.
+        late: How many of the rows came after their stretch of time was scored.
+        left_out: Rows that came late and were left out, as `score.late` asks.
+        shadow_version: The challenger that answered beside the champion.
     """
 
     model: str
@@ -55,14 +42,21 @@ class ScoreResult:
     outcome: Outcome
     built_through: dict[str, str]
     learned_otherwise: tuple[str, ...] = ()
+    late: int = 0
+    left_out: int = 0
+    shadow_version: str | None = None
 
     @property
     def summary(self) -> str:
         """Rows scored, by which version, and whether it learned from tables that were made otherwise."""
         already = "already " if self.outcome is Outcome.SKIPPED else ""
-        text = f"{count_of(self.rows, 'row')} {already}scored by version {self.model_version}"
-        warning = say_otherwise(self.model_version, self.learned_otherwise) if self.learned_otherwise else ""
-        return f"{text}; {warning}" if warning else text
+        parts = [f"{count_of(self.rows, 'row')} {already}scored by version {self.model_version}"]
+        if self.shadow_version is not None:
+            parts[0] += f", and by challenger {self.shadow_version} beside it"
+        parts += [f"{self.late} of them came late"] if self.late else []
+        parts += [f"{count_of(self.left_out, 'late row')} left out"] if self.left_out else []
+        parts += [say_otherwise(self.model_version, self.learned_otherwise)] if self.learned_otherwise else []
+        return "; ".join(parts)
 
 
 def score(context: Context, name: str) -> ScoreResult:
@@ -90,92 +84,41 @@ def score(context: Context, name: str) -> ScoreResult:
     model, lake = context.config.models[name], context.lake
     with lake.writing(), explaining_model(context.config, model):
         reconcile_aliases(context, name)
-        promotions = read_promotions(context, name)
-        champion = champion_before(promotions, context.as_of)
-        if champion is None:
-            raise NotReadyError(
-                f"model {name}",
-                [Failure("champion", f"nobody was promoted before {instant_text(context.as_of)}")],
-                "train one at an earlier as_of: `lakeloop train`, or a first `lakeloop run`",
-            )
+        scorers = find_scorers(context, model)
+        champion = scorers.champion.version.version
         address = lake.address("predictions", name)
-        identity = WriteIdentity(JOB, f"{name} {context.turn}", identity_hash(champion.version))
+        identity = WriteIdentity(JOB, f"{name} {context.turn}", identity_hash(champion))
         done = lake.find_commit(address, identity)
         if done is not None:
-            built, otherwise = dict(done.notes["built_through"]), tuple(done.notes.get(_OTHERWISE, ()))
-            return ScoreResult(name, champion.version, done.rows, Outcome.SKIPPED, built, otherwise)
-        version = context.registry.get_version(name, champion.version, champion.run_key)
-        assert_same_model(context.config, model, version.tags.get(SERVING_TAG))
+            return _result(name, done, Outcome.SKIPPED)
         context.progress(f"score {name}")
         inputs = gold_inputs(context, model)
-        first = next(each for each in promotions if each.outcome == PROMOTED)
-        spine = spine_as_of(context, model, after=first.trained_through)
-        if lake.exists(address):
-            spine = spine.join(lake.read_uncut(address).select("prediction_id"), "prediction_id", "left_anti")
-        rows_to_score = spine.count()
-        # Every task loads the model: a small batch gets few tasks.
-        tasks = max(1, math.ceil(rows_to_score / _ROWS_A_TASK))
-        joined = add_model_inputs(context, model, spine, inputs, rows_to_score).repartition(tasks, "prediction_id")
-        probabilities = model.task is not Task.REGRESSION
-        udf = context.registry.scoring_udf(context.spark, version, probabilities=probabilities)
-        answer = udf(F.struct(*(as_model_input(joined, each) for each in input_columns(context.config, model))))
-        scored = joined.withColumns(
-            {
-                "model_name": F.lit(name),
-                "model_version": F.lit(champion.version),
-                "purpose": purpose_of(champion.trained_through),
-                "revision": F.lit(0),
-                _ANSWER: answer,
-                "as_of": F.lit(context.as_of),
-            }
-        )
-        if model.label.classes:
-            scored = add_class_scores(scored, _ANSWER, read_classes(context, version), model.label.classes)
-        else:
-            scored = scored.withColumn("score", F.col(_ANSWER)[1] if probabilities else F.col(_ANSWER))
-        rows = _in_order(context, model, scored)
-        columns = with_columns(
-            schemas.prediction_columns(model.label.classes), described_columns(context.config, model, rows.schema)
-        )
-        assert_same_columns(lake, address, columns, MODEL_REMEDY)
-        described = f"Predictions of {name}: {model.description}"
-        describe_model_table(context, model, address, columns, described, "prediction_id, model_version, revision")
-        built = {each.table: instant_text(each.built_through) for each in inputs}
-        otherwise = tables_learned_otherwise(context, champion, {each.table: each.spec_hash for each in inputs})
-        notes = {"model_version": champion.version, "built_through": built, _OTHERWISE: otherwise}
-        written = lake.append(rows, address, identity, notes=notes, expect_rows=rows_to_score)
-        return ScoreResult(name, champion.version, written.rows, written.outcome, built, otherwise)
+        settled = read_settled(lake, address).through or scorers.nobody_before
+        spine = leave_answered(context, model, spine_as_of(context, model, after=scorers.nobody_before))
+        is_late = F.col("prediction_ts") <= F.lit(settled)
+        counted = spine.agg(F.count(F.lit(1)), F.count_if(is_late)).first()
+        rows, late = (int(counted[0]), int(counted[1])) if counted is not None else (0, 0)
+        left_out = late if model.score.late is LateRows.LEAVE_OUT else 0
+        if left_out:
+            spine, rows, late = spine.where(~is_late), rows - late, 0
+        notes = {SETTLED: instant_text(context.as_of), LATE: late, LEFT_OUT: left_out}
+        shadow = scorers.challenger
+        notes |= {"shadow_version": shadow.version.version} if shadow is not None else {}
+        written = append_scores(context, model, scorers.all, spine, inputs, identity, spine_rows=rows, notes=notes)
+        return _result(name, written, written.outcome)
 
 
-def purpose_of(trained_through: datetime) -> Column:
-    """Tell a prediction from a backtest: what a version may have learned from, it can only be tested on in hindsight.
-
-    Args:
-        trained_through: Greatest `available_ts` that touched the version.
-
-    Returns:
-        `production` where `prediction_ts` is after it, else `backtest`.
-
-    >>> from datetime import UTC
-    >>> days = [(datetime(2024, 1, day, tzinfo=UTC),) for day in (24, 25, 26)]
-    >>> predictions = spark.createDataFrame(days, "prediction_ts timestamp")
-    >>> [row[0] for row in predictions.select(purpose_of(datetime(2024, 1, 25, tzinfo=UTC))).collect()]
-    ['backtest', 'backtest', 'production']
-    """
-    is_after = F.col("prediction_ts") > F.lit(trained_through)
-    return F.when(is_after, Purpose.PRODUCTION.value).otherwise(Purpose.BACKTEST.value)
-
-
-def _in_order(context: Context, model: Model, scored: DataFrame) -> DataFrame:
-    fixed = [field.name for field in schemas.prediction_columns(model.label.classes)]
-    columns = dict.fromkeys(
-        (
-            *fixed,
-            *model.predict.id,
-            *model_columns(context.config, model),
-            *input_columns(context.config, model),
-            *(name for name in scored.columns if name.endswith(STATUS_SUFFIX)),
-            model.label.closes.of,
-        )
+def _result(name: str, done: Commit | WriteResult, outcome: Outcome) -> ScoreResult:
+    notes = done.notes
+    shadow = notes.get("shadow_version")
+    return ScoreResult(
+        name,
+        str(notes["model_version"]),
+        done.rows if shadow is None else done.rows // 2,
+        outcome,
+        dict(notes[BUILT]),
+        tuple(notes.get(OTHERWISE, ())),
+        int(notes.get(LATE, 0)),
+        int(notes.get(LEFT_OUT, 0)),
+        shadow,
     )
-    return scored.select(*columns)

@@ -27,7 +27,12 @@ _BEFORE_ALL = datetime(1900, 1, 1, tzinfo=UTC)
 
 
 def spine_as_of(
-    context: Context, model: Model, *, version: int | None = None, after: datetime | None = None
+    context: Context,
+    model: Model,
+    *,
+    version: int | None = None,
+    after: datetime | None = None,
+    since: datetime | None = None,
 ) -> DataFrame:
     """Make the spine of a model from what was known at the logical now.
 
@@ -36,6 +41,7 @@ def spine_as_of(
         model: The model's declaration.
         version: Delta version of the bronze table to read; the newest without it.
         after: Instant of prediction after which rows are wanted; without it all.
+        since: Rows that became available before it are not read; of no effect on a grid, whose entities stay known.
 
     Returns:
         `prediction_id`, `prediction_ts`, id and known columns, entity keys, arguments of on-demand calls, and the
@@ -49,6 +55,8 @@ def spine_as_of(
     """
     config, predict = context.config, model.predict
     rows = context.lake.read(context.lake.address("bronze", predict.from_), context.as_of, version=version)
+    if since is not None and predict.every is None:
+        rows = rows.where(F.col("available_ts") >= F.lit(since))
     source = config.sources[predict.from_]
     keys = [key for feature in resolve_features(config, model) for key in config.feature_tables[feature.table].entity]
     landed = [name for name in input_columns(config, model) if name in rows.columns]

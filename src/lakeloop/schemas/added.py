@@ -34,7 +34,12 @@ PREDICTION_COLUMNS: tuple[StructField, ...] = (
     column("prediction_ts", INSTANT, "instant the prediction stands for, UTC", required=True),
     column("model_name", TEXT, "model", required=True),
     VERSION,
-    column("purpose", TEXT, "production, or backtest (the model knew more than the instant allows)", required=True),
+    column(
+        "purpose",
+        TEXT,
+        "production, backtest (in hindsight) or shadow (of a challenger)",
+        required=True,
+    ),
     column("revision", INT, "0; higher when a row was scored again on purpose", required=True),
     column("score", DOUBLE, "probability of the label, or the predicted number"),
     AS_OF,

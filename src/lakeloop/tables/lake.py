@@ -253,6 +253,12 @@ class Lake:
             return self.spark.table(address.sql)
         return self.spark.sql(f"SELECT * FROM {address.sql} VERSION AS OF {int(version)}")
 
+    def stream(self, address: TableAddress) -> DataFrame:
+        """Follow a table: a streaming frame of the rows that are appended to it; refused as not ready without it."""
+        self._assert_there(address)
+        follow = self.spark.readStream.option("skipChangeCommits", "true")  # a file that was rewritten has no new rows
+        return follow.table(address.name) if address.in_catalog else follow.format("delta").load(address.path)
+
     def columns(self, address: TableAddress) -> StructType:
         """Tell the columns of a table that exists."""
         if address.in_catalog:

@@ -1,0 +1,213 @@
+"""A stream gives the predictions that turns give, exactly once, whatever waits and whoever is champion meanwhile."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deltalake import DeltaTable
+
+from lakeloop.config import load_config
+from lakeloop.config.score import LateRows, Score
+from lakeloop.runs.context import Context
+from lakeloop.runs.features import build_features
+from lakeloop.runs.ingest import ingest
+from lakeloop.runs.models.change import Asked
+from lakeloop.runs.models.events import roll_back
+from lakeloop.runs.score import score
+from lakeloop.runs.score_stream import StreamResult, score_available, score_continuously
+from tests.laws.compare import assert_same_rows, rows
+from tests.laws.effects import Effect, Effects, StoppedError, listening
+from tests.laws.small_loop import TURNS, land
+from tests.shared import finished_project
+
+LAST = TURNS[-1]
+NOON, NEXT = LAST + timedelta(hours=12), LAST + timedelta(hours=36)
+PREDICTIONS = "predictions/late"
+
+Rows = list[dict[str, Any]]
+
+
+def copy_project(folder: Path) -> Context:
+    root = folder / "copy"
+    shutil.copytree(finished_project().root, root)
+    return Context(load_config(root), LAST)
+
+
+def declaring(context: Context, **changes: Any) -> Context:
+    models = {"late": context.config.models["late"].model_copy(update={"score": Score(**changes)})}
+    return Context(replace(context.config, models=models), context.as_of)
+
+
+def bring(context: Context, until: datetime, after: datetime, *, build: bool = True) -> Context:
+    """Land and take in what became available in a stretch of time, and build the features up to its end."""
+    land(context.config, until, after=after)
+    later = context.at(until)
+    ingest(later)
+    if build:
+        build_features(later)
+    return later
+
+
+def scored(context: Context) -> Rows:
+    """The predictions made after the turns, without the instant of the job that made them, in an order of their own."""
+    found = [row for row in rows(context.config, PREDICTIONS) if row["as_of"] > LAST]
+    plain = [{name: value for name, value in row.items() if name != "as_of"} for row in found]
+    return sorted(plain, key=lambda row: (row["prediction_id"], row["model_version"]))
+
+
+def write_version(context: Context) -> int:
+    return DeltaTable(str(context.config.workspace / PREDICTIONS)).version()
+
+
+@pytest.fixture(scope="module")
+def brought(spark, tmp_path_factory) -> Context:
+    """The finished project with the rows and features of the next day and a half; nothing of it is scored."""
+    return bring(copy_project(tmp_path_factory.mktemp("brought")), NEXT, LAST)
+
+
+@pytest.fixture
+def ready(brought, tmp_path) -> Context:
+    """A copy of it."""
+    root = tmp_path / "ready"
+    shutil.copytree(brought.config.root, root)
+    return Context(load_config(root), NEXT)
+
+
+@pytest.fixture(scope="module")
+def by_turn(brought, tmp_path_factory) -> Rows:
+    """What the scoring of a turn gives for it."""
+    root = tmp_path_factory.mktemp("by_turn") / "copy"
+    shutil.copytree(brought.config.root, root)
+    context = Context(load_config(root), NEXT)
+    assert score(context, "late").rows == len(scored(context)) > 30
+    return scored(context)
+
+
+def test_a_stream_gives_the_predictions_that_a_turn_gives(tmp_path, by_turn):
+    context = copy_project(tmp_path)
+    first = score_available(bring(context, NOON, LAST), "late")
+    second = score_available(bring(context, NEXT, NOON), "late")
+    assert 0 < first.rows < first.rows + second.rows == len(by_turn)
+    assert_same_rows(scored(context), by_turn, PREDICTIONS)
+    version = write_version(context)
+    again = score_available(context.at(NEXT), "late")
+    assert (again.batches, again.rows) == (0, 0)
+    assert score(context.at(NEXT), "late").rows == 0  # a turn finds everything answered
+    assert write_version(context) == version + 1
+
+
+def test_rows_wait_until_their_features_are_built(tmp_path, by_turn):
+    context = declaring(copy_project(tmp_path), wait=timedelta(days=7))
+    bring(context, NOON, LAST)
+    later = bring(context, NEXT, NOON, build=False)
+    first = score_available(later, "late")
+    assert first.rows + first.waiting == len(by_turn)
+    assert first.stale == 0 < first.waiting
+    assert max(row["prediction_ts"] for row in scored(context)) <= NOON
+    build_features(later)
+    second = score_available(later.at(NEXT + timedelta(seconds=1)), "late")
+    assert (second.rows, second.waiting) == (first.waiting, 0)
+    assert_same_rows(scored(context), by_turn, PREDICTIONS)
+
+
+def test_rows_that_waited_long_enough_are_scored_and_marked(tmp_path, by_turn):
+    context = declaring(copy_project(tmp_path), wait=timedelta(hours=2))
+    bring(context, NOON, LAST)
+    result = score_available(bring(context, NEXT, NOON, build=False), "late")
+    assert result.rows + result.waiting == len(by_turn)
+    for row in scored(context):
+        assert (row["shop_delays__status"] == "STALE") == (row["prediction_ts"] >= NOON + timedelta(hours=1))
+        assert row["prediction_ts"] <= NEXT - timedelta(hours=2)
+    marked = [row for row in scored(context) if "STALE" in (row["shop_delays__status"], row["shop_last__status"])]
+    assert result.stale == len(marked) > 0
+
+
+def test_a_new_champion_is_taken_up_between_batches(ready, by_turn):
+    """The clock of the stream is driven by the test; after the first batch a person rolls the champion back."""
+    instants = iter([NOON, NEXT, NEXT + timedelta(seconds=1)])
+    now = NOON
+
+    def clock() -> datetime:
+        nonlocal now
+        now = next(instants)
+        return now
+
+    def is_over(so_far: StreamResult) -> bool:
+        if now == NOON and so_far.batches == 1:
+            roll_back(ready.at(NOON), "late", Asked("ada", "it is off"))
+        return now > NEXT
+
+    result = score_continuously(ready, "late", timedelta(milliseconds=100), clock, is_over)
+    assert (result.versions, result.rows) == (("2", "1"), len(by_turn))
+    assert {row["prediction_ts"] <= NOON for row in scored(ready) if row["model_version"] == "2"} == {True}
+    assert {row["prediction_ts"] > NOON for row in scored(ready) if row["model_version"] == "1"} == {True}
+    assert [row["prediction_id"] for row in scored(ready)] == [row["prediction_id"] for row in by_turn]
+
+
+class Stop:
+    """Stops a job before its first effect of a kind that it was not stopped before yet."""
+
+    def __init__(self) -> None:
+        self.stopped: list[str] = []
+
+    def __call__(self, effect: Effect) -> None:
+        if str(effect) not in self.stopped:
+            self.stopped.append(str(effect))
+            raise StoppedError(str(effect))
+
+
+def test_a_stream_stopped_before_each_of_its_effects_leaves_what_a_clean_one_leaves(ready, by_turn):
+    stop = Stop()
+    for _ in range(50):
+        try:
+            with listening(Effects(ready.config.workspace, stop)):
+                score_available(ready, "late")
+        except StoppedError:
+            continue
+        break
+    assert any(PREDICTIONS in each for each in stop.stopped)
+    assert any("DataStreamWriter" in each for each in stop.stopped)
+    assert_same_rows(scored(ready), by_turn, PREDICTIONS)
+
+
+def test_a_checkpoint_that_is_lost_costs_no_row(ready, by_turn):
+    first = score_available(ready.at(NOON), "late")
+    shutil.rmtree(ready.config.workspace / "checkpoints" / "score")
+    second = score_available(ready, "late")
+    assert first.rows + second.rows == len(by_turn)
+    assert_same_rows(scored(ready), by_turn, PREDICTIONS)
+
+
+def hold_back(context: Context) -> list[str]:
+    """Take an order that would have been due by noon out of what has landed, to land it later."""
+    (file,) = (context.config.workspace / "landing" / "orders").glob(f"until_{NEXT:%Y%m%d}.csv")
+    header, *lines = file.read_text(encoding="utf-8").splitlines()
+    late = [line for line in lines if line.split(",")[0] == "35003"]
+    file.write_text("\n".join([header, *(line for line in lines if line not in late)]) + "\n", encoding="utf-8")
+    return [header, *late]
+
+
+@pytest.mark.parametrize("policy", list(LateRows))
+def test_rows_that_come_after_their_time_was_scored_follow_the_policy(tmp_path, by_turn, policy):
+    """Order 35003 was known in time, its file was not: a trusted history tells so."""
+    context = declaring(copy_project(tmp_path), late=policy)
+    land(context.config, NEXT, after=LAST)
+    late = hold_back(context)
+    ingest(context.at(NEXT))
+    build_features(context.at(NEXT))
+    assert score_available(context.at(NEXT), "late").rows == len(by_turn) - 1
+    (context.config.workspace / "landing" / "orders" / "late.csv").write_text("\n".join(late) + "\n", encoding="utf-8")
+    after = context.at(NEXT + timedelta(minutes=1))
+    ingest(after)
+    result = score_available(after, "late")
+    if policy is LateRows.SCORE:
+        assert (result.rows, result.late, result.left_out) == (1, 1, 0)
+        assert_same_rows(scored(context), by_turn, PREDICTIONS)
+    else:
+        assert (result.rows, result.late, result.left_out) == (0, 0, 1)
+        assert score(context.at(NEXT), "late").left_out == 1  # nor does a turn score it

@@ -13,6 +13,7 @@ from deltalake import DeltaTable
 
 from lakeloop.config import load_config
 from lakeloop.config.score import LateRows, Score
+from lakeloop.runs import score as runs_score
 from lakeloop.runs.context import Context
 from lakeloop.runs.features import build_features
 from lakeloop.runs.ingest import ingest
@@ -20,6 +21,7 @@ from lakeloop.runs.models.change import Asked
 from lakeloop.runs.models.events import roll_back
 from lakeloop.runs.score import score
 from lakeloop.runs.score_stream import StreamResult, score_available, score_continuously
+from lakeloop.runs.scored_rows import find_scorers, open_scorer
 from tests.laws.compare import assert_same_rows, rows
 from tests.laws.effects import Effect, Effects, StoppedError, listening
 from tests.laws.small_loop import TURNS, land
@@ -211,3 +213,22 @@ def test_rows_that_come_after_their_time_was_scored_follow_the_policy(tmp_path, 
     else:
         assert (result.rows, result.late, result.left_out) == (0, 0, 1)
         assert score(context.at(NEXT), "late").left_out == 1  # nor does a turn score it
+
+
+def test_a_challenger_answers_beside_the_champion_from_the_same_features(ready, by_turn, monkeypatch):
+    """The version that was champion once stands in for a challenger: the finished project has none."""
+    model = ready.config.models["late"]
+    beside = replace(open_scorer(ready, model, "1"), is_challenger=True)
+    found = replace(find_scorers(ready, model), challenger=beside)
+    monkeypatch.setattr(runs_score, "find_scorers", lambda *_: found)
+    result = score(ready, "late")
+    assert result.summary == "36 rows scored by version 2, and by challenger 1 beside it"
+    assert_same_rows([row for row in scored(ready) if row["purpose"] == "production"], by_turn, PREDICTIONS)
+    shadows = [row for row in scored(ready) if row["purpose"] == "shadow"]
+    assert {row["model_version"] for row in shadows} == {"1"}
+    answers = {"model_version", "purpose", "score"}
+    features = [
+        [{name: row[name] for name in row if name not in answers} for row in each] for each in (shadows, by_turn)
+    ]
+    assert_same_rows(*features, PREDICTIONS)
+    assert score_available(ready.at(NEXT + timedelta(seconds=1)), "late").rows == 0  # the champion has answered

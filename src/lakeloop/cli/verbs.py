@@ -30,6 +30,7 @@ from lakeloop.cli.options import verb
 from lakeloop.cli.outcome import Options, Report, finish
 from lakeloop.cli.quarantine import add_quarantine
 from lakeloop.cli.rebuild import add_rebuild
+from lakeloop.cli.score import add_score
 from lakeloop.cli.train import add_recalibrate, add_train
 from lakeloop.cli.training_sets import add_training_sets, add_vacuum
 from lakeloop.errors import EXIT_CODES, BusyError, LakeloopError, UsageError
@@ -226,6 +227,7 @@ def _run_step(
     as_of: str,
     models: Sequence[str] | None,
     load: Callable[[], Callable[..., Any]] | None = None,
+    recorded: str | None = None,
 ) -> NoReturn:
     def work(report: Report) -> None:
         with Display(verbose=options.verbose) as show:
@@ -233,7 +235,7 @@ def _run_step(
             chosen = _choose_models(context.config, models)
             from lakeloop.runs.ledger import run_step
 
-            function, name = (load or step.load)(), step.verb.replace("-", "_")  # the ledger's spelling
+            function, name = (load or step.load)(), recorded or step.verb.replace("-", "_")  # the ledger's spelling
             if not step.per_model:
                 report.result = run_step(context, name, function)
                 return
@@ -260,6 +262,8 @@ def _add_step(step: Step) -> None:
 for _each in STEPS:
     if _each.verb == "features":
         add_features(app, _each)
+    elif _each.verb == "score":
+        add_score(app, _each)
     elif _each.verb == "training-set":
         add_training_sets(app, _each)
     elif _each.verb == "recalibrate":

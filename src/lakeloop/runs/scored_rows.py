@@ -15,7 +15,7 @@ from lakeloop import schemas
 from lakeloop.config.columns import input_columns, model_columns
 from lakeloop.config.metric import Task
 from lakeloop.config.model import Model
-from lakeloop.errors import Failure, NotReadyError
+from lakeloop.errors import Failure, NotReadyError, UsageError
 from lakeloop.features.on_demand import as_model_input
 from lakeloop.model_versions import ModelVersion
 from lakeloop.point_in_time.lookup import STATUS_SUFFIX
@@ -25,7 +25,14 @@ from lakeloop.runs.declared import MODEL_REMEDY, SERVING_TAG, assert_same_column
 from lakeloop.runs.model_inputs import GoldInput, add_model_inputs, described_columns, with_columns
 from lakeloop.runs.model_tables import describe_model_table
 from lakeloop.runs.outdated import tables_learned_otherwise
-from lakeloop.runs.promotions import PROMOTED, Promotion, champion_before, find_challenger, read_promotions
+from lakeloop.runs.promotions import (
+    PROMOTED,
+    Promotion,
+    champion_before,
+    find_challenger,
+    find_champion,
+    read_promotions,
+)
 from lakeloop.statuses import Purpose
 from lakeloop.tables import TableAddress, WriteIdentity, WriteResult
 
@@ -92,15 +99,49 @@ def find_scorers(context: Context, model: Model) -> Scorers:
     promotions = [each for each in read_promotions(context, model.model) if each.as_of < context.as_of]
     champion = champion_before(promotions, context.as_of)
     if champion is None:
-        raise NotReadyError(
-            f"model {model.model}",
-            [Failure("champion", f"nobody was promoted before {instant_text(context.as_of)}")],
-            "train one at an earlier as_of: `lakeloop train`, or a first `lakeloop run`",
-        )
+        raise _nobody(model, f"nobody was promoted before {instant_text(context.as_of)}")
     challenger = find_challenger(promotions) if model.score.shadow else None
     first = next(each for each in promotions if each.outcome == PROMOTED)
     beside = None if challenger is None else _open(context, model, challenger, is_challenger=True)
     return Scorers(_open(context, model, champion), beside, first.trained_through)
+
+
+def open_scorer(context: Context, model: Model, version: str | None) -> Scorer:
+    """Open a version of the ledger to score by.
+
+    Args:
+        context: Ledger, registry and logical now.
+        model: The model's declaration.
+        version: Its number; None for the champion at the logical now.
+
+    Returns:
+        The version.
+
+    Raises:
+        UsageError: If the ledger does not know it at the logical now.
+        NotReadyError: If nobody is champion.
+        ConflictError: If the registry lacks it, or the model's declaration is not what it was trained by.
+
+    >>> open_scorer(context, context.config.models["late"], None).version.version
+    '2'
+    """
+    promotions = read_promotions(context, model.model)
+    if version is None:
+        found = find_champion(promotions)
+        if found is None:
+            raise _nobody(model, f"nobody was promoted up to {instant_text(context.as_of)}")
+    else:
+        found = next((each for each in promotions if each.version == version), None)
+        if found is None:
+            known = ", ".join(dict.fromkeys(each.version for each in promotions)) or "none"
+            remedy = "`lakeloop models history` lists what was judged when"
+            raise UsageError("--version", repr(version), f"{known} (as of {context.turn})", remedy)
+    return _open(context, model, found)
+
+
+def _nobody(model: Model, found: str) -> NotReadyError:
+    remedy = "train one at an earlier as_of: `lakeloop train`, or a first `lakeloop run`"
+    return NotReadyError(f"model {model.model}", [Failure("champion", found)], remedy)
 
 
 def _open(context: Context, model: Model, promotion: Promotion, *, is_challenger: bool = False) -> Scorer:

@@ -62,8 +62,9 @@ lock: ## resolve requirements.lock again; needs uv
 	uv pip compile --universal --python-version 3.11 --extra local --extra demo --extra lightgbm --extra xgboost --extra postgresql --extra serve --extra redis --extra dev --no-annotate \
 	  --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
 
-# For Linux and the image's Python; `--constraint`: the server runs on the very versions that trained, and were tested.
-LOCK_IMAGE = uv pip compile --python-version 3.11 --python-platform linux --no-annotate --generate-hashes \
+# For Linux and the image's Python (below 3.11.3 redis wants one package more). `--constraint`: the server runs on the
+# versions that trained, and that were tested.
+LOCK_IMAGE = uv pip compile --python-version 3.11.3 --python-platform linux --no-annotate --generate-hashes \
 	  --constraint requirements.lock --custom-compile-command "make lock-serving"
 
 lock-serving: ## resolve the images' locks again, after make lock; needs uv

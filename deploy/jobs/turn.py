@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 JOB, AS_OF = "LAKELOOP_JOB", "LAKELOOP_AS_OF"
-_MINUTES = re.compile(r".+-(?P<minutes>[0-9]{8,9})")
+_MINUTES = re.compile(r".+-(?P<minutes>[0-9]{8})")
 """Name of a job that was scheduled; eight digits from 1989 to 2160."""
 
 _USAGE = 2

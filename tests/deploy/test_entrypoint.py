@@ -30,7 +30,9 @@ EXECUTOR = {
 
 def test_a_driver_is_submitted_in_its_own_pod():
     environment = {**IMAGE, "SPARK_DRIVER_BIND_ADDRESS": "10.0.0.6"}
-    assert entrypoint.build_command(["driver", "--class", "x.Runner", "local:///score.py", "1 minute"], environment) == [
+    assert entrypoint.build_command(
+        ["driver", "--class", "x.Runner", "local:///score.py", "1 minute"], environment
+    ) == [
         "/spark/bin/spark-submit",
         *("--conf", "spark.driver.bindAddress=10.0.0.6"),
         *("--conf", "spark.executorEnv.SPARK_DRIVER_POD_IP=10.0.0.6"),

@@ -6,23 +6,19 @@ import re
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.deploy.locks import ROOT, pins
+
 LOCKS = {
     "deploy/serving.lock": "deploy/serving.in",
     "deploy/serving-lightgbm.lock": "deploy/serving-lightgbm.in",
     "deploy/serving-xgboost.lock": "deploy/serving-xgboost.in",
     "deploy/build.lock": "deploy/build.in",
 }
-IMAGE = {"python_version": "3.11", "python_full_version": "3.11.9", "sys_platform": "linux", "platform_system": "Linux",
-         "platform_machine": "x86_64", "platform_python_implementation": "CPython", "implementation_name": "cpython",
-         "os_name": "posix"}  # fmt: skip
-
 ANSWER = """
 import sys
 from importlib import import_module
@@ -66,18 +62,6 @@ for name in ("lakeloop.cli.verbs", "skops.io", "pandas", "pyarrow.parquet", "fas
 from lakeloop.cli import main
 main(["--version"])
 """
-
-
-def pins(path: str) -> dict[str, str]:
-    """Read the versions that a lock pins for the image."""
-    found = {}
-    for line in (ROOT / path).read_text("utf-8").splitlines():
-        if line and not line.startswith(("#", " ")):
-            pin = Requirement(line.removesuffix("\\").strip())
-            if pin.marker is None or pin.marker.evaluate(IMAGE):
-                (version,) = pin.specifier
-                found[canonicalize_name(pin.name)] = version.version
-    return found
 
 
 def wanted(path: str) -> list[str]:
@@ -141,5 +125,7 @@ def test_the_server_holds_nothing_of_spark_delta_or_mlflow():
 def test_the_server_imports_nothing_that_its_image_lacks():
     """A fresh process in which every package outside of the lock is kept from being imported."""
     found = " ".join(pins("deploy/serving.lock"))
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", ANSWER, found], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", ANSWER, found], capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")

@@ -44,6 +44,11 @@ class Pod:
     def __str__(self) -> str:
         return f"{self.manifest}:{self.spec['containers'][0]['name']}"
 
+    @property
+    def containers(self) -> list[dict[str, Any]]:
+        """All of them, those that run before the others first."""
+        return [*self.spec.get("initContainers", []), *self.spec["containers"]]
+
 
 def read_manifests() -> list[Manifest]:
     """Read every object but the lists of kustomize."""

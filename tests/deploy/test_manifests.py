@@ -22,7 +22,7 @@ MANIFESTS = read_manifests()
 OWN = [each for each in MANIFESTS if each.body["apiVersion"] == OPERATOR]
 KNOWN = [each for each in MANIFESTS if each.body["apiVersion"] != OPERATOR]
 PODS = read_pods()
-CONTAINERS = [(f"{pod}", pod, container) for pod in PODS for container in pod.spec["containers"]]
+CONTAINERS = [(f"{pod.manifest}:{each['name']}", pod, each) for pod in PODS for each in pod.containers]
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 
 
@@ -227,7 +227,7 @@ def test_claims_and_accounts_that_are_used_are_declared_and_volumes_are_mounted(
     claims = {each["persistentVolumeClaim"]["claimName"] for each in pod.spec["volumes"] if "emptyDir" not in each}
     assert claims <= {each.name for each in of_kind("PersistentVolumeClaim")}
     assert pod.spec["serviceAccountName"] in {each.name for each in of_kind("ServiceAccount")}
-    mounted = {mount["name"] for container in pod.spec["containers"] for mount in container["volumeMounts"]}
+    mounted = {mount["name"] for container in pod.containers for mount in container["volumeMounts"]}
     assert mounted == {each["name"] for each in pod.spec["volumes"]}
     assert [each for each in pod.spec["volumes"] if "emptyDir" in each and "sizeLimit" not in each["emptyDir"]] == []
 
@@ -247,3 +247,11 @@ def test_the_servers_model_can_only_be_read_and_its_request_log_be_written():
         "/workspace/request_log": ("request_log", False),
         "/tmp": (None, False),
     }
+
+
+def test_the_folders_that_the_server_mounts_are_made_by_the_turn():
+    server = the("Deployment").body["spec"]["template"]["spec"]["containers"][0]
+    mounted = {f"/project/workspace/{each['subPath']}" for each in server["volumeMounts"] if "subPath" in each}
+    (folders,) = the("CronJob").body["spec"]["jobTemplate"]["spec"]["template"]["spec"]["initContainers"]
+    assert folders["args"][:2] == ["mkdir", "-p"]
+    assert set(folders["args"][2:]) == mounted

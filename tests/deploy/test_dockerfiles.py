@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import tomllib
 
 import pytest
@@ -61,6 +62,15 @@ def test_nothing_is_fetched_but_packages(name):
                      "CMD", "ENTRYPOINT"}  # fmt: skip
     commands = " ".join(of(DOCKERFILES[name], "RUN"))
     assert not re.search(r"https?://|\bcurl\b|\bwget\b|\bgit\b", commands)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_every_command_is_one_that_a_shell_can_read(name):
+    commands = of(DOCKERFILES[name], "RUN")
+    assert commands
+    for each in commands:
+        done = subprocess.run(["sh", "-n", "-c", each], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), each
 
 
 @pytest.mark.parametrize("name", OWN)

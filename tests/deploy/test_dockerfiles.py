@@ -6,9 +6,14 @@ No image is built here: that needs a builder and a registry.
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import sqlite3
 import subprocess
+import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -64,7 +69,7 @@ def test_nothing_is_fetched_but_packages(name):
     assert not re.search(r"https?://|\bcurl\b|\bwget\b|\bgit\b", commands)
 
 
-@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("name", DOCKERFILES)
 def test_every_command_is_one_that_a_shell_can_read(name):
     commands = of(DOCKERFILES[name], "RUN")
     assert commands
@@ -140,6 +145,35 @@ def test_only_what_is_named_is_sent_to_the_builder(path, sent):
 def test_no_image_holds_a_secret(name):
     named = {*variables(DOCKERFILES[name]), *default_arguments(DOCKERFILES[name])}
     assert not [each for each in named if re.search("TOKEN|PASSWORD|SECRET|KEY", each)]
+
+
+def test_a_baked_store_is_one_file_that_can_be_read_where_nothing_can_be_written(tmp_path):
+    publishing = sqlite3.connect(tmp_path / "published.db")
+    publishing.execute("PRAGMA journal_mode = WAL")
+    publishing.execute("CREATE TABLE states (value TEXT)")
+    publishing.execute("INSERT INTO states VALUES ('last')")
+    publishing.commit()
+    image = tmp_path / "image"
+    image.mkdir()
+    for each in tmp_path.glob("published.db*"):  # as COPY does, while the store is open elsewhere
+        shutil.copy(each, image / each.name.replace("published", "online_store"))
+    publishing.close()
+    (command,) = of(DOCKERFILES["baked"], "RUN")
+    folder = {"PATH": f"{Path(sys.executable).parent}:{os.defpath}", "STORE": "online_store.db"}
+    subprocess.run(["sh", "-c", command.replace("/workspace", str(image))], env=folder, check=True)
+    assert [path.name for path in image.iterdir()] == ["online_store.db"]
+    serving = sqlite3.connect(f"{(image / 'online_store.db').as_uri()}?mode=ro", uri=True)
+    assert serving.execute("SELECT value FROM states").fetchall() == [("last",)]
+    assert [path.name for path in image.iterdir()] == ["online_store.db"]  # nothing was written to read it
+    serving.close()
+
+
+def test_a_baked_image_names_its_model_and_its_store():
+    assert variables(DOCKERFILES["baked"]) == {
+        "LAKELOOP_MODEL": "${MODEL}",
+        "LAKELOOP_STORE": "sqlite:////workspace/${STORE}",
+    }
+    assert default_arguments(DOCKERFILES["baked"])["STORE"] == "online_store.db"
 
 
 def test_the_health_check_asks_the_port_that_is_served():

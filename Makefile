@@ -18,7 +18,7 @@ MAKE_ENVIRONMENT = for each in "$(PYTHON)" python3.12 python3.11 python3 python 
 	exit 1
 
 .DEFAULT_GOAL = help
-.PHONY: help setup environment demo demo-year demo-resume test test-all lint types imports bench-peers bench-quick lock clean
+.PHONY: help setup environment demo demo-year demo-resume test test-all lint types imports bench-peers bench-quick lock lock-serving clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -61,6 +61,17 @@ bench-quick: setup ## compare with peers on small data; the peers that are there
 lock: ## resolve requirements.lock again; needs uv
 	uv pip compile --universal --python-version 3.11 --extra local --extra demo --extra lightgbm --extra xgboost --extra postgresql --extra serve --extra redis --extra dev --no-annotate \
 	  --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
+
+# For Linux and the image's Python (below 3.11.3 redis wants one package more). `--constraint`: the server runs on the
+# versions that trained, and that were tested.
+LOCK_IMAGE = uv pip compile --python-version 3.11.3 --python-platform linux --no-annotate --generate-hashes \
+	  --constraint requirements.lock --custom-compile-command "make lock-serving"
+
+lock-serving: ## resolve the images' locks again, after make lock; needs uv
+	$(LOCK_IMAGE) --output-file deploy/serving.lock deploy/serving.in
+	$(LOCK_IMAGE) --no-deps --output-file deploy/serving-lightgbm.lock deploy/serving-lightgbm.in
+	$(LOCK_IMAGE) --no-deps --output-file deploy/serving-xgboost.lock deploy/serving-xgboost.in
+	$(LOCK_IMAGE) --no-deps --output-file deploy/build.lock deploy/build.in
 
 clean: ## remove the environment, the demo's workspace and caches
 	rm -rf .venv workspace spark-warehouse metastore_db derby.log build .coverage

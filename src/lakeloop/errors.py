@@ -166,6 +166,13 @@ class LeakageError(_ListedError):
     headline: ClassVar[str] = "leaks were found"
 
 
+class SkewError(_ListedError):
+    """Values that were served as right are not those of the offline tables. Do not retry."""
+
+    exit_code: ClassVar[int] = 4
+    headline: ClassVar[str] = "served values are not those of the offline tables"
+
+
 class QualityGateError(_ListedError):
     """The quality gate refused a turn's bronze rows; nothing is built on them. The same rows would fail again."""
 

@@ -73,6 +73,15 @@ class Verdict(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
+class ServedVerdict(StrEnum):
+    """Whether served values are those of the offline tables: STALE ones were served as such, SKEWED ones as right."""
+
+    CONSISTENT = "CONSISTENT"
+    STALE = "STALE"
+    SKEWED = "SKEWED"
+    UNKNOWN = "UNKNOWN"
+
+
 class GateStatus(StrEnum):
     """The result of one check of the promotion gate."""
 

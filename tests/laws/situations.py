@@ -23,6 +23,7 @@ from lakeloop.config.monitor import Monitor
 from lakeloop.decisions.flags import Flag
 from lakeloop.decisions.policy import DecisionInputs, OpenFlag, decide
 from lakeloop.drift.bins import ColumnBins
+from lakeloop.drift.consistency import compare_served
 from lakeloop.drift.counts import COUNTS_SCHEMA, lay_out_daily
 from lakeloop.drift.performance import OUTCOMES_SCHEMA, Performance, measure_performance
 from lakeloop.drift.reference import SCORE_COLUMN
@@ -51,6 +52,7 @@ from lakeloop.statuses import (
     Outcome,
     Purpose,
     Role,
+    ServedVerdict,
     Status,
     Verdict,
 )
@@ -305,10 +307,19 @@ for _label in LabelStatus:
 
 @leads_to(Purpose.PRODUCTION, "2013-05-01 10:01")
 @leads_to(Purpose.BACKTEST, "2013-05-01 10:00")
-def _purpose(place: Place, prediction: str) -> str:
+@leads_to(Purpose.SHADOW, "2013-05-01 10:01", Purpose.SHADOW)
+def _purpose(place: Place, prediction: str, usual: Purpose = Purpose.PRODUCTION) -> str:
     spine = frame(place.spark(), SPINE_COLUMNS, [make_spine_row(prediction)])
-    (row,) = rows_of(spine.withColumn("purpose", purpose_of(instant("2013-05-01 10:00"))))
+    (row,) = rows_of(spine.withColumn("purpose", purpose_of(instant("2013-05-01 10:00"), usual)))
     return str(row["purpose"])
+
+
+@leads_to(ServedVerdict.CONSISTENT, [1.0], [1.0], [False])
+@leads_to(ServedVerdict.STALE, [1.0, 1.0], [1.0, 2.0], [False, True])
+@leads_to(ServedVerdict.SKEWED, [1.0, 1.0], [1.0, None], [False, False])
+@leads_to(ServedVerdict.UNKNOWN, [], [], [])
+def _served_verdict(_: Place, *values: list[Any]) -> ServedVerdict:
+    return compare_served(*values).verdict
 
 
 # --- the ledgers -----------------------------------------------------------------------------------------------------

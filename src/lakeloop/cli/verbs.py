@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 import typer
 
 from lakeloop import __version__
+from lakeloop.cli.audit import add_audit
 from lakeloop.cli.backfill import add_backfill
 from lakeloop.cli.compare import add_compare
 from lakeloop.cli.display import Display
@@ -356,3 +357,4 @@ add_rebuild(app)
 add_vacuum(app)
 add_impact(app)
 add_compare(app)
+add_audit(app)

@@ -88,7 +88,7 @@ def watched_tables(context: Context) -> list[TableAddress]:
         *(("bronze", each) for each in config.sources),
         *(("quarantine", each) for each in config.sources),
         *(("gold", each) for each in config.feature_tables),
-        *((layer, each) for each in config.models for layer in ("training_sets", "predictions")),
+        *((layer, each) for each in config.models for layer in ("training_sets", "predictions", "requests")),
     ]
     own = [lake.own(each) for each in schemas.OWN_TABLES if each is not schemas.RUNS]
     return [*(lake.address(layer, name) for layer, name in named), *own]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
@@ -126,6 +126,28 @@ def built_inputs(context: Context, model: Model) -> tuple[GoldInput, ...]:
             f"model {model.model}", failures, f"run `lakeloop features --as-of {instant_text(context.as_of)}` first"
         )
     return tuple(inputs)
+
+
+def ready_through(context: Context, inputs: Sequence[GoldInput]) -> datetime:
+    """Tell up to which instant of prediction no look-up is STALE.
+
+    Args:
+        context: Project and logical now.
+        inputs: Gold tables.
+
+    Returns:
+        The instant, at most the logical now.
+
+    >>> inputs = gold_inputs(context, context.config.models["late"])
+    >>> instant_text(ready_through(context, inputs))
+    '2024-02-04T00:00:00Z'
+    """
+    ready = [context.as_of]
+    for each in inputs:
+        every = context.config.feature_tables[each.table].every
+        # The tick of an instant is the last one up to it: all of them up to the next tick are served by this one.
+        ready.append(each.built_through if every is None else each.built_through + every - timedelta(microseconds=1))
+    return min(ready)
 
 
 def features_by_table(config: Config, model: Model) -> dict[str, list[str]]:

@@ -24,7 +24,7 @@ from lakeloop.reading import identify_checkpoint
 from lakeloop.runs.aliases import reconcile_aliases
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.failed_models import explaining_model
-from lakeloop.runs.model_inputs import GoldInput, built_inputs
+from lakeloop.runs.model_inputs import built_inputs, ready_through
 from lakeloop.runs.order import STREAM
 from lakeloop.runs.scored_rows import append_scores, find_scorers, leave_answered
 from lakeloop.runs.settled import HELD, LATE, LEFT_OUT, SETTLED, Settled, read_settled
@@ -34,8 +34,6 @@ from lakeloop.tables import WriteIdentity
 
 _WAIT_SECONDS = 3600.0
 """How long a micro-batch waits for another job that writes."""
-
-_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -255,7 +253,7 @@ class _Stream:
                 return None  # nothing is noted: what came in is looked at again, with what comes next
             raise
         through = before.through or scorers.nobody_before
-        ready = _ready_through(context, inputs)
+        ready = ready_through(context, inputs)
         due = max(through, min(context.as_of, ready), context.as_of - model.score.wait)
         # Nothing is known of what is held before a stream has looked at everything once.
         known = [each for each in (before.held_since, since) if each is not None] if before.is_followed else []
@@ -287,16 +285,6 @@ class _Stream:
             model.model, 1, rows, (scorers.champion.version.version,), late, left_out, stale, waiting, context.turn
         )
         return found if written.outcome is Outcome.WRITTEN else None
-
-
-def _ready_through(context: Context, inputs: tuple[GoldInput, ...]) -> datetime:
-    """Tell up to which instant of prediction no look-up is STALE."""
-    ready = [context.as_of]
-    for each in inputs:
-        every = context.config.feature_tables[each.table].every
-        # The tick of an instant is the last one up to it: all of them up to the next tick are served by this one.
-        ready.append(each.built_through if every is None else each.built_through + every - _MICROSECOND)
-    return min(ready)
 
 
 def _held_since(context: Context, model: Model, since: datetime | None, due: datetime) -> datetime | None:

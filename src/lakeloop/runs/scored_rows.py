@@ -150,14 +150,15 @@ def _open(context: Context, model: Model, promotion: Promotion, *, is_challenger
     return Scorer(promotion, version, is_challenger)
 
 
-def purpose_of(trained_through: datetime) -> Column:
+def purpose_of(trained_through: datetime, usual: Purpose = Purpose.PRODUCTION) -> Column:
     """Tell a prediction from a backtest: what a version may have learned from, it can only be tested on in hindsight.
 
     Args:
         trained_through: Greatest `available_ts` that touched the version.
+        usual: What a prediction is made for.
 
     Returns:
-        `production` where `prediction_ts` is after it, else `backtest`.
+        `usual` where `prediction_ts` is after it, else `backtest`.
 
     >>> from datetime import UTC
     >>> days = [(datetime(2024, 1, day, tzinfo=UTC),) for day in (24, 25, 26)]
@@ -165,12 +166,8 @@ def purpose_of(trained_through: datetime) -> Column:
     >>> [row[0] for row in predictions.select(purpose_of(datetime(2024, 1, 25, tzinfo=UTC))).collect()]
     ['backtest', 'backtest', 'production']
     """
-    return _purpose(trained_through, Purpose.PRODUCTION)
-
-
-def _purpose(trained_through: datetime, otherwise: Purpose) -> Column:
     is_after = F.col("prediction_ts") > F.lit(trained_through)
-    return F.when(is_after, otherwise.value).otherwise(Purpose.BACKTEST.value)
+    return F.when(is_after, usual.value).otherwise(Purpose.BACKTEST.value)
 
 
 def leave_answered(context: Context, model: Model, spine: DataFrame) -> DataFrame:
@@ -283,7 +280,7 @@ def _answer(
     for place, each in enumerate(scorers):
         rows = _add_scores(context, model, each.version, joined.columns, rows)
         usual = Purpose.SHADOW if each.is_challenger else Purpose.PRODUCTION
-        purpose = F.lit(Purpose.BACKTEST.value) if in_hindsight else _purpose(each.promotion.trained_through, usual)
+        purpose = F.lit(Purpose.BACKTEST.value) if in_hindsight else purpose_of(each.promotion.trained_through, usual)
         answer = F.struct(F.lit(each.version.version).alias("model_version"), purpose.alias("purpose"), *fields)
         answers.append(f"_answer_{place}")
         rows = rows.withColumn(answers[-1], answer).drop(*fields)

@@ -14,11 +14,13 @@ from lakeloop.schemas.added import (
     PREDICTION_COLUMNS,
     QUARANTINE_COLUMNS,
     REASON,
+    REQUEST_COLUMNS,
     TRAINING_COLUMNS,
     prediction_columns,
     training_columns,
 )
 from lakeloop.schemas.monitoring import (
+    CONSISTENCY,
     DRIFT_METRICS,
     ESTIMATED_PERFORMANCE,
     LABEL_SLICE,
@@ -64,6 +66,7 @@ __all__ = [
     "BRONZE_COLUMNS",
     "BRONZE_VOLATILE",
     "CLASS_SCORES",
+    "CONSISTENCY",
     "DATE",
     "DECISIONS",
     "DOUBLE",
@@ -89,6 +92,7 @@ __all__ = [
     "QUARANTINE_COLUMNS",
     "REASON",
     "REPLAYS",
+    "REQUEST_COLUMNS",
     "RUNS",
     "SCORE_SLICE",
     "TEXT",
@@ -117,6 +121,7 @@ OWN_TABLES: tuple[TableSchema, ...] = (
         PERFORMANCE,
         ESTIMATED_PERFORMANCE,
         LEAKAGE,
+        CONSISTENCY,
     ),
     *(FLAGS, DECISIONS, TRAINING_SETS, TRAINING_SET_EVENTS, PROMOTIONS, RUNS),
 )

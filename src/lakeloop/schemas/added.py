@@ -49,6 +49,21 @@ PREDICTION_COLUMNS: tuple[StructField, ...] = (
 PREDICTED_CLASS, CLASS_SCORES = "predicted_class", "class_scores"
 """Columns that predictions of a multiclass model have besides."""
 
+REQUEST_COLUMNS: tuple[StructField, ...] = (
+    column("request_id", TEXT, "request that the row was part of", required=True),
+    column("prediction_id", TEXT, "hash of the row's id columns, as in the predictions; null when it gave no id"),
+    column("prediction_ts", INSTANT, "instant the answer stands for, UTC", required=True),
+    column("received_ts", INSTANT, "instant the request came, by the server's clock, UTC", required=True),
+    column("model_name", TEXT, "model", required=True),
+    VERSION,
+    column("bundle_id", TEXT, "publish that the server answered by", required=True),
+    column("score", DOUBLE, "probability of the label or of the predicted class, or the predicted number"),
+    column("predicted_class", TEXT, "the likeliest class of several"),
+    column("class_scores", ArrayType(DOUBLE, True), "probability of each class of several, in the declared order"),
+    AS_OF,
+)
+"""Columns every table of requests has, besides the request's columns, the features and what was said of look-ups."""
+
 TRAINING_COLUMNS: tuple[StructField, ...] = (
     column("training_set_id", TEXT, "training set the row belongs to", required=True),
     column("prediction_id", TEXT, "hash of the spine row's id columns", required=True),

@@ -163,3 +163,26 @@ ESTIMATED_PERFORMANCE = declare_table(
     ],
 )
 """A table of its own, so that no query of `monitoring.performance` takes an estimate for what was realised."""
+
+CONSISTENCY = declare_table(
+    "monitoring",
+    "consistency",
+    "model x origin x column x audit",
+    "as_of",
+    [
+        MODEL,
+        column("origin", TEXT, "online: requests that were answered; offline: predictions of turns and streams"),
+        WINDOW,
+        column("column_name", TEXT, "served column, or `score`", required=True),
+        column("count", LONG, "rows compared", required=True),
+        column("num_missing", LONG, "served without a value where there is one; look-ups that said so left out"),
+        column("num_extra", LONG, "served with a value where there is none; likewise"),
+        column("num_mismatch", LONG, "served with another value; likewise"),
+        column("num_marked", LONG, "rows whose look-up was STALE or AHEAD, and said so"),
+        column("num_marked_different", LONG, "of those, rows that differ"),
+        column("mean_difference", DOUBLE, "mean absolute difference of the numbers that differ"),
+        column("max_difference", DOUBLE, "greatest absolute difference of them"),
+        column("verdict", TEXT, "CONSISTENT, STALE, SKEWED or UNKNOWN (no rows)", required=True),
+        AS_OF,
+    ],
+)

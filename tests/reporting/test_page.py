@@ -13,6 +13,7 @@ from lakeloop.reporting.content import FailedStep, Place, Report
 from lakeloop.reporting.page import render_report
 from lakeloop.reporting.quality import assemble_quality
 from lakeloop.reporting.recorded import AboutModel, Recorded
+from lakeloop.reporting.served import Served, ServedColumn
 from tests.reporting.recordings import (
     ABOUT,
     JUNE,
@@ -138,6 +139,16 @@ def test_page_links_the_catalogue_of_features_where_there_is_one() -> None:
     report = make_report(three_turns())
     assert 'href="features.html"' not in render_report(report)
     assert 'href="features.html"' in render_report(replace(report, features_page="features.html"))
+
+
+def test_page_shows_what_the_last_audit_of_served_values_found() -> None:
+    report = make_report(three_turns())
+    wind = ServedColumn("online", "weather__wind", 100, 2, 0, 1, 0, 3.5, "SKEWED")
+    audited = replace(report.models[0], served=Served(report.as_of, (wind,)))
+    words, _ = read(render_report(replace(report, models=(audited, *report.models[1:]))))
+    assert "Of 100 online and 0 offline answers, 1 of 1 column was served otherwise" in words
+    assert "online weather__wind SKEWED 100 2 0 1 0 3.5" in words
+    assert "Served values against" not in render_report(report)
 
 
 def test_page_needs_nothing_else() -> None:

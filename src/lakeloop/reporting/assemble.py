@@ -33,6 +33,7 @@ from lakeloop.reporting.judgements import Promotion
 from lakeloop.reporting.quality import SUITE
 from lakeloop.reporting.realised import keep_newest, read_windows, summarise
 from lakeloop.reporting.recorded import MAX_EVENTS, MAX_STRIP_WINDOWS, MAX_TURNS, AboutModel, Recorded, Row
+from lakeloop.reporting.served import assemble_served
 from lakeloop.statuses import Purpose
 
 GATE, PROMOTED, HELD = "gate", "promoted", "held"
@@ -101,6 +102,7 @@ def assemble_model(about: AboutModel, recorded: Recorded) -> ModelReport:
         strip=tabulate(own.drift, features=None, max_windows=MAX_STRIP_WINDOWS),
         calibration=pool_calibration(own.performance),
         label=about.label,
+        served=assemble_served(own.consistency),
     )
 
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from lakeloop.reporting.calibration import Calibration
 from lakeloop.reporting.judgements import DriftTable, Promotion
 from lakeloop.reporting.quality import QualityHistory
+from lakeloop.reporting.served import Served
 
 
 class State(StrEnum):
@@ -230,6 +231,7 @@ class ModelReport:
         strip: Drift of all columns over more windows, for a glance.
         calibration: Realised calibration.
         label: What is predicted, as declared.
+        served: What was served against what the offline tables say.
     """
 
     model: str
@@ -248,6 +250,7 @@ class ModelReport:
     strip: DriftTable = field(default_factory=DriftTable)
     calibration: Calibration = field(default_factory=Calibration)
     label: str = ""
+    served: Served = field(default_factory=Served)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from lakeloop.reporting.content import ModelReport, Report
 from lakeloop.reporting.drift import count_drifts, describe_cell, rate_cell
 from lakeloop.reporting.headline import summarise_data
 from lakeloop.reporting.illustrations import LOSS_WORDS, illustrate_model, illustrate_report
+from lakeloop.reporting.served import say_served
 
 MISSING = "-"
 MAX_TEXT = 600
@@ -22,8 +23,8 @@ MAX_COLUMNS, MIN_COLUMNS = 240, 20
 """Columns of drift shown: on the whole page, and least per model; what drifted comes first."""
 
 _TONES: dict[str, str] = {
-    **dict.fromkeys(("PASS", "OK", "STABLE", "promoted", "ok", "done", "WRITTEN"), "good"),
-    **dict.fromkeys(("FAIL", "DRIFT", "failed", "act"), "bad"),
+    **dict.fromkeys(("PASS", "OK", "STABLE", "CONSISTENT", "promoted", "ok", "done", "WRITTEN"), "good"),
+    **dict.fromkeys(("FAIL", "DRIFT", "SKEWED", "failed", "act"), "bad"),
     **dict.fromkeys(("WARN", "rejected", "held", "watch", "retrain", "notify"), "warn"),
     **dict.fromkeys(("RECORDED", "NOT_APPLICABLE", "none", "skipped"), "quiet"),
 }
@@ -92,6 +93,7 @@ def page_environment() -> Environment:
         "say_bias": captions.say_bias,
         "say_comparisons": captions.say_comparisons,
         "say_calibration": captions.say_calibration,
+        "say_served": say_served,
         "say_means": captions.say_means,
         "say_drift": captions.say_drift,
         "say_quality": captions.say_quality,

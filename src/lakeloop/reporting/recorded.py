@@ -62,6 +62,7 @@ class Recorded:
         open_flags: The same, whenever raised, of the flags that are still open.
         decisions: Rows of `ops.decisions`.
         promotions: Rows of `ops.promotions`.
+        consistency: Rows of `monitoring.consistency`, at least those of the last audit of every model.
         since: `as_of` of the first of the last turns; None when the rows reach back to the beginning.
     """
 
@@ -78,6 +79,7 @@ class Recorded:
     open_flags: Sequence[Row] = ()
     decisions: Sequence[Row] = ()
     promotions: Sequence[Row] = ()
+    consistency: Sequence[Row] = ()
     since: datetime | None = None
 
     def of_model(self, model: str) -> Recorded:
@@ -111,6 +113,7 @@ class Recorded:
             open_flags=kept(self.open_flags),
             decisions=kept(self.decisions),
             promotions=kept(self.promotions),
+            consistency=kept(self.consistency),
             since=self.since,
         )
 

@@ -80,8 +80,8 @@ def watched_tables(context: Context) -> list[TableAddress]:
     Returns:
         Addresses, whether the tables exist yet or not.
 
-    >>> [str(each) for each in watched_tables(context)][4:9]
-    ['gold.shop_delays', 'gold.shop_last', 'training_sets.late', 'predictions.late', 'ops.ingested_files']
+    >>> [str(each) for each in watched_tables(context)][5:9]
+    ['gold.shop_last', 'training_sets.late', 'predictions.late', 'requests.late']
     """
     config, lake = context.config, context.lake
     named = [

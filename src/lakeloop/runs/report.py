@@ -163,6 +163,7 @@ def read_recorded(context: Context) -> Recorded:
         open_flags=_find_open(flags),
         decisions=decisions,
         promotions=promotions,
+        consistency=_rows_of(_last_audits(known(schemas.CONSISTENCY))),
         since=since,
     )
 
@@ -227,6 +228,12 @@ def _last_windows(metrics: DataFrame) -> DataFrame:
     ranked = metrics.where("slice_key is null").withColumn("_rank", F.dense_rank().over(newest_first))
     evidence = F.when(F.col("kind") != FEATURE, F.col("evidence"))
     return ranked.where(F.col("_rank") <= MAX_STRIP_WINDOWS).withColumn("evidence", evidence).drop("_rank")
+
+
+def _last_audits(compared: DataFrame) -> DataFrame:
+    """Keep what the last audit of each model's answers found."""
+    newest_first = Window.partitionBy("model").orderBy(F.col("as_of").desc())
+    return compared.withColumn("_rank", F.dense_rank().over(newest_first)).where("_rank = 1").drop("_rank")
 
 
 def _find_open(rows: Sequence[Row]) -> list[Row]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import sqlite3
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,7 @@ def test_a_server_that_is_down_is_told_at_once_without_its_password() -> None:
     with pytest.raises(EnvironmentProblemError) as told:
         store.look_up(YORK)
     assert time.monotonic() - began < 1.0
+    store.close()
     assert str(told.value).splitlines() == [
         f"online store redis://***@127.0.0.1:{port}/0: the environment is not ready",
         f"  - ConnectionError: Error 111 connecting to 127.0.0.1:{port}. Connection refused.",
@@ -44,6 +47,7 @@ def test_a_server_that_says_nothing_is_given_up_within_the_timeout() -> None:
         with pytest.raises(EnvironmentProblemError, match="TimeoutError"):
             store.look_up(YORK)
         assert 0.2 < time.monotonic() - began < 1.0
+        store.close()
 
 
 @needs_redis
@@ -53,8 +57,8 @@ def test_a_wrong_password_is_told_and_not_shown(tmp_path: Path) -> None:
         store = open_store(right, "demo")
         publish(store, {"York": [5]}, 10)
         assert store.look_up(YORK).states == {"shops": (state(5),)}
-        with pytest.raises(EnvironmentProblemError) as told:
-            open_store(wrong, "demo").manifest()
+        with closing(open_store(wrong, "demo")) as refused, pytest.raises(EnvironmentProblemError) as told:
+            refused.manifest()
         assert "AuthenticationError" in str(told.value)
         assert "sesame99" not in f"{told.value!s}{told.value!r}"
         store.close()
@@ -73,6 +77,8 @@ def test_a_server_that_was_started_again_empty_serves_nothing_and_is_filled_agai
         assert reader.look_up(YORK) == Found({}, {})
         publish(store, {"York": [5]}, 10)
         assert reader.look_up(YORK).states == {"shops": (state(5),)}
+        store.close()
+        reader.close()
 
 
 @needs_redis
@@ -148,6 +154,7 @@ def test_a_connection_goes_with_its_thread(tmp_path: Path) -> None:
         thread = threading.Thread(target=store.manifest)
         thread.start()
         thread.join()
+    gc.collect()
     assert len(store._open) == 1  # type: ignore[attr-defined]  # of SQLite
     store.close()
 

@@ -20,13 +20,13 @@ YORK: Key = ("York",)
 HULL: Key = ("Hull",)
 
 
-class Broken(Exception):
+class BrokenOffError(Exception):
     """Stands for the end of the process."""
 
 
 def breaking(rows: list[tuple[Key, State]], after: int) -> Iterator[tuple[Key, State]]:
     yield from rows[:after]
-    raise Broken
+    raise BrokenOffError
 
 
 def test_nothing_is_served_before_the_first_swap(store: OnlineStore, reader: OnlineStore) -> None:
@@ -109,7 +109,7 @@ def test_a_new_generation_takes_the_place_of_the_old_one(store: OnlineStore, rea
 
 def test_rows_of_a_generation_that_broke_off_are_not_served_by_the_next_attempt(store: OnlineStore) -> None:
     publish(store, {"York": [5]}, 10)
-    with pytest.raises(Broken):
+    with pytest.raises(BrokenOffError):
         store.stage(table(20, "g2"), breaking([(("Gone",), state(6)), (YORK, state(5))], 2))
     store.stage(table(20, "g2"), [(YORK, state(15))])
     store.swap([table(20, "g2")])
@@ -165,7 +165,7 @@ _number = iter(range(10**9))
 
 
 @given(log=_LOGS, attempts=_ATTEMPTS)
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_reader_sees_exactly_the_newest_states_whatever_was_staged_and_broke_off(
     opening: Callable[[str], OnlineStore], log: dict[str, set[int]], attempts: list[tuple[int, str]]
 ) -> None:
@@ -179,7 +179,7 @@ def test_a_reader_sees_exactly_the_newest_states_whatever_was_staged_and_broke_o
         rows = newest(log, through, None if anew else served)
         published = table(through, f"g{generation + anew}")
         if end.endswith("half"):
-            with pytest.raises(Broken):
+            with pytest.raises(BrokenOffError):
                 store.stage(published, breaking(rows, len(rows) // 2))
         else:
             store.stage(published, rows)

@@ -7,7 +7,6 @@ A float is written as the shortest text that reads back as the same float; NaN a
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -102,7 +101,7 @@ def encode_values(values: Sequence[Value]) -> str:
     Returns:
         Their text.
 
-    >>> encode_values((0.1, None, math.inf, "late", True, 3))
+    >>> encode_values((0.1, None, float("inf"), "late", True, 3))
     '[0.1,null,Infinity,"late",true,3]'
     """
     return _write(list(values))

@@ -16,10 +16,10 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from lakeloop.config.addresses import without_password
-from lakeloop.online_store.encoding import decode_states, encode_key, encode_states
+from lakeloop.online_store.encoding import decode_served, decode_states, encode_key, encode_states
 from lakeloop.online_store.manifest import Manifest, decode_manifest, encode_manifest, merged
 from lakeloop.online_store.problems import no_answer, read_only
-from lakeloop.online_store.states import served_state, with_newer
+from lakeloop.online_store.states import with_newer
 from lakeloop.online_store.store import Found, Key, PublishedTable, State
 
 SCHEMES = ("redis", "rediss")
@@ -48,7 +48,7 @@ class RedisStore:
         # A server that was started again has closed the connections of the pool: these are made anew, at once.
         again = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
         try:
-            self._client = redis.Redis.from_url(
+            self._client: Any = redis.Redis.from_url(  # its types say each answer may be of any kind
                 address,
                 socket_timeout=timeout_seconds,
                 socket_connect_timeout=timeout_seconds,
@@ -103,7 +103,7 @@ class RedisStore:
         states: dict[str, tuple[State | None, ...]] = dict.fromkeys(names, ())
         for name, held in zip(wanted, rows, strict=True):
             through = seen.through[name]
-            states[name] = tuple(served_state(decode_states(each), through) for each in held)
+            states[name] = tuple(decode_served(each, through) for each in held)
         return Found({name: seen.tables[name] for name in names}, states)
 
     def _read_manifest(self) -> Manifest:

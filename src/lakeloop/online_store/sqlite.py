@@ -34,8 +34,8 @@ CREATE TABLE IF NOT EXISTS manifest (project TEXT PRIMARY KEY, stamp TEXT NOT NU
 _CREATE_STATES = """
 CREATE TABLE IF NOT EXISTS {table} (
     key TEXT PRIMARY KEY,
-    available INTEGER NOT NULL, event INTEGER NOT NULL, state TEXT NOT NULL,
-    before_available INTEGER, before_event INTEGER, before_state TEXT
+    available INTEGER NOT NULL, event INTEGER NOT NULL, state BLOB NOT NULL,
+    before_available INTEGER, before_event INTEGER, before_state BLOB
 ) WITHOUT ROWID
 """
 # What is served moves beside the newer state; what a publish that broke off has left is written over.
@@ -324,7 +324,7 @@ def _literal(through: int | None) -> int:
     return -(2**63) if through is None else through
 
 
-def _as_row(key: Key, state: State) -> tuple[str, int, int, str]:
+def _as_row(key: Key, state: State) -> tuple[str, int, int, bytes]:
     return encode_key(key), state.available_micros, state.event_micros, encode_values(state.values)
 
 

@@ -24,7 +24,11 @@ from lakeloop.online_store.store import Found, Key
 from lakeloop.point_in_time import arrow
 from lakeloop.point_in_time.lookup import Lookup
 from lakeloop.runs import publish as publishing
+from lakeloop.runs.backfill import run_backfill
+from lakeloop.runs.backfill_scope import Asked
 from lakeloop.runs.context import Context
+from lakeloop.runs.features import build_features
+from lakeloop.runs.ingest import ingest
 from lakeloop.runs.ledger import run_step
 from lakeloop.runs.publish import PublishResult, publish
 from lakeloop.serving.bundle import read_current
@@ -203,6 +207,29 @@ def test_an_earlier_instant_than_the_one_served_is_refused(own: Config) -> None:
     assert served(own).tables["shop_last"].built_through == NOW
 
 
+@pytest.mark.slow
+def test_a_backfill_begins_a_new_generation_of_its_table_only(own: Config) -> None:
+    publish(Context(own, NOW), "late")
+    before = served(own)
+    late = "order,shop,delivered_ts,delay_minutes\n999001,A,2024-02-03T20:00:00Z,99\n"
+    (own.workspace / "landing/deliveries/late.csv").write_text(late)
+    later = Context(own, NOW + timedelta(hours=1))
+    run_step(later, "ingest", ingest)
+    run_step(later, "features", build_features)
+    run_backfill(later, Asked("shop_delays", NOW - timedelta(days=9), later.as_of))
+    result = publish(later, "late")
+    after = served(own)
+    assert after.tables["shop_delays"].generation != before.tables["shop_delays"].generation
+    assert after.tables["shop_last"].generation == before.tables["shop_last"].generation
+    for table in ASKED:
+        expected = looked_up(later, table, later.as_of)
+        found = {key[0]: state and state.values for key, state in zip(SHOPS, after.states[table], strict=True)}
+        assert {shop: values for shop, values in found.items() if values} == {
+            shop: expected[str(shop)] for shop in "ABC"
+        }
+    assert result.tables[0].rows == 3
+
+
 def test_a_store_that_is_down_is_told_and_nothing_is_recorded(spark: SparkSession, tmp_path: Path) -> None:
     config = project_at(tmp_path / "project", f"redis://127.0.0.1:{free_port()}/0")
     with pytest.raises(EnvironmentProblemError, match=r"online store redis://127\.0\.0\.1:"):
@@ -258,8 +285,10 @@ def stop_at(patched: pytest.MonkeyPatch, point: str) -> None:
         patched.setattr(publishing, "open_store", opened)
 
 
-@pytest.mark.parametrize("point", POINTS)
-@pytest.mark.parametrize("full", [False, True], ids=["gone on with", "anew"])
+@pytest.mark.parametrize(
+    ("point", "full"),
+    [*((point, False) for point in POINTS), *((point, True) for point in ("half a stage", "swap", "swapped"))],
+)
 def test_a_publish_stopped_anywhere_is_served_whole_or_not_and_the_same_call_ends_it(
     config: Config, clean: Callable[[bool], tuple[Found, list[dict[str, Any]], PublishResult]], point: str, full: bool
 ) -> None:
@@ -274,7 +303,7 @@ def test_a_publish_stopped_anywhere_is_served_whole_or_not_and_the_same_call_end
     assert served(config) == (wanted if is_swapped else before)
     version = read_current(config.workspace / "serving/late")[0].version
     assert version == ("2" if POINTS.index(point) > POINTS.index("bundle") else "1")
-    publish(Context(config, NOW), "late", full=full and point != "recorded")
+    publish(Context(config, NOW), "late", full=full)
     assert served(config) == wanted
     assert read_current(config.workspace / "serving/late")[0].version == "2"
     assert recorded(config) == rows

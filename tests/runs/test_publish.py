@@ -211,7 +211,7 @@ def test_an_earlier_instant_than_the_one_served_is_refused(own: Config) -> None:
 def test_a_backfill_begins_a_new_generation_of_its_table_only(own: Config) -> None:
     publish(Context(own, NOW), "late")
     before = served(own)
-    late = "order,shop,delivered_ts,delay_minutes\n999001,A,2024-02-03T20:00:00Z,99\n"
+    late = "order,shop,delivered_ts,delay_minutes\n999001,A,2024-02-03T20:00:00Z,99\n999002,B,2024-02-04T00:20:00Z,1\n"
     (own.workspace / "landing/deliveries/late.csv").write_text(late)
     later = Context(own, NOW + timedelta(hours=1))
     run_step(later, "ingest", ingest)

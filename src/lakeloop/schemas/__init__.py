@@ -37,6 +37,7 @@ from lakeloop.schemas.ops import (
     INGESTED_BATCHES,
     INGESTED_FILES,
     PROMOTIONS,
+    PUBLISHES,
     REPLAYS,
     RUNS,
     TRAINING_SET_EVENTS,
@@ -88,6 +89,7 @@ __all__ = [
     "PREDICTION_COLUMNS",
     "PROFILE_METRICS",
     "PROMOTIONS",
+    "PUBLISHES",
     "QUALITY",
     "QUARANTINE_COLUMNS",
     "REASON",
@@ -123,6 +125,6 @@ OWN_TABLES: tuple[TableSchema, ...] = (
         LEAKAGE,
         CONSISTENCY,
     ),
-    *(FLAGS, DECISIONS, TRAINING_SETS, TRAINING_SET_EVENTS, PROMOTIONS, RUNS),
+    *(FLAGS, DECISIONS, TRAINING_SETS, TRAINING_SET_EVENTS, PROMOTIONS, PUBLISHES, RUNS),
 )
 """Tables whose columns do not depend on the project."""

@@ -39,6 +39,7 @@ from lakeloop.runs.context import Context
 from lakeloop.runs.findings import WindowFinding
 from lakeloop.runs.flags import close_flags, raise_flags
 from lakeloop.runs.score import purpose_of
+from lakeloop.runs.scoring_parity import judge_parity
 from lakeloop.runs.windows import MonitorWindow
 from lakeloop.schemas import FLAGS, TRAINING_SETS
 from lakeloop.statuses import (
@@ -49,6 +50,7 @@ from lakeloop.statuses import (
     LabelStatus,
     LookupStatus,
     Outcome,
+    ParityStatus,
     Purpose,
     Role,
     Status,
@@ -309,6 +311,13 @@ def _purpose(place: Place, prediction: str) -> str:
     spine = frame(place.spark(), SPINE_COLUMNS, [make_spine_row(prediction)])
     (row,) = rows_of(spine.withColumn("purpose", purpose_of(instant("2013-05-01 10:00"))))
     return str(row["purpose"])
+
+
+@leads_to(ParityStatus.OK, 80, 1e-12)
+@leads_to(ParityStatus.DIFFERENT, 80, 0.1)
+@leads_to(ParityStatus.NO_ROWS, 0, None)
+def _parity(_: Place, rows: int, difference: float | None) -> ParityStatus:
+    return judge_parity(rows, difference, difference).status
 
 
 # --- the ledgers -----------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from lakeloop.config.metric import COMPARED, METRICS_OF, Metric, Task
 from lakeloop.config.monitor import Monitor
 from lakeloop.config.predict import Predict
 from lakeloop.config.preprocess import Preprocess
+from lakeloop.config.score import Score
 from lakeloop.config.section import Name, Section, Words
 from lakeloop.config.split import Split
 
@@ -38,6 +39,7 @@ class Model(Section):
         monitor: How scored data is compared.
         decide: When it is trained again.
         audit: How its training sets are searched for leaks.
+        score: How its rows are scored.
     """
 
     model: Name
@@ -55,6 +57,7 @@ class Model(Section):
     monitor: Monitor = Monitor()
     decide: Decide = Decide()
     audit: Audit = Field(default=Audit(), exclude=True)
+    score: Score = Field(default=Score(), exclude=True)
 
     @model_validator(mode="after")
     def _metric_fits_task(self) -> Self:

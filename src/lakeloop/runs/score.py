@@ -13,9 +13,9 @@ from lakeloop import schemas
 from lakeloop.config.columns import input_columns, model_columns
 from lakeloop.config.metric import Task
 from lakeloop.config.model import Model
+from lakeloop.config.score import ScoringEngine
 from lakeloop.discovery.text import count_of
 from lakeloop.errors import Failure, NotReadyError
-from lakeloop.features.on_demand import as_model_input
 from lakeloop.point_in_time.lookup import STATUS_SUFFIX
 from lakeloop.runs.aliases import reconcile_aliases
 from lakeloop.runs.class_scores import add_class_scores, read_classes
@@ -26,14 +26,15 @@ from lakeloop.runs.model_inputs import add_model_inputs, described_columns, gold
 from lakeloop.runs.model_tables import describe_model_table
 from lakeloop.runs.outdated import say_otherwise, tables_learned_otherwise
 from lakeloop.runs.promotions import PROMOTED, champion_before, read_promotions
+from lakeloop.runs.scoring_engines import ANSWER, add_answers
 from lakeloop.runs.spine import spine_as_of
 from lakeloop.statuses import Outcome, Purpose
 from lakeloop.tables import WriteIdentity, identity_hash
 
 JOB = "score"
 _ROWS_A_TASK = 50_000
-_ANSWER = "_answer"
 _OTHERWISE = "learned_otherwise"
+_ENGINE, _WARNING = "engine", "engine_warning"
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class ScoreResult:
         outcome: WRITTEN, or SKIPPED when the turn was scored already.
         built_through: Gold table -> instant up to which it was complete, ISO, UTC.
         learned_otherwise: Gold tables that the champion is not known to have learned from as they are declared now.
+        engine: What answered: `spark_udf` or `arrow`.
+        engine_warning: Why `arrow` did not, where its answers differed; empty otherwise.
     """
 
     model: str
@@ -55,6 +58,8 @@ class ScoreResult:
     outcome: Outcome
     built_through: dict[str, str]
     learned_otherwise: tuple[str, ...] = ()
+    engine: str = ScoringEngine.SPARK_UDF.value
+    engine_warning: str = ""
 
     @property
     def summary(self) -> str:
@@ -62,7 +67,7 @@ class ScoreResult:
         already = "already " if self.outcome is Outcome.SKIPPED else ""
         text = f"{count_of(self.rows, 'row')} {already}scored by version {self.model_version}"
         warning = say_otherwise(self.model_version, self.learned_otherwise) if self.learned_otherwise else ""
-        return f"{text}; {warning}" if warning else text
+        return "; ".join(each for each in (text, self.engine_warning, warning) if each)
 
 
 def score(context: Context, name: str) -> ScoreResult:
@@ -103,7 +108,8 @@ def score(context: Context, name: str) -> ScoreResult:
         done = lake.find_commit(address, identity)
         if done is not None:
             built, otherwise = dict(done.notes["built_through"]), tuple(done.notes.get(_OTHERWISE, ()))
-            return ScoreResult(name, champion.version, done.rows, Outcome.SKIPPED, built, otherwise)
+            by = {each: done.notes[each] for each in (_ENGINE, _WARNING) if each in done.notes}
+            return ScoreResult(name, champion.version, done.rows, Outcome.SKIPPED, built, otherwise, **by)
         version = context.registry.get_version(name, champion.version, champion.run_key)
         assert_same_model(context.config, model, version.tags.get(SERVING_TAG))
         context.progress(f"score {name}")
@@ -116,23 +122,30 @@ def score(context: Context, name: str) -> ScoreResult:
         # Every task loads the model: a small batch gets few tasks.
         tasks = max(1, math.ceil(rows_to_score / _ROWS_A_TASK))
         joined = add_model_inputs(context, model, spine, inputs, rows_to_score).repartition(tasks, "prediction_id")
-        probabilities = model.task is not Task.REGRESSION
-        udf = context.registry.scoring_udf(context.spark, version, probabilities=probabilities)
-        answer = udf(F.struct(*(as_model_input(joined, each) for each in input_columns(context.config, model))))
-        scored = joined.withColumns(
+        answered = add_answers(
+            context,
+            model,
+            version,
+            joined,
+            rows=rows_to_score,
+            sample=lambda most: add_model_inputs(
+                context, model, spine.orderBy("prediction_id").limit(most), inputs, most
+            ),
+        )
+        scored = answered.rows.withColumns(
             {
                 "model_name": F.lit(name),
                 "model_version": F.lit(champion.version),
                 "purpose": purpose_of(champion.trained_through),
                 "revision": F.lit(0),
-                _ANSWER: answer,
                 "as_of": F.lit(context.as_of),
             }
         )
         if model.label.classes:
-            scored = add_class_scores(scored, _ANSWER, read_classes(context, version), model.label.classes)
+            scored = add_class_scores(scored, ANSWER, read_classes(context, version), model.label.classes)
         else:
-            scored = scored.withColumn("score", F.col(_ANSWER)[1] if probabilities else F.col(_ANSWER))
+            is_number = model.task is Task.REGRESSION
+            scored = scored.withColumn("score", F.col(ANSWER) if is_number else F.col(ANSWER)[1])
         rows = _in_order(context, model, scored)
         columns = with_columns(
             schemas.prediction_columns(model.label.classes), described_columns(context.config, model, rows.schema)
@@ -142,9 +155,10 @@ def score(context: Context, name: str) -> ScoreResult:
         describe_model_table(context, model, address, columns, described, "prediction_id, model_version, revision")
         built = {each.table: instant_text(each.built_through) for each in inputs}
         otherwise = tables_learned_otherwise(context, champion, {each.table: each.spec_hash for each in inputs})
-        notes = {"model_version": champion.version, "built_through": built, _OTHERWISE: otherwise}
+        by = {_ENGINE: answered.engine.value, _WARNING: answered.warning}
+        notes = {"model_version": champion.version, "built_through": built, _OTHERWISE: otherwise, **by}
         written = lake.append(rows, address, identity, notes=notes, expect_rows=rows_to_score)
-        return ScoreResult(name, champion.version, written.rows, written.outcome, built, otherwise)
+        return ScoreResult(name, champion.version, written.rows, written.outcome, built, otherwise, **by)
 
 
 def purpose_of(trained_through: datetime) -> Column:

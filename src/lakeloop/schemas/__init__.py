@@ -37,6 +37,7 @@ from lakeloop.schemas.ops import (
     PROMOTIONS,
     REPLAYS,
     RUNS,
+    SCORING_PARITY,
     TRAINING_SET_EVENTS,
     TRAINING_SETS,
 )
@@ -91,6 +92,7 @@ __all__ = [
     "REPLAYS",
     "RUNS",
     "SCORE_SLICE",
+    "SCORING_PARITY",
     "TEXT",
     "TRAINING_COLUMNS",
     "TRAINING_SETS",
@@ -118,6 +120,6 @@ OWN_TABLES: tuple[TableSchema, ...] = (
         ESTIMATED_PERFORMANCE,
         LEAKAGE,
     ),
-    *(FLAGS, DECISIONS, TRAINING_SETS, TRAINING_SET_EVENTS, PROMOTIONS, RUNS),
+    *(FLAGS, DECISIONS, TRAINING_SETS, TRAINING_SET_EVENTS, PROMOTIONS, SCORING_PARITY, RUNS),
 )
 """Tables whose columns do not depend on the project."""

@@ -99,7 +99,8 @@ def _difference(one: Column, other: Column) -> Column:
 
 
 def _scaled_difference(one: Column, other: Column) -> Column:
-    return _difference(one, other) / F.greatest(F.lit(1.0), F.abs(one), F.abs(other))
+    scale = F.greatest(F.lit(1.0), F.abs(one), F.abs(other))
+    return F.when(one.eqNullSafe(other), 0.0).otherwise(_difference(one, other) / scale)
 
 
 def scoring_environment() -> str:

@@ -57,12 +57,12 @@ def tell_cold(results: Sequence[CellResult]) -> list[str]:
             for side, each in found.items()
             if each.first is not None and each.first.cpu_seconds is not None
         ]
-        lines.append(f"{result.cell}: CPU cold: {', '.join(cold)}")
+        lines += [f"{result.cell}:", f"  CPU cold: {', '.join(cold)}"]
         costs = [found[side].cost for side in (PLAIN, ARROW) if side in found]
         plain, arrow = (each.cpu_seconds for each in costs if each is not None) if len(costs) == 2 else (None, None)
         if plain and arrow:
             met = "met" if arrow <= AIM * plain else "missed"
-            lines.append(f"  warm, arrow needs {arrow / plain:.2f} times the CPU of plain: the aim of {AIM} is {met}")
+            lines.append(f"  CPU warm: arrow {arrow / plain:.2f} times plain: the aim of {AIM} is {met}")
     return lines
 
 

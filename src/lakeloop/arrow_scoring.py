@@ -161,20 +161,19 @@ def make_series_scorer(stored: StoredPipeline) -> Callable[[Iterator[Any]], Iter
 
 
 def score_batches(stored: StoredPipeline, batches: Iterable[Any], rows: int = BATCH_ROWS) -> Iterator[pa.Array]:
-    """Score batches of Arrow columns, several at once.
+    """Score batches of Arrow columns, several small ones at once, a large one in parts.
 
     Args:
         stored: The pipeline.
         batches: Batches, each the columns of `stored.columns`.
-        rows: Rows from which on held batches are scored.
+        rows: Rows from which on held batches are scored, and most rows of a part.
 
     Yields:
         Answers: doubles, or lists of them, in the order of the rows; NaN is null.
     """
     held: list[tuple[pa.Array, ...]] = []
     held_rows = 0
-    for batch in batches:
-        columns = batch if isinstance(batch, tuple) else (batch,)
+    for columns in _cut(batches, rows):
         held.append(columns)
         held_rows += len(columns[0])
         if held_rows >= rows:
@@ -182,6 +181,14 @@ def score_batches(stored: StoredPipeline, batches: Iterable[Any], rows: int = BA
             held, held_rows = [], 0
     if held_rows:
         yield _to_arrow(stored, _predict(stored, _frame_of_arrow(stored, held)))
+
+
+def _cut(batches: Iterable[Any], rows: int) -> Iterator[tuple[pa.Array, ...]]:
+    """Bound what is held: a session may hand over a whole partition as one batch."""
+    for batch in batches:
+        columns = batch if isinstance(batch, tuple) else (batch,)
+        for start in range(0, len(columns[0]), rows):
+            yield tuple(each.slice(start, rows) for each in columns)
 
 
 def score_series(stored: StoredPipeline, batches: Iterable[Any]) -> Iterator[pd.Series[Any]]:

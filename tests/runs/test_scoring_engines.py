@@ -174,6 +174,9 @@ def test_batches_are_scored_several_at_once_and_answer_what_the_pipeline_answers
     answers = list(score_batches(store(pipeline, Task.MULTICLASS), batches, rows=70))
     assert [len(each) for each in answers] == [90, 90, 90]
     assert pa.concat_arrays(answers).to_pylist() == pipeline.predict_proba(frame[:270]).tolist()
+    in_parts = list(score_batches(store(pipeline, Task.MULTICLASS), [columns_of(frame[:270])], rows=100))
+    assert [len(each) for each in in_parts] == [100, 100, 70]
+    assert pa.concat_arrays(in_parts).to_pylist() == pipeline.predict_proba(frame[:270]).tolist()
     (whole,) = score_batches(store(pipeline, Task.MULTICLASS), batches)
     assert whole.to_pylist() == pipeline.predict_proba(frame[:270]).tolist()
 

@@ -236,3 +236,11 @@ class RepeatStatus(StrEnum):
     REPRODUCED = "REPRODUCED"
     DIFFERENT = "DIFFERENT"
     NEW = "NEW"
+
+
+class ParityStatus(StrEnum):
+    """Whether two scoring engines gave the same rows the same answers; only OK lets the faster one answer."""
+
+    OK = "OK"
+    DIFFERENT = "DIFFERENT"
+    NO_ROWS = "NO_ROWS"

@@ -10,12 +10,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks import ingest, point_in_time, quick, windows
+from benchmarks import ingest, point_in_time, quick, scoring, windows
 from benchmarks.agreement import compare
+from benchmarks.comparison import CellResult
 from benchmarks.ingest_data import ROW_CHECKS, IngestCell, declare_source, expected_checks
 from benchmarks.ingest_data import write_data as write_landed
 from benchmarks.join_data import KEY, ROW, TS, JoinCell, expected_join, write_data
 from benchmarks.join_sides import join_by_duckdb, join_in_process
+from benchmarks.measure import Measurement
+from benchmarks.sides import Outcome, SideStatus
 from benchmarks.window_data import log_by_duckdb
 
 TINY = JoinCell(3000, 2, 7)
@@ -98,6 +101,27 @@ def test_a_quick_run_has_the_cells_and_sides_of_all_benchmarks() -> None:
     assert quick.main(["--sides", "duckdb"]) == 2
 
 
+@pytest.mark.parametrize(
+    ("arrow", "said"),
+    [(3.0, "1.50 times plain: the aim of 1.5 is met"), (3.2, "1.60 times plain: the aim of 1.5 is missed")],
+)
+def test_the_aim_of_scoring_is_told(arrow: float, said: str) -> None:
+    def cost(seconds: float) -> Measurement:
+        return Measurement(seconds, seconds, 100.0, 100.0)
+
+    outcomes = tuple(
+        Outcome(side, SideStatus.OK, first=cost(9.0), runs=(cost(seconds),))
+        for side, seconds in (("plain", 2.0), ("arrow", arrow))
+    )
+    result = CellResult("scoring", "a cell", {}, outcomes)
+    told = ["a cell:", "  CPU cold: plain 9.0 s, arrow 9.0 s", f"  CPU warm: arrow {said}"]
+    assert scoring.tell_cold([result]) == told
+    assert scoring.tell_cold([CellResult("scoring", "a cell", {}, outcomes[:1])]) == [
+        told[0],
+        "  CPU cold: plain 9.0 s",
+    ]
+
+
 def test_a_side_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert point_in_time.main(["--rows", "3k", "--sides", "spark"]) == 2
     assert "there are lakeloop-spark, window-per-table" in capsys.readouterr().out
@@ -114,6 +138,7 @@ def test_a_side_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str])
         ),
         (windows, ["--per-day", "100"], ["lakeloop", "range-frames", "range-frames-tree", "duckdb"]),
         (ingest, [], ["lakeloop-with-rows", "gx-counts"]),
+        (scoring, ["--partitions", "2", "--trees", "5"], ["plain", "spark_udf", "arrow"]),
     ],
     ids=lambda value: value.__name__.split(".")[-1] if hasattr(value, "__name__") else "",
 )

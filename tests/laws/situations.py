@@ -40,6 +40,7 @@ from lakeloop.runs.context import Context
 from lakeloop.runs.findings import WindowFinding
 from lakeloop.runs.flags import close_flags, raise_flags
 from lakeloop.runs.scored_rows import purpose_of
+from lakeloop.runs.scoring_parity import judge_parity
 from lakeloop.runs.windows import MonitorWindow
 from lakeloop.schemas import FLAGS, TRAINING_SETS
 from lakeloop.statuses import (
@@ -50,6 +51,7 @@ from lakeloop.statuses import (
     LabelStatus,
     LookupStatus,
     Outcome,
+    ParityStatus,
     Purpose,
     Role,
     ServedVerdict,
@@ -320,6 +322,13 @@ def _purpose(place: Place, prediction: str, usual: Purpose = Purpose.PRODUCTION)
 @leads_to(ServedVerdict.UNKNOWN, [], [], [])
 def _served_verdict(_: Place, *values: list[Any]) -> ServedVerdict:
     return compare_served(*values).verdict
+
+
+@leads_to(ParityStatus.OK, 80, 1e-12)
+@leads_to(ParityStatus.DIFFERENT, 80, 0.1)
+@leads_to(ParityStatus.NO_ROWS, 0, None)
+def _parity(_: Place, rows: int, difference: float | None) -> ParityStatus:
+    return judge_parity(rows, difference, difference).status
 
 
 # --- the ledgers -----------------------------------------------------------------------------------------------------

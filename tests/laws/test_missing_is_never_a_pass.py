@@ -76,6 +76,7 @@ DECLARED = {
         "Tuner",
         "Parallel",
         "LedgerEvent",
+        "ScoringEngine",
     ),
 }
 # Reached by whole runs of the loop.

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from pyspark.sql import functions as F
 
-from lakeloop.config.score import LateRows
+from lakeloop.config.score import LateRows, ScoringEngine
 from lakeloop.discovery.text import count_of
 from lakeloop.runs.aliases import reconcile_aliases
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.failed_models import explaining_model
 from lakeloop.runs.model_inputs import gold_inputs
 from lakeloop.runs.outdated import say_otherwise
-from lakeloop.runs.scored_rows import BUILT, OTHERWISE, append_scores, find_scorers, leave_answered
+from lakeloop.runs.scored_rows import BUILT, ENGINE, OTHERWISE, WARNING, append_scores, find_scorers, leave_answered
 from lakeloop.runs.settled import JOB, LATE, LEFT_OUT, SETTLED, read_settled
 from lakeloop.runs.spine import spine_as_of
 from lakeloop.statuses import Outcome
@@ -34,6 +34,8 @@ class ScoreResult:
         late: How many of the rows came after their stretch of time was scored.
         left_out: Rows that came late and were left out, as `score.late` asks.
         shadow_version: The challenger that answered beside the champion.
+        engine: What answered: `spark_udf` or `arrow`.
+        engine_warning: Why `arrow` did not, where its answers differed; empty otherwise.
     """
 
     model: str
@@ -45,6 +47,8 @@ class ScoreResult:
     late: int = 0
     left_out: int = 0
     shadow_version: str | None = None
+    engine: str = ScoringEngine.SPARK_UDF.value
+    engine_warning: str = ""
 
     @property
     def summary(self) -> str:
@@ -55,6 +59,7 @@ class ScoreResult:
             parts[0] += f", and by challenger {self.shadow_version} beside it"
         parts += [f"{self.late} of them came late"] if self.late else []
         parts += [f"{count_of(self.left_out, 'late row')} left out"] if self.left_out else []
+        parts += [self.engine_warning] if self.engine_warning else []
         parts += [say_otherwise(self.model_version, self.learned_otherwise)] if self.learned_otherwise else []
         return "; ".join(parts)
 
@@ -121,4 +126,6 @@ def _result(name: str, done: Commit | WriteResult, outcome: Outcome) -> ScoreRes
         int(notes.get(LATE, 0)),
         int(notes.get(LEFT_OUT, 0)),
         shadow,
+        str(notes.get(ENGINE, ScoringEngine.SPARK_UDF.value)),
+        str(notes.get(WARNING, "")),
     )

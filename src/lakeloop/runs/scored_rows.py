@@ -12,11 +12,10 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakeloop import schemas
-from lakeloop.config.columns import input_columns, model_columns
+from lakeloop.config.columns import input_columns, model_columns, resolve_features
 from lakeloop.config.metric import Task
 from lakeloop.config.model import Model
 from lakeloop.errors import Failure, NotReadyError, UsageError
-from lakeloop.features.on_demand import as_model_input
 from lakeloop.model_versions import ModelVersion
 from lakeloop.point_in_time.lookup import STATUS_SUFFIX
 from lakeloop.runs.class_scores import add_class_scores, read_classes
@@ -33,14 +32,14 @@ from lakeloop.runs.promotions import (
     find_champion,
     read_promotions,
 )
+from lakeloop.runs.scoring_engines import ANSWER, add_answers
 from lakeloop.statuses import Purpose
 from lakeloop.tables import TableAddress, WriteIdentity, WriteResult
 
-OTHERWISE, BUILT = "learned_otherwise", "built_through"
+OTHERWISE, BUILT, ENGINE, WARNING = "learned_otherwise", "built_through", "engine", "engine_warning"
 """Notes of a commit of predictions."""
 
 _ROWS_A_TASK = 50_000
-_ANSWER = "_answer"
 
 
 @dataclass(frozen=True)
@@ -231,24 +230,38 @@ def append_scores(
     # Every task loads the model: a small batch gets few tasks.
     tasks = max(1, math.ceil(spine_rows / _ROWS_A_TASK))
     joined = add_model_inputs(context, model, spine, inputs, spine_rows).repartition(tasks, "prediction_id")
-    answered = _answer(context, model, scorers, joined, in_hindsight=asked_again is not None)
-    scored = answered.withColumns(
+
+    def sample(most: int) -> DataFrame:
+        return add_model_inputs(context, model, spine.orderBy("prediction_id").limit(most), inputs, most)
+
+    rows, engines = joined, []
+    for place, each in enumerate(scorers):
+        answered = add_answers(context, model, each.version, rows, rows=spine_rows, sample=sample)
+        engines.append(answered)
+        rows = _put_together(context, model, each, answered.rows, place, in_hindsight=asked_again is not None)
+    answers = [_name(place) for place in range(len(scorers))]
+    if len(answers) > 1:  # features were looked up once, and each row answered by all
+        rows = rows.withColumn(answers[0], F.explode(F.array(*answers)))
+    scored = rows.select(*joined.columns, f"{answers[0]}.*").withColumns(
         {
             "model_name": F.lit(model.model),
             "revision": F.lit(0) if asked_again is None else asked_again,
             "as_of": F.lit(context.as_of),
         }
     )
-    rows = _in_order(context, model, scored)
-    prepare_predictions(context, model, address, rows)
+    ordered = _in_order(context, model, scored)
+    prepare_predictions(context, model, address, ordered)
     champion = scorers[0].promotion
     said = {
         "model_version": champion.version,
         BUILT: {each.table: instant_text(each.built_through) for each in inputs},
         OTHERWISE: tables_learned_otherwise(context, champion, {each.table: each.spec_hash for each in inputs}),
+        ENGINE: engines[0].engine.value,
+        WARNING: next((each.warning for each in engines if each.warning), ""),
         **notes,
     }
-    return lake.append(rows, address, identity, notes=said, expect_rows=spine_rows * len(scorers))
+    in_time = ordered.sortWithinPartitions("prediction_ts")  # readers cut by it
+    return lake.append(in_time, address, identity, notes=said, expect_rows=spine_rows * len(scorers))
 
 
 def prepare_predictions(context: Context, model: Model, address: TableAddress, rows: DataFrame) -> None:
@@ -271,44 +284,35 @@ def prepare_predictions(context: Context, model: Model, address: TableAddress, r
     describe_model_table(context, model, address, columns, described, "prediction_id, model_version, revision")
 
 
-def _answer(
-    context: Context, model: Model, scorers: Sequence[Scorer], joined: DataFrame, *, in_hindsight: bool
+def _put_together(
+    context: Context, model: Model, scorer: Scorer, rows: DataFrame, place: int, *, in_hindsight: bool
 ) -> DataFrame:
-    """Let every scorer answer: a row per scorer, from features that were looked up once."""
+    """Put what a version answers into one column: version, purpose, score, and of several classes their scores."""
     fields = ["score", *((schemas.PREDICTED_CLASS, schemas.CLASS_SCORES) if model.label.classes else ())]
-    rows, answers = joined, []
-    for place, each in enumerate(scorers):
-        rows = _add_scores(context, model, each.version, joined.columns, rows)
-        usual = Purpose.SHADOW if each.is_challenger else Purpose.PRODUCTION
-        purpose = F.lit(Purpose.BACKTEST.value) if in_hindsight else purpose_of(each.promotion.trained_through, usual)
-        answer = F.struct(F.lit(each.version.version).alias("model_version"), purpose.alias("purpose"), *fields)
-        answers.append(f"_answer_{place}")
-        rows = rows.withColumn(answers[-1], answer).drop(*fields)
-    if len(answers) > 1:
-        rows = rows.withColumn(answers[0], F.explode(F.array(*answers)))
-    return rows.select(*joined.columns, f"{answers[0]}.*")
-
-
-def _add_scores(
-    context: Context, model: Model, version: ModelVersion, inputs: Sequence[str], rows: DataFrame
-) -> DataFrame:
-    probabilities = model.task is not Task.REGRESSION
-    udf = context.registry.scoring_udf(context.spark, version, probabilities=probabilities)
-    given = [each for each in input_columns(context.config, model) if each in inputs]
-    scored = rows.withColumn(_ANSWER, udf(F.struct(*(as_model_input(rows, each) for each in given))))
     if model.label.classes:
-        found = add_class_scores(scored, _ANSWER, read_classes(context, version), model.label.classes)
+        scored = add_class_scores(rows, ANSWER, read_classes(context, scorer.version), model.label.classes)
     else:
-        found = scored.withColumn("score", F.col(_ANSWER)[1] if probabilities else F.col(_ANSWER))
-    return found.drop(_ANSWER)
+        is_number = model.task is Task.REGRESSION
+        scored = rows.withColumn("score", F.col(ANSWER) if is_number else F.col(ANSWER)[1])
+    usual = Purpose.SHADOW if scorer.is_challenger else Purpose.PRODUCTION
+    purpose = F.lit(Purpose.BACKTEST.value) if in_hindsight else purpose_of(scorer.promotion.trained_through, usual)
+    version = F.lit(scorer.version.version).alias("model_version")
+    answer = F.struct(version, purpose.alias("purpose"), *fields)
+    return scored.withColumn(_name(place), answer).drop(ANSWER, *fields)
+
+
+def _name(place: int) -> str:
+    return f"_answer_{place}"
 
 
 def _in_order(context: Context, model: Model, scored: DataFrame) -> DataFrame:
+    config = context.config
     fixed = [field.name for field in schemas.prediction_columns(model.label.classes)]
     columns = dict.fromkeys(
         (
             *fixed,
             *model.predict.id,
+            *(key for each in resolve_features(config, model) for key in config.feature_tables[each.table].entity),
             *model_columns(context.config, model),
             *input_columns(context.config, model),
             *(name for name in scored.columns if name.endswith(STATUS_SUFFIX)),

@@ -40,6 +40,7 @@ from lakeloop.schemas.ops import (
     PUBLISHES,
     REPLAYS,
     RUNS,
+    SCORING_PARITY,
     TRAINING_SET_EVENTS,
     TRAINING_SETS,
 )
@@ -97,6 +98,7 @@ __all__ = [
     "REQUEST_COLUMNS",
     "RUNS",
     "SCORE_SLICE",
+    "SCORING_PARITY",
     "TEXT",
     "TRAINING_COLUMNS",
     "TRAINING_SETS",
@@ -125,6 +127,6 @@ OWN_TABLES: tuple[TableSchema, ...] = (
         LEAKAGE,
         CONSISTENCY,
     ),
-    *(FLAGS, DECISIONS, TRAINING_SETS, TRAINING_SET_EVENTS, PROMOTIONS, PUBLISHES, RUNS),
+    *(FLAGS, DECISIONS, TRAINING_SETS, TRAINING_SET_EVENTS, PROMOTIONS, PUBLISHES, SCORING_PARITY, RUNS),
 )
 """Tables whose columns do not depend on the project."""

@@ -200,6 +200,27 @@ PUBLISHES = declare_table(
     ["delta_version"],
 )
 
+SCORING_PARITY = declare_table(
+    "ops",
+    "scoring_parity",
+    "comparison of two scoring engines: model version x environment x status",
+    "as_of",
+    [
+        MODEL,
+        column("model_version", TEXT, "version in the registry", required=True),
+        column("engine", TEXT, "engine that was compared with spark_udf", required=True),
+        column("environment", TEXT, "hash of the versions of the packages that answers depend on", required=True),
+        column("rows", LONG, "rows that were compared", required=True),
+        column(
+            "max_abs_difference",
+            DOUBLE,
+            "greatest difference of two answers; infinite where one engine alone answered; null without rows",
+        ),
+        column("status", TEXT, "OK, DIFFERENT or NO_ROWS", required=True),
+        AS_OF,
+    ],
+)
+
 RUNS = declare_table(
     "ops",
     "runs",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import cache
@@ -17,9 +18,8 @@ from tests.shared import shared_session
 if TYPE_CHECKING:  # tests without Spark do not wait for its import
     from pyspark.sql import SparkSession
 
-    from lakeloop.config import Config
-    from lakeloop.runs.turn import TurnResult
     from lakeloop.tables import Lake
+    from tests.flights_slice import Slice
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -41,12 +41,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByWhatIsShar
     return ByWhatIsShared(config, log)
 
 
+_FINISHED = re.compile("finished_|audited_project")
+"""Named by a file that looks at the small project after its turns."""
+
+
 @cache
 def _group(file: str) -> str:
     text = (ROOT / file).read_text(encoding="utf-8")
-    if file.startswith("tests/misuse/") or "flights_loop" in text:
+    if "flights_loop" in text:
         return "flights"
-    return "finished" if file.startswith(("src/", "tests/laws/")) or "finished_" in text else file
+    is_finished = file.startswith(("src/", "tests/laws/", "tests/misuse/")) or _FINISHED.search(text)
+    return "finished" if is_finished else file
 
 
 @pytest.fixture(scope="session")
@@ -75,8 +80,8 @@ def zoned(request: pytest.FixtureRequest, spark: SparkSession) -> Iterator[Spark
 
 
 @pytest.fixture(scope="session")
-def flights_loop(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, list[TurnResult]]:
-    """Two turns of the loop on a small slice of the real flights, run once for all tests."""
+def flights_loop(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Slice:
+    """The loop on a small slice of the real flights, run once for all tests: a turn, and what it predicts later."""
     from tests.flights_slice import run_slice
 
     return run_slice(tmp_path_factory.mktemp("flights"))

@@ -15,8 +15,8 @@ import pytest
 
 from lakeloop.errors import BusyError
 from lakeloop.tables import Lake
-from tests.misuse.finished import LAST, LATER, Call, config_of, edit
 from tests.laws.small_loop import TURNS, land
+from tests.misuse.finished import LAST, LATER, Call, config_of, edit
 
 pytestmark = pytest.mark.loop
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from lakeloop.reporting.page import render_report
 from lakeloop.runs.audit import audit_training_set
 from lakeloop.runs.compare import compare_runs, describe_comparison
 from lakeloop.runs.context import Context
+from lakeloop.runs.features import build_features
 from lakeloop.runs.models.show import show_model
 from lakeloop.runs.monitor import monitor
 from lakeloop.runs.promotions import read_promotions
@@ -30,9 +31,10 @@ from lakeloop.runs.recalibrate import recalibrate
 from lakeloop.runs.references import PREDICTION_REFERENCE_FILE, REFERENCE_FILE
 from lakeloop.runs.repeat import repeat_training
 from lakeloop.runs.report import make_report
+from lakeloop.runs.score import score
 from lakeloop.runs.train import train
 from lakeloop.runs.training_data import read_training_data
-from lakeloop.runs.training_set import find_training_set
+from lakeloop.runs.training_set import find_training_set, make_training_set
 from lakeloop.runs.turn import run_turn
 from lakeloop.statuses import RepeatStatus
 from lakeloop.training.fitting import predict_scores
@@ -59,34 +61,35 @@ EDITS = {
 
 
 @pytest.fixture(scope="module")
-def turned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Context, list[Any]]:
-    """Two turns: in the second the champion of the first scores and is monitored, and is compared with the next."""
+def context(tmp_path_factory: pytest.TempPathFactory) -> Context:
+    """A turn; at a later instant its champion scores and is monitored, and is compared with the next."""
     root = tmp_path_factory.mktemp("classes") / "project"
-    write_project(root)
+    land(write_project(root), TURNS[-1])
     path = root / "conf" / "base" / "models" / "late.yml"
     text = path.read_text(encoding="utf-8")
     for old, new in EDITS.items():
         assert text.count(old) == 1, old
         text = text.replace(old, new)
     path.write_text(text, encoding="utf-8")
-    results, last = [], datetime(2000, 1, 1, tzinfo=UTC)
-    for instant in TURNS:
-        if instant == TURNS[-1]:  # what takes long is asked for once
-            asked = text.replace("fresh_process: false", "fresh_process: true\n  leakage_audit: true")
-            path.write_text(asked, encoding="utf-8")
-        config = load_config(root)
-        land(config, instant, after=last)
-        results.append(run_turn(Context(config, instant), ["late"]))
-        last = instant
-    return Context(config, TURNS[-1]), results
+    run_turn(Context(load_config(root), TURNS[0]), ["late"])
+    # What takes long is asked for once.
+    path.write_text(
+        text.replace("fresh_process: false", "fresh_process: true\n  leakage_audit: true"), encoding="utf-8"
+    )
+    later = Context(load_config(root), TURNS[-1])
+    build_features(later)
+    score(later, "late")
+    monitor(later, "late")
+    make_training_set(later, "late")
+    train(later, "late")
+    return later
 
 
 def predictions_of(context: Context) -> Any:
     return context.lake.read_uncut(context.lake.address("predictions", "late"))
 
 
-def test_labels_are_places_and_what_is_no_class_is_void(turned) -> None:
-    context, _ = turned
+def test_labels_are_places_and_what_is_no_class_is_void(context) -> None:
     address = context.lake.address("training_sets", "late")
     rows = context.lake.read_uncut(address)
     assert {row[0] for row in rows.select("label").distinct().collect()} == {0.0, 1.0, 2.0}
@@ -104,8 +107,7 @@ def test_labels_are_places_and_what_is_no_class_is_void(turned) -> None:
         assert row["label"] == float(np.digitize(delay, [4, 12], right=True))
 
 
-def test_a_version_is_promoted_and_the_next_is_judged_against_it(turned) -> None:
-    context, _ = turned
+def test_a_version_is_promoted_and_the_next_is_judged_against_it(context) -> None:
     ledger = read_promotions(context, "late")
     assert ledger[0].outcome == "promoted"
     assert len(ledger) >= 2
@@ -119,8 +121,7 @@ def test_a_version_is_promoted_and_the_next_is_judged_against_it(turned) -> None
     assert checks["loads_in_fresh_process"]["value"] == 0.0
 
 
-def test_predictions_of_spark_are_those_of_the_loaded_pipeline(turned) -> None:
-    context, _ = turned
+def test_predictions_of_spark_are_those_of_the_loaded_pipeline(context) -> None:
     model = context.config.models["late"]
     inputs = input_columns(context.config, model)
     scored = predictions_of(context)
@@ -144,8 +145,7 @@ def test_predictions_of_spark_are_those_of_the_loaded_pipeline(turned) -> None:
     assert counted > 200
 
 
-def test_windows_are_measured_by_the_predicted_class(turned) -> None:
-    context, _ = turned
+def test_windows_are_measured_by_the_predicted_class(context) -> None:
     rows = [row for row in context.lake.own_rows(schemas.PERFORMANCE, context.as_of) if row["slice_key"] is None]
     measured = [row for row in rows if row["status"] == "OK"]
     window = measured[0]["window"]["end"]
@@ -187,8 +187,7 @@ def reference_of(context: Context, version: str, file: str) -> Reference:
     return Reference.from_json(context.registry.read_document(registered, file))
 
 
-def test_answers_and_labels_are_compared_with_the_reference(turned) -> None:
-    context, _ = turned
+def test_answers_and_labels_are_compared_with_the_reference(context) -> None:
     drifts = context.lake.own_rows(schemas.DRIFT_METRICS, context.as_of)
     kinds = {(row["kind"], row["column_name"]): row for row in drifts}
     assert ("prediction", "score") in kinds
@@ -201,8 +200,7 @@ def test_answers_and_labels_are_compared_with_the_reference(turned) -> None:
     assert predicted.bins[1].categories == tuple(CLASSES)
 
 
-def test_what_is_shown_of_the_model_is_shown(turned) -> None:
-    context, _ = turned
+def test_what_is_shown_of_the_model_is_shown(context) -> None:
     compared = describe_comparison(compare_runs(context, "late", trials_of="1"), width=200)
     assert "by log_loss" in compared
     shown = show_model(context, "late", "1")
@@ -211,8 +209,7 @@ def test_what_is_shown_of_the_model_is_shown(turned) -> None:
     assert "late" in page
 
 
-def test_a_training_is_repeated_and_its_set_audited(turned) -> None:
-    context, _ = turned
+def test_a_training_is_repeated_and_its_set_audited(context) -> None:
     pinned = find_training_set(context, "late").training_set_id
     repeated = repeat_training(context, pinned)
     assert repeated.status is RepeatStatus.REPRODUCED, repeated
@@ -223,8 +220,7 @@ def test_a_training_is_repeated_and_its_set_audited(turned) -> None:
     assert all(0.5 <= row["value"] <= 1 for row in scores)
 
 
-def test_classes_in_another_order_are_neither_learned_from_an_earlier_set_nor_monitored(turned) -> None:
-    context, _ = turned
+def test_classes_in_another_order_are_neither_learned_from_an_earlier_set_nor_monitored(context) -> None:
     model = context.config.models["late"]
     label = model.label.model_copy(update={"classes": tuple(reversed(CLASSES))})
     models = {"late": model.model_copy(update={"label": label})}
@@ -236,8 +232,7 @@ def test_classes_in_another_order_are_neither_learned_from_an_earlier_set_nor_mo
         monitor(turned_round, "late")
 
 
-def test_served_scores_are_not_corrected(turned) -> None:
-    context, _ = turned
+def test_served_scores_are_not_corrected(context) -> None:
     later = Context(context.config, context.as_of + timedelta(days=1))
     with pytest.raises(UsageError, match=r"declare estimator\.calibrate"):
         recalibrate(later, "late")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import cache
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.shared import shared_session
+from tests.shared import copy_store, shared_session
 
 if TYPE_CHECKING:  # tests without Spark do not wait for its import
     from pyspark.sql import SparkSession
@@ -52,6 +53,14 @@ def _group(file: str) -> str:
         return "flights"
     is_finished = file.startswith(("src/", "tests/laws/", "tests/misuse/")) or _FINISHED.search(text)
     return "finished" if is_finished else file
+
+
+@pytest.fixture(autouse=True)
+def _stores_are_copied() -> None:
+    """Where a registry was imported, let it copy the stores that it makes; for the rest of the run."""
+    registry: Any = sys.modules.get("lakeloop.registry.registry")
+    if registry is not None:
+        registry.make_store = copy_store
 
 
 @pytest.fixture(scope="session")

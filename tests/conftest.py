@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections import Counter
@@ -28,6 +29,11 @@ ROOT = Path(__file__).resolve().parents[1]
 # A first call loads libraries or plans a query: its duration says nothing about the code.
 settings.register_profile("lakeloop", deadline=None)
 settings.load_profile("lakeloop")
+
+
+# The threads of a small fit wait for each other actively, on cores that the other process needs: a third of its time
+# remains. Read when the library is loaded, which is later.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 class ByWhatIsShared(LoadScopeScheduling):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+import sys
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import cache
@@ -12,20 +16,24 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.shared import shared_session
+from tests.shared import copy_store, shared_session
 
 if TYPE_CHECKING:  # tests without Spark do not wait for its import
     from pyspark.sql import SparkSession
 
-    from lakeloop.config import Config
-    from lakeloop.runs.turn import TurnResult
     from lakeloop.tables import Lake
+    from tests.flights_slice import Slice
 
 ROOT = Path(__file__).resolve().parents[1]
 
 # A first call loads libraries or plans a query: its duration says nothing about the code.
 settings.register_profile("lakeloop", deadline=None)
 settings.load_profile("lakeloop")
+
+
+# The threads of a small fit wait for each other actively, on cores that the other process needs: a third of its time
+# remains. Read when the library is loaded, which is later.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 class ByWhatIsShared(LoadScopeScheduling):
@@ -38,15 +46,49 @@ class ByWhatIsShared(LoadScopeScheduling):
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByWhatIsShared:
     """Say which tests go to one process."""
+    config.option.loadscopereorder = False  # by the number of tests alone: the few long ones would come last
     return ByWhatIsShared(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where processes share the tests, begin with what takes long, so that they end together."""
+    if hasattr(config, "workerinput"):
+        groups = {each: _group(each.nodeid.partition("::")[0]) for each in items}
+        number = Counter(groups.values())
+        items.sort(key=lambda each: (_order(groups[each]), -number[groups[each]], groups[each]))
+
+
+def _order(group: str) -> int:
+    """What shares a costly beginning first, then what needs Spark, then the rest."""
+    if group in (_FINISHED, _FLIGHTS):
+        return 0
+    return 1 if "spark" in _text(group).lower() else 2
+
+
+_FINISHED, _FLIGHTS = "finished", "flights"
+_LOOKS_AT_FINISHED = re.compile("finished_|audited_project")
+"""Named by a file that looks at the small project after its turns."""
 
 
 @cache
 def _group(file: str) -> str:
-    text = (ROOT / file).read_text(encoding="utf-8")
-    if file.startswith("tests/misuse/") or "flights_loop" in text:
-        return "flights"
-    return "finished" if file.startswith(("src/", "tests/laws/")) or "finished_" in text else file
+    if "flights_loop" in _text(file):
+        return _FLIGHTS
+    is_finished = file.startswith(("src/", "tests/laws/", "tests/misuse/")) or _LOOKS_AT_FINISHED.search(_text(file))
+    return _FINISHED if is_finished else file
+
+
+@cache
+def _text(file: str) -> str:
+    return (ROOT / file).read_text(encoding="utf-8")
+
+
+@pytest.fixture(autouse=True)
+def _stores_are_copied() -> None:
+    """Where a registry was imported, let it copy the stores that it makes; for the rest of the run."""
+    registry: Any = sys.modules.get("lakeloop.registry.registry")
+    if registry is not None:
+        registry.make_store = copy_store
 
 
 @pytest.fixture(scope="session")
@@ -75,8 +117,8 @@ def zoned(request: pytest.FixtureRequest, spark: SparkSession) -> Iterator[Spark
 
 
 @pytest.fixture(scope="session")
-def flights_loop(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, list[TurnResult]]:
-    """Two turns of the loop on a small slice of the real flights, run once for all tests."""
+def flights_loop(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Slice:
+    """The loop on a small slice of the real flights, run once for all tests: a turn, and what it predicts later."""
     from tests.flights_slice import run_slice
 
     return run_slice(tmp_path_factory.mktemp("flights"))

@@ -1,11 +1,13 @@
-"""What is made once for a whole run of tests: the Spark session, and a small project after its turns."""
+"""What is made once for a whole run of tests: the Spark session, a tracking store, a small project after its turns."""
 
 from __future__ import annotations
 
 import atexit
 import os
 import shutil
+import sqlite3
 import tempfile
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,6 +64,23 @@ def shared_session() -> SparkSession:
             **({} if os.environ.get(COMPILED) else _INTERPRETED),
         },
     )
+
+
+def copy_store(path: Path) -> None:
+    """Make a local tracking store where it is missing, by a copy: MLflow's migrations take a second each time."""
+    if path.exists():
+        return
+    from lakeloop.registry.store import make_store
+
+    template = scratch() / "store" / "mlflow.db"
+    make_store(template)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    shutil.copyfile(template, part)
+    there, here = (each.with_name("mlartifacts").as_uri() for each in (template, path))
+    with closing(sqlite3.connect(part)) as store, store:
+        store.execute("UPDATE experiments SET artifact_location = replace(artifact_location, ?, ?)", (there, here))
+    part.replace(path)
 
 
 def finished_project() -> Config:

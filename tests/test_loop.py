@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import timedelta
 
 import pytest
 from deltalake import DeltaTable
 
+from lakeloop.config import load_config
 from lakeloop.decisions.policy import recompute
 from lakeloop.on_demand.calls import apply_calls
 from lakeloop.runs.content import read_content
@@ -15,26 +17,40 @@ from lakeloop.runs.context import Context
 from lakeloop.runs.report import write_report
 from lakeloop.runs.training_set import find_training_set, training_rows
 from lakeloop.statuses import Action, Outcome
+from tests.flights_slice import run_again
 from tests.laws.compare import models, rows
 
 pytestmark = pytest.mark.loop
 
 
-def test_first_turn_only_trains_and_second_scores_and_trains_again(flights_loop):
-    first, second = (result.models[0] for result in flights_loop[1])
+def test_a_first_turn_only_trains_and_what_it_trained_scores_later(flights_loop):
+    first = flights_loop.first.models[0]
     assert (first.score, first.monitor) == (None, None)
     assert first.decision.action is Action.RETRAIN
     assert first.train.model_version == "1"
     assert first.train.gate.outcome == "promoted"
+    assert flights_loop.score.model_version == "1"
+    assert flights_loop.score.outcome is Outcome.WRITTEN
+    assert flights_loop.monitor.windows == 3
+
+
+@pytest.mark.slow
+def test_the_next_turn_scores_and_trains_again(flights_loop, tmp_path):
+    """As the laws show on the small project in less time."""
+    shutil.copytree(flights_loop.config.root, tmp_path / "project")
+    config = load_config(tmp_path / "project", "slice")
+    second = run_again(config).models[0]
     assert second.score.model_version == "1"
     assert second.score.outcome is Outcome.WRITTEN
     assert second.monitor.windows == 4
     assert second.decision.action is Action.RETRAIN
     assert second.train.model_version == "2"
+    assert_decisions_can_be_computed_again(config, 3)
+    assert_alias_follows_ledger(config)
 
 
 def test_every_row_landed_is_accounted_for(flights_loop):
-    config = flights_loop[0]
+    config = flights_loop.config
     landed = sum(row["raw_rows"] for row in rows(config, "ops/ingested_files"))
     batches = rows(config, "ops/ingested_batches")
     assert landed == sum(row["rows_read"] for row in batches)
@@ -44,7 +60,7 @@ def test_every_row_landed_is_accounted_for(flights_loop):
 
 
 def test_every_flight_of_the_turn_is_scored_once_before_it_leaves(flights_loop):
-    config = flights_loop[0]
+    config = flights_loop.config
     predictions = rows(config, "predictions/late_arrival")
     (first,) = [
         row for row in rows(config, "ops/promotions") if row["model_version"] == "1" and row["model"] == "late_arrival"
@@ -60,12 +76,8 @@ def test_every_flight_of_the_turn_is_scored_once_before_it_leaves(flights_loop):
     assert all(row["prediction_ts"] == row["scheduled_departure_ts"] - timedelta(hours=2) for row in predictions)
 
 
-def _ledger(config):
-    return [row for row in rows(config, "ops/promotions") if row["model"] == "late_arrival"]
-
-
 def test_on_demand_columns_are_logged_by_the_function_the_model_uses(flights_loop):
-    config = flights_loop[0]
+    config = flights_loop.config
     model = config.models["late_arrival"]
     frame = DeltaTable(str(config.workspace / "predictions/late_arrival")).to_pandas()
     seconds = frame[["scheduled_departure_ts"]].astype("datetime64[ns, UTC]").astype("int64") / 1e9
@@ -75,7 +87,7 @@ def test_on_demand_columns_are_logged_by_the_function_the_model_uses(flights_loo
 
 
 def test_features_in_training_sets_and_predictions_are_the_gold_values(flights_loop):
-    config = flights_loop[0]
+    config = flights_loop.config
     gold: dict[str, list[dict]] = {}
     for row in rows(config, "gold/carrier_delays"):
         gold.setdefault(row["carrier"], []).append(row)
@@ -89,17 +101,15 @@ def test_features_in_training_sets_and_predictions_are_the_gold_values(flights_l
 
 
 def test_only_closed_days_train(flights_loop):
-    config = flights_loop[0]
+    config = flights_loop.config
     for row in rows(config, "training_sets/late_arrival"):
         assert row["label_available_ts"] <= row["as_of"]
         assert row["label"] in (0.0, 1.0)
 
 
 def test_the_manifest_holds_the_hash_of_the_rows(flights_loop, spark):
-    config, results = flights_loop
-    context = Context(config, results[-1].models[0].training_set.data_through).at(
-        max(row["as_of"] for row in rows(config, "ops/training_sets"))
-    )
+    config = flights_loop.config
+    context = Context(config, max(row["as_of"] for row in rows(config, "ops/training_sets")))
     pinned = find_training_set(context, "late_arrival")
     address = context.lake.address("training_sets", "late_arrival")
     found = training_rows(context, address, pinned.training_set_id)
@@ -114,15 +124,19 @@ def test_the_manifest_holds_the_hash_of_the_rows(flights_loop, spark):
 
 
 def test_every_decision_can_be_computed_again_from_its_row(flights_loop):
-    decisions = rows(flights_loop[0], "ops/decisions")
-    assert len(decisions) == 3
+    assert_decisions_can_be_computed_again(flights_loop.config, 2)
+
+
+def assert_decisions_can_be_computed_again(config, number):
+    decisions = rows(config, "ops/decisions")
+    assert len(decisions) == number
     for row in decisions:
         decision = recompute(row)
         assert (decision.action.value, tuple(decision.reasons)) == (row["action"], row["reasons"])
 
 
 def test_monitoring_says_of_every_column_what_it_could_judge(flights_loop):
-    config = flights_loop[0]
+    config = flights_loop.config
     drift = rows(config, "monitoring/drift_metrics")
     kinds = {row["kind"] for row in drift}
     assert kinds == {"feature", "prediction", "target"}
@@ -137,7 +151,7 @@ def test_monitoring_says_of_every_column_what_it_could_judge(flights_loop):
 
 
 def test_the_stretches_of_the_score_hold_every_labelled_row_of_their_window(flights_loop):
-    performance = rows(flights_loop[0], "monitoring/performance")
+    performance = rows(flights_loop.config, "monitoring/performance")
     key = ("model", "model_version", "as_of")
 
     def is_whole(row):
@@ -155,7 +169,10 @@ def test_the_stretches_of_the_score_hold_every_labelled_row_of_their_window(flig
 
 
 def test_the_alias_follows_the_ledger(flights_loop):
-    config = flights_loop[0]
+    assert_alias_follows_ledger(flights_loop.config)
+
+
+def assert_alias_follows_ledger(config):
     promoted = [
         r for r in rows(config, "ops/promotions") if r["outcome"] == "promoted" and r["model"] == "late_arrival"
     ]
@@ -165,13 +182,13 @@ def test_the_alias_follows_the_ledger(flights_loop):
 
 
 def test_a_second_model_reuses_the_gold_tables(flights_loop):
-    trained = flights_loop[1][0].models[1].train
+    trained = flights_loop.first.models[1].train
     assert trained.model == "arrival_delay"
     assert trained.gate.metrics["challenger"]["mean_absolute_error"] > 0
 
 
 def test_the_report_is_one_page_that_asks_for_nothing(flights_loop, spark):
-    config = flights_loop[0]
+    config = flights_loop.config
     as_of = max(row["as_of"] for row in rows(config, "ops/decisions"))
     page = write_report(Context(config, as_of)).read_text(encoding="utf-8")
     assert "late_arrival" in page

@@ -66,8 +66,8 @@ def test_a_side_that_fails_points_to_its_log(folder: Path) -> None:
 
 
 def test_a_side_that_does_not_finish_is_ended(folder: Path) -> None:
-    outcome = run(folder, run="time.sleep(600)", timeout=8.0)
-    assert (outcome.status, outcome.detail) == (SideStatus.NOT_FINISHED, "not finished in 8 s")
+    outcome = run(folder, run="time.sleep(600)", timeout=4.0)
+    assert (outcome.status, outcome.detail) == (SideStatus.NOT_FINISHED, "not finished in 4 s")
 
 
 def test_a_side_ends_when_who_asked_is_gone(folder: Path) -> None:

@@ -129,18 +129,18 @@ def test_show_refuses_an_instant_nobody_has_seen(call: Call) -> None:
 
 def test_what_is_declared_needs_no_spark(project: Path) -> None:
     code = (
-        "import sys\nfrom lakeloop.cli import main\n"
-        "try:\n    main(sys.argv[1:])\n"
-        "except SystemExit as stop:\n    assert stop.code == 0, stop.code\n"
-        "assert 'pyspark' not in sys.modules"
+        "import json, sys\nfrom lakeloop.cli import main\n"
+        "for call in json.loads(sys.argv[1]):\n"
+        "    try:\n        main(call)\n"
+        "    except SystemExit as stop:\n        assert stop.code == 0, stop.code\n"
+        "    assert 'pyspark' not in sys.modules, call"
     )
-    for verb in (
+    verbs = (
         ["features", "list"],
         ["features", "show", "readings"],
         ["features", "search", "wind"],
         ["impact", "weather"],
-    ):
-        done = subprocess.run(
-            [sys.executable, "-c", code, *verb, "--project", str(project)], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
+    )
+    calls = json.dumps([[*verb, "--project", str(project)] for verb in verbs])
+    done = subprocess.run([sys.executable, "-c", code, calls], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from lakeloop.config import Config
 from lakeloop.runs.context import Context
@@ -20,12 +22,14 @@ class CleanRun:
 
     Attributes:
         config: The project.
+        first: Folder of a copy that was made after the first turn.
         effects: What the second turn did to the world, in order.
         unannounced: Tables and files that changed without having been among them.
         brought: Calls of the second turn that brought rows to the driver.
     """
 
     config: Config
+    first: Path
     effects: tuple[Effect, ...]
     unannounced: frozenset[str]
     brought: tuple[Brought, ...]
@@ -38,8 +42,9 @@ def clean_run() -> CleanRun:
     config = write_project(scratch() / "finished")
     land(config, TURNS[0])
     run_turn(Context(config, TURNS[0]), ["late"])
+    first = Path(shutil.copytree(config.root, scratch() / "first"))
     land(config, TURNS[1], after=TURNS[0])
     observed = Observed(config.workspace)
     with listening(Effects(config.workspace, observed)), counting() as brought:
         run_turn(Context(config, TURNS[1]), ["late"])
-    return CleanRun(config, tuple(observed.effects), frozenset(observed.unannounced()), tuple(brought))
+    return CleanRun(config, first, tuple(observed.effects), frozenset(observed.unannounced()), tuple(brought))

@@ -1,14 +1,15 @@
-"""A finished project to be misused: the slice of the flights after two turns."""
+"""A finished project to be misused: the small loop after two turns."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from pyspark.sql import SparkSession
 
 from lakeloop.cli import main
-from lakeloop.config import Config
 from tests.misuse.finished import LATER, PROGRESS, Call, Ended, copy_project
+from tests.shared import finished_project
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def call(capsys: pytest.CaptureFixture[str]) -> Call:
     def ended(project: Path, verb: str, *options: str, as_of: str = LATER) -> Ended:
         capsys.readouterr()
         with pytest.raises(SystemExit) as stop:
-            main([verb, "--as-of", as_of, "--project", str(project), "--env", "slice", *options])
+            main([verb, "--as-of", as_of, "--project", str(project), *options])
         lines = capsys.readouterr().err.splitlines(keepends=True)
         assert isinstance(stop.value.code, int)
         said = "".join(line for line in lines if not PROGRESS.match(line))
@@ -29,12 +30,14 @@ def call(capsys: pytest.CaptureFixture[str]) -> Call:
 
 
 @pytest.fixture
-def project(flights_loop: tuple[Config, object], tmp_path: Path) -> Path:
+def project(spark: SparkSession, tmp_path: Path) -> Path:
     """A copy of the finished project, at a place of its own."""
-    return copy_project(flights_loop[0].root, tmp_path / "project")
+    assert spark
+    return copy_project(finished_project().root, tmp_path / "project")
 
 
 @pytest.fixture(scope="package")
-def shared(flights_loop: tuple[Config, object], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy for tests that are refused, or put back what they changed."""
-    return copy_project(flights_loop[0].root, tmp_path_factory.mktemp("misuse") / "project")
+    assert spark
+    return copy_project(finished_project().root, tmp_path_factory.mktemp("misuse") / "project")

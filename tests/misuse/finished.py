@@ -10,8 +10,8 @@ from pathlib import Path
 
 from lakeloop.config import Config, load_config
 
-LAST, EARLIER, LATER = "2013-03-01", "2013-02-15", "2013-04-01"
-LAST_INSTANT = "2013-03-01T05:00:00Z"
+FIRST, EARLIER, LAST, LATER = "2024-01-25", "2024-01-30", "2024-02-04", "2024-02-12"
+LAST_INSTANT = "2024-02-04T00:00:00Z"
 PROGRESS = re.compile(r" *\d+\.\d s  ")
 
 
@@ -34,7 +34,7 @@ def copy_project(source: Path, target: Path) -> Path:
 
 
 def config_of(project: Path) -> Config:
-    return load_config(project, "slice")
+    return load_config(project)
 
 
 def edit(project: Path, file: str, old: str, new: str) -> None:

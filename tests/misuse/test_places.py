@@ -8,17 +8,19 @@ import shutil
 import signal
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from lakeloop.errors import BusyError
 from lakeloop.tables import Lake
-from tests.flights_slice import land_slice
+from tests.laws.small_loop import TURNS, land
 from tests.misuse.finished import LAST, LATER, Call, config_of, edit
 
 pytestmark = pytest.mark.loop
+
+LANDED = datetime(2024, 2, 12, tzinfo=UTC)
 
 
 def test_a_workspace_that_is_a_file_is_told(call: Call, shared: Path, tmp_path: Path) -> None:
@@ -94,17 +96,17 @@ def test_what_is_said_of_the_holder_need_not_be_readable(tmp_path: Path) -> None
 def test_a_moved_workspace_takes_in_what_lands_and_nothing_twice(call: Call, project: Path) -> None:
     moved = project.rename(project.parent / "a new place")
     config = config_of(moved)
-    land_slice(config, 3)
+    land(config, LANDED, after=TURNS[-1])
     ended = call(moved, "ingest", as_of=LATER)
     assert (ended.code, ended.said) == (0, "")
-    counted = [row for row in _batches(moved) if row["source"] == "outcomes"]
+    counted = [row for row in _batches(moved) if row["source"] == "deliveries"]
     assert len(counted) == 3
     assert sum(row["rows_duplicate"] for row in counted) == 0
     shutil.rmtree(moved / "workspace" / "checkpoints")
-    (moved / "workspace/landing/outcomes/again.csv").write_text(_first_rows(moved, 3))
-    ended = call(moved, "ingest", as_of="2013-04-02")
+    (moved / "workspace/landing/deliveries/again.csv").write_text(_first_rows(moved, 3))
+    ended = call(moved, "ingest", as_of="2024-02-13")
     assert (ended.code, ended.said) == (0, "")
-    assert [row["rows_duplicate"] for row in _batches(moved) if row["source"] == "outcomes"][3:] == [2]
+    assert [row["rows_duplicate"] for row in _batches(moved) if row["source"] == "deliveries"][3:] == [2]
 
 
 def _batches(project: Path) -> list[dict]:
@@ -115,7 +117,7 @@ def _batches(project: Path) -> list[dict]:
 
 
 def _first_rows(project: Path, lines: int) -> str:
-    files = sorted((project / "workspace/landing/outcomes").glob("*.csv"))
+    files = sorted((project / "workspace/landing/deliveries").glob("*.csv"))
     return "".join(files[0].read_text().splitlines(keepends=True)[:lines])
 
 
@@ -123,8 +125,8 @@ def _first_rows(project: Path, lines: int) -> str:
 def test_a_moved_project_goes_on_with_its_own_models(call: Call, project: Path) -> None:
     moved = project.rename(project.parent / "moved")
     config = config_of(moved)
-    land_slice(config, 3)
-    ended = call(moved, "run", "--model", "late_arrival", as_of=LATER)
+    land(config, LANDED, after=TURNS[-1])
+    ended = call(moved, "run", "--model", "late", as_of=LATER)
     assert (ended.code, ended.said) == (0, "")
     assert not project.exists()  # nothing is written to the old place
 
@@ -132,8 +134,8 @@ def test_a_moved_project_goes_on_with_its_own_models(call: Call, project: Path) 
 @pytest.mark.slow
 def test_two_runs_at_once_are_one_after_the_other(project: Path) -> None:
     config = config_of(project)
-    land_slice(config, 3)
-    arguments = ["run", "--as-of", LATER, "--project", str(project), "--env", "slice", "--model", "late_arrival", "-v"]
+    land(config, LANDED, after=TURNS[-1])
+    arguments = ["run", "--as-of", LATER, "--project", str(project), "--model", "late", "-v"]
     command = [sys.executable, "-c", "import sys; from lakeloop.cli import main; main(sys.argv[1:])", *arguments]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     ended = sorted((process.wait(timeout=900), process.communicate()[1]) for process in both)
@@ -146,6 +148,6 @@ def test_two_runs_at_once_are_one_after_the_other(project: Path) -> None:
 
 def test_a_project_without_a_workspace_is_not_taken_for_a_damaged_one(call: Call, shared: Path, tmp_path: Path) -> None:
     shutil.copytree(shared / "conf", tmp_path / "conf")
-    edit(tmp_path, "project.yml", "workspace: workspace", f"workspace: {tmp_path}/elsewhere")
+    edit(tmp_path, "project.yml", "seed: 7", f"seed: 7\nworkspace: {tmp_path}/elsewhere")
     assert call(tmp_path, "decide", as_of=LAST).code == 0
     assert call(tmp_path, "decide", as_of=LAST).code == 0

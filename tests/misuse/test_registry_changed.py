@@ -14,7 +14,7 @@ from tests.misuse.finished import LATER, Call, config_of, edit
 
 pytestmark = pytest.mark.loop
 
-MODEL = "late_arrival"
+MODEL = "late"
 LOST = f"model {MODEL} version 2: conflicts with what is recorded\n  - registry: "
 STALE = "STALE: built through"
 """What `score` says next: it got past the registry, and the gold tables are of the last turn."""
@@ -88,7 +88,7 @@ def test_artifacts_that_were_changed_are_not_loaded(project: Path) -> None:
     registry = Registry(config.tracking_uri, config.project.project, config.workspace / "mlartifacts")
     found = client(project).get_model_version(MODEL, "2")
     version = registry.get_version(MODEL, "2", found.tags["lakeloop.run_key"])
-    for path in config.workspace.glob("mlartifacts/late_arrival/models/*/artifacts/requirements.txt"):
+    for path in config.workspace.glob("mlartifacts/late/models/*/artifacts/requirements.txt"):
         path.write_text("mlflow")
     with pytest.raises(ConflictError, match="checksum: its files are not those that were registered"):
         registry.load_pipeline(version)
@@ -104,7 +104,7 @@ def test_a_deleted_run_of_the_champion_does_not_stop_its_service(call: Call, pro
 
 
 def test_a_wrong_tracking_address_is_told_before_any_work_and_keeps_its_secret(call: Call, project: Path) -> None:
-    edit(project, "project.yml", "seed: 2013", "seed: 2013\ntracking_uri: http://me:secret@127.0.0.1:9")
+    edit(project, "project.yml", "seed: 7", "seed: 7\ntracking_uri: http://me:secret@127.0.0.1:9")
     ended = call(project, "run")
     assert ended.code == 7
     assert ended.said == (

@@ -15,7 +15,7 @@ NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "first_look.ipynb
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the notebook client and its message loop
 def test_the_notebook_queries_gold_and_predictions(flights_loop, monkeypatch):
-    config = flights_loop[0]
+    config = flights_loop.config
     monkeypatch.setenv("LAKELOOP_PROJECT", str(config.root))
     monkeypatch.setenv("LAKELOOP_ENV", "slice")
     notebook = nbformat.read(NOTEBOOK, as_version=4)

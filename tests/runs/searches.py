@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,6 @@ from mlflow.entities import Run
 from lakeloop.config import Config, load_config
 from lakeloop.config.columns import input_columns, model_columns
 from lakeloop.model_versions import ModelVersion
-from lakeloop.registry import Registry
 from lakeloop.runs import train
 from lakeloop.runs.context import Context
 from lakeloop.runs.training_data import TrainingData
@@ -25,18 +22,10 @@ from lakeloop.runs.training_set import TrainingSet
 from lakeloop.statuses import Outcome
 from lakeloop.training.split import assign_split
 from tests.laws.small_loop import TURNS, write_project
-from tests.shared import scratch
+from tests.shared import copy_store
 
 LAST_DAY, DAYS, A_DAY = date(2024, 1, 23), 23, 12
 RUN_KEY = "key-of-everything"
-
-
-@cache
-def empty_store() -> Path:
-    """A tracking store with nothing in it: its tables take seconds to make."""
-    file = scratch() / "empty" / "mlflow.db"
-    Registry(f"sqlite:///{file}", "shops", file.with_name("mlartifacts"))
-    return file
 
 
 def declare(root: Path, *, tracking_uri: str | None = None, **estimator: Any) -> Config:
@@ -47,9 +36,8 @@ def declare(root: Path, *, tracking_uri: str | None = None, **estimator: Any) ->
         project = root / "conf" / "base" / "project.yml"
         project.write_text(f"{project.read_text(encoding='utf-8')}tracking_uri: {tracking_uri}\n", encoding="utf-8")
         config = load_config(root)
-    elif not store.exists():
-        store.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(empty_store(), store)
+    else:
+        copy_store(store)
     late = config.models["late"]
     changed = {**late.estimator.model_dump(by_alias=True), **estimator}
     model = late.model_copy(update={"estimator": type(late.estimator).model_validate(changed)})

@@ -107,7 +107,8 @@ def test_every_candidate_of_a_search_is_fitted_there_and_loads_by_skops() -> Non
     assert (again.predict_proba(rows) == deep.pipeline.predict_proba(rows)).all()
 
 
-def test_several_classes_are_fitted_there_too() -> None:
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
+def test_several_classes_are_fitted_there_too(workers: int) -> None:
     label_of = declare_model().label.model_dump(by_alias=True) | {"classes": ["on_time", "late", "never"]}
     model = declare_model(task="multiclass", label=label_of, estimator=FITTED)
     rows, _ = make_rows(ROWS)
@@ -122,13 +123,12 @@ def test_several_classes_are_fitted_there_too() -> None:
         return fit_estimator(model, prepare_rows(model, COLUMNS, train, parts, seed=7), {}, seed=7).pipeline
 
     here, frame = fit(LabelledRows(rows, places(rows))), stored(rows, places(rows))
-    for workers in (1, 2):
-        there = fit(LabelledRows(rows, places(rows), fit_elsewhere=spread(frame, rows, model.task, workers)))
-        assert [*there.classes_] == [0, 1, 2]
-        ours, theirs = (predict_scores(model.task, each, rows, 3) for each in (here, there))
-        assert np.abs(ours - theirs).max() < 1e-5
-        again = skops.io.loads(skops.io.dumps(there), trusted=list(TRUSTED_TYPES))
-        assert (predict_scores(model.task, again, rows, 3) == theirs).all()
+    there = fit(LabelledRows(rows, places(rows), fit_elsewhere=spread(frame, rows, model.task, workers)))
+    assert [*there.classes_] == [0, 1, 2]
+    ours, theirs = (predict_scores(model.task, each, rows, 3) for each in (here, there))
+    assert np.abs(ours - theirs).max() < 1e-5
+    again = skops.io.loads(skops.io.dumps(there), trusted=list(TRUSTED_TYPES))
+    assert (predict_scores(model.task, again, rows, 3) == theirs).all()
 
 
 def test_a_regression_is_fitted_there_too() -> None:

@@ -23,11 +23,13 @@ from lakeloop.config.loading import load_config
 from lakeloop.errors import DataContractError
 from lakeloop.runs.content import read_content
 from lakeloop.runs.context import Context
+from lakeloop.runs.monitor import MonitorResult, monitor
 from lakeloop.runs.promotions import PROMOTED
 from lakeloop.runs.rebuild import rebuild_training_set
+from lakeloop.runs.score import score
 from lakeloop.runs.training_rows import build_in_process, build_on_spark
 from lakeloop.runs.training_set import TrainingSet, find_training_set, make_training_set, training_rows
-from lakeloop.runs.turn import ModelTurn, run_turn
+from lakeloop.runs.turn import run_turn
 from lakeloop.statuses import Outcome, RebuildStatus
 from tests.factories import Row, instant, rows_of
 
@@ -36,6 +38,7 @@ pytestmark = pytest.mark.loop
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 START = instant("2024-01-01 00:00")
 FIRST, SECOND, THIRD = instant("2024-02-05 00:00"), instant("2024-02-09 06:00"), instant("2024-02-11 06:00")
+Turns = tuple[Context, list[MonitorResult]]
 CUSTOMERS = [f"c{number}" for number in range(8)]
 FILES = {
     "project.yml": "{project: again, timezone: UTC, retention: 400 days, seed: 7}",
@@ -213,12 +216,17 @@ def again(customer: str, predicted: datetime, as_of: datetime) -> tuple[float, d
 
 
 @pytest.fixture(scope="module")
-def turns(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[Context, list[ModelTurn]]:
+def turns(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Turns:
+    """A turn that trains, and later instants at which the champion answers and is monitored."""
     assert spark
     context = write(tmp_path_factory.mktemp("again"))
-    found = [run_turn(context.at(each), ["again"]).models[0] for each in (FIRST, SECOND, THIRD)]
-    assert found[0].train is not None
-    assert found[0].train.gate.outcome == PROMOTED, found[0].train.gate.reasons
+    trained = run_turn(context, ["again"]).models[0].train
+    assert trained is not None
+    assert trained.gate.outcome == PROMOTED, trained.gate.reasons
+    found = []
+    for later in (context.at(SECOND), context.at(THIRD)):
+        score(later, "again")
+        found.append(monitor(later, "again"))
     return context, found
 
 
@@ -235,7 +243,7 @@ def days_until(last: str) -> Iterator[tuple[str, datetime]]:
             day += DAY
 
 
-def test_every_customer_has_a_label_for_every_closed_day(turns: tuple[Context, list[ModelTurn]]) -> None:
+def test_every_customer_has_a_label_for_every_closed_day(turns: Turns) -> None:
     context = turns[0].at(FIRST)
     rows = rows_of_set(context, find_training_set(context, "again"))
     # 31 January closes on 4 February at six, 1 February a day later: after the turn.
@@ -250,7 +258,7 @@ def test_every_customer_has_a_label_for_every_closed_day(turns: tuple[Context, l
     assert found["c1", instant("2024-01-18 00:00")] == (1.0, instant("2024-01-22 06:00"))  # taken back later
 
 
-def test_no_label_of_one_part_tells_of_the_time_of_the_next(turns: tuple[Context, list[ModelTurn]]) -> None:
+def test_no_label_of_one_part_tells_of_the_time_of_the_next(turns: Turns) -> None:
     context = turns[0].at(FIRST)
     rows = rows_of_set(context, find_training_set(context, "again"))
     days: dict[str, list[datetime]] = {}
@@ -261,7 +269,7 @@ def test_no_label_of_one_part_tells_of_the_time_of_the_next(turns: tuple[Context
     assert (max(days["train"]), max(days["holdout"])) == (instant("2024-01-15 00:00"), instant("2024-01-31 00:00"))
 
 
-def test_a_correction_is_a_new_version_that_earlier_sets_never_see(turns: tuple[Context, list[ModelTurn]]) -> None:
+def test_a_correction_is_a_new_version_that_earlier_sets_never_see(turns: Turns) -> None:
     context = turns[0]
     earlier, later = context.at(FIRST), context.at(THIRD)
     pinned = find_training_set(earlier, "again")
@@ -275,7 +283,7 @@ def test_a_correction_is_a_new_version_that_earlier_sets_never_see(turns: tuple[
 
 
 @pytest.mark.parametrize("name", ["again", "later"])
-def test_both_engines_make_the_same_rows(turns: tuple[Context, list[ModelTurn]], name: str) -> None:
+def test_both_engines_make_the_same_rows(turns: Turns, name: str) -> None:
     context = turns[0].at(FIRST)
     model, lake = context.config.models[name], context.lake
     versions = {each: lake.version(lake.address("bronze", each)) for each in ("customers", model.label.from_)}
@@ -293,7 +301,7 @@ def test_both_engines_make_the_same_rows(turns: tuple[Context, list[ModelTurn]],
     )
 
 
-def test_the_value_six_hours_later(turns: tuple[Context, list[ModelTurn]]) -> None:
+def test_the_value_six_hours_later(turns: Turns) -> None:
     """Of c1 there is none; c2's of four is two hours old; c3's of the 10th was told otherwise on 6 February."""
     context = turns[0]
     rows = rows_of_set(context.at(FIRST), make_training_set(context.at(FIRST), "later"))
@@ -314,7 +322,7 @@ def test_the_value_six_hours_later(turns: tuple[Context, list[ModelTurn]]) -> No
     assert sorted(each.notes["label_conflicts"] for each in notes if "label_conflicts" in each.notes) == [0, 1]
 
 
-def test_rows_that_disagree_stop_the_job_where_no_policy_is_declared(turns: tuple[Context, list[ModelTurn]]) -> None:
+def test_rows_that_disagree_stop_the_job_where_no_policy_is_declared(turns: Turns) -> None:
     context = turns[0].at(THIRD)
     model, lake = context.config.models["later"], context.lake
     strict = model.model_copy(update={"label": model.label.model_copy(update={"conflict": Conflict.FAIL})})
@@ -324,16 +332,12 @@ def test_rows_that_disagree_stop_the_job_where_no_policy_is_declared(turns: tupl
 
 
 def test_performance_is_measured_once_the_labels_of_a_window_are_closed(
-    turns: tuple[Context, list[ModelTurn]],
+    turns: Turns,
 ) -> None:
-    context, (_, second, third) = turns
-    assert second.monitor is not None
-    assert third.monitor is not None
-    assert (second.monitor.windows, second.monitor.late, dict(second.monitor.metrics)) == (1, 0, {})
-    assert (third.monitor.windows, third.monitor.late, third.monitor.outcome) == (1, 1, Outcome.WRITTEN)
-    assert third.monitor.metrics["bias"] == pytest.approx(
-        third.monitor.metrics["mean_score"] - third.monitor.metrics["mean_outcome"]
-    )
+    context, (second, third) = turns
+    assert (second.windows, second.late, dict(second.metrics)) == (1, 0, {})
+    assert (third.windows, third.late, third.outcome) == (1, 1, Outcome.WRITTEN)
+    assert third.metrics["bias"] == pytest.approx(third.metrics["mean_score"] - third.metrics["mean_outcome"])
     rows = context.lake.own_rows(schemas.PERFORMANCE, None)
 
     def of(as_of: datetime, start: str, slice_key: str | None) -> dict[tuple[Any, str], Any]:
@@ -363,10 +367,9 @@ def test_performance_is_measured_once_the_labels_of_a_window_are_closed(
     assert of(THIRD, "2024-02-08", schemas.LABEL_SLICE)["MATURED", "delay_seconds_p50"] == (None, 0, "NOT_MATURED")
 
 
-def test_a_second_run_measures_nothing_again(turns: tuple[Context, list[ModelTurn]]) -> None:
+def test_a_second_run_measures_nothing_again(turns: Turns) -> None:
     context = turns[0].at(THIRD)
     before = len(context.lake.own_rows(schemas.PERFORMANCE, None))
-    turn = run_turn(context, ["again"]).models[0]
-    assert turn.monitor is not None
-    assert (turn.monitor.outcome, turn.monitor.late) == (Outcome.SKIPPED, 1)
+    again = monitor(context, "again")
+    assert (again.outcome, again.late) == (Outcome.SKIPPED, 1)
     assert len(context.lake.own_rows(schemas.PERFORMANCE, None)) == before

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,8 @@ from lakeloop.runs import search as searches
 from lakeloop.runs.context import Context
 from tests.laws.small_loop import TURNS
 from tests.registry.servers import running_server
-from tests.runs.searches import client_of, declare, empty_store, fit_and_register, make_data, told
+from tests.runs.searches import client_of, declare, fit_and_register, make_data, told
+from tests.shared import copy_store
 
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 SEARCH: dict[str, Any] = {"search": {"C": [0.1, 1.0, 10.0]}, "tuning": {"batch": 1}}
@@ -31,7 +31,7 @@ def test_a_server_that_ends_amid_a_training_is_told_in_time_and_the_next_call_go
     data = make_data(whole)
     fit_and_register(whole, data)
     store = tmp_path / "server.db"
-    shutil.copy(empty_store(), store)
+    copy_store(store)
     true_fit, true_hash = searches.fit_trial, registries.hash_model_files
     fitted = list[int]()
 

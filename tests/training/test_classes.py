@@ -86,11 +86,11 @@ def test_a_draw_of_days_gives_the_metric_of_the_drawn_rows(rows) -> None:
     y, scores, days = rows
     place = np.unique(days, return_inverse=True)[1]
     draws = draw_blocks(int(place.max()) + 1, 5, seed=1)
+    drawn = [draw[place] for draw in draws]
+    wanted = [evaluate(Task.MULTICLASS, np.repeat(y, times), np.repeat(scores, times, axis=0)) for times in drawn]
     for metric in METRICS_OF[Task.MULTICLASS]:
-        for value, draw in zip(draw_of_classes(metric, y, scores, days, draws), draws, strict=True):
-            times = draw[place]
-            wanted = evaluate(Task.MULTICLASS, np.repeat(y, times), np.repeat(scores, times, axis=0))[metric]
-            assert value == pytest.approx(wanted, abs=1e-9, nan_ok=True), metric
+        for value, values in zip(draw_of_classes(metric, y, scores, days, draws), wanted, strict=True):
+            assert value == pytest.approx(values[metric], abs=1e-9, nan_ok=True), metric
 
 
 def test_intervals_lie_around_their_values_and_an_absent_class_has_none() -> None:

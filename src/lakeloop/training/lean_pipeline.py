@@ -1,8 +1,8 @@
 """A fitted pipeline for single rows: the same numbers from the same fitted steps, without frames between them.
 
 To select columns, to check and to wrap what each step gives costs milliseconds, for one row as for a thousand; the
-arithmetic costs microseconds. What is here does the arithmetic alone. It stands in for a pipeline only where `make_lean`
-has seen it answer the same bits for rows that try every branch, and never where a step is not known to it.
+arithmetic costs microseconds. What is here does the arithmetic alone. It stands in for a pipeline only where
+`make_lean` has seen it answer the same bits for rows that try every branch, and never where a step is unknown to it.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class LeanPipeline:
     >>> first = OnDemandColumns({}, "UTC", ["miles"])
     >>> middle = ColumnTransformer([("group_0", NullSafeScaler(), ["miles"])], verbose_feature_names_out=False)
     >>> fitted = Pipeline([("a", first), ("b", middle), ("c", LogisticRegression())]).fit(rows, [0, 0, 1, 1])
-    >>> lean = LeanPipeline(fitted)
-    >>> lean.predict_proba({"miles": np.array([5.0])}).tolist() == fitted.predict_proba(rows.assign(miles=5.0))[:1].tolist()
+    >>> lean, one = LeanPipeline(fitted), np.array([5.0])
+    >>> np.array_equal(lean.predict_proba({"miles": one}), fitted.predict_proba(pd.DataFrame({"miles": one})))
     True
     """
 
@@ -221,7 +221,9 @@ def _number_codes(step: CategoryNumbers) -> list[tuple[dict[Any, _Matrix], _Matr
     ]
 
 
-def make_lean(pipeline: Any, inputs: Sequence[str], texts: Sequence[str], instants: Sequence[str]) -> LeanPipeline | None:
+def make_lean(
+    pipeline: Any, inputs: Sequence[str], texts: Sequence[str], instants: Sequence[str]
+) -> LeanPipeline | None:
     """Make the lean form of a fitted pipeline, and hold it to the pipeline's own answers.
 
     Args:
@@ -274,9 +276,7 @@ def _probe_rows(
             drawn = rng.choice(_PROBES, rows) * rng.choice([1.0, rng.random()], rows)
             columns_of_probe[name] = np.where(rng.random(rows) < 0.2, np.nan, drawn)
     first = {name: values[:1] for name, values in columns_of_probe.items()}
-    nothing = {
-        name: np.array([np.nan], dtype=object if name in texts else np.float64) for name in columns_of_probe
-    }
+    nothing = {name: np.array([np.nan], dtype=object if name in texts else np.float64) for name in columns_of_probe}
     return [columns_of_probe, first, nothing]
 
 
@@ -298,4 +298,8 @@ def _agree(lean: LeanPipeline, pipeline: Pipeline, rows: dict[str, NDArray[Any]]
         theirs = answer(pipeline, pd.DataFrame(rows))
     if isinstance(mine, str) or isinstance(theirs, str):
         return isinstance(mine, str) and isinstance(theirs, str)
-    return warned <= len(said) and mine.dtype == theirs.dtype and np.array_equal(mine, theirs, equal_nan=mine.dtype.kind == "f")
+    return (
+        warned <= len(said)
+        and mine.dtype == theirs.dtype
+        and np.array_equal(mine, theirs, equal_nan=mine.dtype.kind == "f")
+    )

@@ -129,13 +129,13 @@ def kind_of(name: str) -> Kind:
     if decimal is not None:
         digits, scale = map(int, decimal.groups())
         exact = AfterValidator(lambda value: value.quantize(Decimal(1).scaleb(-scale)))
-        annotation = Annotated[Decimal, Field(max_digits=digits, decimal_places=scale, allow_inf_nan=False), exact]
+        exactly = Annotated[Decimal, Field(max_digits=digits, decimal_places=scale, allow_inf_nan=False), exact]
         allowed = f"a decimal number of {digits} digits, {scale} of them after the point"
-        return Kind(name, allowed, annotation, pa.decimal128(digits, scale), float)
+        return Kind(name, allowed, exactly, pa.decimal128(digits, scale), float)
     if name in _BITS:
         bits = _BITS[name]
-        annotation = Annotated[int, Field(ge=-(2 ** (bits - 1)), le=2 ** (bits - 1) - 1)]
-        return Kind(name, f"a whole number of {bits} bits", annotation, _ARROW[name], float)
+        whole = Annotated[int, Field(ge=-(2 ** (bits - 1)), le=2 ** (bits - 1) - 1)]
+        return Kind(name, f"a whole number of {bits} bits", whole, _ARROW[name], float)
     match name:
         case "string":
             text = Annotated[str, Field(max_length=MAX_TEXT)]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import Annotated, Any
+from typing import Annotated, Any, NotRequired
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from lakeloop.serving.columns import Kind, kind_of
 from lakeloop.serving.predictor import PREDICTION_TS, Plan
@@ -16,6 +16,8 @@ from lakeloop.serving.problems import MAX_ISSUES, Issue, Problem, ProblemError
 _INSTANT = kind_of("timestamp")
 _MAX_NAME = 60
 _JSON_TYPES = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "an array"}
+_ANNOTATED: Any = Annotated
+_NOT_REQUIRED: Any = NotRequired
 _STRICT = ConfigDict(extra="forbid", strict=True)
 
 
@@ -45,11 +47,11 @@ class RequestShape:
         self._max_rows = max_rows
         fields: dict[str, Any] = {}
         for name, kind in self._kinds.items():
-            described = Annotated[kind.annotation | None, Field(description=f"{kind.allowed}, or null")]
-            fields[name] = described if name in required and name != PREDICTION_TS else NotRequired[described]  # type: ignore[valid-type]  # made from the bundle
+            described = _ANNOTATED[kind.annotation | None, Field(description=f"{kind.allowed}, or null")]
+            fields[name] = described if name in required and name != PREDICTION_TS else _NOT_REQUIRED[described]
         row = TypedDict("Row", fields)  # type: ignore[misc]  # made from the bundle
         row.__pydantic_config__ = _STRICT  # type: ignore[attr-defined]  # pydantic reads it
-        rows = Annotated[list[row], Field(min_length=1, max_length=max_rows)]
+        rows = _ANNOTATED[list[row], Field(min_length=1, max_length=max_rows)]
         fields_of_body: dict[str, Any] = {"rows": rows}
         body = TypedDict("Rows", fields_of_body)  # type: ignore[misc]  # made from the bundle
         body.__pydantic_config__ = _STRICT  # type: ignore[attr-defined]  # pydantic reads it

@@ -243,14 +243,38 @@ def make_lean(
         ColumnTransformer,
     ]:
         return None
+    texts = text_inputs(pipeline, inputs, texts)
     for named in (False, True):
         try:
             lean = LeanPipeline(pipeline, named=named)
-            if all(_agree(lean, pipeline, rows) for rows in _probe_rows(pipeline, inputs, texts, instants)):
-                return lean
+            found = {_agree(lean, pipeline, rows) for rows in _probe_rows(pipeline, inputs, texts, instants)}
         except Exception:  # noqa: BLE001, S112 - whatever it is, the pipeline itself answers instead
             continue
+        if True in found and False not in found:
+            return lean
     return None
+
+
+def text_inputs(pipeline: Any, inputs: Sequence[str], texts: Sequence[str]) -> list[str]:
+    """Tell which columns that a pipeline is given hold texts: those known to, and those that it took for no numbers.
+
+    Args:
+        pipeline: The fitted pipeline.
+        inputs: Columns that it is given.
+        texts: Those that are known to hold texts.
+
+    Returns:
+        Their names, in the order of `inputs`.
+
+    >>> step = OnDemandColumns({}, "UTC", ["miles", "tail"]).fit(pd.DataFrame({"miles": [1.0], "tail": ["N1"]}))
+    >>> text_inputs(Pipeline([("on_demand", step)]), ["miles", "tail", "shop"], ["shop"])
+    ['tail', 'shop']
+    """
+    first = pipeline.steps[0][1] if isinstance(pipeline, Pipeline) else None
+    named = set(texts)
+    if isinstance(first, OnDemandColumns):
+        named |= set(first.columns) - set(first.numeric_columns_)
+    return [name for name in inputs if name in named]
 
 
 def _probe_rows(
@@ -275,31 +299,30 @@ def _probe_rows(
         else:
             drawn = rng.choice(_PROBES, rows) * rng.choice([1.0, rng.random()], rows)
             columns_of_probe[name] = np.where(rng.random(rows) < 0.2, np.nan, drawn)
-    first = {name: values[:1] for name, values in columns_of_probe.items()}
-    nothing = {name: np.array([np.nan], dtype=object if name in texts else np.float64) for name in columns_of_probe}
-    return [columns_of_probe, first, nothing]
+    whole = {
+        name: np.where(pd.isna(values), _UNSEEN if values.dtype == object else 1.0, values)
+        for name, values in columns_of_probe.items()
+    }
+    first = {name: values[:1] for name, values in whole.items()}
+    nothing = {name: np.array([np.nan], dtype=values.dtype) for name, values in whole.items()}
+    return [columns_of_probe, whole, first, nothing]
 
 
-def _agree(lean: LeanPipeline, pipeline: Pipeline, rows: dict[str, NDArray[Any]]) -> bool:
+def _agree(lean: LeanPipeline, pipeline: Pipeline, rows: dict[str, NDArray[Any]]) -> bool | None:
+    """Tell whether both answer the same bits; None where both refuse the rows."""
     method = "predict_proba" if hasattr(pipeline, "predict_proba") else "predict"
 
-    def answer(model: Any, given: Any) -> NDArray[Any] | str:
-        try:
-            return np.asarray(getattr(model, method)(given))
-        except ValueError:
-            return "refused"  # missing values, by an estimator that takes none
+    def answer(model: Any, given: Any) -> tuple[NDArray[Any] | None, int]:
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            try:
+                return np.asarray(getattr(model, method)(given)), len(said)
+            except ValueError:  # missing values, by an estimator that takes none
+                return None, len(said)
 
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        mine = answer(lean, rows)
-    warned = len(said)
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        theirs = answer(pipeline, pd.DataFrame(rows))
-    if isinstance(mine, str) or isinstance(theirs, str):
-        return isinstance(mine, str) and isinstance(theirs, str)
-    return (
-        warned <= len(said)
-        and mine.dtype == theirs.dtype
-        and np.array_equal(mine, theirs, equal_nan=mine.dtype.kind == "f")
-    )
+    mine, warned = answer(lean, rows)
+    theirs, their_warnings = answer(pipeline, pd.DataFrame(rows))
+    if mine is None or theirs is None:
+        return None if mine is theirs else False
+    is_equal = np.array_equal(mine, theirs, equal_nan=mine.dtype.kind == "f")
+    return bool(is_equal and mine.dtype == theirs.dtype and warned <= their_warnings)

@@ -211,3 +211,24 @@ def make_store() -> MemoryStore:
             "shop_last": {("A",): State(early, early, (7.5, "north")), ("B",): State(old, old, (1.0, "south"))},
         },
     )
+
+
+def answer_one(**changed: Any) -> Any:
+    """What a server notes of one row that it answered."""
+    import tempfile
+
+    from lakeloop.serving.predictor import asked_of, keys_of, lay_out, model_columns, resolve
+    from lakeloop.serving.request_log import Answered
+    from lakeloop.serving.served import load_served
+
+    with tempfile.TemporaryDirectory() as place:
+        publish(Path(place), fit_pipeline())
+        served = load_served(Path(place) / "late", max_rows=10)
+    store = make_store()
+    rows = [{"shop": "A", "items": 3, "order_ts": micros(BUILT), "order": 7, **changed}]
+    keys = keys_of(served.plan, rows)
+    found = store.look_up(asked_of(served.plan, keys))
+    instants = [micros(BUILT)]
+    features = resolve(lay_out(served.plan, found.tables), keys, instants, found)
+    scores = served.score(model_columns(served.plan, rows, instants, features))
+    return Answered(served, ["r-1"], [micros(BUILT)], rows, instants, features, scores)

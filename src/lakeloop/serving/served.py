@@ -42,7 +42,7 @@ class Scores:
     class_scores: NDArray[np.float64] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Served:
     """A bundle that answers.
 

@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from lakeloop.config import model, project, source
-from lakeloop.config.durations import short_name
+from lakeloop.config.durations import write_duration
 from lakeloop.config.feature_table import FeatureTable
 from lakeloop.config.label import ClosesAt
 from lakeloop.config.monitor import Persistence
@@ -116,7 +116,7 @@ def _written(value: Any) -> str:
         given = {key: each for key, each in value.model_dump(exclude_defaults=True).items() if each is not None}
         return "`" + ", ".join(f"{key}: {each}" for key, each in given.items()) + "`" if given else "as below"
     if isinstance(value, timedelta):
-        return f"`{short_name(value).removesuffix('d')} days`" if short_name(value) != "1d" else "`1 day`"
+        return f"`{write_duration(value)}`"
     if value is None or value in ((), {}, ""):
         return "none"
     if isinstance(value, tuple):

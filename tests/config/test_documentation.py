@@ -29,6 +29,12 @@ def test_the_examples_of_the_page_are_read(monkeypatch: pytest.MonkeyPatch) -> N
     assert blocks
     for block in blocks:
         names = dict.fromkeys(("DB_HOST", "DB_USER", "DB_PASSWORD", "KAFKA_SERVERS", "KAFKA_LOGIN"), "x")
-        variables = {"LAKE_FOLDER": "/data", "MLFLOW_URI": "https://mlflow", "SEED": "1", **names}
+        variables = {
+            "LAKE_FOLDER": "/data",
+            "MLFLOW_URI": "https://mlflow",
+            "REDIS_PASSWORD": "x",
+            "SEED": "1",
+            **names,
+        }
         read = parse_yaml(block, "example.yml", variables)
         assert read.issues == (), block

@@ -21,8 +21,15 @@ from tests.misuse.finished import LAST, LATER, Call, config_of
 
 pytestmark = pytest.mark.loop
 
-# The slice raises no flag, replays nothing, and neither retires nor audits a training set.
-NOT_WRITTEN = (schemas.RUNS, schemas.FLAGS, schemas.REPLAYS, schemas.TRAINING_SET_EVENTS, schemas.LEAKAGE)
+# The slice raises no flag, replays nothing, publishes nothing, and neither retires nor audits a training set.
+NOT_WRITTEN = (
+    schemas.RUNS,
+    schemas.FLAGS,
+    schemas.REPLAYS,
+    schemas.TRAINING_SET_EVENTS,
+    schemas.LEAKAGE,
+    schemas.PUBLISHES,
+)
 OWN = [f"{table.layer}/{table.name}" for table in schemas.OWN_TABLES if table not in NOT_WRITTEN]
 TABLES = [
     *("bronze/outcomes", "quarantine/airports", "training_sets/late_arrival", "predictions/late_arrival"),

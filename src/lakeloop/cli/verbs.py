@@ -28,6 +28,7 @@ from lakeloop.cli.impact import add_impact
 from lakeloop.cli.models import add_models
 from lakeloop.cli.options import verb
 from lakeloop.cli.outcome import Options, Report, finish
+from lakeloop.cli.publish import add_publish
 from lakeloop.cli.quarantine import add_quarantine
 from lakeloop.cli.rebuild import add_rebuild
 from lakeloop.cli.train import add_recalibrate, add_train
@@ -226,11 +227,12 @@ def _run_step(
     as_of: str,
     models: Sequence[str] | None,
     load: Callable[[], Callable[..., Any]] | None = None,
+    where: str = "--model",
 ) -> NoReturn:
     def work(report: Report) -> None:
         with Display(verbose=options.verbose) as show:
             context = _open_context(options, as_of, report, show, trains=step.verb == "train")
-            chosen = _choose_models(context.config, models)
+            chosen = _choose_models(context.config, models, where)
             from lakeloop.runs.ledger import run_step
 
             function, name = (load or step.load)(), step.verb.replace("-", "_")  # the ledger's spelling
@@ -346,6 +348,7 @@ def _demo(
 
 
 add_models(app)
+add_publish(app)
 add_quarantine(app)
 add_backfill(app)
 add_rebuild(app)

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from lakeloop.config.online_store import OnlineStoreSettings
 from lakeloop.config.registry import RegistrySettings
 from lakeloop.config.section import Duration, Folder, Name, Section, Text, Whole, Words
 
@@ -78,6 +79,7 @@ class Project(Section):
         catalog: Catalog of the tables; without it they live on paths below the workspace.
         tracking_uri: MLflow tracking address; `{workspace}` is replaced.
         registry: Where model versions are kept, under which names, and what may be loaded from there.
+        online_store: Where the newest gold rows of every entity are published to; it changes nothing that is made.
         retention: How long versions of tables stay readable; training sets can be rebuilt from inputs that long.
             A part of a day counts as a day. Tables that are there follow a change when they are next written to or
             vacuumed.
@@ -96,6 +98,7 @@ class Project(Section):
     catalog: Name | None = None
     tracking_uri: Annotated[Text, AfterValidator(_tracking_address)] = "sqlite:///{workspace}/mlflow.db"
     registry: RegistrySettings = RegistrySettings()
+    online_store: OnlineStoreSettings = Field(default=OnlineStoreSettings(), exclude=True)
     retention: Duration
     memory_budget_mib: Whole = Field(default=1024, gt=0)
     engine: Engine = Engine.AUTO

@@ -17,6 +17,7 @@ from lakeloop.config.mistakes import listed
 from lakeloop.config.model_references import model_issues
 from lakeloop.config.model_sense import NUMBERS
 from lakeloop.config.named_source import find_source
+from lakeloop.config.online_store import online_store_issues
 from lakeloop.config.private_columns import private_source_columns
 from lakeloop.config.read_issues import read_issues
 from lakeloop.config.rules import Rule
@@ -66,6 +67,9 @@ def reference_issues(
     >>> [(each.where, each.got) for each in reference_issues(config, documents, frozenset())]
     [('from', "the source 'planes'")]
     """
+    project = documents.get(f"project:{config.project.project}")
+    if project is not None:
+        yield from online_store_issues(project)
     landings: dict[tuple[str, str], str] = {}
     for name, source in config.sources.items():
         yield from read_issues(documents[f"source:{name}"], source)

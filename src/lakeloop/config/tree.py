@@ -77,6 +77,11 @@ class Config:
         return without_password(written.replace("{workspace}", str(self.workspace)))
 
     @property
+    def online_store_address(self) -> str:
+        """Address of the online store with the workspace filled in; it may hold a password."""
+        return self.project.online_store.address.replace("{workspace}", str(self.workspace))
+
+    @property
     def shown_notify(self) -> str:
         """The declared channel of notifications as it may be shown: variables as they are written."""
         notify, written = self.project.notify, self._written("project", self.project.project)

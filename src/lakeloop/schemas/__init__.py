@@ -35,6 +35,7 @@ from lakeloop.schemas.ops import (
     INGESTED_BATCHES,
     INGESTED_FILES,
     PROMOTIONS,
+    PUBLISHES,
     REPLAYS,
     RUNS,
     TRAINING_SET_EVENTS,
@@ -85,6 +86,7 @@ __all__ = [
     "PREDICTION_COLUMNS",
     "PROFILE_METRICS",
     "PROMOTIONS",
+    "PUBLISHES",
     "QUALITY",
     "QUARANTINE_COLUMNS",
     "REASON",
@@ -118,6 +120,6 @@ OWN_TABLES: tuple[TableSchema, ...] = (
         ESTIMATED_PERFORMANCE,
         LEAKAGE,
     ),
-    *(FLAGS, DECISIONS, TRAINING_SETS, TRAINING_SET_EVENTS, PROMOTIONS, RUNS),
+    *(FLAGS, DECISIONS, TRAINING_SETS, TRAINING_SET_EVENTS, PROMOTIONS, PUBLISHES, RUNS),
 )
 """Tables whose columns do not depend on the project."""

@@ -180,6 +180,26 @@ PROMOTIONS = declare_table(
     ["recorded_ts"],
 )
 
+PUBLISHES = declare_table(
+    "ops",
+    "publishes",
+    "gold table of a publish of a model; a model without gold tables has one row",
+    "as_of",
+    [
+        MODEL,
+        column("model_version", TEXT, "version in the registry", required=True),
+        column("bundle_id", TEXT, "bundle that servers open", required=True),
+        column("table", TEXT, "gold table; null of a model that looks up in none"),
+        column("generation", TEXT, "set of rows that the online store serves"),
+        column("built_through", INSTANT, "the rows are complete up to here, UTC"),
+        column("delta_version", LONG, "Delta version they were read from; volatile"),
+        column("rows", LONG, "states written to the online store", required=True),
+        column("outcome", TEXT, "WRITTEN, or SKIPPED when all was served already", required=True),
+        AS_OF,
+    ],
+    ["delta_version"],
+)
+
 RUNS = declare_table(
     "ops",
     "runs",

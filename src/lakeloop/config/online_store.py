@@ -1,0 +1,69 @@
+"""`online_store:` of the project: where `lakeloop publish` writes, and servers read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from lakeloop.config.located_yaml import KeyPath, LocatedYaml
+from lakeloop.config.section import Duration, Section, Text
+from lakeloop.errors import ConfigIssue
+
+_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://")
+_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
+_VARIABLE = re.compile(r"(?<!\$)\$\{\w+\}")
+_PASSWORD = re.compile(r"//[^/\s@]*:[^/\s@]+@|[?&]password=.")
+_PATH: KeyPath = ("online_store", "address")
+
+
+def _store_address(address: str) -> str:
+    unknown = [each for each in _PLACEHOLDER.findall(address) if each != "{workspace}"]
+    if unknown:
+        raise ValueError("it holds a placeholder other than {workspace}, the only one")
+    if not _ADDRESS.match(address):
+        raise ValueError("it is no address of a store; write sqlite:///{workspace}/online.db or redis://host:6379/0")
+    return address
+
+
+class OnlineStoreSettings(Section):
+    """Where the newest gold rows of every entity are published to.
+
+    Attributes:
+        address: `sqlite:///<file>`, `redis://host:port/number`, `rediss://...` for TLS, or an address of a store that
+            another package brings; `{workspace}` is replaced. A password stands in a variable of the environment.
+        timeout: Longest wait for the store's answer, of a publish and of a server.
+    """
+
+    address: Annotated[Text, AfterValidator(_store_address)] = Field(
+        default="sqlite:///{workspace}/online.db", repr=False
+    )
+    timeout: Duration = timedelta(seconds=1)
+
+
+def online_store_issues(document: LocatedYaml) -> Iterator[ConfigIssue]:
+    """Refuse a password of the store that stands in the file itself.
+
+    Args:
+        document: The project's file.
+
+    Yields:
+        The mistake, without the password.
+
+    >>> from lakeloop.config.located_yaml import parse_yaml
+    >>> for written in ("redis://:hunter22@cache", "redis://:${SECRET}@cache"):
+    ...     document = parse_yaml(f"online_store: {{address: '{written}'}}", "project.yml", {"SECRET": "hunter22"})
+    ...     print([(each.where, each.got, each.remedy) for each in online_store_issues(document)])
+    [('online_store.address', '(hidden), a password in the file itself', 'write ${NAME} in its place')]
+    []
+    """
+    section = document.data.get("online_store") if isinstance(document.data, dict) else None
+    address = section.get("address") if isinstance(section, dict) else None
+    place = document.places.get(_PATH)
+    written = place.written if place is not None and place.written is not None else address
+    if isinstance(written, str) and _PASSWORD.search(_VARIABLE.sub("", written)):
+        got, allowed = "(hidden), a password in the file itself", "a password in a variable of the environment"
+        yield document.issue(_PATH, got, allowed, "write ${NAME} in its place")

@@ -1,0 +1,71 @@
+"""A store by its address: SQLite and Redis, and what other packages bring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from lakeloop.online_store.problems import no_answer
+from lakeloop.online_store.sqlite import SCHEME, SqliteStore
+from lakeloop.online_store.store import OnlineStore
+
+ENTRY_POINT_GROUP = "lakeloop.online_stores"
+"""Group of the entry points by which a package brings a store, named by the scheme of its addresses.
+
+What it names is called as `open_store` is, and gives an `OnlineStore`.
+"""
+
+_ALLOWED = "sqlite:///<file>, redis://<host>:<port>/<number>, rediss://..."
+
+
+def open_store(address: str, project: str, *, read_only: bool = False, timeout_seconds: float = 1.0) -> OnlineStore:
+    """Open a store.
+
+    Args:
+        address: `sqlite:///<file>`, `redis://...`, `rediss://...`, or one of a package's own scheme.
+        project: Name of the project whose rows are meant; several may share a store.
+        read_only: Whether it is only read; then nothing is made where nothing is.
+        timeout_seconds: Longest wait for an answer.
+
+    Returns:
+        The store; nothing was asked of a server yet.
+
+    Raises:
+        EnvironmentProblemError: If there is no store of this kind, a package is missing, or a file cannot be made.
+
+    >>> open_store("redis://:secret@cache:6379/0", "demo")
+    RedisStore('redis://***@cache:6379/0', 'demo')
+    >>> open_store("ftp://cache", "demo")
+    Traceback (most recent call last):
+    ...
+    lakeloop.errors.EnvironmentProblemError: online store ftp://cache: the environment is not ready
+      - scheme: 'ftp' is known to no store; allowed: sqlite:///<file>, redis://<host>:<port>/<number>, rediss://...
+      remedy: correct online_store.address in project.yml, or install the package that brings this store
+    """
+    scheme = address.partition(":")[0]
+    if address.startswith(SCHEME) and address != SCHEME:
+        path = Path(address.removeprefix(SCHEME))
+        return SqliteStore(path, project, read_only=read_only, timeout_seconds=timeout_seconds)
+    opening = _redis_store(address) if scheme in ("redis", "rediss") else _brought(scheme)
+    if opening is None:
+        remedy = "correct online_store.address in project.yml, or install the package that brings this store"
+        known = ", ".join([_ALLOWED, *sorted(f"{each.name}:" for each in entry_points(group=ENTRY_POINT_GROUP))])
+        raise no_answer(address, f"{scheme!r} is known to no store; allowed: {known}", remedy, name="scheme")
+    return opening(address, project, read_only=read_only, timeout_seconds=timeout_seconds)
+
+
+def _redis_store(address: str) -> Callable[..., OnlineStore]:
+    try:
+        from lakeloop.online_store.redis import RedisStore
+    except ImportError as missing:
+        remedy = "pip install 'lakeloop[redis]'"
+        raise no_answer(address, "the package redis is not installed", remedy, name="client") from missing
+    return RedisStore
+
+
+def _brought(scheme: str) -> Callable[..., OnlineStore] | None:
+    for each in entry_points(group=ENTRY_POINT_GROUP, name=scheme):
+        found: Callable[..., OnlineStore] = each.load()
+        return found
+    return None

@@ -31,6 +31,7 @@ from lakeloop.cli.outcome import Options, Report, finish
 from lakeloop.cli.publish import add_publish
 from lakeloop.cli.quarantine import add_quarantine
 from lakeloop.cli.rebuild import add_rebuild
+from lakeloop.cli.serve import add_serve
 from lakeloop.cli.train import add_recalibrate, add_train
 from lakeloop.cli.training_sets import add_training_sets, add_vacuum
 from lakeloop.errors import EXIT_CODES, BusyError, LakeloopError, UsageError
@@ -349,6 +350,7 @@ def _demo(
 
 add_models(app)
 add_publish(app)
+add_serve(app)
 add_quarantine(app)
 add_backfill(app)
 add_rebuild(app)

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -218,9 +219,13 @@ def keys_of(plan: Plan, rows: Sequence[Row]) -> tuple[tuple[Key | None, ...], ..
     found: dict[tuple[str, ...], tuple[Key | None, ...]] = {}
     for table in plan.bundle.tables:
         if table.entity not in found:
-            keys = (tuple(row[name] for name in table.entity) for row in rows)
+            keys = (tuple(_stored(row[name]) for name in table.entity) for row in rows)
             found[table.entity] = tuple(None if None in key else key for key in keys)
     return tuple(found[table.entity] for table in plan.bundle.tables)
+
+
+def _stored(value: Any) -> Any:
+    return float(value) if isinstance(value, Decimal) else value  # as a store holds it
 
 
 def asked_of(plan: Plan, keys: Sequence[Sequence[Key | None]]) -> dict[str, list[Key]]:

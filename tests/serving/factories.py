@@ -148,7 +148,7 @@ def published(table: BundleTable, **changed: Any) -> PublishedTable:
         table.table,
         "g1",
         table.entity,
-        {name: types[name] for name in table.features},
+        {name: types.get(name, "double") for name in table.features},
         {"shop": "string"},
         table.every,
         table.ttl,

@@ -65,6 +65,7 @@ def lean_of(pipeline: Pipeline) -> LeanPipeline | None:
 ENCODED = {"columns": ["shop"], "steps": [{"one_hot": {"min_fraction": 0.05}}]}
 NUMBERED = {"columns": ["sky"], "steps": [{"ordinal": {"unseen": -2}}]}
 EVERYTHING = [
+    {"columns": ["empty"], "steps": [{"impute_constant": {"value": 0.0}}]},
     ENCODED,
     NUMBERED,
     {"columns": ["a"], "steps": [{"impute_mean": {"indicator": True}}, "clip_outliers", "log", "scale"]},
@@ -154,11 +155,8 @@ def test_what_is_unknown_or_refuses_rows_has_none():
     middle = ColumnTransformer([("own", FunctionTransformer(np.square), ["a", "b"])])
     own = Pipeline([("on_demand", first), ("preprocessing", middle), ("estimator", BOOSTED)]).fit(frame, frame["b"] > 1)
     assert lean_of(own) is None
-    strict = [
-        {"columns": ["shop"], "steps": [{"one_hot": {"unseen": "error"}}]},
-        {"columns": ["sky"], "steps": ["one_hot"]},
-    ]
-    assert lean_of(fit([*strict, {"columns": ["*"], "steps": ["pass"]}], BOOSTED)) is None
+    strict = {"columns": ["shop"], "steps": [{"one_hot": {"unseen": "error"}}]}
+    assert lean_of(fit([strict, *EVERYTHING[:1], *EVERYTHING[2:]], BOOSTED)) is None
 
 
 def test_one_wrong_bit_is_found(monkeypatch):

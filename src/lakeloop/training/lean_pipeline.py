@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,7 @@ class LeanPipeline:
     Args:
         pipeline: On-demand columns, preprocessing, estimator; fitted.
         named: Whether the estimator is given a frame with names, which some ask for.
+        by_column: Whether what it is given lies in memory by column, as frames do: sums of a linear model differ by it.
 
     Attributes:
         classes_: Those of the pipeline; None of a regression.
@@ -66,11 +68,11 @@ class LeanPipeline:
     True
     """
 
-    def __init__(self, pipeline: Pipeline, *, named: bool = False) -> None:
+    def __init__(self, pipeline: Pipeline, *, named: bool = False, by_column: bool = False) -> None:
         on_demand, preprocessing, self._estimator = (step for _, step in pipeline.steps)
         self.classes_ = getattr(pipeline, "classes_", None)
         self._calls = bind_calls(on_demand.calls, on_demand.timezone)
-        self._columns = tuple(on_demand.columns)
+        self._columns, self._by_column = tuple(on_demand.columns), by_column
         self._numbers = frozenset(on_demand.numeric_columns_)
         self._empty = frozenset(getattr(on_demand, "empty_columns_", ()))
         self._branches = _branches(preprocessing)
@@ -100,6 +102,7 @@ class LeanPipeline:
                 matrix = step(matrix)
             made.append(matrix)
         values = np.concatenate(made, axis=1) if len(made) > 1 else made[0]
+        values = np.asfortranarray(values) if self._by_column else values
         return values if self._names is None else pd.DataFrame(values, columns=self._names)
 
     def _select(self, columns: Columns) -> dict[str, NDArray[Any]]:
@@ -244,9 +247,9 @@ def make_lean(
     ]:
         return None
     texts = text_inputs(pipeline, inputs, texts)
-    for named in (False, True):
+    for named, by_column in product((False, True), repeat=2):
         try:
-            lean = LeanPipeline(pipeline, named=named)
+            lean = LeanPipeline(pipeline, named=named, by_column=by_column)
             found = {_agree(lean, pipeline, rows) for rows in _probe_rows(pipeline, inputs, texts, instants)}
         except Exception:  # noqa: BLE001, S112 - whatever it is, the pipeline itself answers instead
             continue

@@ -26,7 +26,7 @@ from lakeloop.serving.guard import Guard
 from lakeloop.serving.metrics import ServeMetrics
 from lakeloop.serving.openapi import openapi_of
 from lakeloop.serving.problems import MEDIA_TYPE as PROBLEM
-from lakeloop.serving.problems import RETRY_SOON, Issue, Problem, ProblemError
+from lakeloop.serving.problems import RETRY_SOON, UNEXPECTED, Issue, Problem, ProblemError
 from lakeloop.serving.readiness import ReadinessChecks
 from lakeloop.serving.request_log import RequestLog
 from lakeloop.serving.settings import ServeSettings
@@ -104,7 +104,7 @@ def make_serving(
         openapi_url="/openapi.json",
         redirect_slashes=False,
         lifespan=routes.lifespan,
-        exception_handlers={HTTPException: _no_route},
+        exception_handlers={HTTPException: _no_route, ProblemError: _refused, Exception: _unexpected},
     )
     app.openapi = lambda: openapi_of(champion.served, with_token=settings.token is not None)  # type: ignore[method-assign]  # FastAPI's own way
     app.add_route(PREDICT, routes.predict, methods=["POST"])
@@ -200,5 +200,16 @@ async def _no_route(request: Request, failure: Any) -> Response:
     issue = Issue("the request's line", "no route of this server", routes, "ask one of these")
     kind = {404: "not_found", 405: "no_such_method"}.get(failure.status_code, "refused")
     problem = Problem(failure.status_code, kind, str(failure.detail).lower(), "", [issue])
-    headers = dict(failure.headers or {})
+    return _problem_response(request, problem, dict(failure.headers or {}))
+
+
+async def _refused(request: Request, failure: Any) -> Response:
+    return _problem_response(request, failure.problem, dict(failure.problem.headers))
+
+
+async def _unexpected(request: Request, _: Exception) -> Response:
+    return _problem_response(request, UNEXPECTED, {})  # the guard logs what it was
+
+
+def _problem_response(request: Request, problem: Problem, headers: dict[str, str]) -> Response:
     return Response(problem.body(request.scope["request_id"]), problem.status, headers, PROBLEM)

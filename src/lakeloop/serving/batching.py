@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from threadpoolctl import threadpool_limits
 
 from lakeloop.serving.answering import Asked
-from lakeloop.serving.problems import Problem, ProblemError
+from lakeloop.serving.problems import UNEXPECTED, ProblemError
 
 SMALL_ROWS = 32
 """Rows up to which a request is small."""
@@ -34,8 +34,7 @@ def _answered(answers: _Answers, asked: Sequence[Asked]) -> Sequence[Answer]:
         return answers(asked)
     except Exception as failure:  # noqa: BLE001 - whatever it is becomes an answer, and its kind a line of the log
         _log.error("an answer failed: %s", describe_failure(failure))
-        problem = Problem(500, "unexpected", "something unexpected happened", "the server's log says what")
-        return [ProblemError(problem)] * len(asked)
+        return [ProblemError(UNEXPECTED)] * len(asked)
 
 
 def describe_failure(failure: BaseException) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 from lakeloop.serving.batching import describe_failure
 from lakeloop.serving.metrics import ServeMetrics
-from lakeloop.serving.problems import MEDIA_TYPE, Issue, Problem, ProblemError
+from lakeloop.serving.problems import MEDIA_TYPE, UNEXPECTED, Issue, Problem, ProblemError
 from lakeloop.serving.settings import ServeSettings
 
 Scope = MutableMapping[str, Any]
@@ -109,8 +109,7 @@ class Guard:
         except Exception as failure:  # noqa: BLE001 - the boundary: no trace leaves, and none with values is logged
             _log.error("request %s failed: %s", request_id, describe_failure(failure))
             if not status:
-                problem = Problem(500, "unexpected", "something unexpected happened", "the server's log says what")
-                await send_problem(problem, request_id, respond)
+                await send_problem(UNEXPECTED, request_id, respond)
         finally:
             self._metrics.count_request(scope["path"], status or _CLIENT_LEFT, time.perf_counter() - started)
 

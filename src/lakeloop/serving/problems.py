@@ -81,6 +81,7 @@ class ProblemError(Exception):
         self.problem = problem
 
 
+UNEXPECTED = Problem(500, "unexpected", "something unexpected happened", "the server's log says what")
 RETRY_SOON = (("retry-after", "1"),)
 
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,7 @@ def rows_to_learn(n_rows: int = 400, seed: int = 0) -> pd.DataFrame:
     return frame
 
 
+@cache
 def fit_pipeline(task: str = "classification", seed: int = 0) -> Pipeline:
     """A fitted pipeline as the loop makes them."""
     frame = rows_to_learn(seed=seed)

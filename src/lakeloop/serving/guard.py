@@ -84,6 +84,7 @@ class Guard:
             await send({"type": "websocket.close", "code": 1000})
             return
         started = time.perf_counter()
+        self._metrics.running.inc()
         headers = scope["headers"]
         request_id = next(
             (value.decode() for name, value in headers if name == b"x-request-id" and _REQUEST_ID.fullmatch(value)),
@@ -111,6 +112,7 @@ class Guard:
             if not status:
                 await send_problem(UNEXPECTED, request_id, respond)
         finally:
+            self._metrics.running.dec()
             self._metrics.count_request(scope["path"], status or _CLIENT_LEFT, time.perf_counter() - started)
 
     def _admit(self, scope: Scope, headers: list[tuple[bytes, bytes]]) -> None:

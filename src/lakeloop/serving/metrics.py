@@ -33,6 +33,7 @@ class ServeMetrics(Collector):
         self._seconds = Histogram(
             "lakeloop_request_seconds", "Time per request", ["route"], buckets=_BUCKETS, registry=new
         )
+        self.running = Gauge("lakeloop_requests_running", "Requests that run", registry=new)
         self._rows = Counter("lakeloop_rows", "Rows that were answered", ["route"], registry=new)
         self._statuses = Counter("lakeloop_lookups", "Look-ups by table and status", ["table", "status"], registry=new)
         self._batches = Counter("lakeloop_batches", "Look-ups that were done together, whoever asked", registry=new)

@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from lakeloop.errors import EnvironmentProblemError, Failure, UsageError
 from lakeloop.serving.app import Serving
 
+_MOMENT_SECONDS = 0.2
 _STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -54,7 +55,16 @@ def is_loopback(host: str) -> bool:
 
 
 class _Server(uvicorn.Server):
-    """Stops at a signal without passing it on: to be told to stop is no failure."""
+    """Stops at a signal without passing it on: to be told to stop is no failure.
+
+    A connection that was taken a moment before may not have sent its request yet: it is given that moment.
+    """
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for each in (*self.servers, *(sockets or [])):
+            each.close()
+        await asyncio.sleep(_MOMENT_SECONDS)
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

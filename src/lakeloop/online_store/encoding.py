@@ -11,8 +11,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import Any, NamedTuple
@@ -54,33 +53,6 @@ def to_instant(micros: int) -> datetime:
     '2013-05-01T00:00:00+00:00'
     """
     return _EPOCH + timedelta(microseconds=micros)
-
-
-def as_value(value: Any) -> Value:
-    """Give what a store holds of a value of a gold table.
-
-    Args:
-        value: As Arrow or Spark gives it to Python.
-
-    Returns:
-        Text, number, truth or None; an instant as microseconds since the epoch, a date as ISO text, a decimal as the
-        nearest float.
-
-    Raises:
-        TypeError: If it is of another type.
-
-    >>> as_value(datetime(2013, 5, 1, tzinfo=UTC)), as_value(date(2013, 5, 1)), as_value(True)
-    (1367366400000000, '2013-05-01', True)
-    """
-    if value is None or isinstance(value, str | int | float):
-        return value
-    if isinstance(value, datetime):
-        return to_micros(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return float(value)
-    raise TypeError(f"a store holds no {type(value).__name__}")
 
 
 def encode_key(key: Key) -> str:

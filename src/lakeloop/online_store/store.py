@@ -81,6 +81,22 @@ class OnlineStore(Protocol):
     """A store that is read within requests and written by publishes.
 
     Whatever is asked of a store that does not answer raises `EnvironmentProblemError`, within `timeout` seconds.
+
+    >>> import tempfile
+    >>> from lakeloop.online_store.opening import open_store
+    >>> noon = datetime.fromisoformat("2024-01-25T12:00:00Z")
+    >>> shops = PublishedTable("shops", "g1", ("shop",), {"mean": "double"}, {"shop": "string"}, None, None, noon, 3,
+    ...                        "a1", noon)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     store: OnlineStore = open_store(f"sqlite:///{folder}/online.db", "demo")
+    ...     store.stage(shops, [(("York",), State(10, 9, (0.5,)))])
+    ...     store.look_up({"shops": [("York",)]}).states
+    ...     store.swap([shops])
+    ...     store.look_up({"shops": [("York",)]}).states, store.manifest() == {"shops": shops}
+    ...     store.close()
+    1
+    {}
+    ({'shops': (State(available_micros=10, event_micros=9, values=(0.5,)),)}, True)
     """
 
     def manifest(self) -> dict[str, PublishedTable]:

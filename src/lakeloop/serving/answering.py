@@ -73,6 +73,14 @@ class Answerer:
         metrics: What counts.
         log: Where what was predicted is logged; None for nowhere.
         on_drift: Called when the store serves other tables than the bundle knows: a newer bundle may be there.
+
+    Example:
+    >>> from tests.serving.factories import BUILT, answer_one, make_store
+    >>> answerer = Answerer(make_store(), lambda: BUILT, ServeSettings(), ServeMetrics())
+    >>> row = {"shop": "A", "items": 3, "order_ts": 0}
+    >>> asked = Asked(PREDICT, answer_one().served, [row], "r-1", 0)
+    >>> answerer.answer([asked])[0][-51:]
+    b'"statuses":{"shop_delays":"OK","shop_last":"OK"}}]}'
     """
 
     store: OnlineStore
@@ -135,7 +143,11 @@ class Answerer:
         return _LookedUp(layout, instants, features, notes)
 
     def layout_of(self, served: Served, published: Mapping[str, PublishedTable]) -> Layout:
-        """Hold what the store serves to the bundle; the same tables are held to it once."""
+        """Hold what the store serves to the bundle; the same tables are held to it once.
+
+        Raises:
+            ProblemError: If it is not what the model learned from.
+        """
         tables = [published.get(each.table) for each in served.bundle.tables]
         key = (
             served,

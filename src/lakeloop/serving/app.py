@@ -89,7 +89,7 @@ def make_serving(
     ('1', {'shop_delays': 'OK', 'shop_last': 'OK'})
     """
     settings = settings or ServeSettings()
-    metrics = ServeMetrics()
+    metrics = ServeMetrics(clock)
     champion = Champion(bundles, max_rows=settings.max_rows, metrics=metrics)
     log = None
     if log_folder is not None:

@@ -82,7 +82,15 @@ def _deliver(batch: Sequence[_Waiting], answers: Sequence[Answer]) -> None:
 
 
 class InLoop:
-    """Answers in the event loop, once it has read what is there: for stores in this process, and small requests."""
+    """Answers in the event loop, once it has read what is there: for stores in this process, and small requests.
+
+    Example:
+    >>> from tests.serving.factories import answer_one
+    >>> asked = Asked("/predict", answer_one().served, [{}], "r-1", 0)
+    >>> lane = InLoop(lambda asked: [b"answer"] * len(asked))
+    >>> asyncio.run(lane.submit(asked)), lane.close()
+    (b'answer', None)
+    """
 
     def __init__(self, answers: _Answers) -> None:
         self._answers = answers
@@ -109,7 +117,15 @@ class InLoop:
 
 
 class InThread:
-    """Answers in a thread: for stores that are asked over a network, and large requests."""
+    """Answers in a thread: for stores that are asked over a network, and large requests.
+
+    Example:
+    >>> from tests.serving.factories import answer_one
+    >>> asked = Asked("/predict", answer_one().served, [{}], "r-1", 0)
+    >>> lane = InThread(lambda asked: [b"answer"] * len(asked), "example")
+    >>> asyncio.run(lane.submit(asked)), lane.close()
+    (b'answer', None)
+    """
 
     def __init__(self, answers: _Answers, name: str) -> None:
         self._answers = answers

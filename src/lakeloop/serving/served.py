@@ -53,6 +53,12 @@ class Served:
         lean: The same for single rows; None where a step of it is not known.
         predict_shape: What a request for predictions has to be.
         features_shape: What a request for features has to be.
+
+    Example:
+    >>> from tests.serving.factories import answer_one, rows_to_learn
+    >>> rows = rows_to_learn(3)
+    >>> answer_one().served.score({name: rows[name].to_numpy() for name in rows}).score.shape
+    (3,)
     """
 
     bundle: Bundle

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import shutil
 from collections.abc import Iterator
 from datetime import timedelta
@@ -33,6 +34,7 @@ from tests.serving.factories import (
     published,
 )
 
+ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "a token nobody knows".replace(" ", "-")
 JSON = {"content-type": "application/json"}
 
@@ -609,3 +611,11 @@ def test_the_store_is_a_protocol_that_tests_keep():
 
     store: OnlineStore = MemoryStore({}, {})
     assert store.manifest() == {}
+
+
+def test_the_page_names_every_answer():
+    sources = [path.read_text() for path in (ROOT / "src/lakeloop/serving").glob("*.py")]
+    kinds = {kind for text in sources for kind in re.findall(r'(?:Problem\(\d+, |unavailable\()"(\w+)"', text)}
+    page = (ROOT / "docs/serving.md").read_text()
+    assert len(kinds) > 10
+    assert {kind for kind in kinds if f"`{kind}`" not in page} == set()

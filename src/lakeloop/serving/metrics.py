@@ -101,8 +101,10 @@ class ServeMetrics(Collector):
         age = GaugeMetricFamily(
             "lakeloop_seconds_since_built_through", "Age of a table by the server's clock", labels=["table"]
         )
-        for table in self._layout if self._clock is not None else ():
-            age.add_metric([table.declared.table], (micros_of(self._clock()) - table.built_micros) / 1e6)
+        if self._clock is not None:
+            now = micros_of(self._clock())
+            for table in self._layout:
+                age.add_metric([table.declared.table], (now - table.built_micros) / 1e6)
         yield age
 
     def text(self) -> bytes:

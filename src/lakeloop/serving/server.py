@@ -61,7 +61,9 @@ class _Server(uvicorn.Server):
     """
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        for each in (*self.servers, *(sockets or [])):
+        for server in self.servers:
+            server.close()
+        for each in sockets or []:
             each.close()
         await asyncio.sleep(_MOMENT_SECONDS)
         await super().shutdown(sockets)

@@ -193,6 +193,7 @@ def test_a_new_bundle_and_a_stop_under_load_drop_nothing_that_was_taken(place):
         (["--bundle", "/nowhere"], None, 5, "remedy: run `lakeloop publish`"),
         (["--store", "ftp://cache"], None, 7, "'ftp' is known to no store"),
         (["--port", "TAKEN"], None, 7, "name another --host or --port"),
+        (["--as-of", "2190-01-01"], None, 2, "in the future"),
         (["--as-of", "yesterday"], None, 2, "--as-of: got 'yesterday'"),
     ],
 )
@@ -207,6 +208,15 @@ def test_what_cannot_be_served_is_told_at_once(place, monkeypatch, capsys, optio
     told = capsys.readouterr().err
     assert (ended.value.code, said in told) == (code, True), told
     assert "Traceback" not in told
+
+
+def test_missing_packages_are_named_with_what_brings_them(place, monkeypatch, capsys):
+    monkeypatch.setattr("lakeloop.cli.serve.find_spec", lambda name: None if name == "fastapi" else name)
+    with pytest.raises(SystemExit) as ended, warnings.catch_warnings():
+        main(command(place)[3:])
+    assert ended.value.code == 7
+    told = capsys.readouterr().err
+    assert "fastapi: the package is not installed\n  remedy: pip install 'lakeloop[serve]'" in told
 
 
 def test_another_model_s_bundle_is_refused(place, capsys):

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -16,12 +17,13 @@ import typer
 
 from lakeloop.cli.options import verb
 from lakeloop.cli.outcome import Options, Report, finish
-from lakeloop.errors import UsageError
+from lakeloop.errors import EnvironmentProblemError, Failure, UsageError
 
 TOKEN = "LAKELOOP_TOKEN"  # noqa: S105 - the name of a variable
 """Variable that holds the token: what stands on a command line can be read by others."""
 
 MIN_TOKEN = 16
+_PACKAGES = ("fastapi", "httptools", "prometheus_client", "uvicorn", *(("uvloop",) if sys.platform != "win32" else ()))
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 _Model = Annotated[str, typer.Argument(metavar="MODEL", help="The model; it was published by `lakeloop publish`.")]
@@ -149,12 +151,22 @@ def find_places(
     )
 
 
+def _assert_installed() -> None:
+    missing = [name for name in _PACKAGES if find_spec(name) is None]
+    if missing:
+        failures = [Failure(name, "the package is not installed") for name in missing]
+        raise EnvironmentProblemError("lakeloop serve", failures, "pip install 'lakeloop[serve]'")
+
+
 def _clock(as_of: str | None, zone: ZoneInfo) -> tuple[Callable[[], datetime], datetime | None]:
     if as_of is None:
         return lambda: datetime.now(UTC), None
     from lakeloop.config.as_of import parse_as_of
 
     fixed = parse_as_of(as_of, zone)
+    from lakeloop.cli import verbs
+
+    verbs._refuse_future(as_of, fixed)
     return lambda: fixed, fixed
 
 
@@ -195,6 +207,7 @@ def add_serve(app: typer.Typer) -> None:
         def work(report: Report) -> None:
             for name in _THREADS:  # rows come one by one: threads of a library cost more than they do
                 os.environ.setdefault(name, "1")
+            _assert_installed()
             from lakeloop.serving.server import assert_may_bind
 
             token = read_token(os.environ)

@@ -17,6 +17,9 @@ from lakeloop.errors import EnvironmentProblemError, Failure, UsageError
 from lakeloop.serving.app import Serving
 
 _MOMENT_SECONDS = 0.2
+_SWITCH_SECONDS = 0.0005
+"""How long a thread that answers may keep the event loop waiting; Python's own 5 ms are a whole request."""
+
 _STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -132,6 +135,7 @@ def run_server(serving: Serving, host: str, port: int, *, grace_seconds: int, st
         await server.serve(sockets=[listener])
         await telling
 
+    sys.setswitchinterval(_SWITCH_SECONDS)
     with threadpool_limits(1):
         if sys.platform == "win32":
             asyncio.run(run())

@@ -21,6 +21,7 @@ class LookupStatus(StrEnum):
     NO_KEY = "NO_KEY"
     EXPIRED = "EXPIRED"
     STALE = "STALE"
+    AHEAD = "AHEAD"
 
 
 class LabelStatus(StrEnum):

@@ -31,6 +31,7 @@ from lakeloop.drift.targets import RateVerdict, TargetDay, judge_rate
 from lakeloop.drift.verdicts import ColumnVerdict, judge_window
 from lakeloop.labels.closing import attach_labels
 from lakeloop.landing import FileStatus, admit_files
+from lakeloop.online_store.store import State as StoredState
 from lakeloop.point_in_time.lookup import Lookup
 from lakeloop.point_in_time.spark import join_as_of
 from lakeloop.reporting.content import SourceHealth, State
@@ -43,6 +44,8 @@ from lakeloop.runs.scored_rows import purpose_of
 from lakeloop.runs.scoring_parity import judge_parity
 from lakeloop.runs.windows import MonitorWindow
 from lakeloop.schemas import FLAGS, TRAINING_SETS
+from lakeloop.serving.bundle import BundleTable
+from lakeloop.serving.predictor import asked_of, keys_of, lay_out, plan_of, resolve
 from lakeloop.statuses import (
     Action,
     FlagEvent,
@@ -76,6 +79,7 @@ from tests.factories import (
     rows_of,
 )
 from tests.laws.small_loop import write_project
+from tests.serving.factories import MemoryStore, make_bundle, micros, published
 
 
 @dataclass(frozen=True)
@@ -262,7 +266,7 @@ def _file_status(place: Place, which: int) -> FileStatus:
 
 
 def look_up(place: Place) -> dict[str, dict[str, Any]]:
-    """Look five spine rows up at ten in a table that was built up to noon: status -> row."""
+    """Look five spine rows up at ten in a table built up to noon, and one in a store: status -> row."""
     gold = frame(
         place.spark(),
         GOLD_COLUMNS,
@@ -282,7 +286,22 @@ def look_up(place: Place) -> dict[str, dict[str, Any]]:
     )
     built, ttl = instant("2013-05-01 12:00"), timedelta(hours=1)
     lookup = Lookup("gold", gold, ("origin",), ("wind",), built, ttl=ttl)
-    return {row["origin"] or "NO_KEY": row for row in rows_of(join_as_of(spine, [lookup]), "origin")}
+    found = {row["origin"] or "NO_KEY": row for row in rows_of(join_as_of(spine, [lookup]), "origin")}
+    return {**found, "AHEAD": look_up_online("2013-05-01 09:00", known_from="2013-05-01 09:30")}
+
+
+def look_up_online(at: str, known_from: str) -> dict[str, Any]:
+    """Look a row up in a store, which holds the newest state alone."""
+    declared = BundleTable("gold", ("origin",), ("wind",), None, None, "spec")
+    state = StoredState(micros(instant(known_from)), micros(instant(known_from)), (5.0,))
+    store = MemoryStore({"gold": published(declared, key_types={"origin": "string"})}, {"gold": {("JFK",): state}})
+    columns = {"origin": "string"}
+    bundle = make_bundle(tables=(declared,), columns=columns, inputs=("gold__wind",), required=("origin",))
+    plan = plan_of(bundle)
+    keys = keys_of(plan, [{"origin": "JFK"}])
+    found = store.look_up(asked_of(plan, keys))
+    (gold,) = resolve(lay_out(plan, found.tables), keys, [micros(instant(at))], found)
+    return {"gold__status": gold.statuses[0].value, "gold__wind": gold.values[0] and gold.values[0][0]}
 
 
 for _lookup in LookupStatus:

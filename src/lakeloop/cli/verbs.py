@@ -33,6 +33,7 @@ from lakeloop.cli.publish import add_publish
 from lakeloop.cli.quarantine import add_quarantine
 from lakeloop.cli.rebuild import add_rebuild
 from lakeloop.cli.score import add_score
+from lakeloop.cli.serve import add_serve
 from lakeloop.cli.train import add_recalibrate, add_train
 from lakeloop.cli.training_sets import add_training_sets, add_vacuum
 from lakeloop.errors import EXIT_CODES, BusyError, LakeloopError, UsageError
@@ -354,6 +355,7 @@ def _demo(
 
 add_models(app)
 add_publish(app)
+add_serve(app)
 add_quarantine(app)
 add_backfill(app)
 add_rebuild(app)

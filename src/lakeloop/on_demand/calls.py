@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -111,6 +112,55 @@ def _evaluate(call: Call, function: Callable[..., FloatArray], columns: Mapping[
     if "timezone" in inspect.signature(function).parameters:
         return function(*args, timezone=timezone)
     return function(*args)
+
+
+@dataclass(frozen=True)
+class BoundCall:
+    """A call whose function was found already, for whoever evaluates it again and again.
+
+    Attributes:
+        name: Column that it computes.
+        call: The call.
+        function: The function, given the time zone if it wants one.
+
+    >>> (pace,) = bind_calls({"pace": "ratio(minutes, miles)"}, "UTC")
+    >>> pace({"minutes": np.array([90.0]), "miles": np.array([30.0])}).tolist()
+    [3.0]
+    """
+
+    name: str
+    call: Call
+    function: Callable[..., FloatArray]
+
+    def __call__(self, columns: Mapping[str, Any]) -> FloatArray:
+        """Compute the column, shape (n_rows,), from columns of that length."""
+        args = [columns[arg.name] if isinstance(arg, ColumnName) else arg for arg in self.call.args]
+        return np.asarray(self.function(*args), dtype=np.float64)
+
+
+def bind_calls(calls: Mapping[str, str], timezone: str) -> tuple[BoundCall, ...]:
+    """Find the functions of calls, once.
+
+    Args:
+        calls: New column -> call, in order.
+        timezone: IANA zone of the calls' wall clock.
+
+    Returns:
+        The calls, ready to be evaluated.
+
+    Raises:
+        ValueError: If a call is wrong.
+
+    >>> [each.call.columns for each in bind_calls({"hour_of_day": "hour(at)"}, "UTC")]
+    [('at',)]
+    """
+    bound = []
+    for name, text in calls.items():
+        call = parse_call(text)
+        function = _find_function(call.function)
+        wants_zone = "timezone" in inspect.signature(function).parameters
+        bound.append(BoundCall(name, call, partial(function, timezone=timezone) if wants_zone else function))
+    return tuple(bound)
 
 
 def parse_call(text: str) -> Call:

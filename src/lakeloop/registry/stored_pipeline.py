@@ -8,7 +8,7 @@ from pathlib import Path
 from mlflow.models import Model
 
 from lakeloop.arrow_scoring import NUMBER, TEXT, StoredPipeline, store_pipeline
-from lakeloop.registry.loading import SKOPS, model_file, read_flavors
+from lakeloop.model_files import SKOPS, model_file, read_flavors
 
 _PREDICTS = {"predict_proba": True, "predict": False}
 

@@ -380,4 +380,4 @@ def predict_scores(task: Task, pipeline: Any, frame: pd.DataFrame, classes: int 
     if task is Task.MULTICLASS:
         return ClassScores.align(probabilities, pipeline.classes_, classes).values
     of_true = np.flatnonzero(np.asarray(pipeline.classes_).astype(bool))
-    return probabilities[:, of_true[0]] if of_true.size else np.zeros(len(frame))
+    return probabilities[:, of_true[0]] if of_true.size else np.zeros(len(probabilities))

@@ -192,7 +192,7 @@ def _compare(
     ).toArrow()  # bounded: the rows of the sample
     again = again.sort_by(_ROW)
     kept = again[_ROW].to_numpy()
-    served = sample.take(pa.array(kept))
+    served = sample.take(pa.array(kept))  # bounded: rows of the sample
     findings = []
     for name in served_columns:
         marked = _marked(served, name.partition("__")[0])

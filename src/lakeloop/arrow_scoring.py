@@ -170,6 +170,15 @@ def score_batches(stored: StoredPipeline, batches: Iterable[Any], rows: int = BA
 
     Yields:
         Answers: doubles, or lists of them, in the order of the rows; NaN is null.
+
+    >>> import pyarrow as pa
+    >>> import skops.io
+    >>> from sklearn.dummy import DummyRegressor
+    >>> file = skops.io.dumps(DummyRegressor(strategy="mean").fit([[0.0], [0.0]], [1.0, 2.0]))
+    >>> stored = store_pipeline(file, {"items": "double"}, ["numpy.dtype"], probabilities=False)
+    >>> batches = [pa.array([3.0]), pa.array([5.0, None, 7.0])]
+    >>> [each.to_pylist() for each in score_batches(stored, batches, rows=2)]  # held with the next; cut in parts
+    [[1.5, 1.5, 1.5], [1.5]]
     """
     held: list[tuple[pa.Array, ...]] = []
     held_rows = 0
@@ -200,6 +209,14 @@ def score_series(stored: StoredPipeline, batches: Iterable[Any]) -> Iterator[pd.
 
     Yields:
         Answers: doubles, or lists of them, in the order of the rows.
+
+    >>> import pandas as pd
+    >>> import skops.io
+    >>> from sklearn.dummy import DummyClassifier
+    >>> file = skops.io.dumps(DummyClassifier(strategy="prior").fit([[0.0]] * 4, [0, 0, 0, 1]))
+    >>> stored = store_pipeline(file, {"items": "double"}, ["numpy.dtype"], probabilities=True)
+    >>> [[list(map(float, row)) for row in each] for each in score_series(stored, [pd.Series([3.0, 5.0])])]
+    [[[0.75, 0.25], [0.75, 0.25]]]
     """
     import pandas as pd
 

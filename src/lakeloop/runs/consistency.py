@@ -99,7 +99,14 @@ class ConsistencyResult:
         return f"{self.verdict}: {compared} answers compared with the offline tables"
 
     def failure(self) -> SkewError | None:
-        """Give the error this result stands for; None unless values were served as right that are not."""
+        """Give the error this result stands for; None unless values were served as right that are not.
+
+        >>> wind = ColumnFinding("online", "weather__wind", Consistency(100, 1, 0, 3, 0, 0, 0.5, 1.0))
+        >>> asked, nothing = {"online": 100, "offline": 0}, CollectResult("late", 0, 0)
+        >>> result = ConsistencyResult("late", ServedVerdict.SKEWED, asked, (wind,), nothing, Outcome.WRITTEN)
+        >>> result.failure().failures[0].name
+        'online weather__wind'
+        """
         skewed = [each for each in self.findings if each.verdict is ServedVerdict.SKEWED]
         if not skewed:
             return None

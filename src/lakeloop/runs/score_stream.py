@@ -113,6 +113,10 @@ def score_available(context: Context, name: str) -> StreamResult:
         ConflictError: If the registry lacks the champion, or the model's declaration is not what it was trained by.
         AccountingError: If a spine row was lost or doubled on its way.
         DataContractError: If an expression of the model can't be computed for some row.
+
+    >>> score_available(fresh, "late")
+    Traceback (most recent call last):
+    lakeloop.errors.NotReadyError: model late: ...
     """
     with context.lake.writing():
         stream = _Stream(context, name, lambda: context.as_of)
@@ -149,6 +153,10 @@ def score_continuously(
         ConflictError: If the registry lacks a champion, or the model's declaration is not what it was trained by.
         AccountingError: If a spine row was lost or doubled on its way.
         DataContractError: If an expression of the model can't be computed for some row.
+
+    >>> score_continuously(fresh, "late", timedelta(minutes=1), lambda: datetime.now(UTC))
+    Traceback (most recent call last):
+    lakeloop.errors.NotReadyError: ...
     """
     stream = _Stream(context, name, clock, waits_for_champion=True, is_over=is_over)
     stream.follow(every)

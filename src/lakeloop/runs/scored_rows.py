@@ -225,6 +225,10 @@ def append_scores(
 
     Raises:
         AccountingError: If a spine row was lost or doubled on its way.
+
+    >>> import inspect
+    >>> [each.name for each in inspect.signature(append_scores).parameters.values() if each.kind is each.KEYWORD_ONLY]
+    ['spine_rows', 'notes', 'asked_again']
     """
     lake, address = context.lake, context.lake.address("predictions", model.model)
     # Every task loads the model: a small batch gets few tasks.
@@ -275,6 +279,12 @@ def prepare_predictions(context: Context, model: Model, address: TableAddress, r
 
     Raises:
         ConflictError: If its columns are not those that are declared.
+
+    >>> model, address = context.config.models["late"], context.lake.address("predictions", "late")
+    >>> version = context.lake.version(address)
+    >>> prepare_predictions(context, model, address, context.lake.read_uncut(address))  # it stands as it is declared
+    >>> context.lake.version(address) == version
+    True
     """
     columns = with_columns(
         schemas.prediction_columns(model.label.classes), described_columns(context.config, model, rows.schema)

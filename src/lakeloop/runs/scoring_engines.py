@@ -174,6 +174,15 @@ def spark_udf_answer(context: Context, model: Model, version: ModelVersion, join
 
     Returns:
         A double, or an array of class probabilities.
+
+    >>> from lakeloop.runs.model_inputs import add_model_inputs, gold_inputs
+    >>> from lakeloop.runs.spine import spine_as_of
+    >>> model, version = context.config.models["late"], context.registry.list_versions("late")[0]
+    >>> spine = spine_as_of(context, model).limit(3)
+    >>> joined = add_model_inputs(context, model, spine, gold_inputs(context, model), 3)
+    >>> answer = spark_udf_answer(context, model, version, joined)  # nothing is scored before the rows are asked for
+    >>> joined.select(answer.alias("answer")).schema["answer"].dataType.simpleString()
+    'array<double>'
     """
     udf = context.registry.scoring_udf(context.spark, version, probabilities=model.task is not Task.REGRESSION)
     return udf(F.struct(*(as_model_input(joined, each) for each in input_columns(context.config, model))))
@@ -188,6 +197,15 @@ def arrow_answer(joined: DataFrame, stored: StoredPipeline) -> Column:
 
     Returns:
         A double, or an array of class probabilities.
+
+    >>> import skops.io
+    >>> from sklearn.dummy import DummyRegressor
+    >>> from lakeloop.arrow_scoring import store_pipeline
+    >>> file = skops.io.dumps(DummyRegressor(strategy="mean").fit([[0.0], [0.0]], [1.0, 2.0]))
+    >>> stored = store_pipeline(file, {"items": "double"}, ["numpy.dtype"], probabilities=False)
+    >>> joined = spark.sql("select 3.0d as items")
+    >>> joined.select(arrow_answer(joined, stored)).collect()[0][0]
+    1.5
     """
     inputs = [as_model_input(joined, name) for name in stored.columns]
     try:
@@ -208,6 +226,15 @@ def series_answer(joined: DataFrame, stored: StoredPipeline) -> Column:
 
     Returns:
         A double, or an array of class probabilities.
+
+    >>> import skops.io
+    >>> from sklearn.dummy import DummyRegressor
+    >>> from lakeloop.arrow_scoring import store_pipeline
+    >>> file = skops.io.dumps(DummyRegressor(strategy="mean").fit([[0.0], [0.0]], [1.0, 2.0]))
+    >>> stored = store_pipeline(file, {"items": "double"}, ["numpy.dtype"], probabilities=False)
+    >>> joined = spark.sql("select 3.0d as items")
+    >>> joined.select(series_answer(joined, stored)).collect()[0][0]
+    1.5
     """
     inputs = [as_model_input(joined, name) for name in stored.columns]
     udf = pandas_udf(make_series_scorer(stored), stored.result_type)  # type: ignore[call-overload]  # told by its hints

@@ -158,6 +158,12 @@ def record_parity(context: Context, version: ModelVersion, parity: Parity) -> No
         context: The lake and the logical now.
         version: The version.
         parity: How the engines compare.
+
+    >>> first = context.registry.list_versions("late")[0]
+    >>> with fresh.lake.writing():
+    ...     record_parity(fresh, first, Parity(ParityStatus.OK, 80, 0.0))
+    >>> find_parity(fresh, first)
+    Parity(status=<ParityStatus.OK: 'OK'>, rows=80, max_abs_difference=0.0)
     """
     environment = scoring_environment()
     row = {

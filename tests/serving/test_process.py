@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lakeloop.cli import main
+from lakeloop.errors import EnvironmentProblemError
 from lakeloop.online_store.sqlite import SqliteStore
 from tests.serving.factories import ROW, TABLES, fit_pipeline, make_store, publish, published
 
@@ -208,6 +209,59 @@ def test_what_cannot_be_served_is_told_at_once(place, monkeypatch, capsys, optio
     told = capsys.readouterr().err
     assert (ended.value.code, said in told) == (code, True), told
     assert "Traceback" not in told
+
+
+def without_store(place: Path) -> list[str]:
+    given = command(place)[3:]
+    at = given.index("--store")
+    return given[:at] + given[at + 2 :]
+
+
+def test_a_store_s_address_may_come_from_the_environment(place, monkeypatch, capsys):
+    opened: list[str] = []
+
+    def open_none(address: str, *_: object, **__: object) -> None:
+        opened.append(address)
+        raise EnvironmentProblemError("the store", [], "none")
+
+    monkeypatch.setattr("lakeloop.online_store.opening.open_store", open_none)
+    monkeypatch.setenv("LAKELOOP_STORE", "redis://:hunter22@cache:6379/0")
+    for given in (without_store(place), command(place)[3:]):  # what is named on the command line counts before it
+        with pytest.raises(SystemExit), warnings.catch_warnings():
+            main(given)
+    assert opened == ["redis://:hunter22@cache:6379/0", f"sqlite:///{place / 'online.db'}"]
+    said = capsys.readouterr()
+    assert "hunter22" not in said.out + said.err
+
+
+@pytest.mark.parametrize(
+    ("address", "code"),
+    [
+        ("hunter22", 2),
+        ("", 2),
+        ("redis://:hunter22/x@127.0.0.1:1/0", 2),
+        ("redis://:%68unter22@127.0.0.1:hunter22/0", 2),
+        ("redis://127.0.0.1:1/0?password=hunter22", 7),
+    ],
+)
+def test_the_environment_s_store_is_never_printed(place, monkeypatch, capsys, address, code):
+    monkeypatch.setenv("LAKELOOP_STORE", address)
+    monkeypatch.setattr("lakeloop.serving.app.make_serving", lambda _, store, **__: store.manifest())
+    with pytest.raises(SystemExit) as ended, warnings.catch_warnings():
+        main(without_store(place))
+    said = capsys.readouterr()
+    assert ended.value.code == code, said.err
+    assert "hunter22" not in said.out + said.err
+    assert code != 2 or "LAKELOOP_STORE: got a text that is no address (not shown)" in said.err
+
+
+def test_a_project_s_server_asks_no_variable_for_its_store(place, monkeypatch, capsys):
+    """The store of a project is the one that project.yml declares."""
+    monkeypatch.setenv("LAKELOOP_STORE", "hunter22")
+    monkeypatch.chdir(place)
+    with pytest.raises(SystemExit), warnings.catch_warnings():
+        main(["serve", "late"])
+    assert "LAKELOOP_STORE" not in capsys.readouterr().err
 
 
 def test_missing_packages_are_named_with_what_brings_them(place, monkeypatch, capsys):

@@ -22,6 +22,9 @@ from lakeloop.errors import EnvironmentProblemError, Failure, UsageError
 TOKEN = "LAKELOOP_TOKEN"  # noqa: S105 - the name of a variable
 """Variable that holds the token: what stands on a command line can be read by others."""
 
+STORE = "LAKELOOP_STORE"
+"""Variable that may hold the store's address beside `--bundle`, because a password may stand in it."""
+
 MIN_TOKEN = 16
 _PACKAGES = ("fastapi", "httptools", "prometheus_client", "uvicorn", *(("uvloop",) if sys.platform != "win32" else ()))
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -35,9 +38,9 @@ _AsOf = Annotated[
 _Bundle = Annotated[
     Path | None, typer.Option("--bundle", metavar="DIR", help="Folder of bundles; by default the workspace's.")
 ]
-_Store = Annotated[str | None, typer.Option("--store", metavar="ADDRESS", help="Online store; else project.yml's.")]
+_Store = Annotated[str | None, typer.Option("--store", metavar="ADDRESS", help=f"Online store; else {STORE} beside --bundle.")]
 _StoreOf = Annotated[
-    str | None, typer.Option("--store-project", metavar="NAME", help="Whose rows of the store; with --store.")
+    str | None, typer.Option("--store-project", metavar="NAME", help="Whose rows of the store; with its address.")
 ]
 _Log = Annotated[
     Path | None, typer.Option("--log", metavar="DIR", help="Where requests are logged; by default the workspace.")
@@ -101,6 +104,33 @@ def read_token(environment: Mapping[str, str]) -> str | None:
     return token
 
 
+def read_store(environment: Mapping[str, str]) -> str | None:
+    """Read the address of the online store.
+
+    Args:
+        environment: Variables.
+
+    Returns:
+        The address; None without one.
+
+    Raises:
+        UsageError: If it is no address: then nothing of it is shown, because a password may stand anywhere in it.
+
+    >>> read_store({}) is None, read_store({"LAKELOOP_STORE": "redis://:secret@cache:6379/0"})
+    (True, 'redis://:secret@cache:6379/0')
+    >>> read_store({"LAKELOOP_STORE": "redis://:se/cret@cache:6379/0"})
+    Traceback (most recent call last):
+    lakeloop.errors.UsageError: LAKELOOP_STORE: got a text that is no address (not shown); allowed: ...
+    """
+    from lakeloop.online_store.opening import ALLOWED, is_address
+
+    address = environment.get(STORE)
+    if address is not None and not is_address(address):
+        remedy = "correct it; in a password write %2F for a slash, as in every address"
+        raise UsageError(STORE, "a text that is no address (not shown)", ALLOWED, remedy)
+    return address
+
+
 def find_places(
     options: Options,
     model: str,
@@ -134,7 +164,7 @@ def find_places(
     if bundle is not None and store is not None:
         if store_project is None:
             allowed, remedy = "the name of the project whose rows are meant", "add --store-project NAME"
-            raise UsageError("--store", "no --store-project", allowed, remedy)
+            raise UsageError(f"--store or {STORE}", "no --store-project", allowed, remedy)
         return Places(bundle, store, store_project, timeout_seconds or 1.0, log, ZoneInfo("UTC"))
     from lakeloop.cli import verbs
 
@@ -212,7 +242,8 @@ def add_serve(app: typer.Typer) -> None:
 
             token = read_token(os.environ)
             assert_may_bind(host, has_token=token is not None)
-            places = find_places(options, model, bundle, store, store_project, log, store_timeout)
+            address = read_store(os.environ) if store is None and bundle is not None else store
+            places = find_places(options, model, bundle, address, store_project, log, store_timeout)
             clock, report.as_of = _clock(as_of, places.zone)
             from lakeloop.online_store.opening import open_store
             from lakeloop.serving.app import make_serving

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from lakeloop.online_store.problems import no_answer
 from lakeloop.online_store.sqlite import SCHEME, SqliteStore
@@ -16,7 +17,34 @@ ENTRY_POINT_GROUP = "lakeloop.online_stores"
 What it names is called as `open_store` is, and gives an `OnlineStore`.
 """
 
-_ALLOWED = "sqlite:///<file>, redis://<host>:<port>/<number>, rediss://..."
+ALLOWED = "sqlite:///<file>, redis://<host>:<port>/<number>, rediss://..."
+
+
+def is_address(text: str) -> bool:
+    """Tell whether a text is an address, as far as can be told without asking.
+
+    Args:
+        text: What may be one.
+
+    Returns:
+        Whether its scheme is known and, of a server, no part of a password is taken for a path.
+
+    >>> [is_address(each) for each in ("sqlite:////data/online.db", "rediss://me:secret@cache:6379/0", "sqlite:///")]
+    [True, True, False]
+    >>> [is_address(each) for each in ("secret", "redis://:se/cret@cache:6379/0", "redis://cache:port/0")]
+    [False, False, False]
+    """
+    if text.startswith(SCHEME):
+        return text != SCHEME
+    scheme, separator, rest = text.partition("://")
+    if scheme not in ("redis", "rediss"):
+        return bool(separator) and bool(entry_points(group=ENTRY_POINT_GROUP, name=scheme))
+    try:
+        parts = urlsplit(text)
+        has_place = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
+    return has_place and rest.count("@") == parts.netloc.count("@")
 
 
 def open_store(address: str, project: str, *, read_only: bool = False, timeout_seconds: float = 1.0) -> OnlineStore:
@@ -50,7 +78,7 @@ def open_store(address: str, project: str, *, read_only: bool = False, timeout_s
     opening = _redis_store(address) if scheme in ("redis", "rediss") else _brought(scheme)
     if opening is None:
         remedy = "correct online_store.address in project.yml, or install the package that brings this store"
-        known = ", ".join([_ALLOWED, *sorted(f"{each.name}:" for each in entry_points(group=ENTRY_POINT_GROUP))])
+        known = ", ".join([ALLOWED, *sorted(f"{each.name}:" for each in entry_points(group=ENTRY_POINT_GROUP))])
         raise no_answer(address, f"{scheme!r} is known to no store; allowed: {known}", remedy, name="scheme")
     return opening(address, project, read_only=read_only, timeout_seconds=timeout_seconds)
 

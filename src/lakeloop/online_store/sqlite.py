@@ -8,26 +8,31 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakSet
 
 from lakeloop.errors import EnvironmentProblemError
 from lakeloop.online_store.encoding import decode_values, encode_key, encode_values
 from lakeloop.online_store.manifest import Manifest, decode_manifest, encode_manifest, merged
 from lakeloop.online_store.problems import no_answer, read_only
+from lakeloop.online_store.sqlite_file import Connection, open_to_read, open_to_write
 from lakeloop.online_store.store import Found, Key, PublishedTable, State
 
 SCHEME = "sqlite:///"
+_T = TypeVar("_T")
 
 _ROWS_OF_A_WRITE = 5_000
 _KEYS_OF_A_STATEMENT = 400
 _ATTEMPTS = 50
-_REMEDY = "see that the file is whole and may be read and written, its folder too; `lakeloop publish --full` fills it"
+_REMEDY = (
+    "see that the file is whole and may be read, and its folder be written to where a log (-wal) stands beside it; "
+    "`lakeloop publish --full` fills it"
+)
 _CREATE_MANIFEST = """
 CREATE TABLE IF NOT EXISTS manifest (project TEXT PRIMARY KEY, stamp TEXT NOT NULL, content TEXT NOT NULL)
 """
@@ -52,10 +57,6 @@ _STATES = """
 SELECT {number}, key, available, event, state, before_available, before_event, before_state
 FROM {table} WHERE key IN ({marks})
 """
-
-
-class _Connection(sqlite3.Connection):
-    """A connection that may be held weakly: it goes with its thread."""
 
 
 class SqliteStore:
@@ -87,7 +88,7 @@ class SqliteStore:
         self._path, self._project = path, project
         self._read_only, self._timeout = read_only, timeout_seconds
         self._local = threading.local()
-        self._open: WeakSet[_Connection] = WeakSet()
+        self._open: WeakSet[Connection] = WeakSet()
         self._opening = threading.Lock()
         self._seen = Manifest()
         if not read_only:
@@ -153,28 +154,47 @@ class SqliteStore:
         return Found({name: seen.tables[name] for name in names}, states)
 
     def _fetch(self, seen: Manifest, names: Sequence[str], texts: Sequence[Sequence[str]]) -> list[Any]:
-        connection = self._connection()
         generations = tuple(self._rows_of(seen.tables[name]) for name in names)
         if sum(map(len, texts)) <= _KEYS_OF_A_STATEMENT:
             statement = _statement(generations, tuple(map(len, texts)))
-            return connection.execute(statement, [self._project, *(key for keys in texts for key in keys)]).fetchall()
-        with _transaction(connection, "BEGIN"):
-            rows = connection.execute(_STAMP, [self._project]).fetchall()
-            for number, keys in enumerate(texts):
-                for piece in _pieces(keys, _KEYS_OF_A_STATEMENT):
-                    statement = _select(number, generations[number], len(piece))
-                    rows += connection.execute(statement, piece).fetchall()
-        return rows
+            values = [self._project, *(key for keys in texts for key in keys)]
+            return self._read(lambda connection: connection.execute(statement, values).fetchall())
+
+        def fetch_pieces(connection: Connection) -> list[Any]:
+            with _transaction(connection, "BEGIN"):
+                rows = connection.execute(_STAMP, [self._project]).fetchall()
+                for number, keys in enumerate(texts):
+                    for piece in _pieces(keys, _KEYS_OF_A_STATEMENT):
+                        statement = _select(number, generations[number], len(piece))
+                        rows += connection.execute(statement, piece).fetchall()
+            return rows
+
+        return self._read(fetch_pieces)
 
     def _read_manifest(self) -> Manifest:
         try:
             sql = "SELECT content, stamp FROM manifest WHERE project = ?"
-            row = self._connection().execute(sql, [self._project]).fetchone()
+            row = self._read(lambda connection: connection.execute(sql, [self._project]).fetchone())
         except sqlite3.OperationalError as missing:
             if "no such table" in str(missing) or self._is_not_there():  # before the first publish
                 return Manifest()
             raise
         return Manifest() if row is None else decode_manifest(*row)
+
+    def _read(self, ask: Callable[[Connection], _T]) -> _T:
+        """Read what holds: again, where the file was changed under a connection that takes no locks."""
+        for _ in range(_ATTEMPTS):
+            connection = self._connection()
+            try:
+                found = ask(connection)
+            except sqlite3.Error:
+                if connection.is_true():
+                    raise
+            else:
+                if connection.is_true():
+                    return found
+            self._forget(connection)
+        raise no_answer(self._address, "it changes faster than it can be read", _REMEDY)
 
     def _is_not_there(self) -> bool:
         return self._read_only and not self._path.exists()
@@ -244,25 +264,18 @@ class SqliteStore:
             self._open.clear()
             self._local = threading.local()
 
-    def _connection(self) -> _Connection:
+    def _forget(self, connection: Connection) -> None:
+        with self._opening:
+            self._open.discard(connection)
+            self._local.connection = None
+        connection.close()
+
+    def _connection(self) -> Connection:
         """Give this thread's connection."""
-        found: _Connection | None = getattr(self._local, "connection", None)
+        found: Connection | None = getattr(self._local, "connection", None)
         if found is not None:
             return found
-        uri = f"{self._path.absolute().as_uri()}?mode={'ro' if self._read_only else 'rwc'}"
-        opened = sqlite3.connect(
-            uri,
-            timeout=self._timeout,
-            isolation_level=None,  # transactions begin and end where it is written
-            check_same_thread=False,  # only `close` comes from another thread
-            factory=_Connection,
-            uri=True,
-        )
-        if self._read_only:
-            opened.execute("PRAGMA query_only = 1")
-        else:
-            opened.execute("PRAGMA journal_mode = WAL").fetchall()
-            opened.execute("PRAGMA synchronous = FULL")
+        opened = (open_to_read if self._read_only else open_to_write)(self._path, self._timeout)
         with self._opening:
             self._open.add(opened)
             self._local.connection = opened

@@ -38,7 +38,7 @@ OWN = ["serving", "jobs"]
     [
         ("serving", ["python:3.11-slim-bookworm", "python:3.11-slim-bookworm"]),
         ("jobs", ["python:3.11-slim-bookworm"]),
-        ("baked", [f"lakeloop-serving:{PROJECT['version']}"]),
+        ("baked", [f"lakeloop-serving:{PROJECT['version']}"] * 2),
     ],
 )
 def test_every_image_is_built_on_a_named_version(name, images):
@@ -158,7 +158,7 @@ def test_a_baked_store_is_one_file_that_can_be_read_where_nothing_can_be_written
     for each in tmp_path.glob("published.db*"):  # as COPY does, while the store is open elsewhere
         shutil.copy(each, image / each.name.replace("published", "online_store"))
     publishing.close()
-    (command,) = of(DOCKERFILES["baked"], "RUN")
+    command, _ = of(DOCKERFILES["baked"], "RUN")
     folder = {"PATH": f"{Path(sys.executable).parent}:{os.defpath}", "STORE": "online_store.db"}
     subprocess.run(["sh", "-c", command.replace("/workspace", str(image))], env=folder, check=True)
     assert [path.name for path in image.iterdir()] == ["online_store.db"]
@@ -171,9 +171,10 @@ def test_a_baked_store_is_one_file_that_can_be_read_where_nothing_can_be_written
 def test_a_baked_image_names_its_model_and_its_store():
     assert variables(DOCKERFILES["baked"]) == {
         "LAKELOOP_MODEL": "${MODEL}",
+        "LAKELOOP_PROJECT": "${PROJECT}",
         "LAKELOOP_STORE": "sqlite:////workspace/${STORE}",
     }
-    assert default_arguments(DOCKERFILES["baked"])["STORE"] == "online_store.db"
+    assert default_arguments(DOCKERFILES["baked"])["STORE"] == "online.db"
 
 
 def test_the_health_check_asks_the_port_that_is_served():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,10 @@ import typer
 import yaml
 
 from lakeloop import errors
+from lakeloop.cli.serve import STORE, TOKEN
 from lakeloop.cli.verbs import app
+from lakeloop.config.online_store import OnlineStoreSettings
+from lakeloop.serving.guard import OPEN_PATHS
 from tests.deploy.dockerfile import DOCKERFILES, ROOT, default_arguments, of, variables
 from tests.deploy.locks import pins
 from tests.deploy.manifests import read_manifests, the
@@ -24,12 +28,12 @@ SERVER = the("Deployment").body["spec"]["template"]["spec"]
 (CONTAINER,) = SERVER["containers"]
 TURN = the("CronJob").body["spec"]
 TURN_POD = TURN["jobTemplate"]["spec"]["template"]["spec"]
-AWAITED = {
-    "serve": {"--host", "--port", "--bundle", "--store", "--grace"},
-    "publish": {"--as-of", "--project", "--json"},
-    "score": {"--stream", "--every"},
+FILLED_IN = {
+    "${LAKELOOP_MODEL:?names the model to serve}": "late_arrival",
+    "${LAKELOOP_PROJECT:?names the project whose rows of the store are meant}": "flights",
+    "$LAKELOOP_GRACE": "20",
 }
-"""Verb -> options that the manifests use; once one of a verb's is there, all have to be."""
+"""Variables of the image's command, and what they may hold."""
 
 
 def variable(name: str) -> Any:
@@ -41,18 +45,21 @@ def value_of(option: str, call: list[str]) -> str:
     return call[call.index(option) + 1]
 
 
-def options_of(verb: str) -> set[str]:
-    """Ask the command line for a verb's options; none where it has no such verb."""
+def command_of(verb: str) -> click.Command:
+    """Find a verb of the command line."""
     group = typer.main.get_command(app)
     assert isinstance(group, click.Group | typer.core.TyperGroup)
-    command = group.commands.get(verb)
-    return {option for each in command.params for option in each.opts} if command else set()
+    return group.commands[verb]
+
+
+def declared_models() -> list[str]:
+    return [yaml.safe_load(path.read_text("utf-8"))["model"] for path in (ROOT / "conf/base/models").glob("*.yml")]
 
 
 def calls() -> list[tuple[str, str, list[str]]]:
     """Give every call of lakeloop: where it stands, its verb, its arguments."""
-    line = json.loads(of(DOCKERFILES["serving"], "CMD")[0])[-1]
-    (_, image_verb), image = line.split()[1:3], line.split()[3:]
+    _, _, image_verb, *image = shlex.split(json.loads(of(DOCKERFILES["serving"], "CMD")[0])[-1])
+    image = [FILLED_IN.get(each, each) for each in image]
     found = [("image", image_verb, image), ("deployment", CONTAINER["command"][1], CONTAINER["args"])]
     for each in read_manifests():
         if each.kind == "SparkApplication":
@@ -65,11 +72,18 @@ def calls() -> list[tuple[str, str, list[str]]]:
 
 
 @pytest.mark.parametrize(("where", "verb", "call"), calls(), ids=[each[0] for each in calls()])
-def test_every_option_is_one_of_the_command_line(where, verb, call):
-    used = {each for each in call if each.startswith("--")}
-    there, awaited = options_of(verb), AWAITED.get(verb, set())
-    is_there_yet = bool(there & awaited)
-    assert used - there - (set() if is_there_yet else awaited) == set()
+def test_every_call_is_one_that_the_command_line_understands(where, verb, call):
+    """Parsed, not run: unknown options, values of another type and missing arguments are refused."""
+    command = command_of(verb)
+    assert {each for each in call if each.startswith("--")} <= {name for each in command.params for name in each.opts}
+    assert command.make_context(verb, list(call)).params
+
+
+def test_a_stream_follows_one_model_and_asks_no_instant():
+    (stream,) = [call for _, verb, call in calls() if verb == "score" and "--stream" in call]
+    assert value_of("--model", stream) in declared_models()
+    assert stream.count("--model") == 1
+    assert "--as-of" not in stream
 
 
 def test_the_image_and_the_deployment_make_the_same_call():
@@ -85,12 +99,10 @@ def test_one_port_is_served_probed_and_let_through():
     (opened,) = CONTAINER["ports"]
     (service,) = the("Service").body["spec"]["ports"]
     (rule,) = the("NetworkPolicy").body["spec"]["ingress"]
-    annotations = the("Deployment").body["spec"]["template"]["metadata"]["annotations"]
     assert of(DOCKERFILES["serving"], "EXPOSE") == [port]
     assert str(opened["containerPort"]) == port
     assert service["targetPort"] == opened["name"]
     assert [str(each["port"]) for each in rule["ports"]] == [port]
-    assert annotations["prometheus.io/port"] == port
     assert {CONTAINER[f"{each}Probe"]["httpGet"]["port"] for each in ("startup", "liveness", "readiness")} == {
         opened["name"]
     }
@@ -98,12 +110,29 @@ def test_one_port_is_served_probed_and_let_through():
 
 def test_probes_ask_the_endpoints_of_the_server():
     probes = {each: CONTAINER[f"{each}Probe"]["httpGet"]["path"] for each in ("startup", "liveness", "readiness")}
-    scraped = the("Deployment").body["spec"]["template"]["metadata"]["annotations"]["prometheus.io/path"]
     assert probes == {"startup": "/health", "liveness": "/health", "readiness": "/ready"}
-    assert scraped == "/metrics"
-    server = "".join(path.read_text("utf-8") for path in (ROOT / "src/lakeloop/serving").rglob("*.py"))
-    if "fastapi" in server:  # once the server is there, it has them
-        assert [path for path in {*probes.values(), scraped} if f'"{path}"' not in server] == []
+    assert set(probes.values()) == OPEN_PATHS  # a probe bears no token
+
+
+def test_prometheus_finds_the_servers_pods_and_bears_the_token():
+    (scrape,) = yaml.safe_load((ROOT / "deploy/prometheus.yml").read_text("utf-8"))["scrape_configs"]
+    template = the("Deployment").body["spec"]["template"]
+    (opened,) = CONTAINER["ports"]
+    assert scrape["metrics_path"] == "/metrics"
+    assert scrape["metrics_path"] not in OPEN_PATHS
+    assert scrape["authorization"]["type"] == "Bearer"
+    assert set(scrape["authorization"]) == {"type", "credentials_file"}  # a file, not the token
+    assert scrape["kubernetes_sd_configs"] == [
+        {"role": "pod", "namespaces": {"names": [the("Deployment").body["metadata"]["namespace"]]}}
+    ]
+    kept = {
+        each["source_labels"][0]: each["regex"] for each in scrape["relabel_configs"] if each.get("action") == "keep"
+    }
+    assert kept == {
+        "__meta_kubernetes_pod_label_app_kubernetes_io_name": template["metadata"]["labels"]["app.kubernetes.io/name"],
+        "__meta_kubernetes_pod_container_port_name": opened["name"],
+    }
+    assert "annotations" not in template["metadata"]  # what is scraped by annotation bears no token
 
 
 def test_a_server_has_the_time_to_drain_before_it_is_killed():
@@ -123,9 +152,15 @@ def test_token_and_store_come_from_a_secret():
     assert variable("LAKELOOP_TOKEN") == {"secretKeyRef": {"name": "lakeloop-serving", "key": "token"}}
     assert variable("LAKELOOP_STORE") == {"secretKeyRef": {"name": "lakeloop-serving", "key": "store"}}
     assert "LAKELOOP_TOKEN" not in variables(DOCKERFILES["serving"])
-    code = "".join(path.read_text("utf-8") for path in (ROOT / "src/lakeloop").rglob("*.py"))
-    if "import fastapi" in code or "from fastapi" in code:
-        assert "LAKELOOP_TOKEN" in code
+    assert (TOKEN, STORE) == ("LAKELOOP_TOKEN", "LAKELOOP_STORE")
+
+
+def test_no_secret_stands_on_a_command_line():
+    """Whoever may list processes reads it there; the server reads both variables itself."""
+    for call in (json.loads(of(DOCKERFILES["serving"], "CMD")[0])[-1], " ".join(CONTAINER["args"])):
+        assert STORE not in call
+        assert TOKEN not in call
+        assert "--store " not in call
 
 
 def test_variables_in_arguments_are_set():
@@ -134,34 +169,42 @@ def test_variables_in_arguments_are_set():
 
 
 @pytest.mark.parametrize("given", [{}, {"LAKELOOP_STORE": "redis://store:6379/0"}])
-def test_the_image_calls_the_server_with_what_it_is_given(given, tmp_path, monkeypatch):
+def test_the_image_calls_the_server_with_what_it_is_given(given, tmp_path):
     program = tmp_path / "lakeloop"
-    program.write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
+    program.write_text('#!/bin/sh\nprintf "%s|" "$@" "$LAKELOOP_STORE"\n')
     program.chmod(0o755)
-    monkeypatch.delenv("LAKELOOP_MODEL", raising=False)
     set_by_image = {name: value for name, value in variables(DOCKERFILES["serving"]).items() if name != "PATH"}
     environment = {"PATH": f"{tmp_path}:{os.defpath}", **set_by_image, **given}
     command = json.loads(of(DOCKERFILES["serving"], "CMD")[0])
-    unnamed = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert "LAKELOOP_MODEL: names the model to serve" in unnamed.stderr
-    named = {**environment, "LAKELOOP_MODEL": "late_arrival"}
+    named = {**environment, "LAKELOOP_MODEL": "late_arrival", "LAKELOOP_PROJECT": "flights"}
+    for missing, what in (
+        ("MODEL", "the model to serve"),
+        ("PROJECT", "the project whose rows of the store are meant"),
+    ):
+        some = {name: value for name, value in named.items() if name != f"LAKELOOP_{missing}"}
+        unnamed = subprocess.run(command, env=some, capture_output=True, text=True, check=False)
+        assert f"LAKELOOP_{missing}: names {what}" in unnamed.stderr
     done = subprocess.run(command, env=named, capture_output=True, text=True, check=True)
-    store = given.get("LAKELOOP_STORE", "sqlite:////workspace/online_store.db")
+    store = given.get("LAKELOOP_STORE", "sqlite:////workspace/online.db")
     assert done.stdout == (
         "serve|late_arrival|--host|0.0.0.0|--port|8000|--bundle|/workspace/serving/late_arrival|"
-        f"--store|{store}|--grace|20|"
+        f"--store-project|flights|--log|/workspace/request_log/late_arrival|--grace|20|{store}|"
     )
 
 
 def test_the_model_is_declared_and_its_bundle_lies_where_it_is_published():
     model = variable("LAKELOOP_MODEL")
-    declared = [yaml.safe_load(path.read_text("utf-8"))["model"] for path in (ROOT / "conf/base/models").glob("*.yml")]
-    assert model in declared
+    assert model in declared_models()
     assert model in TURN_POD["containers"][0]["args"]
     assert value_of("--bundle", CONTAINER["args"]) == "/workspace/serving/$(LAKELOOP_MODEL)"
+    assert value_of("--log", CONTAINER["args"]) == "/workspace/request_log/$(LAKELOOP_MODEL)"
     mounts = {each["name"]: each["mountPath"] for each in TURN_POD["containers"][0]["volumeMounts"]}
     project = yaml.safe_load((ROOT / "conf/base/project.yml").read_text("utf-8"))
     assert mounts["workspace"] == f"/project/{project['workspace']}"
+    assert variable("LAKELOOP_PROJECT") == project["project"]
+    address = OnlineStoreSettings().address  # where a turn publishes unless it is told otherwise
+    shipped = variables(DOCKERFILES["serving"])["LAKELOOP_STORE"]
+    assert shipped == address.replace("{workspace}", "/workspace")
     assert default_arguments(DOCKERFILES["jobs"])["CONF"] == "conf"
 
 

@@ -1,12 +1,9 @@
-"""A store of SQLite where nothing can be written: a folder without the right to, as a volume that is mounted read only."""
+"""A store of SQLite where nothing can be written: a folder without the right to, as a volume mounted read only."""
 
 from __future__ import annotations
 
-import ctypes
-import os
 import shutil
 import sqlite3
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,38 +14,10 @@ from lakeloop.errors import EnvironmentProblemError
 from lakeloop.online_store.sqlite import SqliteStore
 from lakeloop.online_store.store import Key
 from tests.online_store.publishing import publish, state, table
+from tests.permissions import bound_by_permissions
 
 YORK: Key = ("York",)
 ASKED = {"shops": [YORK]}
-_VERSION = 0x20080522
-_ANY_FILE = 0b110
-"""CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH: with them permissions bind nobody."""
-
-
-class _Header(ctypes.Structure):
-    _fields_ = (("version", ctypes.c_uint32), ("pid", ctypes.c_int))
-
-
-class _Rights(ctypes.Structure):
-    _fields_ = (("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32))
-
-
-@contextmanager
-def bound_by_permissions() -> Iterator[None]:
-    """Take from this thread what root has over permissions."""
-    if not sys.platform.startswith("linux") or os.geteuid() != 0:
-        yield
-        return
-    system, header, rights = ctypes.CDLL(None, use_errno=True), _Header(_VERSION, 0), (_Rights * 2)()
-    assert system.capget(ctypes.byref(header), rights) == 0
-    before = rights[0].effective
-    rights[0].effective = before & ~_ANY_FILE
-    assert system.capset(ctypes.byref(header), rights) == 0
-    try:
-        yield
-    finally:
-        rights[0].effective = before
-        assert system.capset(ctypes.byref(header), rights) == 0
 
 
 @pytest.fixture
@@ -93,7 +62,7 @@ def test_a_store_is_read_where_nothing_can_be_written(folder):
     stands.close()
     with read_only(folder):
         plain = sqlite3.connect(f"{(folder / 'online.db').as_uri()}?mode=ro", uri=True)
-        with pytest.raises(sqlite3.OperationalError, match="unable to open|readonly"):  # what is mended here
+        with pytest.raises(sqlite3.OperationalError, match=r"unable to open|readonly"):  # what is mended here
             plain.execute("SELECT * FROM manifest")
         plain.close()
         reader = open_reader(folder)

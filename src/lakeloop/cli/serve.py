@@ -38,7 +38,9 @@ _AsOf = Annotated[
 _Bundle = Annotated[
     Path | None, typer.Option("--bundle", metavar="DIR", help="Folder of bundles; by default the workspace's.")
 ]
-_Store = Annotated[str | None, typer.Option("--store", metavar="ADDRESS", help=f"Online store; else {STORE} beside --bundle.")]
+_Store = Annotated[
+    str | None, typer.Option("--store", metavar="ADDRESS", help=f"Online store; else {STORE} beside --bundle.")
+]
 _StoreOf = Annotated[
     str | None, typer.Option("--store-project", metavar="NAME", help="Whose rows of the store; with its address.")
 ]

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from lakeloop.online_store.opening import open_store
 
 from lakeloop.model_versions import hash_model_files
 from lakeloop.on_demand.transformer import OnDemandColumns
+from lakeloop.online_store.opening import open_store
 from lakeloop.online_store.store import PublishedTable, State
 from lakeloop.serving.bundle import Bundle, BundleTable, bundle_id_of, write_bundle
 from lakeloop.training.preprocessing import TRUSTED_TYPES

@@ -116,6 +116,9 @@ def _written(value: Any) -> str:
         given = {key: each for key, each in value.model_dump(exclude_defaults=True).items() if each is not None}
         return "`" + ", ".join(f"{key}: {each}" for key, each in given.items()) + "`" if given else "as below"
     if isinstance(value, timedelta):
+        if value % timedelta(days=1):
+            hours = value // timedelta(hours=1)
+            return f"`{hours} hour{'' if hours == 1 else 's'}`"
         return f"`{short_name(value).removesuffix('d')} days`" if short_name(value) != "1d" else "`1 day`"
     if value is None or value in ((), {}, ""):
         return "none"

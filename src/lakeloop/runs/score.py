@@ -10,6 +10,7 @@ from lakeloop.config.score import LateRows
 from lakeloop.discovery.text import count_of
 from lakeloop.runs.aliases import reconcile_aliases
 from lakeloop.runs.context import Context, instant_text
+from lakeloop.runs.explanations import explain_scored
 from lakeloop.runs.failed_models import explaining_model
 from lakeloop.runs.model_inputs import gold_inputs
 from lakeloop.runs.outdated import say_otherwise
@@ -34,6 +35,7 @@ class ScoreResult:
         late: How many of the rows came after their stretch of time was scored.
         left_out: Rows that came late and were left out, as `score.late` asks.
         shadow_version: The challenger that answered beside the champion.
+        explained: Rows of which it is recorded what did most to their scores, as `score.explain` asks.
     """
 
     model: str
@@ -45,6 +47,7 @@ class ScoreResult:
     late: int = 0
     left_out: int = 0
     shadow_version: str | None = None
+    explained: int = 0
 
     @property
     def summary(self) -> str:
@@ -55,6 +58,7 @@ class ScoreResult:
             parts[0] += f", and by challenger {self.shadow_version} beside it"
         parts += [f"{self.late} of them came late"] if self.late else []
         parts += [f"{count_of(self.left_out, 'late row')} left out"] if self.left_out else []
+        parts += [f"{self.explained} explained"] if self.explained else []
         parts += [say_otherwise(self.model_version, self.learned_otherwise)] if self.learned_otherwise else []
         return "; ".join(parts)
 
@@ -90,7 +94,7 @@ def score(context: Context, name: str) -> ScoreResult:
         identity = WriteIdentity(JOB, f"{name} {context.turn}", identity_hash(champion))
         done = lake.find_commit(address, identity)
         if done is not None:
-            return _result(name, done, Outcome.SKIPPED)
+            return _result(name, done, Outcome.SKIPPED, explain_scored(context, model, identity, done))
         context.progress(f"score {name}")
         inputs = gold_inputs(context, model)
         settled = read_settled(lake, address).through or scorers.nobody_before
@@ -105,10 +109,10 @@ def score(context: Context, name: str) -> ScoreResult:
         shadow = scorers.challenger
         notes |= {"shadow_version": shadow.version.version} if shadow is not None else {}
         written = append_scores(context, model, scorers.all, spine, inputs, identity, spine_rows=rows, notes=notes)
-        return _result(name, written, written.outcome)
+        return _result(name, written, written.outcome, explain_scored(context, model, identity, written))
 
 
-def _result(name: str, done: Commit | WriteResult, outcome: Outcome) -> ScoreResult:
+def _result(name: str, done: Commit | WriteResult, outcome: Outcome, explained: int) -> ScoreResult:
     notes = done.notes
     shadow = notes.get("shadow_version")
     return ScoreResult(
@@ -121,4 +125,5 @@ def _result(name: str, done: Commit | WriteResult, outcome: Outcome) -> ScoreRes
         int(notes.get(LATE, 0)),
         int(notes.get(LEFT_OUT, 0)),
         shadow,
+        explained,
     )

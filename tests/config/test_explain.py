@@ -19,7 +19,7 @@ NAME = "model: late_arrival"
     [
         ("{}", None),
         ("{explain: false}", None),
-        ("{explain: true}", Explain(rows=100, top=3, background=50, permutations=2)),
+        ("{explain: true}", Explain(rows=100, top=3, background=20, permutations=2)),
         ("{explain: {}}", Explain()),
         ("{explain: {rows: 20, top: 5}}", Explain(rows=20, top=5)),
     ],

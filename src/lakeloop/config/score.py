@@ -34,7 +34,7 @@ class Explain(Section):
 
     rows: Whole = Field(default=100, ge=1, le=1000)
     top: Whole = Field(default=3, ge=1, le=20)
-    background: Whole = Field(default=50, ge=1, le=500)
+    background: Whole = Field(default=20, ge=1, le=500)
     permutations: Whole = Field(default=2, ge=2, le=100, multiple_of=2)
 
     @property
@@ -42,7 +42,7 @@ class Explain(Section):
         """Walks of a scoring: from every background row in every order, for every prediction.
 
         >>> Explain(rows=200).walks
-        20000
+        8000
         """
         return self.rows * self.background * self.permutations
 

@@ -78,7 +78,8 @@ def explain_scored(context: Context, model: Model, identity: WriteIdentity, done
     write = WriteIdentity(JOB, f"{identity.job} {identity.unit}", identity.fingerprint)
     made = lake.find_commit(address, write)
     if made is not None:
-        return int(made.notes["predictions"])
+        explained: int = made.notes["predictions"]
+        return explained
     context.progress(f"explain {model.model}")
     said = done.notes.get(AS_OF)
     at = context if said is None else context.at(datetime.fromisoformat(said))
@@ -143,7 +144,8 @@ def _read_background(context: Context, model: Model, declared: Explain, promotio
 def _inputs_of(table: pa.Table, context: Context, model: Model) -> pd.DataFrame:
     """Give the inputs as the model gets them."""
     typed = {name: as_model_input(table[name]) for name in input_columns(context.config, model)}
-    return pa.table(typed).to_pandas()  # bounded: of rows that are here already
+    frame: pd.DataFrame = pa.table(typed).to_pandas()  # bounded: of rows that are here already
+    return frame
 
 
 def _outputs_of(sample: pa.Table, model: Model) -> NDArray[np.intp] | None:

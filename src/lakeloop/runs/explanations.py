@@ -78,8 +78,7 @@ def explain_scored(context: Context, model: Model, identity: WriteIdentity, done
     write = WriteIdentity(JOB, f"{identity.job} {identity.unit}", identity.fingerprint)
     made = lake.find_commit(address, write)
     if made is not None:
-        explained: int = made.notes["predictions"]
-        return explained
+        return int(made.notes["predictions"])
     context.progress(f"explain {model.model}")
     said = done.notes.get(AS_OF)
     at = context if said is None else context.at(datetime.fromisoformat(said))
@@ -102,9 +101,10 @@ def explain_scored(context: Context, model: Model, identity: WriteIdentity, done
     described = f"What did most to the scores of a sample of predictions of {model.model}."
     describe_model_table(context, model, address, StructType(list(table.columns)), described, _GRAIN)
     rows = _rows_of(sample, found, declared.top)
-    notes = {"predictions": sample.num_rows, "model_version": scorer.version.version, "version": done.version}
+    explained = int(sample.num_rows)
+    notes = {"predictions": explained, "model_version": scorer.version.version, "version": done.version}
     lake.append_own(table, rows, write, notes=notes)
-    return sample.num_rows
+    return explained
 
 
 def _read_sample(context: Context, model: Model, declared: Explain, promotion: Promotion, version: int) -> pa.Table:

@@ -15,12 +15,14 @@ from lakeloop.config import load_config
 from lakeloop.config.columns import input_columns
 from lakeloop.config.score import Explain, Score
 from lakeloop.errors import NotReadyError
+from lakeloop.runs import score as runs_score
 from lakeloop.runs.context import Context
 from lakeloop.runs.features import build_features
 from lakeloop.runs.ingest import ingest
 from lakeloop.runs.score import score
 from lakeloop.runs.score_again import Range, score_range
 from lakeloop.runs.score_stream import score_available
+from lakeloop.runs.scored_rows import find_scorers, open_scorer
 from lakeloop.statuses import Outcome
 from tests.laws.compare import assert_same_rows, rows
 from tests.laws.effects import Effect, Effects, StoppedError, listening
@@ -175,6 +177,17 @@ def test_the_past_that_is_scored_again_gets_the_same_explanations_as_rows_of_the
     assert_same_rows([row | {"revision": 0} for row in again], explained(clean), EXPLANATIONS)
     assert score(ready, "late").explained == 5  # now the turn's, of which later commits tell nothing
     assert_same_rows(explained(ready, revision=0), explained(clean), EXPLANATIONS)
+
+
+def test_answers_of_a_challenger_are_not_explained(ready, clean, monkeypatch):
+    """The version that was champion once stands in for a challenger: the finished project has none."""
+    model = ready.config.models["late"]
+    beside = replace(open_scorer(ready, model, "1"), is_challenger=True)
+    found = replace(find_scorers(ready, model), challenger=beside)
+    monkeypatch.setattr(runs_score, "find_scorers", lambda *_: found)
+    assert score(ready, "late").explained == 5
+    assert {row["model_version"] for row in predicted(ready, as_of=NEXT)} == {"1", "2"}
+    assert_same_rows(explained(ready), explained(clean), EXPLANATIONS)
 
 
 def test_a_training_set_that_is_gone_is_told(ready, monkeypatch):

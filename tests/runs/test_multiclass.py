@@ -50,7 +50,8 @@ VALUE = """case when delay_minutes > 12 then 'late' when delay_minutes > 4 then 
     when delay_minutes > -6 then 'on_time' when delay_minutes is not null then 'early' end"""
 EDITS = {
     # A shop tells a class well by itself, and is known when the order is placed.
-    "model: late": f"model: {MODEL}\ntask: multiclass\naudit: {{suspicious_score: 1}}",
+    "model: late": f"model: {MODEL}\ntask: multiclass\naudit: {{suspicious_score: 1}}\n"
+    "score: {explain: {rows: 10, top: 20, background: 4}}",
     "  as: delay_minutes > 10\n": f"  as: >-\n    {VALUE}\n  classes: [on_time, slow, late]\n",
     "  search: {C: [0.1, 1.0]}": "  search: {C: [0.1, 1.0]}\n  class_weight: balanced\n  calibrate: sigmoid",
     "split: {validation: 3 days,": "split: {validation: 3 days, calibration: 5 days,",
@@ -148,6 +149,19 @@ def test_predictions_of_spark_are_those_of_the_loaded_pipeline(context) -> None:
         np.testing.assert_array_equal(table["score"].to_numpy(), theirs.max(axis=1))
         counted += table.num_rows
     assert counted > 200
+
+
+def test_the_score_of_the_predicted_class_is_explained(context) -> None:
+    rows = context.lake.read_uncut(context.lake.address("explanations", MODEL))
+    totals = rows.groupBy("prediction_id", "score").agg(F.sum("contribution").alias("total"), F.max("baseline"))
+    classes = predictions_of(context).select("prediction_id", "predicted_class", F.col("score").alias("own"))
+    found = totals.join(classes, "prediction_id").collect()
+    assert len(found) == 10
+    for _, explained, total, baseline, _, own in found:
+        assert explained == own
+        assert total == pytest.approx(explained - baseline, abs=1e-9)
+    baselines = {row["predicted_class"]: row["max(baseline)"] for row in found}
+    assert len({*baselines.values()}) == len(baselines) > 1  # each class is compared with its own mean
 
 
 def test_windows_are_measured_by_the_predicted_class(context) -> None:

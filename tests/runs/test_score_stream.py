@@ -13,6 +13,7 @@ from deltalake import DeltaTable
 
 from lakeloop.config import load_config
 from lakeloop.config.score import LateRows, Score
+from lakeloop.errors import NotReadyError
 from lakeloop.runs import score as runs_score
 from lakeloop.runs.context import Context
 from lakeloop.runs.features import build_features
@@ -161,6 +162,24 @@ class Stop:
         if str(effect) not in self.stopped:
             self.stopped.append(str(effect))
             raise StoppedError(str(effect))
+
+
+def test_without_a_champion_a_stream_waits_and_a_call_up_to_an_instant_is_refused(ready, by_turn):
+    """The stream begins at an instant before anybody was promoted, and goes on where somebody serves."""
+    early = TURNS[0] - timedelta(hours=1)
+    with pytest.raises(NotReadyError, match="nobody was promoted before"):
+        score_available(ready.at(early), "late")
+    instants = iter([early, early, NEXT, NEXT])
+    seen: list[int] = []
+
+    def is_over(so_far: StreamResult) -> bool:
+        seen.append(so_far.rows)
+        return so_far.rows > 0 or len(seen) > 3
+
+    result = score_continuously(ready, "late", timedelta(milliseconds=100), lambda: next(instants), is_over)
+    assert seen[:2] == [0, 0]
+    assert result.rows == len(by_turn)
+    assert_same_rows(scored(ready), by_turn, PREDICTIONS)
 
 
 def test_a_stream_stopped_before_each_of_its_effects_leaves_what_a_clean_one_leaves(ready, by_turn):

@@ -19,6 +19,8 @@ from lakeloop.tables import BACKUP, Head, TableAddress
 
 HEADS = "heads"
 
+_OF_MODELS = ("training_sets", "predictions", "explanations", "requests")
+
 _log = logging.getLogger(__name__)
 
 
@@ -88,7 +90,7 @@ def watched_tables(context: Context) -> list[TableAddress]:
         *(("bronze", each) for each in config.sources),
         *(("quarantine", each) for each in config.sources),
         *(("gold", each) for each in config.feature_tables),
-        *((layer, each) for each in config.models for layer in ("training_sets", "predictions", "requests")),
+        *((layer, each) for each in config.models for layer in _OF_MODELS),
     ]
     own = [lake.own(each) for each in schemas.OWN_TABLES if each is not schemas.RUNS]
     return [*(lake.address(layer, name) for layer, name in named), *own]

@@ -10,6 +10,7 @@ from lakeloop.config.score import LateRows, ScoringEngine
 from lakeloop.discovery.text import count_of
 from lakeloop.runs.aliases import reconcile_aliases
 from lakeloop.runs.context import Context, instant_text
+from lakeloop.runs.explanations import explain_scored
 from lakeloop.runs.failed_models import explaining_model
 from lakeloop.runs.model_inputs import gold_inputs
 from lakeloop.runs.outdated import say_otherwise
@@ -36,6 +37,7 @@ class ScoreResult:
         shadow_version: The challenger that answered beside the champion.
         engine: What answered: `spark_udf` or `arrow`.
         engine_warning: Why `arrow` did not, where its answers differed; empty otherwise.
+        explained: Rows of which it is recorded what did most to their scores, as `score.explain` asks.
     """
 
     model: str
@@ -49,6 +51,7 @@ class ScoreResult:
     shadow_version: str | None = None
     engine: str = ScoringEngine.SPARK_UDF.value
     engine_warning: str = ""
+    explained: int = 0
 
     @property
     def summary(self) -> str:
@@ -60,6 +63,7 @@ class ScoreResult:
         parts += [f"{self.late} of them came late"] if self.late else []
         parts += [f"{count_of(self.left_out, 'late row')} left out"] if self.left_out else []
         parts += [self.engine_warning] if self.engine_warning else []
+        parts += [f"{self.explained} explained"] if self.explained else []
         parts += [say_otherwise(self.model_version, self.learned_otherwise)] if self.learned_otherwise else []
         return "; ".join(parts)
 
@@ -95,7 +99,7 @@ def score(context: Context, name: str) -> ScoreResult:
         identity = WriteIdentity(JOB, f"{name} {context.turn}", identity_hash(champion))
         done = lake.find_commit(address, identity)
         if done is not None:
-            return _result(name, done, Outcome.SKIPPED)
+            return _result(name, done, Outcome.SKIPPED, explain_scored(context, model, identity, done))
         context.progress(f"score {name}")
         inputs = gold_inputs(context, model)
         settled = read_settled(lake, address).through or scorers.nobody_before
@@ -110,10 +114,10 @@ def score(context: Context, name: str) -> ScoreResult:
         shadow = scorers.challenger
         notes |= {"shadow_version": shadow.version.version} if shadow is not None else {}
         written = append_scores(context, model, scorers.all, spine, inputs, identity, spine_rows=rows, notes=notes)
-        return _result(name, written, written.outcome)
+        return _result(name, written, written.outcome, explain_scored(context, model, identity, written))
 
 
-def _result(name: str, done: Commit | WriteResult, outcome: Outcome) -> ScoreResult:
+def _result(name: str, done: Commit | WriteResult, outcome: Outcome, explained: int) -> ScoreResult:
     notes = done.notes
     shadow = notes.get("shadow_version")
     return ScoreResult(
@@ -128,4 +132,5 @@ def _result(name: str, done: Commit | WriteResult, outcome: Outcome) -> ScoreRes
         shadow,
         str(notes.get(ENGINE, ScoringEngine.SPARK_UDF.value)),
         str(notes.get(WARNING, "")),
+        explained,
     )

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from lakeloop.discovery.text import count_of
 from lakeloop.errors import UsageError
 from lakeloop.runs.context import Context, instant_text
+from lakeloop.runs.explanations import explain_scored
 from lakeloop.runs.failed_models import explaining_model
 from lakeloop.runs.model_inputs import gold_inputs
 from lakeloop.runs.scored_rows import append_scores, open_scorer
@@ -47,12 +48,14 @@ class AgainResult:
         model_version: The version that scored.
         rows: Rows scored, all of them as backtests.
         outcome: WRITTEN, or SKIPPED when the same was asked for already.
+        explained: Rows of which it is recorded what did most to their scores, as `score.explain` asks.
     """
 
     model: str
     model_version: str
     rows: int
     outcome: Outcome
+    explained: int = 0
 
     @property
     def summary(self) -> str:
@@ -63,7 +66,9 @@ class AgainResult:
         """
         already = "already " if self.outcome is Outcome.SKIPPED else ""
         many = "" if self.rows == 1 else "s"
-        return f"{count_of(self.rows, 'row')} {already}scored as backtest{many} by version {self.model_version}"
+        explained = f"; {self.explained} explained" if self.explained else ""
+        scored = f"{count_of(self.rows, 'row')} {already}scored as backtest{many}"
+        return f"{scored} by version {self.model_version}{explained}"
 
 
 def score_range(context: Context, name: str, asked: Range) -> AgainResult:
@@ -105,7 +110,8 @@ def score_range(context: Context, name: str, asked: Range) -> AgainResult:
         identity = WriteIdentity(JOB, f"{name} {version} {stretch} {context.turn}")
         done = lake.find_commit(address, identity)
         if done is not None:
-            return AgainResult(name, version, done.rows, Outcome.SKIPPED)
+            explained = explain_scored(context, model, identity, done)
+            return AgainResult(name, version, done.rows, Outcome.SKIPPED, explained)
         context.progress(f"score {name} again")
         inputs = gold_inputs(context.at(asked.through), model)
         at = F.col("prediction_ts")
@@ -121,4 +127,5 @@ def score_range(context: Context, name: str, asked: Range) -> AgainResult:
         written = append_scores(
             context, model, [scorer], spine, inputs, identity, spine_rows=rows, notes={}, asked_again=revision
         )
-        return AgainResult(name, version, written.rows, written.outcome)
+        explained = explain_scored(context, model, identity, written)
+        return AgainResult(name, version, written.rows, written.outcome, explained)

@@ -23,6 +23,7 @@ from lakeloop.labels.spine import prediction_instant
 from lakeloop.reading import identify_checkpoint
 from lakeloop.runs.aliases import reconcile_aliases
 from lakeloop.runs.context import Context, instant_text
+from lakeloop.runs.explanations import explain_scored
 from lakeloop.runs.failed_models import explaining_model
 from lakeloop.runs.model_inputs import built_inputs, ready_through
 from lakeloop.runs.order import STREAM
@@ -234,7 +235,9 @@ class _Stream:
         model, lake = self._model, context.lake
         address = lake.address("predictions", model.model)
         identity = WriteIdentity(STREAM, f"{model.model} {identify_checkpoint(self._checkpoint)} {unit}")
-        if lake.find_commit(address, identity) is not None:
+        written = lake.find_commit(address, identity)
+        if written is not None:
+            explain_scored(context, model, identity, written)
             return
         before = read_settled(lake, address)
         is_grid = model.predict.every is not None
@@ -289,6 +292,7 @@ class _Stream:
             "as_of": context.turn,
         }
         written = append_scores(context, model, scorers.all, spine, inputs, identity, spine_rows=rows, notes=notes)
+        explain_scored(context, model, identity, written)
         found = StreamResult(
             model.model, 1, rows, (scorers.champion.version.version,), late, left_out, stale, waiting, context.turn
         )

@@ -64,6 +64,21 @@ REQUEST_COLUMNS: tuple[StructField, ...] = (
 )
 """Columns every table of requests has, besides the request's columns, the features and what was said of look-ups."""
 
+EXPLANATION_COLUMNS: tuple[StructField, ...] = (
+    column("prediction_id", TEXT, "explained prediction, as in the predictions", required=True),
+    column("prediction_ts", INSTANT, "instant the prediction stands for, UTC", required=True),
+    column("model_name", TEXT, "model", required=True),
+    VERSION,
+    column("revision", INT, "revision of the prediction", required=True),
+    column("rank", INT, "1: largest absolute contribution", required=True),
+    column("feature", TEXT, "input column of the model, as in the predictions; never a value", required=True),
+    column("contribution", DOUBLE, "what the column adds to the baseline, in the unit of the score", required=True),
+    column("score", DOUBLE, "score of the prediction; of several classes that of the predicted one"),
+    column("baseline", DOUBLE, "mean score of the background: training rows of the version", required=True),
+    AS_OF,
+)
+"""Columns of every table of explanations."""
+
 TRAINING_COLUMNS: tuple[StructField, ...] = (
     column("training_set_id", TEXT, "training set the row belongs to", required=True),
     column("prediction_id", TEXT, "hash of the spine row's id columns", required=True),

@@ -77,6 +77,7 @@ DECLARED = {
         "Parallel",
         "LedgerEvent",
         "ScoringEngine",
+        "LateRows",
     ),
 }
 # Reached by whole runs of the loop.

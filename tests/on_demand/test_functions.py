@@ -131,3 +131,9 @@ def test_is_in_finds_texts_and_numbers_and_keeps_missing() -> None:
 def test_is_in_refuses_to_compare_texts_with_numbers(values, listed) -> None:
     with pytest.raises(ValueError, match=r"is_in: got .*; allowed: "):
         is_in(values, *listed)
+
+
+@pytest.mark.parametrize("function", [ratio, difference])
+def test_a_result_that_no_double_holds_is_missing(function):
+    """An estimator refuses an infinity, and with it the whole batch."""
+    assert np.isnan(function(np.array([1e308]), np.array([-1e308 if function is difference else 1e-308]))).all()

@@ -41,6 +41,10 @@ def _as_numbers(name: str, values: Any) -> FloatArray:
         ) from None  # the cause shows values
 
 
+def _or_missing(values: FloatArray) -> FloatArray:
+    return np.where(np.isfinite(values), values, np.nan)
+
+
 def _as_seconds(name: str, values: Any) -> FloatArray:
     seconds = _as_numbers(name, values)
     with np.errstate(invalid="ignore"):
@@ -131,7 +135,8 @@ def ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
         denominator: Numbers, the same.
 
     Returns:
-        The quotient; NaN where either is missing or the denominator is zero.
+        The quotient; NaN where either is missing, the denominator is zero, or no double is as large, which no estimator
+        takes.
 
     Raises:
         ValueError: If values are not numbers.
@@ -140,7 +145,8 @@ def ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
     array([0.25,  nan])
     """
     above, below = _as_numbers("ratio", numerator), _as_numbers("ratio", denominator)
-    return above / np.where(below == 0, np.nan, below)
+    with np.errstate(over="ignore"):
+        return _or_missing(above / np.where(below == 0, np.nan, below))
 
 
 def difference(value: FloatArray, subtracted: FloatArray) -> FloatArray:
@@ -151,7 +157,7 @@ def difference(value: FloatArray, subtracted: FloatArray) -> FloatArray:
         subtracted: Numbers, the same.
 
     Returns:
-        `value - subtracted`; NaN where either is missing.
+        `value - subtracted`; NaN where either is missing, or no double is as large: no estimator takes it.
 
     Raises:
         ValueError: If values are not numbers.
@@ -159,7 +165,8 @@ def difference(value: FloatArray, subtracted: FloatArray) -> FloatArray:
     >>> difference(np.array([3.0]), np.array([5.0]))
     array([-2.])
     """
-    return _as_numbers("difference", value) - _as_numbers("difference", subtracted)
+    with np.errstate(over="ignore"):
+        return _or_missing(_as_numbers("difference", value) - _as_numbers("difference", subtracted))
 
 
 def cyclic(value: FloatArray, period: float, part: str) -> FloatArray:

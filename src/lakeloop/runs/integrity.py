@@ -82,8 +82,8 @@ def watched_tables(context: Context) -> list[TableAddress]:
     Returns:
         Addresses, whether the tables exist yet or not.
 
-    >>> [str(each) for each in watched_tables(context)][5:9]
-    ['gold.shop_last', 'training_sets.late', 'predictions.late', 'requests.late']
+    >>> [str(each) for each in watched_tables(context)][6:10]
+    ['training_sets.late', 'predictions.late', 'explanations.late', 'requests.late']
     """
     config, lake = context.config, context.lake
     named = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ipaddress
 import signal
 import socket
@@ -136,6 +137,8 @@ def run_server(serving: Serving, host: str, port: int, *, grace_seconds: int, st
         await telling
 
     sys.setswitchinterval(_SWITCH_SECONDS)
+    gc.collect()
+    gc.freeze()  # libraries and the model stay: to look through them again and again would stop all requests meanwhile
     with threadpool_limits(1):
         if sys.platform == "win32":
             asyncio.run(run())

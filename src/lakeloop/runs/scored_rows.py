@@ -39,7 +39,7 @@ from lakeloop.tables import TableAddress, WriteIdentity, WriteResult
 OTHERWISE, BUILT, ENGINE, WARNING = "learned_otherwise", "built_through", "engine", "engine_warning"
 """Notes of a commit of predictions."""
 
-_ROWS_A_TASK = 50_000
+_ROWS_A_TASK = 100_000
 
 
 @dataclass(frozen=True)

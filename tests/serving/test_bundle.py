@@ -33,6 +33,17 @@ def test_what_was_written_is_read_and_a_second_publish_changes_nothing(tmp_path:
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "late").rglob("*")} == before
 
 
+def test_the_bundle_before_stays_for_those_who_are_about_to_open_it_and_older_ones_go(tmp_path: Path) -> None:
+    files = files_of(tmp_path)
+    written = []
+    for version in ("1", "2", "3"):
+        bundle = make_bundle(content_hash=hash_model_files(files), version=version)
+        assert write_bundle(tmp_path / "late", bundle, files)
+        written.append(bundle.bundle_id)
+    assert sorted(each.name for each in (tmp_path / "late").iterdir()) == sorted([*written[1:], "current.json"])
+    assert read_current(tmp_path / "late")[0].version == "3"
+
+
 def test_an_image_may_hold_one_bundle_alone(tmp_path: Path) -> None:
     files = files_of(tmp_path)
     bundle = make_bundle(content_hash=hash_model_files(files))

@@ -124,6 +124,7 @@ def write_bundle(folder: Path, bundle: Bundle, files: Path) -> bool:
     """Publish a bundle: it is served from here on.
 
     Whatever is read in between is the bundle before, or this one, whole. A call that was stopped anywhere is repeated.
+    The bundle before stays for servers that are about to open it; those before it are removed.
 
     Args:
         folder: `<workspace>/serving/<model>`.
@@ -171,7 +172,11 @@ def write_bundle(folder: Path, bundle: Bundle, files: Path) -> bool:
         _write_whole(part / DOCUMENT, _plain(bundle))
         shutil.rmtree(place, ignore_errors=True)  # half of one, or one whose files were changed since
         part.rename(place)
+    kept = {bundle.bundle_id, _current_id(folder)}
     _write_whole(folder / CURRENT, {"bundle_id": bundle.bundle_id})
+    for each in folder.iterdir():
+        if each.is_dir() and each.name not in kept:
+            shutil.rmtree(each, ignore_errors=True)
     return True
 
 

@@ -137,7 +137,6 @@ def run_server(serving: Serving, host: str, port: int, *, grace_seconds: int, st
         await telling
 
     sys.setswitchinterval(_SWITCH_SECONDS)
-    gc.collect()
     gc.freeze()  # libraries and the model stay: to look through them again and again would stop all requests meanwhile
     with threadpool_limits(1):
         if sys.platform == "win32":

@@ -358,7 +358,7 @@ def described_columns(config: Config, model: Model, columns: StructType) -> list
     def meaning(name: str) -> str:
         if name.endswith(STATUS_SUFFIX):
             table = name.removesuffix(STATUS_SUFFIX)
-            return f"how the look-up in gold.{table} ended: OK, NO_ROW, NO_KEY, EXPIRED or STALE"
+            return f"how the look-up in gold.{table} ended: OK, NO_ROW, NO_KEY, EXPIRED, STALE or, online alone, AHEAD"
         return meanings.get(name, "")
 
     return [schemas.column(field.name, field.dataType, meaning(field.name)) for field in columns.fields]

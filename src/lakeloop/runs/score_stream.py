@@ -92,7 +92,7 @@ class StreamResult:
             self.rows + batch.rows,
             tuple(dict.fromkeys((*self.versions, *batch.versions))),
             self.late + batch.late,
-            self.left_out + batch.left_out,
+            max(self.left_out, batch.left_out),  # met again, they are counted once
             self.stale + batch.stale,
             batch.waiting,
             batch.as_of,
@@ -244,7 +244,7 @@ class _Stream:
         if before.is_followed and not has_new and before.held_since is None and not is_grid:
             return
         with explaining_model(context.config, model):
-            done = self._settle(context, before, identity, since)
+            done = self._settle(context, before, identity, since, has_new=has_new)
         if done is None:
             return
         self.result = self.result.and_then(done)
@@ -252,7 +252,7 @@ class _Stream:
             context.progress(f"score {model.model}: {done.summary}")
 
     def _settle(
-        self, context: Context, before: Settled, identity: WriteIdentity, since: datetime | None
+        self, context: Context, before: Settled, identity: WriteIdentity, since: datetime | None, *, has_new: bool
     ) -> StreamResult | None:
         model = self._model
         try:
@@ -280,7 +280,8 @@ class _Stream:
         if model.score.late is LateRows.LEAVE_OUT and late:
             spine, rows, late, left_out = spine.where(~is_late), rows - late, 0, late
         held = _held_since(context, model, reach, due)
-        if not rows and not left_out and before.is_followed and held == before.held_since:
+        # Late rows that are left out are met again as long as older ones are held: they are no news by themselves.
+        if not rows and not (left_out and has_new) and before.is_followed and held == before.held_since:
             return StreamResult(model.model, waiting=waiting, as_of=context.turn)  # there is nothing to note
         notes = {
             SETTLED: instant_text(due),

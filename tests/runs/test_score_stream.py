@@ -223,6 +223,9 @@ def test_rows_that_come_after_their_time_was_scored_follow_the_policy(brought, t
         assert (late["purpose"], late["shop_delays__status"]) == ("production", "OK")
     else:
         assert (result.rows, result.late, result.left_out) == (0, 0, 1)
+        version = write_version(context)
+        assert score_available(context.at(NEXT + timedelta(minutes=2)), "late").batches == 0  # met again, it is no news
+        assert write_version(context) == version
         assert score(context, "late").left_out == 1  # nor does a turn score it
 
 

@@ -202,10 +202,10 @@ def test_a_checkpoint_that_is_lost_costs_no_row(ready, by_turn):
     assert_same_rows(scored(ready), by_turn, PREDICTIONS)
 
 
-def land_late(context: Context) -> None:
+def land_late(context: Context, order: int = 35900, hours: int = 26) -> None:
     """Land an order that was known in time, and its file was not: a trusted history tells so."""
-    late = f"35900,A,3,{LAST + timedelta(hours=26):%Y-%m-%dT%H:%M:%SZ}"  # due in the second night
-    file = context.config.workspace / "landing" / "orders" / "late.csv"
+    late = f"{order},A,3,{LAST + timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}"  # due in the second night
+    file = context.config.workspace / "landing" / "orders" / f"late_{order}.csv"
     file.write_text(f"order,shop,items,due_ts\n{late}\n", encoding="utf-8")
 
 
@@ -227,6 +227,12 @@ def test_rows_that_come_after_their_time_was_scored_follow_the_policy(brought, t
         assert score_available(context.at(NEXT + timedelta(minutes=2)), "late").batches == 0  # met again, it is no news
         assert write_version(context) == version
         assert score(context, "late").left_out == 1  # nor does a turn score it
+        land_late(context, 35901, 27)
+        again = context.at(NEXT + timedelta(minutes=3))
+        ingest(again)
+        other = score_available(again, "late")
+        assert (other.rows, other.left_out) == (0, 1)  # beside the first, which is met again
+        assert result.and_then(other).left_out == 2
 
 
 def test_a_challenger_answers_beside_the_champion_from_the_same_features(ready, by_turn, monkeypatch):

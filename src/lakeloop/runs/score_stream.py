@@ -47,7 +47,8 @@ class StreamResult:
         rows: Rows that the champions scored.
         versions: The champions that scored, in order.
         late: How many of the rows came after their stretch of time was scored.
-        left_out: Rows that came late and were left out, as `score.late` asks.
+        left_out: Rows that came late and were left out, as `score.late` asks; each is counted when it is new, and again
+            with new rows that became available no later.
         stale: Rows that waited as long as `score.wait` allows, and were scored by tables that are not built far enough.
         waiting: Rows that are due and wait for tables to be built further.
         as_of: Logical now of the last micro-batch, ISO, UTC.
@@ -92,7 +93,7 @@ class StreamResult:
             self.rows + batch.rows,
             tuple(dict.fromkeys((*self.versions, *batch.versions))),
             self.late + batch.late,
-            max(self.left_out, batch.left_out),  # met again, they are counted once
+            self.left_out + batch.left_out,
             self.stale + batch.stale,
             batch.waiting,
             batch.as_of,
@@ -244,7 +245,7 @@ class _Stream:
         if before.is_followed and not has_new and before.held_since is None and not is_grid:
             return
         with explaining_model(context.config, model):
-            done = self._settle(context, before, identity, since, has_new=has_new)
+            done = self._settle(context, before, identity, since)
         if done is None:
             return
         self.result = self.result.and_then(done)
@@ -252,7 +253,7 @@ class _Stream:
             context.progress(f"score {model.model}: {done.summary}")
 
     def _settle(
-        self, context: Context, before: Settled, identity: WriteIdentity, since: datetime | None, *, has_new: bool
+        self, context: Context, before: Settled, identity: WriteIdentity, since: datetime | None
     ) -> StreamResult | None:
         model = self._model
         try:
@@ -278,10 +279,16 @@ class _Stream:
         rows, late, stale, waiting = (int(each) for each in counted) if counted is not None else (0, 0, 0, 0)
         spine, left_out = unanswered.where(is_due), 0
         if model.score.late is LateRows.LEAVE_OUT and late:
-            spine, rows, late, left_out = spine.where(~is_late), rows - late, 0, late
+            spine, rows, left_out = spine.where(~is_late), rows - late, late
+            late = 0
+            # Those met before are met again as long as older rows are held; they are no news.
+            if before.is_followed and since is None:
+                left_out = 0
+            elif before.is_followed and since != reach:
+                new = spine_as_of(context, model, after=scorers.nobody_before, since=since)
+                left_out = leave_answered(context, model, new).where(is_due & is_late).count()
         held = _held_since(context, model, reach, due)
-        # Late rows that are left out are met again as long as older ones are held: they are no news by themselves.
-        if not rows and not (left_out and has_new) and before.is_followed and held == before.held_since:
+        if not rows and not left_out and before.is_followed and held == before.held_since:
             return StreamResult(model.model, waiting=waiting, as_of=context.turn)  # there is nothing to note
         notes = {
             SETTLED: instant_text(due),

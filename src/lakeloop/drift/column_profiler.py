@@ -34,15 +34,16 @@ class ColumnProfiler:
     >>> one_block = np.zeros(2, dtype=np.int64)
     >>> profiler.add(pa.array([50.0, None]), np.array([0]), [one_block])
     >>> (row,) = profiler.rows(0, [(None, None)])
-    >>> row["count"], row["bins"], row["sum"]
-    (2, [1, 0, 1], 50.0)
+    >>> row["count"], row["bins"], row["bin_sums"]
+    (2, [1, 0, 1], [50.0, 0.0, 0.0])
     """
 
     def __init__(self, bins: ColumnBins, slices: Sequence[int], *, sketches: bool) -> None:
         self._bins, self._slices, self._sketches = bins, tuple(slices), sketches
         self._rows: list[Ints] = [np.zeros((0, n, bins.n_bins), dtype=np.int64) for n in slices]
         self._marks: list[Ints] = [np.zeros((0, n, len(_MARKS)), dtype=np.int64) for n in slices]
-        self._sums: list[Floats] = [np.zeros((0, n, 2)) for n in slices]
+        self._sums: list[Floats] = [np.zeros((0, n, bins.n_bins)) for n in slices]
+        self._squares: list[Floats] = [np.zeros((0, n)) for n in slices]
         self._bounds: list[Floats] = [np.zeros((0, n, 2)) for n in slices]
         self._quantiles: dict[int, QuantileSketch] = {}
         self._distinct: dict[int, DistinctSketch] = {}
@@ -71,7 +72,7 @@ class ColumnProfiler:
             found = np.bincount(group * self._bins.n_bins + place, minlength=cells)
             self._rows[which][blocks] += found.reshape(len(blocks), n, -1)
         if len(number):
-            self._measure(number, _is_null(values), blocks, groups)
+            self._measure(number, place, _is_null(values), blocks, groups)
         if self._sketches and self._status is Status.OK:
             self._sketch(values, number, groups[0], blocks)
 
@@ -83,22 +84,24 @@ class ColumnProfiler:
             rows, marks = self._rows[which], self._marks[which]
             self._rows[which] = np.concatenate([rows, np.zeros((missing, *rows.shape[1:]), dtype=np.int64)])
             self._marks[which] = np.concatenate([marks, np.zeros((missing, *marks.shape[1:]), dtype=np.int64)])
-            self._sums[which] = np.concatenate([self._sums[which], np.zeros((missing, n, 2))])
+            self._sums[which] = np.concatenate([self._sums[which], np.zeros((missing, n, self._bins.n_bins))])
+            self._squares[which] = np.concatenate([self._squares[which], np.zeros((missing, n))])
             nothing = np.broadcast_to(np.array([np.inf, -np.inf]), (missing, n, 2))
             self._bounds[which] = np.concatenate([self._bounds[which], nothing])
 
-    def _measure(self, number: Floats, is_null: Truths, blocks: Ints, groups: Sequence[Ints]) -> None:
+    def _measure(self, number: Floats, bin_of_row: Ints, is_null: Truths, blocks: Ints, groups: Sequence[Ints]) -> None:
         finite = np.isfinite(number)
         clean = number if finite.all() else np.where(finite, number, 0.0)
+        squares, n_bins = clean * clean, self._bins.n_bins
         marks = (np.isnan(number) & ~is_null, finite & (number == 0), np.isinf(number))
         for which, (group, n) in enumerate(zip(groups, self._slices, strict=True)):
             shape, size = (len(blocks), n), len(blocks) * n
             for place, marked in enumerate(marks):
                 if marked.any():
                     self._marks[which][blocks, :, place] += np.bincount(group[marked], minlength=size).reshape(shape)
-            for place, weights in enumerate((clean, clean * clean)):
-                found = np.bincount(group, weights=weights, minlength=size)
-                self._sums[which][blocks, :, place] += found.reshape(shape)
+            cells = np.bincount(group * n_bins + bin_of_row, weights=clean, minlength=size * n_bins)
+            self._sums[which][blocks] += cells.reshape(*shape, n_bins)
+            self._squares[which][blocks] += np.bincount(group, weights=squares, minlength=size).reshape(shape)
             self._widen(which, blocks, group[finite], number[finite], n)
 
     def _widen(self, which: int, blocks: Ints, group: Ints, number: Floats, n: int) -> None:
@@ -144,7 +147,7 @@ class ColumnProfiler:
                     continue
                 bins = self._rows[which][block, of_slice].tolist()
                 lower, upper = self._bounds[which][block, of_slice].tolist()
-                total, squares = self._sums[which][block, of_slice].tolist()
+                sums = self._sums[which][block, of_slice].tolist()
                 quantiles, distinct = (
                     (self._quantiles.get(block), self._distinct.get(block)) if not which else (None,) * 2
                 )
@@ -154,11 +157,11 @@ class ColumnProfiler:
                     "column_name": self._bins.name,
                     "count": sum(bins),
                     **dict(zip(_MARKS, self._marks[which][block, of_slice].tolist(), strict=True)),
-                    "sum": total,
-                    "sum_squares": squares,
+                    "sum_squares": float(self._squares[which][block, of_slice]),
                     "min": lower if lower <= upper else None,
                     "max": upper if lower <= upper else None,
                     "bins": bins,
+                    "bin_sums": sums if self._bins.kind == "number" else None,
                     "quantile_sketch": None if quantiles is None else quantiles.to_bytes(),
                     "distinct_sketch": None if distinct is None else distinct.to_bytes(),
                     "status": self._status.value,

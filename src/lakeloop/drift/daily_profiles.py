@@ -30,11 +30,11 @@ PROFILES_SCHEMA: pa.Schema = pa.schema(
         pa.field("num_nan", pa.int64(), nullable=False),
         pa.field("num_zeros", pa.int64(), nullable=False),
         pa.field("num_infinite", pa.int64(), nullable=False),
-        pa.field("sum", pa.float64(), nullable=False),
         pa.field("sum_squares", pa.float64(), nullable=False),
         pa.field("min", pa.float64()),
         pa.field("max", pa.float64()),
         pa.field("bins", pa.list_(pa.int64()), nullable=False),
+        pa.field("bin_sums", pa.list_(pa.float64())),
         pa.field("quantile_sketch", pa.binary()),
         pa.field("distinct_sketch", pa.binary()),
         pa.field("status", pa.string(), nullable=False),
@@ -42,8 +42,9 @@ PROFILES_SCHEMA: pa.Schema = pa.schema(
 )
 """One row per block, slice and column that has rows. A block is a local day, or one of its hours; `block` is the day.
 
-`bins` are rows per frozen bin, the last of them null, in which a NaN is counted too. `sum`, `sum_squares`, `min` and
-`max` are of the finite values. Sketches are kept over all rows only, not in slices.
+`bins` are rows per frozen bin, the last of them null, in which a NaN is counted too. `bin_sums` are the sums of a
+number's finite values in them; `sum_squares`, `min` and `max` are of the finite values too. Sketches are kept over all
+rows only, not in slices.
 """
 
 Ints = npt.NDArray[np.int64]
@@ -93,8 +94,8 @@ class DailyProfiler:
     >>> profiler = DailyProfiler(ProfilePlan(bins, "America/New_York", "at"))
     >>> instants = [datetime(2013, 4, 2, hour, tzinfo=UTC) for hour in (3, 4, 5)]
     >>> profiler.add(pa.table({"at": instants, "distance": [50.0, 120.0, None]}).to_batches()[0])
-    >>> profiler.profiles().select(["block", "count", "bins", "sum"]).to_pylist()[1]
-    {'block': datetime.date(2013, 4, 2), 'count': 2, 'bins': [0, 1, 1], 'sum': 120.0}
+    >>> profiler.profiles().select(["block", "count", "bins", "max"]).to_pylist()[1]
+    {'block': datetime.date(2013, 4, 2), 'count': 2, 'bins': [0, 1, 1], 'max': 120.0}
     """
 
     def __init__(self, plan: ProfilePlan) -> None:

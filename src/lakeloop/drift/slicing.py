@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from lakeloop.conditions import Condition
+from lakeloop.config.monitor import SliceBy
 from lakeloop.drift.bins import ColumnBins
 from lakeloop.drift.counts import fits_bins, place_rows
 
@@ -90,3 +91,30 @@ class Slicing:
         True
         """
         return cls(values["name"], ColumnBins.from_dict(values["bins"]), values["condition"])
+
+
+def make_slicings(declared: Mapping[str, SliceBy], bins: Sequence[ColumnBins]) -> tuple[Slicing, ...]:
+    """Freeze the declared slices.
+
+    Args:
+        declared: Name -> how the rows are parted.
+        bins: Frozen bins of the model columns; the categories most frequent first.
+
+    Returns:
+        One entry per name, in the order declared. A column without bins is left out.
+
+    >>> bins = [ColumnBins("origin", "category", categories=("EWR", "JFK", "LGA"))]
+    >>> by = {"origin": SliceBy(top=2), "far": SliceBy(condition="distance > 1000")}
+    >>> [each.bins.labels() for each in make_slicings(by, bins)]
+    [('EWR', 'JFK', 'OTHER', 'NULL'), ('true', 'false', 'OTHER', 'NULL')]
+    """
+    known = {each.name: each for each in bins}
+    made = []
+    for name, by in declared.items():
+        column = by.column or name
+        if by.condition is not None:
+            made.append(Slicing(name, ColumnBins(name, "category", categories=TRUTHS), by.condition))
+        elif column in known:
+            own = known[column]
+            made.append(Slicing(name, ColumnBins(column, own.kind, own.edges, own.categories[: by.top])))
+    return tuple(made)

@@ -55,7 +55,7 @@ def test_columns_are_named_as_elsewhere_in_the_configuration():
     ("text", "told"),
     [
         ("distance >", "is not a condition"),
-        ("distance + 1", "is no condition: it is not true or false"),
+        ("distance + 1", "is no condition: it is neither true nor false"),
         ("upper(origin) = 'JFK'", "is not allowed in a condition"),
         ("distance > (select 1)", "is not allowed in a condition"),
         ("origin like 'J%'", "is not allowed in a condition"),

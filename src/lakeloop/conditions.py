@@ -67,13 +67,13 @@ class Condition:
         try:
             tree = sqlglot.parse_one(self.text, dialect="spark")
         except SqlglotError as error:
-            raise ValueError(f"{self.text!r} is not a condition; allowed are {ALLOWED}") from error
+            raise ValueError(f"{self.text!r} is not a condition; write {ALLOWED}") from error
         for node in tree.walk():
             if not isinstance(node, (*_COMPARISONS, *_ARITHMETIC, *_LOGIC, *_LEAVES, *_OTHERS)):
                 told = node.sql(dialect="spark")
-                raise ValueError(f"{told!r} is not allowed in a condition; allowed are {ALLOWED}")  # noqa: TRY004 - of a text
+                raise ValueError(f"{told!r} is not allowed in a condition; write {ALLOWED}")  # noqa: TRY004 - of a text
         if not isinstance(tree.unnest(), (*_COMPARISONS, *_LOGIC, *_OTHERS, exp.Column)):
-            raise ValueError(f"{self.text!r} is no condition: it is not true or false")  # noqa: TRY004 - of a text
+            raise ValueError(f"{self.text!r} is no condition: it is neither true nor false; write {ALLOWED}")  # noqa: TRY004 - of a text
         return tree
 
     @property

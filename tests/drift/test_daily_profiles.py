@@ -218,3 +218,11 @@ def test_sketches_are_left_out_where_they_are_not_asked_for():
     (row,) = profile(rows_at(1.0), DISTANCE, sketches=False).to_pylist()
     assert (row["quantile_sketch"], row["distinct_sketch"]) == (None, None)
     assert describe_profile(row)["median"] is None
+
+
+def test_of_a_private_column_no_single_value_is_kept():
+    table = pa.table({"at": [START] * 2, "distance": [7.0, 9.0], "origin": ["JFK", "a name"]})
+    number, category = profile(table, DISTANCE, ORIGIN, private=frozenset({"distance", "origin"})).to_pylist()
+    assert (number["min"], number["max"], number["quantile_sketch"], number["distinct_sketch"]) == (None,) * 4
+    assert (category["quantile_sketch"], category["distinct_sketch"]) == (None, None)
+    assert (number["bins"], category["bins"]) == ([2, 0, 0, 0], [0, 1, 1, 0])

@@ -26,9 +26,7 @@ MONITOR = Monitor(min_rows=4, statistic={"number": "total_variation"})
 
 def reference(jfk: list[int] | None = None) -> Reference:
     slices = {("origin", "JFK"): {"distance": np.array(jfk or [50, 50, 0])}}
-    return Reference(
-        "late", Task.CLASSIFICATION, TRAINED, (ORIGIN, DISTANCE), (), {}, {}, (), (BY_ORIGIN,), slices
-    )
+    return Reference("late", Task.CLASSIFICATION, TRAINED, (ORIGIN, DISTANCE), (), {}, {}, (), (BY_ORIGIN,), slices)
 
 
 def window(distance, origin: str = "JFK") -> pa.Table:

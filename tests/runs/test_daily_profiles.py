@@ -37,7 +37,9 @@ def plan_of(context: Context, version: str = "1"):
         Reference.from_json(context.registry.read_document(found, file))
         for file in (REFERENCE_FILE, PREDICTION_REFERENCE_FILE)
     )
-    return References(features, predictions, VersionCalibration(None, False)).plan(context.config.models["late"])
+    return References(features, predictions, VersionCalibration(None, False)).plan(
+        context.config, context.config.models["late"]
+    )
 
 
 def in_order(found: pa.Table) -> pa.Table:

@@ -114,7 +114,8 @@ class Monitor(Section):
         reference: Longest stretch of days the reference covers.
         bins: Bins of a number.
         slices: Parts of the rows that are looked at beside all of them: a list of model columns, or name -> column,
-            most values, or a condition such as `distance > 1000 and origin = 'JFK'`. Frozen with the champion.
+            most values, or a condition such as `distance > 1000 and origin = 'JFK'`. Frozen with the
+            champion; a column that says something of a person is left out, because its values would be told.
         granularities: Calendar units by which profiles are told beside the window: hour, day, week, month.
         sketches: Whether quantiles and distinct values are told: of sketches, which are kept per day.
     """
@@ -134,14 +135,6 @@ class Monitor(Section):
     slices: Annotated[dict[Name, SliceBy], BeforeValidator(_as_slices)] = Field(default_factory=dict, exclude=True)
     granularities: tuple[Granularity, ...] = Field(default=(), exclude=True)
     sketches: bool = Field(default=True, exclude=True)
-
-    @field_validator("granularities")
-    @classmethod
-    def _each_once(cls, value: tuple[Granularity, ...]) -> tuple[Granularity, ...]:
-        twice = [each.value for each in value if value.count(each) > 1]
-        if twice:
-            raise ValueError(f"{twice[0]} is declared twice; write each granularity once")
-        return value
 
     @model_validator(mode="after")
     def _whole_days(self) -> Self:

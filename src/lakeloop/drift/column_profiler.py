@@ -29,6 +29,7 @@ class ColumnProfiler:
         bins: The column's frozen bins.
         slices: Number of slices of each way of slicing; the first is 1, of all rows.
         sketches: Whether sketches are kept over all rows.
+        is_private: Whether no single value may be kept: then there are neither sketches nor extremes.
 
     >>> profiler = ColumnProfiler(ColumnBins("seats", "number", edges=(100.0,)), [1], sketches=False)
     >>> one_block = np.zeros(2, dtype=np.int64)
@@ -38,8 +39,9 @@ class ColumnProfiler:
     (2, [1, 0, 1], [50.0, 0.0, 0.0])
     """
 
-    def __init__(self, bins: ColumnBins, slices: Sequence[int], *, sketches: bool) -> None:
-        self._bins, self._slices, self._sketches = bins, tuple(slices), sketches
+    def __init__(self, bins: ColumnBins, slices: Sequence[int], *, sketches: bool, is_private: bool = False) -> None:
+        self._bins, self._slices = bins, tuple(slices)
+        self._sketches, self._extremes = sketches and not is_private, not is_private
         self._rows: list[Ints] = [np.zeros((0, n, bins.n_bins), dtype=np.int64) for n in slices]
         self._marks: list[Ints] = [np.zeros((0, n, len(_MARKS)), dtype=np.int64) for n in slices]
         self._sums: list[Floats] = [np.zeros((0, n, bins.n_bins)) for n in slices]
@@ -102,7 +104,8 @@ class ColumnProfiler:
             cells = np.bincount(group * n_bins + bin_of_row, weights=clean, minlength=size * n_bins)
             self._sums[which][blocks] += cells.reshape(*shape, n_bins)
             self._squares[which][blocks] += np.bincount(group, weights=squares, minlength=size).reshape(shape)
-            self._widen(which, blocks, group[finite], number[finite], n)
+            if self._extremes:
+                self._widen(which, blocks, group[finite], number[finite], n)
 
     def _widen(self, which: int, blocks: Ints, group: Ints, number: Floats, n: int) -> None:
         if not len(number):

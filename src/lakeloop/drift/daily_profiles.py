@@ -65,6 +65,8 @@ class ProfilePlan:
         is_hourly: Whether a block is an hour; else it is a day.
         slicings: How the rows are sliced, beside all of them.
         sketches: Whether sketches are kept over all rows.
+        private: Columns that say something of a person: no single value of them is kept, be it in a sketch or as an
+            extreme.
     """
 
     bins: tuple[ColumnBins, ...]
@@ -73,6 +75,7 @@ class ProfilePlan:
     is_hourly: bool = False
     slicings: tuple[Slicing, ...] = ()
     sketches: bool = True
+    private: frozenset[str] = frozenset()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -103,7 +106,10 @@ class DailyProfiler:
         self._blocks: dict[int, int] = {}
         self._days: dict[int, date] = {}
         slices = [1, *(each.n_slices for each in plan.slicings)]
-        self._columns = {each.name: ColumnProfiler(each, slices, sketches=plan.sketches) for each in plan.bins}
+        self._columns = {
+            each.name: ColumnProfiler(each, slices, sketches=plan.sketches, is_private=each.name in plan.private)
+            for each in plan.bins
+        }
 
     def add(self, batch: pa.RecordBatch | pa.Table) -> None:
         """Take a batch in.

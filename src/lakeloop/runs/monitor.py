@@ -113,7 +113,7 @@ def monitor(context: Context, name: str) -> MonitorResult:
             for file in (REFERENCE_FILE, PREDICTION_REFERENCE_FILE)
         )
         references = References(features, predicted, _read_calibration(context, version))
-        profile_predictions(context, model, champion.version, references.plan(model))
+        profile_predictions(context, model, champion.version, references.plan(context.config, model))
         windows, late = _windows_to_evaluate(context, model, champion.as_of, identity)
         if not windows and not late:
             return MonitorResult(name, champion.version, 0, (), 0, Outcome.EMPTY, {})

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lakeloop.config.columns import model_columns
 from lakeloop.config.model import Model
+from lakeloop.discovery.private import private_columns
 from lakeloop.drift.bins import ColumnBins, propose_bins
 from lakeloop.drift.counts import count_bins
 from lakeloop.drift.daily_profiles import DailyProfiler, ProfilePlan
@@ -54,7 +55,8 @@ def make_reference(context: Context, model: Model, data: TrainingData) -> Refere
     rows = (data.days >= first) & data.sampled  # every day thinned alike, so that none counts more than another
     table = pa.table({"day": pa.array(data.days), **values}).filter(pa.array(rows))
     frozen = freeze_reference(model, table, data.label[rows], data.training_set.data_through)
-    return add_slices(frozen, make_slicings(model.monitor.slices, frozen.bins), table)
+    told = [each for each in frozen.bins if each.name not in private_columns(context.config, model)]
+    return add_slices(frozen, make_slicings(model.monitor.slices, told), table)
 
 
 def make_prediction_reference(model: Model, data: TrainingData, scores: NDArray[np.float64]) -> Reference:

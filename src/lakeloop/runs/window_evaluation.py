@@ -16,6 +16,7 @@ from lakeloop.config.model import Model
 from lakeloop.config.monitor import Granularity
 from lakeloop.config.predict import PREDICTION_TS
 from lakeloop.config.tree import Config
+from lakeloop.discovery.private import private_columns
 from lakeloop.drift.calibration import calibrate
 from lakeloop.drift.daily_profiles import ProfilePlan
 from lakeloop.drift.estimated_performance import VersionCalibration, estimate_performance
@@ -45,10 +46,11 @@ class References:
     predictions: Reference
     calibration: VersionCalibration
 
-    def plan(self, model: Model) -> ProfilePlan:
+    def plan(self, config: Config, model: Model) -> ProfilePlan:
         """Plan what is counted of the version's predictions.
 
         Args:
+            config: The project.
             model: The model's declaration.
 
         Returns:
@@ -61,6 +63,7 @@ class References:
             is_hourly=Granularity.HOUR in model.monitor.granularities,
             slicings=self.features.slicings,
             sketches=model.monitor.sketches,
+            private=private_columns(config, model),
         )
 
 

@@ -14,6 +14,7 @@ from lakeloop.config.durations import parse_duration, write_duration
 from lakeloop.config.section import Duration, Section, Whole
 
 _WINDOWS = re.compile(r"^\s*(\d{1,4})\s+windows?\s*$", re.ASCII)
+_MOST_DOUBLINGS = 10
 _ALLOWANCE = re.compile(r"^\s*(\d{1,4})\s+per\s+(\S.*)$", re.ASCII)
 
 
@@ -188,21 +189,16 @@ CLOCK = frozenset({Condition.SCHEDULE, Condition.NEW_ROWS})
 """Conditions that say nothing about harm: what asks on them alone waits in silence."""
 
 
-class _Combination(Section):
-    """Conditions of which all, or any, have to hold."""
-
-    @model_validator(mode="after")
-    def _one_combination(self) -> Self:
-        if bool(getattr(self, "all")) == bool(getattr(self, "any")):
-            raise ValueError("write either all or any, with at least one condition, as in {all: [bias, new_rows]}")
-        return self
-
-    @model_serializer(mode="wrap")
-    def _without_unused_keys(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {key: each for key, each in write(self).items() if each not in (None, (), [])}
+def _refuse_two_ways(of_all: tuple[Any, ...], of_any: tuple[Any, ...]) -> None:
+    if bool(of_all) == bool(of_any):
+        raise ValueError("write either all or any, with at least one condition, as in {all: [bias, new_rows]}")
 
 
-class Group(_Combination):
+def _without_empty(written: dict[str, Any]) -> dict[str, Any]:
+    return {key: each for key, each in written.items() if each not in ((), [])}
+
+
+class Group(Section):
     """Conditions inside a rule.
 
     Attributes:
@@ -213,8 +209,17 @@ class Group(_Combination):
     all: tuple[Condition, ...] = ()
     any: tuple[Condition, ...] = ()
 
+    @model_validator(mode="after")
+    def _one_combination(self) -> Self:
+        _refuse_two_ways(self.all, self.any)
+        return self
 
-class Rule(_Combination):
+    @model_serializer(mode="wrap")
+    def _without_unused_keys(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without_empty(write(self))
+
+
+class Rule(Section):
     """What is done on which conditions.
 
     Attributes:
@@ -226,6 +231,15 @@ class Rule(_Combination):
     do: Literal["notify", "recalibrate", "retrain"]
     all: tuple[Condition | Group, ...] = ()
     any: tuple[Condition | Group, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_combination(self) -> Self:
+        _refuse_two_ways(self.all, self.any)
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_unused_keys(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without_empty(write(self))
 
     def names(self) -> Iterator[Condition]:
         """List the conditions it looks at.
@@ -282,5 +296,5 @@ class BackOff(Section):
         >>> [BackOff().wait(timedelta(days=7), failures).days for failures in (0, 1, 2, 3, 9)]
         [7, 14, 28, 56, 56]
         """
-        times = min(2 ** min(failures, 10), self.at_most)
-        return cooldown * max(1, times)
+        times: int = min(1 << min(failures, _MOST_DOUBLINGS), self.at_most)
+        return cooldown * times

@@ -48,8 +48,8 @@ class When(Section):
     @model_serializer(mode="wrap")
     def _without_unused_keys(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what is not declared, so that a declaration without it keeps its hash."""
-        kept, unused = ("bias", "skill", "contract_drift"), (None, {}, "notify")
-        return {key: each for key, each in write(self).items() if key in kept or each not in unused}
+        kept = ("bias", "skill", "contract_drift")
+        return {key: each for key, each in write(self).items() if key in kept or each not in (None, {}, "notify")}
 
 
 class RecalibrationMethod(StrEnum):

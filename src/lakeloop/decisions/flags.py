@@ -223,7 +223,7 @@ def has_expired(flag: Flag, last_seen: datetime | None, as_of: datetime, life: t
         life: How long it stands after that, or after the window it was raised for.
 
     Returns:
-        True beyond its life. What blocks (contract drift, quality) never expires: it ends when it was judged and passed.
+        True beyond its life. What blocks (contract drift, quality) never expires: it ends when it is judged and passes.
 
     >>> now = datetime(2013, 4, 8, tzinfo=UTC)
     >>> flag = Flag(FlagKind.BIAS, "late_arrival", "3", "bias", datetime(2013, 4, 1, tzinfo=UTC), now, now)

@@ -171,7 +171,7 @@ def close_flags(context: Context, model: str, version: str, outcome: str, actor:
     rows = []
     records = [each for each in read_flags(context, model) if each.is_open]
     superseded = find_superseded([each.flag for each in records], model, version) if outcome == PROMOTED else []
-    answered = _ANSWERED_BY[actor]
+    answered = _ANSWERED_BY.get(actor, _ANSWERED_BY[GATE_ACTOR])
     evidence = {"outcome": outcome, "judged_version": version, "answer": actor}
     for each in records:
         if each.flag in superseded:
@@ -213,7 +213,8 @@ def supersede_flags(context: Context, model: str, champion: str, seq: int) -> in
     flags = [flag for flag in read_open_flags(context, model) if flag.model_version]
     evidence = {"outcome": PROMOTED, "champion": champion, "ledger_seq": seq}
     rows = [
-        flag_row(flag, FlagEvent.SUPERSEDED, context.as_of, evidence) for flag in find_superseded(flags, model, champion)
+        flag_row(flag, FlagEvent.SUPERSEDED, context.as_of, evidence)
+        for flag in find_superseded(flags, model, champion)
     ]
     if rows:
         context.lake.append_own(schemas.FLAGS, rows, WriteIdentity(JOB, f"superseded {model} {seq}"))

@@ -101,7 +101,13 @@ STEPS: tuple[Step, ...] = (
     Step("features", "Gate the bronze rows, then build the gold tables.", "lakeloop.runs.features", "build_features"),
     Step("score", "Score with the champion of the turn before.", "lakeloop.runs.score", "score", per_model=True),
     Step("monitor", "Judge drift and performance; raise flags.", "lakeloop.runs.monitor", "monitor", per_model=True),
-    Step("decide", "Decide: none, notify or retrain.", "lakeloop.runs.decide", "decide_action", per_model=True),
+    Step(
+        "decide",
+        "Decide: none, notify, recalibrate or retrain.",
+        "lakeloop.runs.decide",
+        "decide_action",
+        per_model=True,
+    ),
     Step(
         "training-set",
         "Pin a training set with its manifest.",

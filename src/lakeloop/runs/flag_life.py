@@ -147,5 +147,34 @@ def claim_flags(context: Context, model: str, flag_ids: Iterable[str]) -> tuple[
     return ()
 
 
+def release_flags(context: Context, model: str, reasons: Sequence[str]) -> int:
+    """Resolve the flags that the turn has claimed and could not answer.
+
+    Args:
+        context: Project, lake and logical now.
+        model: The model.
+        reasons: Why not.
+
+    Returns:
+        How many were resolved.
+
+    >>> from lakeloop.runs.flags import raise_flags
+    >>> from lakeloop.statuses import FlagKind
+    >>> bias = Flag(FlagKind.BIAS, "late", "2", "bias", *[context.as_of] * 3)
+    >>> raise_flags(fresh, "late", [bias])
+    1
+    >>> claim_flags(fresh, "late", [bias.flag_id]), release_flags(fresh, "late", ["all 9 outcomes are True"])
+    ((), 1)
+    >>> [(each.state.value, each.ending["outcome"]) for each in read_flags(fresh, "late")]
+    [('RESOLVED', 'not ready')]
+    """
+    claimed = [each for each in read_flags(context, model) if each.is_open and each.claimed_as_of == context.as_of]
+    ending = {"outcome": "not ready", "reasons": list(reasons)}
+    rows = [flag_row(each.flag, FlagEvent.RESOLVED, context.as_of, ending) for each in claimed]
+    if rows:
+        context.lake.append_own(schemas.FLAGS, rows, WriteIdentity(JOB, f"released {model} {context.turn}"))
+    return len(rows)
+
+
 def _by_id(records: Sequence[FlagRecord]) -> dict[str, FlagRecord]:
     return {each.flag.flag_id: each for each in records}

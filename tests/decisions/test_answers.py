@@ -273,8 +273,8 @@ def test_what_did_not_help_is_said():
     )
     decision = decide(declare(), make_inputs(SKILL, history=history))
     assert said(decision, "back_off") == (
-        "back_off: blocks retraining: the last 2 trainings did not help (version 4 was rejected; skill came back 1 window"
-        " after version 3), so evidence alone waits for 28d"
+        "back_off: blocks retraining: the last 2 trainings did not help (version 4 was rejected; skill came back"
+        " 1 window after version 3), so evidence alone waits for 28d"
     )
     assert decision.reasons[-1] == "outcome: retraining was asked for and is blocked by back_off"
     quiet = decide(declare(), make_inputs(history=history, age=timedelta(days=30)))  # also when nothing asks

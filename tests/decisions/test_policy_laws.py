@@ -60,7 +60,11 @@ rules = st.builds(
 )
 ruled = st.builds(
     lambda rules, base: base.model_copy(
-        update={"rules": tuple(rules), "when": When(bias=0.1, skill=0.0, metric_drop={"roc_auc": 0.02})}
+        update={
+            "schedule": timedelta(days=28),
+            "rules": (*rules, Rule(do="retrain", any=("schedule", "skill"))),
+            "when": When(bias=0.1, skill=0.0, metric_drop={"roc_auc": 0.02}),
+        }
     ),
     st.lists(rules, min_size=1, max_size=3),
     any_policy,

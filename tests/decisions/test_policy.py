@@ -180,7 +180,8 @@ RECORDED = [
         '{"cooldown": "604800 seconds", "min_closed_days": 7, "schedule": "2419200 seconds", '
         '"when": {"bias": 0.05, "contract_drift": "any", "skill": null}}',
         '{"as_of": "2013-05-20T04:00:00+00:00", "champion": "3", "closed_days_needed": 57, '
-        '"closed_days_since_training": 19, "closed_days_total": 138, "flags": [["bias", "bias", "5eb5"], ["regime_drift", "dest", "77a1"]], '
+        '"closed_days_since_training": 19, "closed_days_total": 138, '
+        '"flags": [["bias", "bias", "5eb5"], ["regime_drift", "dest", "77a1"]], '
         '"last_closed_day": "2013-05-18", "last_trained_as_of": "2013-05-01T04:00:00+00:00", "quality_passed": true}',
         Action.RETRAIN,
         (
@@ -202,7 +203,8 @@ RECORDED = [
         '{"cooldown": "604800 seconds", "min_closed_days": 7, "schedule": null, '
         '"when": {"bias": null, "contract_drift": "any", "skill": 0.0}}',
         '{"as_of": "2013-05-03T04:00:00+00:00", "champion": "3", "closed_days_needed": 57, '
-        '"closed_days_since_training": 2, "closed_days_total": 121, "flags": [["contract_drift", "distance", "1c"], ["skill", "skill", "2d"]], '
+        '"closed_days_since_training": 2, "closed_days_total": 121, '
+        '"flags": [["contract_drift", "distance", "1c"], ["skill", "skill", "2d"]], '
         '"last_closed_day": "2013-05-01", "last_trained_as_of": "2013-05-01T04:00:00+00:00", "quality_passed": false}',
         Action.NOTIFY,
         (

@@ -73,7 +73,7 @@ def add_decisions(app: typer.Typer) -> None:
     ['flags', 'decisions']
     """
 
-    @verb(app, "flags", "Show the flags that are open, and with --all what became of the others.")
+    @verb(app, "flags", "Show what asks for an answer: the open flags.")
     def _flags(
         options: Options,
         models: _Models = None,
@@ -89,7 +89,7 @@ def add_decisions(app: typer.Typer) -> None:
 
         _read("flags", options, models, as_of, read)
 
-    @verb(app, "decisions", "Show what was decided and why, the newest first; each is computed again from its row.")
+    @verb(app, "decisions", "Show what was decided, and why.")
     def _decisions(
         options: Options,
         models: _Models = None,

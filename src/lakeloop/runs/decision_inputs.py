@@ -77,7 +77,7 @@ def gather_inputs(context: Context, model: Model) -> DecisionInputs:
         quality_passed=read_gate(context),
         closed_days_needed=days_needed(model.split),
         can_recalibrate=champion is not None and model.task is not Task.MULTICLASS,
-        recalibration_days=0 if champion is None else _served_days(model, champion, closed),
+        recalibration_days=0 if version is None else _served_days(model, before, version, closed),
         recalibration_days_needed=model.decide.recalibrate.folds,
         windows_since_recalibration=_windows_since_recalibration(model, before, champion, records),
         history=_history(model, before, records),
@@ -98,11 +98,18 @@ def _open_flags(context: Context, model: Model, records: Sequence[FlagRecord], c
     ]
 
 
-def _served_days(model: Model, champion: Promotion, closed: date) -> int:
-    """Count the closed days since the champion was promoted, as many as a recalibration looks at."""
-    settings, zone = model.decide.recalibrate, ZoneInfo(model.label.closes.timezone)
-    days = (closed - champion.as_of.astimezone(zone).date()).days + 1
-    return max(0, min(days, settings.window.days))
+def _served_days(model: Model, before: Sequence[Promotion], version: str, closed: date) -> int:
+    """Count the closed days on which a version served, of those that a recalibration looks at."""
+    zone = ZoneInfo(model.label.closes.timezone)
+    served: set[date] = set()
+    made = [each for each in before if each.outcome == PROMOTED]
+    ends = [*(each.as_of.astimezone(zone).date() for each in made[1:]), closed]
+    first = closed - model.decide.recalibrate.window + timedelta(days=1)
+    for event, end in zip(made, ends, strict=True):
+        if event.version == version:
+            day = max(first, event.as_of.astimezone(zone).date())
+            served |= {day + timedelta(days=number) for number in range((min(end, closed) - day).days + 1)}
+    return len(served)
 
 
 def _windows_until(model: Model, champion_as_of: datetime, since: datetime, until: datetime) -> int:

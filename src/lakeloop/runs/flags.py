@@ -43,7 +43,7 @@ def raise_flags(context: Context, model: str, flags: Sequence[Flag]) -> int:
         rows = [flag_row(flag, FlagEvent.RAISED, context.as_of, dict(flag.evidence)) for flag in flags]
         which = identity_hash(*sorted(flag.flag_id for flag in flags))
         context.lake.append_own(schemas.FLAGS, rows, WriteIdentity(JOB, f"raised {model} {context.turn} {which}"))
-    for flag in flags:
+    for flag in flags if context.announces else ():
         announce(
             context.config.project.notify,
             context.config.workspace,

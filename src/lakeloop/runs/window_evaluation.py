@@ -67,6 +67,21 @@ class References:
         )
 
 
+@dataclass(frozen=True)
+class WindowCounts:
+    """What was counted of a version's predictions.
+
+    Attributes:
+        profiles: Their daily profiles in the windows that no earlier turn evaluated, merged by day.
+        outcomes: What became of them.
+        delays: First day of a window -> seconds until labels were known, at `DELAY_QUANTILES`.
+    """
+
+    profiles: pa.Table
+    outcomes: Outcomes
+    delays: Mapping[date, tuple[float, ...]]
+
+
 def evaluate_windows(
     context: Context,
     model: Model,
@@ -96,14 +111,42 @@ def evaluate_windows(
         & (F.col("prediction_ts") < F.lit(max(each.end for each in (*late, *windows))))
     )
     reference = references.features
-    profiles = merge_profiles(read_profiles(context, model.model, version, windows), EACH_DAY)
     target_rate = reference.target_rate
     classes = model.label.classes
     shares = reference.target_shares or [1 / len(classes)] * len(classes) if classes else ()
-    outcomes = count_outcomes(context, model, scored, target_rate if target_rate is not None else 0.0, shares)
-    delays = measure_delays(context, model, scored, [*late, *windows])
-    roles = roles_of(context.config, model)
-    seed = context.config.project.seed
+    counted = WindowCounts(
+        merge_profiles(read_profiles(context, model.model, version, windows), EACH_DAY),
+        count_outcomes(context, model, scored, target_rate if target_rate is not None else 0.0, shares),
+        measure_delays(context, model, scored, [*late, *windows]),
+    )
+    return judge_windows(context.config, model, references, windows, late, counted)
+
+
+def judge_windows(
+    config: Config,
+    model: Model,
+    references: References,
+    windows: Sequence[MonitorWindow],
+    late: Sequence[MonitorWindow],
+    counted: WindowCounts,
+) -> list[WindowFinding]:
+    """Judge windows by what was counted of their rows; no row is looked at.
+
+    Args:
+        config: The project.
+        model: The model's declaration.
+        references: What the version was accepted on.
+        windows: Windows that no earlier turn evaluated.
+        late: Windows of earlier turns, whose labels have closed since.
+        counted: What was counted of the version's predictions.
+
+    Returns:
+        What was found, by window end. An earlier window of which rows still wait is left out.
+    """
+    reference, profiles, outcomes, delays = references.features, counted.profiles, counted.outcomes, counted.delays
+    target_rate, classes = reference.target_rate, model.label.classes
+    roles = roles_of(config, model)
+    seed = config.project.seed
     spread = (reference.target_spread or 0.0) if model.task == "regression" else 1.0
     findings = []
     for window in (*late, *windows):

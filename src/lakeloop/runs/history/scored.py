@@ -1,4 +1,4 @@
-"""The rows that a turn of history would have scored, whoever served, and what was known of their labels by each turn."""
+"""The rows that each turn of history would have scored, and what was known of their labels by each turn."""
 
 from __future__ import annotations
 
@@ -112,9 +112,9 @@ class ScoredHistory:
         self._labels: dict[datetime, KnownLabels] = {}
         self._ids: pa.Array = pa.array([], pa.string())
 
-    def place(self, as_of: datetime) -> int:
-        """Tell which of the turns that score one is, from 0."""
-        return self._places[as_of]
+    def turns_up_to(self, as_of: datetime) -> list[datetime]:
+        """List the turns that score, up to one of them."""
+        return self._turns[: self._places[as_of] + 1]
 
     def rows(self, as_of: datetime) -> TurnRows:
         """Give the rows that a turn scores.

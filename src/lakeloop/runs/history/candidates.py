@@ -54,6 +54,11 @@ class Candidates:
         self._context, self._model, self._kept = context, model, kept
         self._made: dict[datetime, Candidate] = {}
 
+    @property
+    def made(self) -> tuple[Candidate, ...]:
+        """The candidates that were asked for."""
+        return tuple(self._made.values())
+
     def at(self, as_of: datetime) -> Candidate:
         """Train as of an instant, or find that it was done.
 

@@ -60,6 +60,11 @@ class Shared:
             self._histories[key] = ScoredHistory(self.context, self.model, self._turns, *key, self._kept)
         return self._histories[key]
 
+    def first_history(self) -> ScoredHistory:
+        """Give the rows that were scored, where all policies share the first champion."""
+        (history,) = self._histories.values()
+        return history
+
     def score(self, version: ReplayedVersion, history: ScoredHistory, as_of: datetime) -> NDArray[np.float64]:
         """Score a turn's rows by a version.
 

@@ -170,7 +170,7 @@ class _State:
     def __init__(self, shared: Shared, policy: Policy) -> None:
         self._shared, declared = shared, shared.model
         # Nobody is there to approve: what the gate lets through serves.
-        gate = declared.gate.model_copy(update={"approval": "auto"})
+        gate = declared.gate.model_copy(update={"approval": "none"})
         self._model = declared.model_copy(update={"decide": policy.decide, "gate": gate})
         self._registry = ReplayRegistry(declared.model)
         config = replace(shared.context.config, models={**shared.context.config.models, declared.model: self._model})
@@ -188,13 +188,14 @@ class _State:
         champion = champion_before(read_promotions(context, name), as_of)
         scored = windows = raised = 0
         drifted: tuple[str, ...] = ()
+        reasons: tuple[str, ...] = ("drawn at random",)
         if champion is not None:
             scored = self._score(context, champion)
             if forced is None:
                 monitored = self._monitor(context, champion)
                 windows, raised, drifted = monitored.windows, monitored.flags, monitored.drifted
         if forced is not None and champion is not None:
-            action, reasons = (Action.RETRAIN if as_of in forced else Action.NONE), ("drawn at random",)
+            action = Action.RETRAIN if as_of in forced else Action.NONE
         else:
             decided = decide_action(context, name, self._shared.asked(as_of))
             action, reasons = decided.action, decided.reasons

@@ -152,6 +152,7 @@ def replay_history(context: Context, name: str, asked: Asked) -> ReplayResult:
                 context.progress(f"replay {name}: {count_of(count, 'training')} at random turns")
                 drawn[count] = _draw(shared, policies[0], asked, later, count, common, rows)
     seed = context.config.project.seed
+    best = min(losses, key=lambda each: float(each.mean()))
     found = []
     for run, own in zip(runs, losses, strict=True):
         count = len(run.answered(Action.RETRAIN))
@@ -162,6 +163,8 @@ def replay_history(context: Context, name: str, asked: Asked) -> ReplayResult:
                 run.policy.meaning,
                 *_counts(run),
                 measure_policy(model, run.scores[common], rows, seed),
+                float(own.mean()),
+                differ(model, own, best, rows, seed),
                 None if run.policy.name == NEVER else differ(model, own, losses[0], rows, seed),
                 beside_random(model, own, of_chance, count, rows, seed) if of_chance else None,
                 _stretches(model, run, history, labels, asked.turns),

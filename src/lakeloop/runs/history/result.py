@@ -45,6 +45,8 @@ class PolicyResult:
         seconds: Wall-clock seconds of its fits when they were made.
         seconds_kept: How many of them an earlier replay had spent.
         metrics: Every metric over all rows, with block intervals.
+        loss: The gate's metric over all rows.
+        minus_best: Loss minus that of the policy with the least, with a paired block interval.
         minus_never: Loss minus that of `never`, with a paired block interval; None for `never` itself.
         beside_random: Beside as many trainings at random turns; None without trainings, or where nothing can be drawn.
         stretches: The gate's metric turn by turn.
@@ -61,6 +63,8 @@ class PolicyResult:
     seconds: float
     seconds_kept: float
     metrics: tuple[MetricInterval, ...]
+    loss: float
+    minus_best: DifferenceInterval
     minus_never: DifferenceInterval | None
     beside_random: BesideRandom | None
     stretches: tuple[Stretch, ...]

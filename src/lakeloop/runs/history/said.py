@@ -19,14 +19,16 @@ def say(metric: str, confidence: float, policies: Sequence[PolicyResult]) -> tup
         policies: What was found of them.
 
     Returns:
-        A sentence per policy, and one about the policy that costs least among those that nothing is known to beat.
+        A sentence per policy, and one about the policy that trains least among those that cannot be told from the best.
     """
     said = [_of_policy(metric, each) for each in policies if each.policy != NEVER]
-    best = _cheapest(policies)
-    if best is not None:
+    chosen = _chosen(policies)
+    if chosen is not None:
+        best = min(policies, key=lambda each: each.loss)
         said.append(
-            f"Of those that are known to be no worse than any other ({confidence:.0%}), {best.policy} trains least: "
-            f"{count_of(best.retrainings, 'training')} and {count_of(best.recalibrations, 'recalibration')}."
+            f"{best.policy} has the least {metric}; of the policies that cannot be told from it ({confidence:.0%}), "
+            f"{chosen.policy} trains least: {count_of(chosen.retrainings, 'training')} and "
+            f"{count_of(chosen.recalibrations, 'recalibration')}."
         )
     return tuple(said)
 
@@ -55,9 +57,7 @@ def _against(difference: DifferenceInterval | None) -> str:
     return "did worse than" if difference.lower > 0 else "cannot be told from"
 
 
-def _cheapest(policies: Sequence[PolicyResult]) -> PolicyResult | None:
-    """Find the policy with the fewest trainings among those that are not known to be worse than never or a better one."""
-    known = [each for each in policies if each.minus_never is not None]
-    helpful = [each for each in known if each.minus_never is not None and each.minus_never.upper < 0]
-    pool = helpful or [each for each in policies if each.policy == NEVER]
-    return min(pool, key=lambda each: (each.retrainings, each.recalibrations)) if pool else None
+def _chosen(policies: Sequence[PolicyResult]) -> PolicyResult | None:
+    """Find the policy that trains least among those that cannot be told from the one with the least loss."""
+    near = [each for each in policies if each.minus_best.lower <= 0]
+    return min(near, key=lambda each: (each.retrainings, each.recalibrations)) if near else None

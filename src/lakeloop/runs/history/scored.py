@@ -221,7 +221,7 @@ def _known(scored: pa.Table, found: pa.Table, closes_of: str, timezone: str) -> 
         found["block_date"].to_numpy().astype("datetime64[D]"),
         _seconds(found["label_available_ts"]),
         _seconds(found[KNOWN_TS]) - predicted,
-        np.asarray(found[CONFLICT].fill_null(value=False).to_numpy(zero_copy_only=False), dtype=np.bool_),
+        np.asarray(pc.fill_null(found[CONFLICT], False).to_numpy(), dtype=np.bool_),
         np.asarray(scored[closes_of].is_null().to_numpy(), dtype=np.bool_),
     )
 

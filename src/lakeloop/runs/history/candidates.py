@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -25,7 +25,7 @@ from lakeloop.runs.search import refit_chosen, search_model
 from lakeloop.runs.train import measure, training_run_key
 from lakeloop.runs.training_data import arrange_rows
 from lakeloop.runs.training_rows import build_rows
-from lakeloop.runs.training_set import TrainingSet, name_training_set, rows_spec_hash
+from lakeloop.runs.training_set import TrainingSet, name_training_set
 from lakeloop.statuses import Outcome
 from lakeloop.tables import identity_hash
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from lakeloop.registry import LoggedTrial
 
 _PACKAGES = ("lakeloop", "numpy", "pandas", "scikit-learn", "scipy")
+_NAMES_OF_A_SET = ("training_set_id", "as_of")
 _COPIES = 3
 _NO_PART_OF_A_FIT = frozenset({"decide", "description", "owner", "score"})
 
@@ -78,30 +79,24 @@ class Candidates:
 
     def _make(self, context: Context) -> Candidate:
         model, seed = self._model, context.config.project.seed
+        started = time.monotonic()
         set_id = name_training_set(context, model)
         inputs = gold_inputs(context, model)
-        read = self._name_inputs(context, inputs)
-        rows: pa.Table | None = None
-        known = self._kept.read_facts("identities", identity_hash(set_id, read))
-        fit_key = identity_hash(_fit_spec(model), rows_spec_hash(context, model), context.turn, seed, read, _versions())
-        fit = self._kept.read_fit(fit_key)
-        started = time.monotonic()
-        if known is None or fit is None:
-            context.progress(f"replay {model.model}: rows of a training as of {context.turn}")
-            rows = self._build(context, set_id, inputs)
-        if known is None and rows is not None:
-            content = read_content(context.spark.createDataFrame(rows))
-            known = {"rows": content.rows, "hash": content.digest, "through": content.data_through.isoformat()}
-            self._kept.write_facts("identities", identity_hash(set_id, read), known)
+        identity = identity_hash(set_id, self._name_inputs(context, inputs))
+        known = self._kept.read_facts("identities", identity)
+        rows = None if known is not None else self._build(context, set_id, inputs)
         if known is None:
-            raise AssertionError("what was not known was made")
+            known = _identify(context, rows)
+            self._kept.write_facts("identities", identity, known)
         through = datetime.fromisoformat(known["through"])
         pinned = TrainingSet(set_id, model.model, known["rows"], known["hash"], through, -1, Outcome.EMPTY)
-        if fit is None and rows is not None:
+        # By what the rows hold, not by what they are called: another policy, or a later turn, finds the fit made.
+        fit_key = identity_hash(_fit_spec(model), known["content"], seed, installed_versions(_PACKAGES))
+        fit = self._kept.read_fit(fit_key)
+        if fit is None:
+            rows = self._build(context, set_id, inputs) if rows is None else rows
             fit = self._fit(context, pinned, rows, started)
             self._kept.write_fit(fit_key, fit)
-        if fit is None:
-            raise AssertionError("what was not kept was fitted")
         return Candidate(
             context.as_of,
             pinned,
@@ -120,6 +115,7 @@ class Candidates:
 
     def _build(self, context: Context, set_id: str, inputs: Sequence[GoldInput]) -> pa.Table:
         lake, model = context.lake, self._model
+        context.progress(f"replay {model.model}: rows of a training as of {context.turn}")
         sources = dict.fromkeys((model.predict.from_, model.label.from_))
         versions = {each: lake.version(lake.address("bronze", each)) for each in sources}
         built, columns = build_rows(context, model, set_id, tuple(inputs), versions)
@@ -196,5 +192,13 @@ def _fit_spec(model: Model) -> dict[str, object]:
     return {name: each for name, each in declared.items() if name not in _NO_PART_OF_A_FIT}
 
 
-def _versions() -> dict[str, str]:
-    return installed_versions(_PACKAGES)
+def _identify(context: Context, rows: pa.Table) -> dict[str, Any]:
+    """Hash the rows as they would be pinned, and apart from the name and the instant that they are pinned by."""
+    frame = context.spark.createDataFrame(rows)
+    pinned, content = read_content(frame), read_content(frame.drop(*_NAMES_OF_A_SET))
+    return {
+        "rows": pinned.rows,
+        "hash": pinned.digest,
+        "through": pinned.data_through.isoformat(),
+        "content": content.digest,
+    }

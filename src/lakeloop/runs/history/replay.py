@@ -148,7 +148,7 @@ def replay_history(context: Context, name: str, asked: Asked) -> ReplayResult:
         drawn: dict[int, list[NDArray[np.float64]]] = {}
         if RANDOM in asked.policies:
             later = asked.turns[runs[0].first_answer + 1 :]
-            for count in sorted({len(each.answered(Action.RETRAIN)) for each in runs}):
+            for count in sorted({len(each.answered(Action.RETRAIN)) for each in runs} - {0}):
                 context.progress(f"replay {name}: {count_of(count, 'training')} at random turns")
                 drawn[count] = _draw(shared, policies[0], asked, later, count, common, rows)
     seed = context.config.project.seed
@@ -175,6 +175,7 @@ def replay_history(context: Context, name: str, asked: Asked) -> ReplayResult:
     kept = sum(each.fit.was_kept for each in shared.candidates.made)
     return ReplayResult(
         name,
+        context.config.project.timezone,
         model.gate.metric.value,
         model.gate.confidence,
         tuple(instant_text(each) for each in asked.turns),

@@ -81,6 +81,7 @@ class ReplayResult:
 
     Attributes:
         model: The model.
+        timezone: The project's time zone.
         metric: The gate's metric, by which policies are compared.
         confidence: Of the intervals.
         turns: The turns, ISO, UTC.
@@ -97,6 +98,7 @@ class ReplayResult:
     """
 
     model: str
+    timezone: str
     metric: str
     confidence: float
     turns: tuple[str, ...]

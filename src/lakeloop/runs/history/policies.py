@@ -119,5 +119,22 @@ _POLICIES: dict[str, Callable[[Model], Policy]] = {
     "performance": _performance,
     "declared": _declared,
 }
-POLICIES = (*_POLICIES, RANDOM)
-"""Names that a replay knows."""
+
+
+def possible_policies(model: Model) -> tuple[str, ...]:
+    """Name the policies that a model declares enough for, and `random`.
+
+    Args:
+        model: The model's declaration.
+
+    Returns:
+        The names.
+
+    >>> possible_policies(shops.models["late"])
+    ('never', 'schedule', 'weekly', 'monthly', 'drift', 'performance', 'declared', 'random')
+    """
+    when = model.decide.when
+    left_out = set() if model.decide.schedule is not None else {"schedule"}
+    if when.bias is None and when.skill is None and not when.metric_drop:
+        left_out.add("performance")
+    return tuple(name for name in (*_POLICIES, RANDOM) if name not in left_out)

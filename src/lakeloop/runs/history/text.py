@@ -13,6 +13,7 @@ from lakeloop.training.resampling import DifferenceInterval
 
 _AUC = "roc_auc"
 _WIDTH = 80
+_DID = "{:<12} {:>7} {:>12} {:>8} {:>7} {:>8} {:>8}"
 
 
 def describe_replay(found: ReplayResult) -> str:
@@ -31,7 +32,7 @@ def describe_replay(found: ReplayResult) -> str:
         f"first model: trained as of {first}, the same for every policy",
         f"compared on {count_of(found.rows, 'row')} of {count_of(found.days, 'day')}, predicted since",
         "",
-        f"{'policy':<12} {'trained':>7} {'recalibrated':>12} {'promoted':>8} {'refused':>7} {'fits, s':>8} {'kept, s':>8}",
+        _DID.format("policy", "trained", "recalibrated", "promoted", "refused", "fits, s", "kept, s"),
         *(_did(each) for each in found.policies),
         "",
         f"{'policy':<12} {found.metric:>9} {level:>18}  {'minus never':>11} {level:>18}  {'AUC':>5}",
@@ -60,10 +61,8 @@ NOT_LOOKED_AT = (
 
 
 def _did(each: PolicyResult) -> str:
-    return (
-        f"{each.policy:<12} {each.retrainings:>7} {each.recalibrations:>12} {each.promotions:>8} {each.refused:>7} "
-        f"{each.seconds:>8.0f} {each.seconds_kept:>8.0f}"
-    )
+    counts = (each.retrainings, each.recalibrations, each.promotions, each.refused)
+    return _DID.format(each.policy, *counts, f"{each.seconds:.0f}", f"{each.seconds_kept:.0f}")
 
 
 def _how_well(each: PolicyResult, metric: str) -> str:

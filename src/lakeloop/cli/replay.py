@@ -45,7 +45,7 @@ def add_replay(app: typer.Typer) -> None:
         until: Annotated[str, typer.Option("--to", metavar="INSTANT", help="End: the last turn is at it or before.")],
         policy: Annotated[
             str | None,
-            typer.Option("--policy", metavar="NAMES", help="With commas between; by default all that can be."),
+            typer.Option("--policy", metavar="NAMES", help="With commas between; by default all."),
         ] = None,
         every: Annotated[
             str | None,

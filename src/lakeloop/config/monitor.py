@@ -63,6 +63,10 @@ class Granularity(StrEnum):
     MONTH = "month"
 
 
+_TAKEN = frozenset({"score", "label_status"})
+"""Slice keys that `monitoring.performance` has for calibration and for the status of labels."""
+
+
 class SliceBy(Section):
     """One way to part the rows: the most frequent values of a column, or a condition.
 
@@ -135,6 +139,14 @@ class Monitor(Section):
     slices: Annotated[dict[Name, SliceBy], BeforeValidator(_as_slices)] = Field(default_factory=dict, exclude=True)
     granularities: tuple[Granularity, ...] = Field(default=(), exclude=True)
     sketches: bool = Field(default=True, exclude=True)
+
+    @field_validator("slices")
+    @classmethod
+    def _names_are_free(cls, value: dict[str, SliceBy]) -> dict[str, SliceBy]:
+        taken = sorted(_TAKEN.intersection(value))
+        if taken:
+            raise ValueError(f"{taken[0]} is the name of what is told of all rows; write another name")
+        return value
 
     @model_validator(mode="after")
     def _whole_days(self) -> Self:

@@ -26,6 +26,7 @@ from lakeloop.runs.monitor_rows import (
     performance_rows,
     period_rows,
     profile_rows,
+    slice_performance_rows,
     slice_row,
     target_row,
 )
@@ -94,6 +95,7 @@ class FoundRows:
             ]
             performances += [{**same, **row} for row in calibration_rows(finding.performance, finding.calibration)]
             performances += [{**same, **row} for row in label_rows(finding.labels, finding.performance)]
+            performances += [{**same, **row} for row in slice_performance_rows(finding.slices)]
             if finding.estimate is not None:
                 pending = finding.labels.pending
                 estimates += [{**same, **row} for row in estimate_rows(finding.estimate, pending)]

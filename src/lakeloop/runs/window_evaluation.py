@@ -24,13 +24,15 @@ from lakeloop.drift.label_counts import LabelCounts
 from lakeloop.drift.merged_profiles import EACH_DAY, WHOLE, merge_profiles, to_counts
 from lakeloop.drift.performance import measure_performance
 from lakeloop.drift.reference import CLASS_COLUMN, SCORE_COLUMN, Reference
+from lakeloop.drift.slice_performance import measure_slice_performance
+from lakeloop.drift.slicing import Slicing
 from lakeloop.drift.target_classes import judge_classes
 from lakeloop.drift.targets import TargetDay, judge_rate
 from lakeloop.drift.verdicts import ColumnVerdict, judge_window
 from lakeloop.runs.context import Context
 from lakeloop.runs.daily_profiles import read_profiles
 from lakeloop.runs.findings import WindowFinding
-from lakeloop.runs.monitor_counts import CLASS, SCORE_BINS, Outcomes, count_outcomes, measure_delays
+from lakeloop.runs.monitor_counts import CLASS, SCORE_BINS, Outcomes, count_outcomes
 from lakeloop.runs.windows import MonitorWindow
 from lakeloop.statuses import Purpose, Role, Status, Verdict
 
@@ -100,8 +102,9 @@ def evaluate_windows(
     target_rate = reference.target_rate
     classes = model.label.classes
     shares = reference.target_shares or [1 / len(classes)] * len(classes) if classes else ()
-    outcomes = count_outcomes(context, model, scored, target_rate if target_rate is not None else 0.0, shares)
-    delays = measure_delays(context, model, scored, [*late, *windows])
+    slicings = _slicings(context, model, reference)
+    rate = target_rate if target_rate is not None else 0.0
+    outcomes = count_outcomes(context, model, scored, rate, shares, slicings)
     roles = roles_of(context.config, model)
     seed = context.config.project.seed
     spread = (reference.target_spread or 0.0) if model.task == "regression" else 1.0
@@ -109,7 +112,7 @@ def evaluate_windows(
     for window in (*late, *windows):
         is_late = window in late
         closed, own = _of_window(outcomes.cells, "block", window), _of_window(profiles, "block", window)
-        labels = _label_counts(outcomes, closed, window, delays)
+        labels = _label_counts(outcomes, closed, window)
         # Measured once: where closing takes its time, when all of it is closed; else as soon as any of it is.
         still_to_come = labels.pending - _rows_of(outcomes.never, window)
         waits = bool(still_to_come) and (bool(model.label.closes.after) or not (closed.num_rows or labels.void))
@@ -137,6 +140,14 @@ def evaluate_windows(
                 calibrate(measured, SCORE_BINS) if model.task is not Task.REGRESSION else (),
                 labels.void,
                 merge_profiles(own, WHOLE),
+                measure_slice_performance(
+                    slicings,
+                    _of_window(outcomes.slices, "block", window).slice(0, 0 if waits else None),
+                    declared=len(reference.slicings),
+                    min_rows=model.monitor.min_rows,
+                    level=model.monitor.level,
+                    seed=seed,
+                ),
                 labels,
                 is_late,
                 waits,
@@ -163,11 +174,17 @@ def roles_of(config: Config, model: Model) -> dict[str, Role]:
     return roles
 
 
-def _label_counts(
-    outcomes: Outcomes, closed: pa.Table, window: MonitorWindow, delays: Mapping[date, tuple[float, ...]]
-) -> LabelCounts:
+def _slicings(context: Context, model: Model, reference: Reference) -> tuple[Slicing, ...]:
+    """Slice matured rows as is declared, and by the bins of every model column, among which the worst is looked for."""
+    private = private_columns(context.config, model)
+    named = {each.name for each in reference.slicings}
+    by_bins = [Slicing(each.name, each) for each in reference.bins if each.name not in private | named]
+    return (*reference.slicings, *by_bins)
+
+
+def _label_counts(outcomes: Outcomes, closed: pa.Table, window: MonitorWindow) -> LabelCounts:
     void, pending = (_rows_of(each, window) for each in (outcomes.void, outcomes.pending))
-    return LabelCounts(sum(closed["rows"].to_pylist()), void, pending, delays.get(window.first_day, ()))
+    return LabelCounts(sum(closed["rows"].to_pylist()), void, pending, outcomes.delays_of(window))
 
 
 def _rows_of(days: Sequence[tuple[date, int]], window: MonitorWindow) -> int:

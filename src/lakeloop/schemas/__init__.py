@@ -31,6 +31,7 @@ from lakeloop.schemas.monitoring import (
     PROFILE_METRICS,
     QUALITY,
     SCORE_SLICE,
+    WORST_RANK,
 )
 from lakeloop.schemas.ops import (
     DECISIONS,
@@ -110,6 +111,7 @@ __all__ = [
     "TRUTH",
     "VERSION",
     "WINDOW",
+    "WORST_RANK",
     "TableSchema",
     "column",
     "declare_table",

@@ -161,6 +161,9 @@ SCORE_SLICE = "score"
 LABEL_SLICE = "label_status"
 """Slice key of the rows of `monitoring.performance` that tell how far the labels of a window are, and their delay."""
 
+WORST_RANK = "worst_slice_rank"
+"""Metric of `monitoring.performance` that tells the place of a slice among the worst of its window, from 1."""
+
 PERFORMANCE = declare_table(
     "monitoring",
     "performance",
@@ -171,7 +174,9 @@ PERFORMANCE = declare_table(
         VERSION,
         WINDOW,
         column(
-            "slice_key", TEXT, "`score`: stretches of the score; `label_status`: how far labels are; null: all rows"
+            "slice_key",
+            TEXT,
+            "`score`: stretches of the score; `label_status`: how far labels are; null: all rows; else a slicing",
         ),
         column("slice_value", TEXT, "its value; null for all rows"),
         column("metric", TEXT, "metric", required=True),

@@ -28,6 +28,7 @@ IN_PROCESS = frozenset(
 )
 """What asks the tables' logs for their sizes first, and leaves it to Spark when they exceed the declared budget."""
 OUTCOMES = "runs.monitor_counts.count_outcomes"
+PROFILES = "runs.daily_profiles._read"
 SLICES = 200
 """More than the bins of all model columns and the declared slices together."""
 GROWN = 4
@@ -48,6 +49,7 @@ def test_every_read_of_a_turn_is_one_that_says_why_it_is_bounded(clean_run):
         counted = each.rows <= 1 and each.method in ("first", "head")
         assert MARK in each.line or counted or each.by.startswith("expectations."), each
     rows = rows_by_function(list(brought))
+    assert rows.pop(PROFILES) > 0  # days x columns x slices: more than the few rows of a small loop
     assert {by for by, _ in rows.most_common(3)} <= IN_PROCESS
 
 

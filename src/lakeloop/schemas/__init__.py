@@ -37,6 +37,7 @@ from lakeloop.schemas.ops import (
     FLAGS,
     INGESTED_BATCHES,
     INGESTED_FILES,
+    NOTIFICATIONS,
     PROMOTIONS,
     PUBLISHES,
     REPLAYS,
@@ -86,6 +87,7 @@ __all__ = [
     "LEAKAGE",
     "LONG",
     "MODEL",
+    "NOTIFICATIONS",
     "OWN_TABLES",
     "PERFORMANCE",
     "PREDICTED_CLASS",
@@ -130,5 +132,6 @@ OWN_TABLES: tuple[TableSchema, ...] = (
         CONSISTENCY,
     ),
     *(FLAGS, DECISIONS, TRAINING_SETS, TRAINING_SET_EVENTS, PROMOTIONS, PUBLISHES, SCORING_PARITY, RUNS),
+    NOTIFICATIONS,
 )
 """Tables whose columns do not depend on the project."""

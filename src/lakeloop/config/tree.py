@@ -99,6 +99,20 @@ class Config:
             return channel.kind.value
         return self._written("project", self.project.project).get(path, str(self.workspace / channel.file))
 
+    def hidden_arguments(self, name: str) -> tuple[str, ...]:
+        """List the arguments of a channel's command that no message may show: those written with a variable.
+
+        Args:
+            name: The channel's name.
+
+        Returns:
+            Their values; none of a channel that is no command.
+        """
+        notify, written = self.project.notify, self._written("project", self.project.project)
+        above: KeyPath = ("notify", "channels", name) if notify.channels else ("notify",)
+        command = notify.named[name].command or ()
+        return tuple(each for i, each in enumerate(command) if (*above, "command", i) in written)
+
     def landing_path(self, source: Source) -> Path:
         """Find where a source's files arrive.
 

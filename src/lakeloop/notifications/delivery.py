@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lakeloop.config.addresses import hide_credentials
@@ -36,7 +37,7 @@ class Delivery:
     error: str = ""
 
 
-def deliver(name: str, channel: Channel, message: Message, place: Place) -> Delivery:
+def deliver(name: str, channel: Channel, message: Message, place: Place, hidden: Sequence[str] = ()) -> Delivery:
     """Hand a message to a channel, once per id as far as this workspace knows.
 
     Args:
@@ -44,6 +45,7 @@ def deliver(name: str, channel: Channel, message: Message, place: Place) -> Deli
         channel: The channel.
         message: The message.
         place: Where it comes from.
+        hidden: Texts no error may show, beside the secrets of the channel.
 
     Returns:
         Whether it arrived; a message that was sent before has.
@@ -59,7 +61,7 @@ def deliver(name: str, channel: Channel, message: Message, place: Place) -> Deli
     [Delivery(is_sent=False, error='exit code 1'), Delivery(is_sent=True, error=''), Delivery(is_sent=True, error='')]
     """
     if channel.file is not None:
-        return _told(channel, write_line(place.workspace / channel.file, message))
+        return _told(write_line(place.workspace / channel.file, message), hidden)
     journal = Journal(place.workspace)
     with contextlib.suppress(OSError):  # without the journal it is sent; what is recorded of it holds too
         if journal.knows(name, message.id):
@@ -68,7 +70,7 @@ def deliver(name: str, channel: Channel, message: Message, place: Place) -> Deli
     if attempt.is_sent:
         with contextlib.suppress(OSError):
             journal.note(name, message.ids)
-    return _told(channel, attempt)
+    return _told(attempt, (*channel.secrets, *hidden))
 
 
 def _send(channel: Channel, message: Message, place: Place) -> Attempt:
@@ -96,9 +98,8 @@ def _bytes(body: object) -> bytes:
     return json.dumps(body, sort_keys=True, default=str, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def _told(channel: Channel, attempt: Attempt) -> Delivery:
+def _told(attempt: Attempt, hidden: Sequence[str]) -> Delivery:
     text = hide_credentials(" ".join(attempt.problem.split()))
-    hidden = (*channel.secrets, *(channel.command or ())[1:])
     return Delivery(
         attempt.is_sent, one_line(hide_values(text, dict.fromkeys(hidden, _HIDDEN), pieces=True), _MAX_ERROR)
     )

@@ -174,6 +174,7 @@ def _carry(
     hours = context.config.project.notify.quiet_hours_of(channel)
     is_quiet = hours is not None and hours.hold(place.now, context.config.project.zone)
     told_at_night = {each.value for each in hours.except_} if hours is not None else set()
+    hidden = context.config.hidden_arguments(name)
     loud: list[Message] = []
     for message in new:
         if not _is_for(channel, message, states):
@@ -190,7 +191,7 @@ def _carry(
     error = "not tried: the channel failed earlier in this turn"
     for batch in [*batches, *([each] for each in loud)]:
         joined = join_messages(batch, identity_hash("digest", *(each.id for each in batch)))
-        delivery = Delivery(False, error) if is_down else deliver(name, channel, joined, place)
+        delivery = Delivery(False, error) if is_down else deliver(name, channel, joined, place, hidden)
         if not delivery.is_sent and not is_down:
             is_down, error = True, f"not tried after: {delivery.error}"
             _log.warning("notification channel %s failed: %s; it is tried again in the next turn", name, delivery.error)

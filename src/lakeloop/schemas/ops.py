@@ -236,7 +236,7 @@ NOTIFICATIONS = declare_table(
         column("status", TEXT, "HELD, FAILED, SENT, SKIPPED or GIVEN_UP", required=True),
         column("attempts", LONG, "turns in which the channel was to carry it, up to this one", required=True),
         column("error", TEXT, "what went wrong, bounded, without secrets; volatile"),
-        column("message", TEXT, "the message as JSON, as channels get it", required=True),
+        column("message", TEXT, "the message as JSON while it waits to be sent; null once it is not"),
         column("recorded_ts", INSTANT, "wall-clock instant of the step, UTC; volatile", required=True),
         AS_OF,
     ],

@@ -66,6 +66,13 @@ WebAddress = Annotated[SecretStr, AfterValidator(_web_address)]
 """An address of http or https; it is a secret."""
 
 
+def _address_parts(address: SecretStr) -> tuple[str, ...]:
+    """Give what an address is known by; `/services` or `/hooks` at its beginning is a word like any other."""
+    parts = urlsplit(address.get_secret_value())
+    path = re.sub(r"^/[a-z]{1,12}(?=/)", "", parts.path)
+    return tuple(each for each in (parts.netloc, path, parts.query) if each.strip("/"))
+
+
 class ChannelKind(StrEnum):
     """What a channel is."""
 
@@ -95,11 +102,6 @@ class QuietHours(Section):
         to: The minute they end; before `from` it is one of the next day.
         timezone: IANA zone of both; by default the project's.
         except_: Kinds of flags that are told at any hour.
-
-    >>> night = QuietHours.model_validate({"from": "22:00", "to": "07:00"})
-    >>> berlin = ZoneInfo("Europe/Berlin")
-    >>> [night.hold(datetime.fromisoformat(f"2024-06-01T{at}:00Z"), berlin) for at in ("19:59", "20:00", "05:00")]
-    [False, True, False]
     """
 
     from_: ClockTime = Field(alias="from")
@@ -122,6 +124,11 @@ class QuietHours(Section):
 
         Returns:
             Whether messages are held back then; at `from` they are, at `to` they are not.
+
+        >>> night = QuietHours.model_validate({"from": "22:00", "to": "07:00"})
+        >>> berlin = ZoneInfo("Europe/Berlin")
+        >>> [night.hold(datetime.fromisoformat(f"2024-06-01T{at}:00Z"), berlin) for at in ("19:59", "20:00", "05:00")]
+        [False, True, False]
         """
         own = ZoneInfo(self.timezone) if self.timezone is not None else zone
         now = instant.astimezone(own).time().replace(tzinfo=None)
@@ -196,10 +203,6 @@ class Channel(Section):
         severity: Least severity of what it is told of.
         quiet_hours: Its own quiet hours, in place of those of all channels.
         at_any_hour: Whether no quiet hours hold for it.
-
-    >>> channel = Channel.model_validate({"file": "told.jsonl", "on": ["flag"]})
-    >>> channel.kind, channel.on
-    (<ChannelKind.FILE: 'file'>, (<MessageAbout.FLAG: 'flag'>,))
     """
 
     file: Text | None = None
@@ -228,17 +231,28 @@ class Channel(Section):
 
     @property
     def kind(self) -> ChannelKind:
-        """What it is."""
+        """What it is.
+
+        >>> Channel(file="told.jsonl").kind
+        <ChannelKind.FILE: 'file'>
+        """
         return next(kind for kind in ChannelKind if getattr(self, kind.value) is not None)
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What no message may show."""
-        email = self.email
-        found = [self.slack, *((self.webhook.url, self.webhook.secret) if self.webhook is not None else ())]
-        found.append(email.password if email is not None else None)
-        shown = (email.user, *email.to) if email is not None else ()
-        return (*(each.get_secret_value() for each in found if each is not None), *(each for each in shown if each))
+        """What no error may show: addresses, keys, and who gets mail.
+
+        >>> Channel(slack="https://hooks.example.com/services/T0/B0/x").secrets
+        ('hooks.example.com', '/T0/B0/x')
+        """
+        if self.slack is not None:
+            return _address_parts(self.slack)
+        if self.webhook is not None:
+            return *_address_parts(self.webhook.url), self.webhook.secret.get_secret_value()
+        if self.email is not None:
+            password = self.email.password.get_secret_value() if self.email.password is not None else None
+            return tuple(each for each in (password, self.email.user, *self.email.to) if each)
+        return ()
 
 
 class Notify(Section):
@@ -249,9 +263,6 @@ class Notify(Section):
         command: A command that gets the message as JSON on its standard input.
         channels: Any number of channels, in place of `file` and `command`.
         quiet_hours: When messages are held back, of all channels that have none of their own; never of files.
-
-    >>> Notify(command=("page", "oncall")).named["command"].kind.value
-    'command'
     """
 
     file: Text | None = None
@@ -272,7 +283,11 @@ class Notify(Section):
 
     @property
     def named(self) -> dict[str, Channel]:
-        """Name -> channel; one that is declared without a name has that of its kind."""
+        """Name -> channel; one that is declared without a name has that of its kind.
+
+        >>> list(Notify(command=("page", "oncall")).named)
+        ['command']
+        """
         if self.file is not None:
             return {"file": Channel(file=self.file)}
         if self.command is not None:

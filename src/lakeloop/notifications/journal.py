@@ -27,7 +27,15 @@ class Journal:
         self._path = workspace / FILE
 
     def knows(self, channel: str, message_id: str) -> bool:
-        """Tell whether a channel was sent a message; a line without a channel is of when there was but one."""
+        """Tell whether a channel was sent a message.
+
+        Args:
+            channel: Its name.
+            message_id: Id of the message.
+
+        Returns:
+            Whether a line says so; one without a channel is of when there was but one.
+        """
         return any(
             line.get("id") == message_id and line.get("channel", channel) == channel for line in read_lines(self._path)
         )

@@ -18,10 +18,18 @@ from lakeloop.config import Config
 from lakeloop.config.notify import Notify
 from lakeloop.decisions.flags import Flag
 from lakeloop.notifications import retrying
-from lakeloop.runs.announcements import MOST_TURNS, announce, announce_closed, announce_decision, announce_flags
+from lakeloop.runs.announcements import (
+    MOST_TURNS,
+    announce,
+    announce_closed,
+    announce_decision,
+    announce_flags,
+    announce_promotion,
+)
 from lakeloop.runs.context import Context
 from lakeloop.runs.flags import clear_flags, close_flags, close_gate_flags, raise_flags, raise_quality_flag
-from lakeloop.statuses import FlagKind
+from lakeloop.runs.promotions import Promotion
+from lakeloop.statuses import FlagKind, LedgerEvent
 from tests.laws.small_loop import write_project
 from tests.notifications.http_server import answering
 from tests.notifications.sending import KEY, message
@@ -263,6 +271,36 @@ def test_a_recovery_that_a_lost_process_did_not_send_is_sent_by_the_next_decisio
         clear_flags(context, "late", [flag()])
     announce_decision(context, "d2", "late", NOTHING)
     assert [each["about"] for each in lines(context)] == ["flag", "recovery"]
+
+
+def test_an_event_of_a_version_is_told_at_its_own_turn_without_values_of_rows(turn: Turn) -> None:
+    checks = [
+        {"name": "beats_baseline", "status": "PASS", "detail": "log_loss 0.41, baseline 0.52"},
+        {"name": "slice_shop_no_worse[ada.lovelace]", "status": "FAIL", "detail": "ada.lovelace is worse"},
+        {"name": "slice_shop_no_worse[grace.hopper]", "status": "FAIL", "detail": "grace.hopper is worse"},
+        {"name": "slice_shop_no_worse[C]", "status": "PASS", "detail": ""},
+    ]
+    evidence = json.dumps({"checks": checks})
+    event = Promotion("late", "3", "rejected", TURN, TURN, "s", "k", seq=4, actor="gate", previous_version="2",
+                      evidence=evidence)  # fmt: skip
+    for days in (0, 0, 1):
+        announce_promotion(turn(days, file="told.jsonl"), event)
+    (told,) = lines(turn(file="told.jsonl"))
+    assert (told["about"], told["kind"], told["severity"], told["title"]) == (
+        "promotion", "rejected", "info", "late version 3: rejected",
+    )  # fmt: skip
+    assert told["lines"] == [
+        "Champion before: version 2. By gate.",
+        "beats_baseline PASS: log_loss 0.41, baseline 0.52",
+        "slice_shop_no_worse FAIL",
+    ]
+    by_hand = replace(event, event=LedgerEvent.ROLLBACK, outcome="promoted", seq=5, actor="ada", reason="too late",
+                      evidence="{}")  # fmt: skip
+    announce_promotion(turn(file="told.jsonl"), by_hand)
+    told = lines(turn(file="told.jsonl"))[-1]
+    assert (told["title"], told["lines"]) == (
+        "late version 3: rolled back to", ["Champion before: version 2. By ada: too late."],
+    )  # fmt: skip
 
 
 def test_an_alarm_of_the_night_and_its_end_are_told_together(turn: Turn) -> None:

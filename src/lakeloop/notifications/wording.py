@@ -9,7 +9,7 @@ from typing import Any
 from lakeloop.decisions.flags import Flag
 from lakeloop.notifications.message import Message, bounded, one_line
 from lakeloop.reporting.evidence import describe_numbers
-from lakeloop.statuses import Action, FlagKind, MessageAbout, MessageSeverity, PromotionOutcome
+from lakeloop.statuses import Action, FlagKind, GateStatus, MessageAbout, MessageSeverity, PromotionOutcome
 
 _MEANING = {
     FlagKind.QUALITY: "Data are broken; the model is not trained on them.",
@@ -142,18 +142,22 @@ def promotion_message(message_id: str, row: Mapping[str, Any]) -> Message:
 
     Args:
         message_id: Id of the message.
-        row: The ledger's event: model, version, event, outcome, actor, reason, reasons, previous_version, as_of.
+        row: The ledger's event: model, version, event, outcome, actor, reason, previous_version, as_of, and the checks
+            of its evidence.
 
     Returns:
         The message; a version that waits for a person is a warning.
 
     >>> now = datetime(2024, 2, 4, tzinfo=UTC)
     >>> row = {"model": "late", "version": "3", "event": "gate", "outcome": "held", "actor": "gate", "as_of": now}
-    >>> message = promotion_message("p1", row | {"reason": None, "reasons": ["slices WARN"], "previous_version": "2"})
+    >>> check = {"name": "slice_shop_no_worse[ada]", "status": "WARN", "detail": "ada: 3 rows"}
+    >>> message = promotion_message("p1", row | {"reason": None, "checks": [check], "previous_version": "2"})
     >>> message.title, message.severity.value
     ('late version 3: held', 'warning')
-    >>> message.lines
-    ('It waits for a person: lakeloop models approve late.', 'Champion before: version 2. By gate.', 'slices WARN')
+    >>> print(*message.lines, sep=chr(10))
+    It waits for a person: lakeloop models approve late.
+    Champion before: version 2. By gate.
+    slice_shop_no_worse WARN
     """
     is_held = row["outcome"] == PromotionOutcome.HELD.value
     before = f"Champion before: version {row['previous_version']}. " if row["previous_version"] else ""
@@ -167,12 +171,24 @@ def promotion_message(message_id: str, row: Mapping[str, Any]) -> Message:
         kind=str(row["outcome"]),
         severity=MessageSeverity.WARNING if is_held else MessageSeverity.INFO,
         title=f"{row['model']} version {row['version']}: {did}",
-        lines=bounded([*lines, *(one_line(each, _MAX_REASON) for each in row["reasons"])]),
+        lines=bounded([*lines, *_checks(row["checks"])]),
         as_of=_utc(row["as_of"]),
         model=str(row["model"]),
         model_version=str(row["version"]),
         details={"event": str(row["event"])},
     )
+
+
+def _checks(checks: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say what checks found; of slices only which failed: their names and details hold values of rows."""
+    found: list[str] = []
+    for check in checks:
+        name, status = str(check.get("name")), str(check.get("status"))
+        if not name.startswith("slice"):
+            found.append(one_line(f"{name} {status}: {check.get('detail', '')}", _MAX_REASON))
+        elif status != GateStatus.PASS.value:
+            found.append(f"{name.partition('[')[0]} {status}")
+    return list(dict.fromkeys(found))
 
 
 def _title(flag: Flag) -> str:

@@ -123,8 +123,9 @@ def announce_promotion(context: Context, event: Promotion) -> None:
     >>> announce_promotion(context.at(context.as_of + timedelta(days=1)), read_promotions(context, "late")[-1])
     """
     if event.as_of == context.as_of:
-        row = {name: getattr(event, name) for name in ("model", "version", "actor", "reason", "reasons", "as_of")}
+        row = {name: getattr(event, name) for name in ("model", "version", "actor", "reason", "as_of")}
         row |= {"event": event.event.value, "outcome": str(event.outcome), "previous_version": event.previous_version}
+        row["checks"] = json.loads(event.evidence).get("checks", [])
         announce(context, [promotion_message(identity_hash("promotion", event.model, event.seq), row)])
 
 

@@ -37,6 +37,7 @@ MOST_TURNS = 5
 _REPORT = "report.html"
 _CLOSED = frozenset({FlagEvent.RESOLVED.value, FlagEvent.SUPERSEDED.value})
 _GOT = frozenset({NotificationStatus.SENT, NotificationStatus.HELD, NotificationStatus.FAILED})
+_NOT_CARRIED = frozenset({NotificationStatus.FAILED, NotificationStatus.GIVEN_UP})
 _IN_ORDER = tuple(NotificationStatus)
 
 _log = logging.getLogger(__name__)
@@ -184,9 +185,7 @@ def _carry(
             note(message, NotificationStatus.HELD, 0)
         else:
             loud.append(message)
-    is_down = any(
-        state.status is NotificationStatus.FAILED and state.as_of == context.as_of for state in states.values()
-    )
+    is_down = any(state.status in _NOT_CARRIED and state.as_of == context.as_of for state in states.values())
     waiting = [] if is_quiet or is_down else _waiting(context, states)
     batches = [[each] for each in waiting] if channel.file is not None or not waiting else [waiting]
     error = "not tried: the channel failed earlier in this turn"
@@ -202,6 +201,9 @@ def _carry(
             if not delivery.is_sent:
                 status = NotificationStatus.FAILED if attempts < MOST_TURNS else NotificationStatus.GIVEN_UP
             note(message, status, attempts, delivery.error)
+    given_up = sum(row["status"] == NotificationStatus.GIVEN_UP.value for row in rows)
+    if given_up:
+        _log.warning("notification channel %s failed in %d turns: %d given up", name, MOST_TURNS, given_up)
     return rows
 
 

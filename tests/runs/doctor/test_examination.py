@@ -15,7 +15,7 @@ from tests.config.small_project import edited, write_project
 
 CHECKS = (
     "Python; Java; Spark, Delta; Delta jars; memory; disk; temp disk; time zones; "
-    "project; workspace; tracking; Spark starts"
+    "project; workspace; tracking; notifications; Spark starts"
 )
 
 

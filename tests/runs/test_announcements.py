@@ -29,7 +29,7 @@ from lakeloop.runs.announcements import (
 from lakeloop.runs.context import Context
 from lakeloop.runs.flags import clear_flags, close_flags, close_gate_flags, raise_flags, raise_quality_flag
 from lakeloop.runs.promotions import Promotion
-from lakeloop.statuses import FlagKind, LedgerEvent
+from lakeloop.statuses import FlagKind, LedgerEvent, NotificationStatus
 from tests.laws.small_loop import write_project
 from tests.notifications.http_server import answering
 from tests.notifications.sending import KEY, message
@@ -181,6 +181,28 @@ def test_what_fails_in_every_turn_is_given_up(turn: Turn, caplog: pytest.LogCapt
     assert [step[3:] for step in steps(context) if step[1] == "decision"] == [
         *(("FAILED", attempt) for attempt in range(1, MOST_TURNS)), ("GIVEN_UP", MOST_TURNS),
     ]  # fmt: skip
+
+
+def test_every_channel_comes_to_its_status(turn: Turn) -> None:
+    channels = {
+        "log": {"file": "told.jsonl"},
+        "deaf": {"file": "deaf.jsonl", "on": ["flag"]},
+        "asleep": {"command": ["true"], "quiet_hours": {"from": "11:00", "to": "13:00"}},
+        "bad": {"command": ["no-such-command"]},
+    }
+    expected = {
+        "log": NotificationStatus.SENT,
+        "deaf": NotificationStatus.SKIPPED,
+        "asleep": NotificationStatus.HELD,
+        "bad": NotificationStatus.FAILED,
+    }
+    for day in range(MOST_TURNS):
+        context = turn(day, channels=channels)
+        announce_decision(context, "d1", "late", RETRAIN if day == 0 else NOTHING)
+        last = {channel: status for channel, _, _, status, _ in steps(context)}
+        if day == MOST_TURNS - 1:
+            expected["bad"] = NotificationStatus.GIVEN_UP
+        assert last == {channel: status.value for channel, status in expected.items()}
 
 
 def test_messages_are_held_at_night_and_sent_together_in_the_morning(turn: Turn) -> None:

@@ -13,7 +13,7 @@ from lakeloop.statuses import MessageSeverity
 
 NOW = datetime(2024, 2, 4, 12, tzinfo=UTC)
 KEY = "a key that nobody guesses"
-HASTE = Patience(total=2.0, each=0.5, waits=(0.05, 0.05))
+HASTE = Patience(total=20.0, each=10.0, waits=(0.05, 0.05))
 
 
 def message(message_id: str = "f1", **changes: Any) -> Message:

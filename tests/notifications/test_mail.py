@@ -121,7 +121,7 @@ def test_a_server_that_says_nothing_is_waited_for_a_bounded_time(tmp_path: Path)
     with mail_server(hangs=True) as server:
         began = time.monotonic()
         delivery = send(tmp_path, mail_channel(server.port), patience=Patience(total=1.5, each=0.7, waits=(0.1, 0.1)))
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10  # the server would keep it for 30 seconds
     assert not delivery.is_sent
 
 

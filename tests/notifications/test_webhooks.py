@@ -115,7 +115,7 @@ def test_a_server_that_does_not_end_its_answer_is_waited_for_a_bounded_time(tmp_
     with answering(hangs=how == "hangs", trickles=how == "trickles") as server:
         began = time.monotonic()
         delivery = send(tmp_path, channel(slack=server.url), patience=Patience(total=1.5, each=1.0, waits=(0.1, 0.1)))
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10  # the server would keep it for 30 seconds
     assert not delivery.is_sent
     assert "timed out" in delivery.error or "no answer within" in delivery.error
 

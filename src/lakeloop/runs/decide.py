@@ -18,7 +18,7 @@ from lakeloop.labels.calendar import last_closed_day
 from lakeloop.labels.closing import local_date
 from lakeloop.labels.grid import first_periods
 from lakeloop.labels.spine import prediction_instant
-from lakeloop.notifications import announce
+from lakeloop.runs.announcements import announce_decision
 from lakeloop.runs.context import Context
 from lakeloop.runs.flags import read_open_flags
 from lakeloop.runs.promotions import champion_before, read_promotions
@@ -83,12 +83,7 @@ def decide_action(context: Context, name: str) -> DecideResult:
             outcome = Outcome.WRITTEN
         else:
             said = {key: done.notes[key] for key in ("action", "reasons")}
-        if said["action"] != Action.NONE.value:  # an earlier attempt may have stopped before it; said once per id
-            announce(
-                context.config.project.notify,
-                context.config.workspace,
-                {"id": decision_id, "about": "decision", "model": name, "as_of": context.turn, **said},
-            )
+        announce_decision(context, decision_id, name, said)  # an earlier attempt may have stopped before it
         return DecideResult(name, Action(said["action"]), tuple(said["reasons"]), outcome)
 
 

@@ -39,6 +39,7 @@ from lakeloop.schemas.ops import (
     FLAGS,
     INGESTED_BATCHES,
     INGESTED_FILES,
+    NOTIFICATIONS,
     PROMOTIONS,
     PUBLISHES,
     REPLAYS,
@@ -89,6 +90,7 @@ __all__ = [
     "LEAKAGE",
     "LONG",
     "MODEL",
+    "NOTIFICATIONS",
     "OWN_TABLES",
     "PERFORMANCE",
     "PREDICTED_CLASS",
@@ -135,5 +137,6 @@ OWN_TABLES: tuple[TableSchema, ...] = (
         CONSISTENCY,
     ),
     *(FLAGS, DECISIONS, TRAINING_SETS, TRAINING_SET_EVENTS, PROMOTIONS, PUBLISHES, SCORING_PARITY, RUNS),
+    NOTIFICATIONS,
 )
 """Tables whose columns do not depend on the project."""

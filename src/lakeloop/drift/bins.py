@@ -125,6 +125,29 @@ def _is_category(type_: pa.DataType) -> bool:
     return bool(pa.types.is_boolean(type_) or pa.types.is_string(type_) or pa.types.is_large_string(type_))
 
 
+def measure_deviations(table: pa.Table, columns: Sequence[str]) -> dict[str, float]:
+    """Measure how far numbers spread.
+
+    Args:
+        table: Rows of the reference.
+        columns: Columns in `table`; those that are no numbers are left out, and numbers without a finite value too.
+
+    Returns:
+        Column -> standard deviation of its finite values, divisor n, in the column's unit.
+
+    >>> measure_deviations(pa.table({"seats": [2.0, 4.0, None], "origin": ["JFK", "EWR", "JFK"]}), ["seats", "origin"])
+    {'seats': 1.0}
+    """
+    found = {}
+    for name in columns:
+        if is_number(table.column(name).type):
+            numbers = pc.cast(table.column(name).drop_null(), pa.float64(), safe=False).to_numpy()
+            finite = numbers[np.isfinite(numbers)]
+            if finite.size:
+                found[name] = float(finite.std())
+    return found
+
+
 def propose_bins(
     table: pa.Table, columns: Sequence[str], bins: int, *, max_categories: int = 100
 ) -> tuple[ColumnBins, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -47,6 +47,9 @@ class Reference:
         counts: Column -> rows per day and bin, shape [n_blocks, n_bins]. A column without rows is not in it.
         totals: Column -> sum of the finite values per day, shape [n_blocks].
         targets: Labels per closed day, ascending.
+        bin_totals: Number -> sum of the finite values per day and bin, shape [n_blocks, n_bins]. A reference of an
+            earlier lakeloop has none: distances that need the means of bins are not known against it.
+        deviations: Number -> standard deviation of its finite values, in its unit; likewise.
 
     >>> from datetime import UTC
     >>> days = (TargetDay(date(2013, 4, 1), rows=4, label_sum=1), TargetDay(date(2013, 4, 2), rows=4, label_sum=3))
@@ -66,6 +69,8 @@ class Reference:
     counts: Mapping[str, npt.NDArray[np.int64]]
     totals: Mapping[str, npt.NDArray[np.float64]]
     targets: tuple[TargetDay, ...] = ()
+    bin_totals: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
+    deviations: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.trained_through.tzinfo is None:
@@ -121,6 +126,10 @@ class Reference:
             "totals": {name: sums.tolist() for name, sums in self.totals.items()},
             "targets": [_told(day) for day in self.targets],
         }
+        if self.bin_totals:
+            content["bin_totals"] = {name: table.tolist() for name, table in self.bin_totals.items()}
+        if self.deviations:
+            content["deviations"] = dict(self.deviations)
         return json.dumps(content, sort_keys=True, allow_nan=False)
 
     @classmethod
@@ -146,6 +155,10 @@ class Reference:
                 TargetDay(date.fromisoformat(day), rows, sums, *(tuple(each) for each in classes))
                 for day, rows, sums, *classes in content["targets"]
             ),
+            bin_totals={
+                name: np.array(table, dtype=np.float64) for name, table in content.get("bin_totals", {}).items()
+            },
+            deviations=content.get("deviations", {}),
         )
 
 
@@ -163,6 +176,7 @@ def build_reference(
     trained_through: datetime,
     targets: Sequence[TargetDay] = (),
     longest: timedelta | None = None,
+    deviations: Mapping[str, float] | None = None,
 ) -> Reference:
     """Build the reference from the counts of the accepted data.
 
@@ -174,6 +188,7 @@ def build_reference(
         trained_through: Greatest availability of anything that touched the model; an aware instant.
         targets: Labels per closed day, each day once.
         longest: Keep only the days within this stretch up to the last counted day; whole days. None keeps all.
+        deviations: Number -> standard deviation of its finite values; counts alone do not tell it.
 
     Returns:
         The reference.
@@ -217,4 +232,6 @@ def build_reference(
         counts={name: table[kept] for name, table in daily.rows.items()},
         totals={name: sums[kept] for name, sums in daily.totals.items()},
         targets=tuple(used),
+        bin_totals={name: table[kept] for name, table in daily.bin_totals.items()},
+        deviations=dict(deviations or {}),
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lakeloop.config.columns import model_columns
 from lakeloop.config.model import Model
-from lakeloop.drift.bins import ColumnBins, propose_bins
+from lakeloop.drift.bins import ColumnBins, measure_deviations, propose_bins
 from lakeloop.drift.counts import count_bins
 from lakeloop.drift.reference import CLASS_COLUMN, SCORE_COLUMN, Reference, build_reference
 from lakeloop.drift.targets import TargetDay
@@ -100,7 +100,8 @@ def freeze_reference(model: Model, table: pa.Table, label: NDArray[np.float64], 
     0.5
     """
     classes = model.label.classes
-    bins = propose_bins(table, [name for name in table.column_names if name != "day"], model.monitor.bins)
+    columns = [name for name in table.column_names if name != "day"]
+    bins = propose_bins(table, columns, model.monitor.bins)
     if classes:  # one that was not predicted yet is no unknown text
         of_classes = ColumnBins(CLASS_COLUMN, "category", categories=classes)
         bins = tuple(of_classes if each.name == CLASS_COLUMN else each for each in bins)
@@ -113,6 +114,7 @@ def freeze_reference(model: Model, table: pa.Table, label: NDArray[np.float64], 
         task=model.task,
         trained_through=trained_through,
         targets=targets,
+        deviations=measure_deviations(table, columns),
     )
 
 

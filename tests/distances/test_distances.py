@@ -103,8 +103,9 @@ def test_every_distance_compares_many_windows_as_it_compares_one(distance):
     singly = [distance.between([0.6, 0.3, 0.1], window) for window in windows]
     assert along[0].tolist() == pytest.approx(singly)
     assert along[1].tolist() == pytest.approx(singly[::-1])
-    rest = distance.compare(Binned(np.array(windows)), Binned(np.array(windows[::-1])))
-    assert rest.tolist() == pytest.approx([distance.between(*sides) for sides in zip(windows, windows[::-1])])
+    turned = windows[::-1]
+    rest = distance.compare(Binned(np.array(windows)), Binned(np.array(turned)))
+    assert rest.tolist() == pytest.approx([distance.between(*s) for s in zip(windows, turned, strict=True)])
 
 
 @pytest.mark.parametrize("wrong", [[0.5, 0.6], [0.5, float("nan")], [], [1.0]])

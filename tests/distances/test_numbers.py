@@ -178,7 +178,9 @@ def test_chi_squared_by_its_formula(expected, actual):
     found = chi_squared_test(np.array(expected), np.array(actual))
     assert found is not None
     assert found.statistic == pytest.approx(((table - fitted) ** 2 / fitted).sum(), abs=1e-9)
-    assert found.pvalue == pytest.approx(stats.chi2.sf(found.statistic, table.shape[1] - 1) if table.shape[1] > 1 else 1)
+    assert found.pvalue == pytest.approx(
+        stats.chi2.sf(found.statistic, table.shape[1] - 1) if table.shape[1] > 1 else 1
+    )
     back = chi_squared_test(np.array(actual), np.array(expected))
     assert back is not None
     assert back.statistic == pytest.approx(found.statistic, rel=1e-9, abs=1e-9)

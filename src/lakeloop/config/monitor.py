@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from lakeloop.config.section import Duration, Number, Section, Whole
-from lakeloop.distances import DISTANCES
+from lakeloop.distances import DISTANCES, distances_of
 from lakeloop.statuses import Role
 
 _PERSISTENCE = re.compile(r"^(\d{1,6}) of (\d{1,6})$", re.ASCII)
@@ -52,6 +60,22 @@ def _with_default_statistic(value: Any) -> Any:
     return {**_DEFAULT_STATISTIC, **value} if isinstance(value, dict) else value
 
 
+def _of_their_kind(value: dict[Literal["number", "category"], str]) -> dict[Literal["number", "category"], str]:
+    for kind, name in value.items():
+        if kind not in DISTANCES[name].kinds:
+            raise ValueError(
+                f"{kind}: {name} can't be told of a {kind}, its bins have no order; write {_either(distances_of(kind))}"
+            )
+    return value
+
+
+def _either(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+_LEAST_CATEGORY_SHARE = 0.01
+
+
 class Monitor(Section):
     """How scored data is compared with the champion's reference.
 
@@ -66,6 +90,8 @@ class Monitor(Section):
         min_blocks: Days of reference below which it is INSUFFICIENT_REFERENCE.
         reference: Longest stretch of days the reference covers.
         bins: Bins of a number.
+        min_category_share: Share of the reference's rows from which on a category without a row in a window has
+            vanished.
     """
 
     window: Duration = timedelta(days=7)
@@ -73,13 +99,22 @@ class Monitor(Section):
     roles: dict[Role, tuple[str, ...]] = Field(default_factory=dict)
     level: Number = Field(default=0.05, gt=0, lt=1)
     statistic: Annotated[
-        dict[Literal["number", "category"], DistanceName], BeforeValidator(_with_default_statistic)
+        dict[Literal["number", "category"], DistanceName],
+        BeforeValidator(_with_default_statistic),
+        AfterValidator(_of_their_kind),
     ] = Field(default_factory=lambda: dict(_DEFAULT_STATISTIC))
     min_effect: dict[DistanceName, Annotated[Number, Field(ge=0)]] = Field(default_factory=dict)
     min_rows: Whole = Field(default=200, ge=1)
     min_blocks: Whole = Field(default=28, ge=2)
     reference: Duration = timedelta(days=90)
     bins: Whole = Field(default=10, ge=2, le=100)
+    min_category_share: Number = Field(default=_LEAST_CATEGORY_SHARE, gt=0, le=1)
+
+    @model_serializer(mode="wrap")
+    def _without_unused_keys(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what is as it was before it could be declared, so that a declaration without it keeps its hash."""
+        unused = self.min_category_share == _LEAST_CATEGORY_SHARE
+        return {key: each for key, each in write(self).items() if key != "min_category_share" or not unused}
 
     @model_validator(mode="after")
     def _whole_days(self) -> Self:

@@ -1,8 +1,8 @@
 """Distances between two binned distributions, a file each: a new file is a new statistic of drift.
 
 A distance is one function over shares, vectorised along the last axis, so that the same code compares one window and
-every stretch of days of a reference. A file may hold a test of counts besides, or alone: tests are recorded, no column is
-judged by one.
+every stretch of days of a reference. A file may hold a test of counts besides, or alone: tests are recorded, no column
+is judged by one.
 """
 
 from __future__ import annotations

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from lakeloop.distances.count_test import CountTest, Counts, TestResult, checked_counts
+from lakeloop.distances.count_test import Counts, CountTest, Significance, checked_counts
 
 
-def chi_squared_test(expected: Counts, actual: Counts) -> TestResult | None:
+def chi_squared_test(expected: Counts, actual: Counts) -> Significance | None:
     """Test whether two columns fall into their bins alike, rows taken for independent.
 
     The sum over sides and bins of (observed - fitted)^2 / fitted, without a correction for continuity. Bins that both
@@ -37,7 +37,7 @@ def chi_squared_test(expected: Counts, actual: Counts) -> TestResult | None:
     from scipy.stats import chi2_contingency  # slow to import, and the configuration imports this file
 
     found = chi2_contingency(table, correction=False)
-    return TestResult(float(found.statistic), float(found.pvalue))
+    return Significance(float(found.statistic), float(found.pvalue))
 
 
 TEST = CountTest(

@@ -16,15 +16,13 @@ Counts = npt.NDArray[np.int64]
 """Rows per bin, nulls in the last, shape [n_bins]."""
 
 
-class TestResult(NamedTuple):
+class Significance(NamedTuple):
     """What a test of counts gave.
 
     Attributes:
         statistic: Its statistic.
         pvalue: Chance of a statistic at least as great, if both sides were independent rows of one distribution.
     """
-
-    __test__ = False  # pytest would collect it by its name
 
     statistic: float
     pvalue: float
@@ -48,7 +46,7 @@ class CountTest:
     name: str
     description: str
     table_column: str
-    of: Callable[[Counts, Counts], TestResult | None]
+    of: Callable[[Counts, Counts], Significance | None]
     kinds: tuple[Kind, ...] = KINDS
 
 

@@ -20,6 +20,7 @@ Kind = Literal["number", "category"]
 KINDS: tuple[Kind, ...] = ("number", "category")
 
 _SUM_TOLERANCE = 1e-6
+_ONE_FUNCTION = "a distance is told by one of `along` and `along_values`"
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +59,8 @@ class Distance:
         table_column: Column of `monitoring.drift_metrics` that is named for it, where Databricks' profiling has one.
         kinds: Kinds of columns it can be told of. One of numbers alone reads an order into the bins.
         nulls_apart: Whether it compares values alone, so that rows without one are left out of both sides.
-        along_values: The distance of two binned columns whose means and unit are known, to [...]; the reference comes
-            first.
+        along_values: The distance of two binned columns, to [...]; the reference comes first. It refuses those whose
+            means or unit are not known.
 
     Raises:
         DistributionError: If not exactly one of `along` and `along_values` is given.
@@ -76,7 +77,7 @@ class Distance:
 
     def __post_init__(self) -> None:
         if (self.along is None) is (self.along_values is None):
-            raise DistributionError(self.name, "a distance is told by one of `along` and `along_values`")
+            raise DistributionError(self.name, _ONE_FUNCTION)
 
     @property
     def needs_values(self) -> bool:
@@ -103,9 +104,9 @@ class Distance:
         """
         if self.along is not None:
             return self.along(reference.shares, window.shares)
-        if self.along_values is None or reference.means is None or window.means is None or not reference.unit:
-            raise DistributionError(self.name, "needs the means of the bins and the reference's standard deviation")
-        return self.along_values(reference, window)
+        if self.along_values is not None:
+            return self.along_values(reference, window)
+        raise DistributionError(self.name, _ONE_FUNCTION)
 
     def between(self, expected: Sequence[float], actual: Sequence[float]) -> float:
         """Compare two distributions by their shares.

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from lakeloop.distances.count_test import CountTest, Counts, TestResult, checked_counts
+from lakeloop.distances.count_test import Counts, CountTest, Significance, checked_counts
 from lakeloop.distances.distance import Distance, Shares, shares_of_values
 
 
 def ks_distances(expected: Shares, actual: Shares) -> Shares:
     """Compute the Kolmogorov-Smirnov statistic along the last axis, for shares already known to be sound.
 
-    The greatest difference of the shares of values at or below an edge, over all edges. Nulls are left out of both sides,
-    so that a change of the missing share alone is 0. Between edges nothing is known: the statistic of the values
+    The greatest difference of the shares of values at or below an edge, over all edges. Nulls are left out of both
+    sides, so that a change of the missing share alone is 0. Between edges nothing is known: the statistic of the values
     themselves is at least this, and greater by no more than the largest share that a side has in one bin.
 
     Args:
@@ -31,7 +31,7 @@ def ks_distances(expected: Shares, actual: Shares) -> Shares:
     return np.asarray(np.abs(ahead).max(axis=-1))
 
 
-def ks_test(expected: Counts, actual: Counts) -> TestResult | None:
+def ks_test(expected: Counts, actual: Counts) -> Significance | None:
     """Test whether two columns of numbers come from one distribution, rows taken for independent.
 
     Args:
@@ -58,7 +58,7 @@ def ks_test(expected: Counts, actual: Counts) -> TestResult | None:
     ahead = np.cumsum(current / m - reference / n)
     statistic = float(np.abs(ahead).max())
     pairs = float(n) * float(m) / float(n + m)
-    return TestResult(statistic, float(np.clip(kstwo.sf(statistic, max(1, round(pairs))), 0.0, 1.0)))
+    return Significance(statistic, float(np.clip(kstwo.sf(statistic, max(1, round(pairs))), 0.0, 1.0)))
 
 
 DISTANCE = Distance(

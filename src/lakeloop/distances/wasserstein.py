@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from lakeloop.distances.distance import Binned, Distance, Shares, shares_of_values
+from lakeloop.errors import DistributionError
 
 
 def wasserstein_distances(expected: Binned, actual: Binned) -> Shares:
-    """Compute the normalised Wasserstein distance of two binned numbers, for shares and means known to be sound.
+    """Compute the normalised Wasserstein distance of two binned numbers, for shares and means that are sound.
 
     The area between two cumulative distributions (the mean way that a value has to go), over the standard deviation of
     the reference. The rows of a bin stand at the mean of their values: those of the reference at the reference's mean,
@@ -24,6 +25,9 @@ def wasserstein_distances(expected: Binned, actual: Binned) -> Shares:
     Returns:
         One distance in standard deviations, >= 0, per leading entry, shape [...]; NaN where a side holds no value.
 
+    Raises:
+        DistributionError: If means or the unit are not known.
+
     Source: Villani, "Topics in Optimal Transportation", 2003, section 2.2; the value is that of
     `scipy.stats.wasserstein_distance` for the means with the shares as weights, over the unit.
 
@@ -32,9 +36,11 @@ def wasserstein_distances(expected: Binned, actual: Binned) -> Shares:
     >>> float(wasserstein_distances(reference, week))
     2.0
     """
-    sides = (shares_of_values(expected.shares), -shares_of_values(actual.shares), expected.means, actual.means)
-    rows, back, places, targets = np.broadcast_arrays(*sides)
-    position, mass = np.concatenate([places, targets], axis=-1), np.concatenate([rows, back], axis=-1)
+    if expected.means is None or actual.means is None or not expected.unit:
+        raise DistributionError("wasserstein", "needs the means of the bins and the reference's standard deviation")
+    rows, taken = shares_of_values(expected.shares), -shares_of_values(actual.shares)
+    rows, taken, places, targets = np.broadcast_arrays(rows, taken, expected.means, actual.means)
+    position, mass = np.concatenate([places, targets], axis=-1), np.concatenate([rows, taken], axis=-1)
     order = np.argsort(position, axis=-1, kind="stable")
     position, mass = np.take_along_axis(position, order, axis=-1), np.take_along_axis(mass, order, axis=-1)
     ahead = np.cumsum(mass, axis=-1)[..., :-1]

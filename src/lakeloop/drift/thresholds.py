@@ -165,7 +165,9 @@ def resample_threshold(
     )
 
 
-def _cut(daily: npt.NDArray[Any], starts: npt.NDArray[np.int64], days: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+def _cut(
+    daily: npt.NDArray[Any], starts: npt.NDArray[np.int64], days: int
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Sum stretches of consecutive days, and for each the days outside it."""
     running = np.concatenate([np.zeros((1, daily.shape[1]), dtype=daily.dtype), daily.cumsum(axis=0)])
     stretches = running[starts + days] - running[starts]

@@ -385,7 +385,7 @@ class Lake:
         """Append a few rows to one of the lake's own tables.
 
         Args:
-            table: The table; created where it is missing.
+            table: The table; created where it is missing. One of an earlier lakeloop gets the columns that it lacks.
             rows: Column -> value; a missing column is null.
             identity: What makes this write the same write.
             notes: Recorded with the commit.
@@ -402,7 +402,8 @@ class Lake:
         if address.in_catalog:
             names = table.columns.fieldNames()
             frame = self.spark.createDataFrame([tuple(row.get(each) for each in names) for row in rows], table.columns)
-            self._commit(frame.coalesce(1), address, app_id, metadata)
+            adds = not set(names) <= set(self.columns(address).fieldNames())
+            self._commit(frame.coalesce(1), address, app_id, metadata, adds)
         else:
             in_process.append_rows(address.path, table.columns, rows, app_id, metadata)
         return self.read_back(address, app_id, len(rows))

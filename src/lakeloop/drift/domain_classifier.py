@@ -1,8 +1,8 @@
 """Joint drift: how well a classifier tells the rows of a window from those of the reference.
 
-Statistics of single columns do not see that columns go together in another way. A classifier does: where its AUC on days
-it did not learn from is near 0.5, nothing that it can see tells the two apart. An AUC alone says little, because any two
-stretches of days differ. So the same score between stretches of the reference's own days says what is usual.
+Statistics of single columns do not see that columns go together in another way. A classifier does: where its AUC on
+days it did not learn from is near 0.5, nothing that it can see tells the two apart. An AUC alone says little, because
+any two stretches of days differ. So the same score between stretches of the reference's own days says what is usual.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from scipy.stats import t as student_t
+from threadpoolctl import threadpool_limits
 
 from lakeloop.drift.domain_rows import DomainRows, draw_rows, encode_rows, read_rows
 from lakeloop.drift.intervals import RESAMPLES, Interval, spread_interval
@@ -34,7 +35,7 @@ class DomainOptions:
         min_rows: Rows of a side below which nothing is told.
         min_blocks: Days of a side below which nothing is told; at least 2.
         folds: Most parts into which the days are dealt; each is scored by a classifier that learned from the others.
-        level: Chance, in (0, 1), that the interval misses, and that a stretch like the reference's lies above the bound.
+        level: Chance, in (0, 1), that the interval misses, and that a stretch like the others lies above the bound.
         max_stretches: Most stretches of the reference that are scored for the null.
         rounds: Trees of a classifier.
 
@@ -126,13 +127,13 @@ def score_domains(
 ) -> DomainScore:
     """Tell the rows of a window from those of the reference by all columns together.
 
-    A gradient-boosted classifier of few small trees learns on some days of both sides and scores the others; days, never
-    rows, are dealt to the folds, so that it gains nothing from knowing a day. Both sides weigh the same. Compared are
-    pairs of one fold only, because two classifiers' scores are on different scales. The interval is of resampled days.
+    A gradient-boosted classifier of few small trees learns on some days of both sides and scores the others. Days,
+    never rows, are dealt to the folds, so that it gains nothing from knowing a day. Both sides weigh the same. Compared
+    are pairs of one fold only: scores of two classifiers are on different scales. The interval is of resampled days.
 
-    Numbers are used as they are, with null and NaN missing and infinities held to the greatest finite value. Of text and
-    booleans the most frequent values of both sides have a code each, the others share one. That a value is missing is
-    seen as well.
+    Numbers are used as they are, with null and NaN missing and infinities held to the greatest finite value. Of text
+    and booleans the most frequent values of both sides have a code each, the others share one. That a value is missing
+    is seen as well.
 
     Args:
         reference: Rows of the reference with the columns and the block.
@@ -177,9 +178,9 @@ def score_null(
 ) -> DomainNull:
     """Score disjoint stretches of the reference against the rest of it: what is usual for days that follow one another.
 
-    Each stretch is scored as a window is, thinned to as many rows. The bound is that of one more observation of a normal
-    sample, on the scale of log(auc / (1 - auc)): mean + t * deviation * sqrt(1 + 1/n). The stretches lie inside the
-    reference and a window after it, so where the data moves on steadily the bound is too low.
+    Each stretch is scored as a window is, thinned to as many rows. The bound is that of one more observation of a
+    normal sample, on the scale of log(auc / (1 - auc)): mean + t * deviation * sqrt(1 + 1/n). The stretches lie inside
+    the reference and a window after it, so where the data moves on steadily the bound is too low.
 
     Args:
         reference: Rows of the reference with the columns and the block.
@@ -198,7 +199,7 @@ def score_null(
 
     Source: for the bound Hahn and Meeker, "Statistical Intervals", 1991, chapter 4.
 
-    >>> day = [np.datetime64("2013-01-01") + n // 60 for n in range(1200)]
+    >>> day = np.datetime64("2013-01-01") + np.arange(1200) // 60
     >>> rows = pa.table({"day": day, "x": np.random.default_rng(0).standard_normal(1200)})
     >>> null = score_null(rows, ["x"], "day", stretch_blocks=5, window_rows=300, seed=0)
     >>> null.status.value, len(null.aucs), 0.5 < null.bound < 0.7
@@ -269,8 +270,10 @@ def _score(before: DomainRows, now: DomainRows, options: DomainOptions, seed: in
 def _compare_blocks(
     before: DomainRows, now: DomainRows, folds: Sequence[npt.NDArray[np.int64]], n_folds: int, rounds: int, seed: int
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Pairs of rows per day of the reference and day of the window: those in which the window's row scores higher (half
-    of the ties), and all; 0 where the days are in different folds. Shapes [n_reference_blocks, n_window_blocks]."""
+    """Count pairs of rows per day of the reference and day of the window, shapes [n_reference_blocks, n_window_blocks].
+
+    Those in which the window's row scores higher (half of the ties), and all; 0 where the days are in different folds.
+    """
     from sklearn.ensemble import HistGradientBoostingClassifier  # slow to import
 
     values, is_category = encode_rows(before, now)
@@ -290,8 +293,11 @@ def _compare_blocks(
             early_stopping=False,
             categorical_features=is_category,
             random_state=seed,
-        ).fit(values[learns], is_window[learns], sample_weight=weight * learns.sum())
-        score = classifier.decision_function(values[~learns])
+        )
+        seen = np.where(np.isnan(values[learns]).all(axis=0), 0.0, values)  # the classifier needs a value to cut by
+        with threadpool_limits(1, "openmp"):  # sums of several threads would depend on their number
+            classifier.fit(seen[learns], is_window[learns], sample_weight=weight * learns.sum())
+            score = classifier.decision_function(seen[~learns])
         of_window, of_block = is_window[~learns], block[~learns]
         others, rows = score[~of_window], np.bincount(of_block[~of_window], minlength=len(ahead))
         for day in np.unique(of_block[of_window]):

@@ -69,7 +69,8 @@ def read_rows(table: pa.Table, columns: Sequence[str], block_col: str) -> Domain
         DistributionError: If a column is absent, given twice or of another type, or the block is no date or null.
 
     >>> day = [date(2013, 4, 2), date(2013, 4, 1)]
-    >>> rows = read_rows(pa.table({"day": day, "origin": ["JFK", None], "seats": [180, None]}), ["origin", "seats"], "day")
+    >>> table = pa.table({"day": day, "origin": ["JFK", None], "seats": [180, None]})
+    >>> rows = read_rows(table, ["origin", "seats"], "day")
     >>> rows.block.tolist(), {name: each.tolist() for name, each in rows.columns.items()}
     ([1, 0], {'origin': ['JFK', None], 'seats': [180.0, nan]})
     """
@@ -108,8 +109,8 @@ def draw_rows(rows: DomainRows, most: int, rng: np.random.Generator) -> DomainRo
         rng: Source of randomness.
 
     Returns:
-        All rows where there are no more; else exactly `most` in their order: of each day its share, what is left over by
-        rounding down from the days that lost most by it.
+        All rows where there are no more; else exactly `most` in their order: of each day its share, and what rounding
+        down leaves over from the days that lost most by it.
 
     >>> days = DomainRows((date(2013, 4, 1), date(2013, 4, 2)), np.repeat([0, 1], [60, 20]), {"x": np.arange(80.0)})
     >>> np.bincount(draw_rows(days, 20, np.random.default_rng(0)).block).tolist()
@@ -156,7 +157,7 @@ def encode_rows(before: DomainRows, now: DomainRows) -> tuple[npt.NDArray[np.flo
 
 
 def _texts(values: npt.NDArray[np.float64] | npt.NDArray[np.object_]) -> list[str | None]:
-    return [None if each is None or each != each else str(each) for each in values.tolist()]  # noqa: PLR0124 - NaN
+    return [None if each is None or each != each else str(each) for each in values.tolist()]  # NaN differs from itself
 
 
 def _codes(texts: Sequence[str | None]) -> npt.NDArray[np.float64]:

@@ -123,7 +123,7 @@ def find_alarms(model: Model, finding: WindowFinding) -> list[Alarm]:
         if each.role is Role.SEASONAL:
             continue
         if each.role is Role.CONTRACT:
-            said = {"status": each.status.value, "rows": each.rows}
+            said: dict[str, Any] = {"status": each.status.value, "rows": each.rows}
             missing = {} if each.missing is None else each.missing.to_dict()
             said |= {"missing": missing} if missing.get("jumped") else {}
             found.append((FlagKind.QUALITY, each.column, _is_broken(each.status, missing), said))

@@ -147,8 +147,8 @@ def append_rows(path: str, columns: StructType, rows: Sequence[Mapping[str, Any]
     if table.transaction_version(app_id) is not None:
         return
     known = {each.name for each in table.schema().fields}
-    schema = pa.schema(
-        each if each.name in known else each.with_metadata({"comment": columns[each.name].metadata.get("comment", "")})
+    schema = pa.schema(  # with the comments alone: what Spark adds to them would be written into the table
+        each.with_metadata({"comment": columns[each.name].metadata.get("comment", "")})
         for each in to_arrow_schema(columns, timezone="UTC")
     )
     plain = [{name: _as_arrow(row.get(name), columns[name].dataType) for name in columns.fieldNames()} for row in rows]

@@ -219,8 +219,8 @@ def score_null(
     for number in numbers:
         start = first + int(number) * stretch_blocks
         inside = (rows.block >= start) & (rows.block < start + stretch_blocks)
-        stretch = draw_rows(rows.take(inside), window_rows, np.random.default_rng([seed, 2, int(number)]))
-        score = _score(rows.take(~inside), stretch, chosen, seed)
+        stretch = draw_rows(rows.keep(inside), window_rows, np.random.default_rng([seed, 2, int(number)]))
+        score = _score(rows.keep(~inside), stretch, chosen, seed)
         if score.auc is not None:
             aucs.append(score.auc)
     if len(aucs) < MIN_NULL_STRETCHES:

@@ -29,7 +29,7 @@ class DomainRows:
         columns: Column -> its values, shape [n_rows]: numbers, NaN where missing, or texts, None where missing.
 
     >>> rows = DomainRows((date(2013, 4, 1),), np.array([0, 0]), {"x": np.array([1.0, 2.0])})
-    >>> len(rows), rows.take(np.array([False, True])).columns["x"].tolist()
+    >>> len(rows), rows.keep(np.array([False, True])).columns["x"].tolist()
     (2, [2.0])
     """
 
@@ -40,7 +40,7 @@ class DomainRows:
     def __len__(self) -> int:
         return len(self.block)
 
-    def take(self, kept: npt.NDArray[np.bool_]) -> DomainRows:
+    def keep(self, kept: npt.NDArray[np.bool_]) -> DomainRows:
         """Keep some rows, and the days that still have one.
 
         Args:
@@ -125,7 +125,7 @@ def draw_rows(rows: DomainRows, most: int, rng: np.random.Generator) -> DomainRo
     kept = np.zeros(len(rows), dtype=bool)
     for day in np.flatnonzero(quota):
         kept[rng.choice(np.flatnonzero(rows.block == day), quota[day], replace=False)] = True
-    return rows.take(kept)
+    return rows.keep(kept)
 
 
 def encode_rows(before: DomainRows, now: DomainRows) -> tuple[npt.NDArray[np.float64], list[bool]]:

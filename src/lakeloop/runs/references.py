@@ -96,8 +96,9 @@ def freeze_reference(model: Model, table: pa.Table, label: NDArray[np.float64], 
     >>> days = np.array(["2024-01-01", "2024-01-02"], dtype="datetime64[D]")
     >>> rows = pa.table({"day": days, "score": [0.25, 0.75]})
     >>> model, labels = context.config.models["late"], np.array([0.0, 1.0])
-    >>> freeze_reference(model, rows, labels, datetime(2024, 1, 3, tzinfo=UTC)).target_rate
-    0.5
+    >>> reference = freeze_reference(model, rows, labels, datetime(2024, 1, 3, tzinfo=UTC))
+    >>> reference.target_rate, reference.deviations
+    (0.5, {'score': 0.25})
     """
     classes = model.label.classes
     columns = [name for name in table.column_names if name != "day"]

@@ -23,10 +23,13 @@ IN_PROCESS = frozenset(
         "runs.training_rows.build_in_process",
         "runs.model_inputs.add_model_inputs",
         "runs.model_inputs.add_in_process",
+        "runs.daily_profiles.in_process",
     }
 )
 """What asks the tables' logs for their sizes first, and leaves it to Spark when they exceed the declared budget."""
 OUTCOMES = "runs.monitor_counts.count_outcomes"
+SLICES = 200
+"""More than the bins of all model columns and the declared slices together."""
 GROWN = 4
 
 
@@ -63,8 +66,8 @@ def test_a_turn_of_four_times_the_rows_brings_as_many_to_the_driver(spark, tmp_p
     once, grown = found
     assert grown.keys() == once.keys()
     assert grown[TRAINING_READ] > 3 * once[TRAINING_READ]
-    # Cells of days, score bins and labels: there are so many at most, however many rows.
-    assert grown[OUTCOMES] <= DAYS * SCORE_BINS * 2
+    # Cells of days, score bins and labels, and of days and slices: there are so many at most, however many rows.
+    assert grown[OUTCOMES] <= DAYS * (SCORE_BINS * 2 + SLICES)
     others = {by: (rows, grown[by]) for by, rows in once.items() if by not in IN_PROCESS | {OUTCOMES}}
     growing = {by: rows for by, rows in others.items() if rows[1] > 1.5 * rows[0] + 10}
     assert growing == {}

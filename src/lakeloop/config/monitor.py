@@ -5,18 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from lakeloop.config.section import Duration, Number, Section, Whole
+from lakeloop.conditions import Condition
+from lakeloop.config.section import Duration, Name, Number, Section, Text, Whole
 from lakeloop.distances import DISTANCES, distances_of
 from lakeloop.statuses import Role
 
@@ -73,7 +68,53 @@ def _either(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} or {names[-1]}"
 
 
-_LEAST_CATEGORY_SHARE = 0.01
+class Granularity(StrEnum):
+    """A stretch of time by which profiles are told: calendar units of the zone in which the label closes."""
+
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+_TAKEN = frozenset({"score", "label_status"})
+"""Slice keys that `monitoring.performance` has for calibration and for the status of labels."""
+
+
+class SliceBy(Section):
+    """One way to part the rows: the most frequent values of a column, or a condition.
+
+    Attributes:
+        column: Model column; a number is parted by its bins. Without it, and without a condition, that of its name.
+        top: Most values of a text that have a slice of their own; the rest is OTHER.
+        condition: Comparison of model columns, which is true, false or not known.
+    """
+
+    column: Text | None = None
+    top: Whole = Field(default=10, ge=1, le=100)
+    condition: Text | None = None
+
+    @field_validator("condition")
+    @classmethod
+    def _is_condition(cls, value: str | None) -> str | None:
+        if value is not None:
+            Condition(value)
+        return value
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.condition is not None and (self.column is not None or "top" in self.model_fields_set):
+            raise ValueError("a condition has no column and no top; write the condition alone")
+        return self
+
+
+def _as_slices(value: Any) -> Any:
+    """Read a list of columns, and a text as a condition."""
+    if isinstance(value, (list, tuple)):
+        return {str(name): {} for name in value}
+    if isinstance(value, dict):
+        return {name: {"condition": each} if isinstance(each, str) else each for name, each in value.items()}
+    return value
 
 
 class Monitor(Section):
@@ -92,6 +133,11 @@ class Monitor(Section):
         bins: Bins of a number.
         min_category_share: Share of the reference's rows from which on a category without a row in a window has
             vanished.
+        slices: Parts of the rows that are looked at beside all of them: a list of model columns, or name -> column,
+            most values, or a condition such as `distance > 1000 and origin = 'JFK'`. Frozen with the
+            champion; a column that says something of a person is left out, because its values would be told.
+        granularities: Calendar units by which profiles are told beside the window: hour, day, week, month.
+        sketches: Whether quantiles and distinct values are told: of sketches, which are kept per day.
     """
 
     window: Duration = timedelta(days=7)
@@ -108,13 +154,18 @@ class Monitor(Section):
     min_blocks: Whole = Field(default=28, ge=2)
     reference: Duration = timedelta(days=90)
     bins: Whole = Field(default=10, ge=2, le=100)
-    min_category_share: Number = Field(default=_LEAST_CATEGORY_SHARE, gt=0, le=1)
+    min_category_share: Number = Field(default=0.01, gt=0, le=1, exclude=True)
+    slices: Annotated[dict[Name, SliceBy], BeforeValidator(_as_slices)] = Field(default_factory=dict, exclude=True)
+    granularities: tuple[Granularity, ...] = Field(default=(), exclude=True)
+    sketches: bool = Field(default=True, exclude=True)
 
-    @model_serializer(mode="wrap")
-    def _without_unused_keys(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what is as it was before it could be declared, so that a declaration without it keeps its hash."""
-        unused = self.min_category_share == _LEAST_CATEGORY_SHARE
-        return {key: each for key, each in write(self).items() if key != "min_category_share" or not unused}
+    @field_validator("slices")
+    @classmethod
+    def _names_are_free(cls, value: dict[str, SliceBy]) -> dict[str, SliceBy]:
+        taken = sorted(_TAKEN.intersection(value))
+        if taken:
+            raise ValueError(f"{taken[0]} is the name of what is told of all rows; write another name")
+        return value
 
     @model_validator(mode="after")
     def _whole_days(self) -> Self:

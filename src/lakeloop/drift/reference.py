@@ -15,6 +15,7 @@ import pyarrow as pa
 from lakeloop.config.metric import Task
 from lakeloop.drift.bins import ColumnBins
 from lakeloop.drift.counts import lay_out_daily
+from lakeloop.drift.slicing import Slicing
 from lakeloop.drift.targets import TargetDay
 from lakeloop.errors import DistributionError
 
@@ -50,6 +51,8 @@ class Reference:
         bin_totals: Number -> sum of the finite values per day and bin, shape [n_blocks, n_bins]. A reference of an
             earlier lakeloop has none: distances that need the means of bins are not known against it.
         deviations: Number -> standard deviation of its finite values, in its unit; likewise.
+        slicings: How the rows were sliced.
+        slices: Slice key and value -> column -> rows per bin, over all days. A slice without rows is not in it.
 
     >>> from datetime import UTC
     >>> days = (TargetDay(date(2013, 4, 1), rows=4, label_sum=1), TargetDay(date(2013, 4, 2), rows=4, label_sum=3))
@@ -69,6 +72,8 @@ class Reference:
     counts: Mapping[str, npt.NDArray[np.int64]]
     totals: Mapping[str, npt.NDArray[np.float64]]
     targets: tuple[TargetDay, ...] = ()
+    slicings: tuple[Slicing, ...] = ()
+    slices: Mapping[tuple[str, str], Mapping[str, npt.NDArray[np.int64]]] = field(default_factory=dict)
     bin_totals: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
     deviations: Mapping[str, float] = field(default_factory=dict)
 
@@ -130,6 +135,12 @@ class Reference:
             content["bin_totals"] = {name: table.tolist() for name, table in self.bin_totals.items()}
         if self.deviations:
             content["deviations"] = dict(self.deviations)
+        if self.slicings:
+            content["slicings"] = [each.to_dict() for each in self.slicings]
+            content["slices"] = [
+                [*key, {name: rows.tolist() for name, rows in counts.items()}]
+                for key, counts in sorted(self.slices.items())
+            ]
         return json.dumps(content, sort_keys=True, allow_nan=False)
 
     @classmethod
@@ -159,6 +170,11 @@ class Reference:
                 name: np.array(table, dtype=np.float64) for name, table in content.get("bin_totals", {}).items()
             },
             deviations=content.get("deviations", {}),
+            slicings=tuple(Slicing.from_dict(each) for each in content.get("slicings", ())),
+            slices={
+                (key, value): {name: np.array(rows, dtype=np.int64) for name, rows in counts.items()}
+                for key, value, counts in content.get("slices", ())
+            },
         )
 
 

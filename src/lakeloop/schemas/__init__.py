@@ -22,6 +22,7 @@ from lakeloop.schemas.added import (
 )
 from lakeloop.schemas.monitoring import (
     CONSISTENCY,
+    DAILY_PROFILES,
     DRIFT_METRICS,
     ESTIMATED_PERFORMANCE,
     LABEL_SLICE,
@@ -30,6 +31,7 @@ from lakeloop.schemas.monitoring import (
     PROFILE_METRICS,
     QUALITY,
     SCORE_SLICE,
+    WORST_RANK,
 )
 from lakeloop.schemas.ops import (
     DECISIONS,
@@ -70,6 +72,7 @@ __all__ = [
     "BRONZE_VOLATILE",
     "CLASS_SCORES",
     "CONSISTENCY",
+    "DAILY_PROFILES",
     "DATE",
     "DECISIONS",
     "DOUBLE",
@@ -108,6 +111,7 @@ __all__ = [
     "TRUTH",
     "VERSION",
     "WINDOW",
+    "WORST_RANK",
     "TableSchema",
     "column",
     "declare_table",
@@ -122,6 +126,7 @@ OWN_TABLES: tuple[TableSchema, ...] = (
         REPLAYS,
         FEATURE_BUILDS,
         QUALITY,
+        DAILY_PROFILES,
         PROFILE_METRICS,
         DRIFT_METRICS,
         PERFORMANCE,

@@ -122,7 +122,7 @@ def append_rows(path: str, columns: StructType, rows: Sequence[Mapping[str, Any]
 
     Args:
         path: The table's folder.
-        columns: Its columns. Those that it lacks are added with their comments, in the same commit.
+        columns: Its columns.
         rows: Column -> value; a missing column is null.
         app_id: Identity of the write.
         metadata: What the commit says of itself.
@@ -135,25 +135,13 @@ def append_rows(path: str, columns: StructType, rows: Sequence[Mapping[str, Any]
     ...     for _ in range(2):  # the second is the same write
     ...         append_rows(path, columns, [{"shop": "A"}], "write 1", "{}")
     ...     read_rows(path, "shop", None)
-    ...     more = StructType([*columns.fields, column("zone", TEXT, "part of the town")])
-    ...     append_rows(path, more, [{"shop": "B", "zone": "N"}], "write 2", "{}")
-    ...     sorted((each["shop"], each["zone"]) for each in read_rows(path, "shop", None))
-    ...     [each.metadata["comment"] for each in read_columns(path).fields]
     [{'shop': 'A', 'town': None}]
-    [('A', None), ('B', 'N')]
-    ['the shop', 'where it is', 'part of the town']
     """
-    table = DeltaTable(path)
-    if table.transaction_version(app_id) is not None:
+    if DeltaTable(path).transaction_version(app_id) is not None:
         return
-    known = {each.name for each in table.schema().fields}
-    schema = pa.schema(  # with the comments alone: what Spark adds to them would be written into the table
-        each.with_metadata({"comment": columns[each.name].metadata.get("comment", "")})
-        for each in to_arrow_schema(columns, timezone="UTC")
-    )
+    schema = to_arrow_schema(columns, timezone="UTC")
     plain = [{name: _as_arrow(row.get(name), columns[name].dataType) for name in columns.fieldNames()} for row in rows]
-    adds = not known >= set(columns.fieldNames())
-    _write(path, pa.Table.from_pylist(plain, schema=schema), app_id, metadata, adds_columns=adds)
+    _write(path, pa.Table.from_pylist(plain, schema=schema), app_id, metadata)
 
 
 def _as_arrow(value: Any, data_type: Any) -> Any:
@@ -287,11 +275,10 @@ def append_table(path: str, rows: pa.Table, app_id: str, metadata: str) -> None:
     _write(path, ordered, app_id, metadata)
 
 
-def _write(path: str, rows: pa.Table, app_id: str, metadata: str, *, adds_columns: bool = False) -> None:
+def _write(path: str, rows: pa.Table, app_id: str, metadata: str) -> None:
     properties = CommitProperties(custom_metadata={"userMetadata": metadata}, app_transactions=[Transaction(app_id, 0)])
     try:
-        how = "merge" if adds_columns else None
-        write_deltalake(path, rows, mode="append", schema_mode=how, commit_properties=properties)
+        write_deltalake(path, rows, mode="append", commit_properties=properties)
     except CommitFailedError:  # somebody has made the same write since it was looked for
         if DeltaTable(path).transaction_version(app_id) is None:
             raise

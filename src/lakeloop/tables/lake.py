@@ -27,6 +27,7 @@ from lakeloop.tables.catalog import render_create
 from lakeloop.tables.commits import Commit, WriteResult, find_write, read_history, write_metadata
 from lakeloop.tables.integrity import Damage, Head, find_damage, has_log
 from lakeloop.tables.lock import hold
+from lakeloop.tables.new_columns import add_missing_columns
 from lakeloop.tables.retention import Retention
 from lakeloop.tables.settings import APPEND_ONLY, plain_settings
 from lakeloop.tables.spark_append import append_frame
@@ -76,6 +77,7 @@ class Lake:
         self._catalog = catalog
         self._tell = tell
         self._commits: dict[TableAddress, list[Commit]] = {}
+        self._complete: set[TableAddress] = set()
         self._reading = threading.Lock()
 
     @property
@@ -168,8 +170,11 @@ class Lake:
             in_process.create_table(address.path, columns, description, settings)
 
     def create_own(self, table: TableSchema) -> TableAddress:
-        """Create one of the lake's own tables where it is missing."""
+        """Create one of the lake's own tables where it is missing; give one of an earlier lakeloop its new columns."""
         address = self.own(table)
+        if address not in self._complete and self.exists(address):
+            add_missing_columns(address, table.columns, lambda: self.spark)
+        self._complete.add(address)
         self.create(address, table.columns, f"One row per {table.grain}.", {"time_column": table.cut_by} | APPEND_ONLY)
         return address
 
@@ -385,7 +390,7 @@ class Lake:
         """Append a few rows to one of the lake's own tables.
 
         Args:
-            table: The table; created where it is missing. One of an earlier lakeloop gets the columns that it lacks.
+            table: The table; created where it is missing.
             rows: Column -> value; a missing column is null.
             identity: What makes this write the same write.
             notes: Recorded with the commit.
@@ -402,8 +407,7 @@ class Lake:
         if address.in_catalog:
             names = table.columns.fieldNames()
             frame = self.spark.createDataFrame([tuple(row.get(each) for each in names) for row in rows], table.columns)
-            adds = not set(names) <= set(self.columns(address).fieldNames())
-            self._commit(frame.coalesce(1), address, app_id, metadata, adds)
+            self._commit(frame.coalesce(1), address, app_id, metadata)
         else:
             in_process.append_rows(address.path, table.columns, rows, app_id, metadata)
         return self.read_back(address, app_id, len(rows))

@@ -97,6 +97,18 @@ def flagged(flags: Sequence[Flag], subject: tuple[str, str]) -> list[Any]:
     return [flag.window_end for flag in flags if (flag.kind.value, flag.subject) == subject]
 
 
+def test_missing_values_that_jump_break_a_contract_in_one_turn_and_over_several(surroundings):
+    context, model = surroundings
+    gaps = {"seats": [[47, 47, 6]] * 7}
+    findings = [find(number, gaps if said == "A" else {"seats": CALM}) for number, said in enumerate("A-AA")]
+    at_once = find_flag_changes(context.at(week(4).end), model, "1", findings).raised
+    one_by_one = [flag for finding in findings for flag in judge(context.at(finding.window.end), model, [finding])]
+    for raised in (at_once, one_by_one):
+        (flag,) = [each for each in raised if each.kind.value == "quality"]
+        assert (flag.subject, flag.window_end, flag.evidence["status"]) == ("seats", week(2).end, "OK")
+        assert flag.evidence["missing"]["difference_points"] == pytest.approx(6.0)
+
+
 @pytest.mark.parametrize("subject", ALARMS, ids="-".join)
 @pytest.mark.parametrize(
     "weeks",

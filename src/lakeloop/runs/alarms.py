@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -122,8 +123,10 @@ def find_alarms(model: Model, finding: WindowFinding) -> list[Alarm]:
         if each.role is Role.SEASONAL:
             continue
         if each.role is Role.CONTRACT:
-            said = {"status": each.status.value, "rows": each.rows}
-            found.append((FlagKind.QUALITY, each.column, _is_broken(each.status), said))
+            said: dict[str, Any] = {"status": each.status.value, "rows": each.rows}
+            missing = {} if each.missing is None else each.missing.to_dict()
+            said |= {"missing": missing} if missing.get("jumped") else {}
+            found.append((FlagKind.QUALITY, each.column, _is_broken(each.status, missing), said))
         kind = FlagKind.PREDICTION_DRIFT if is_prediction(model.task, each.column) else _DRIFT_KINDS[each.role]
         evidence = _evidence(each)
         found.append((kind, each.column, _alarm(each.verdict), evidence))
@@ -159,9 +162,9 @@ def _alarm(verdict: Verdict) -> bool | None:
     return None if verdict is Verdict.UNKNOWN else verdict is Verdict.DRIFT
 
 
-def _is_broken(status: Status) -> bool | None:
-    """A contract column that is gone is no drift, and must not go unsaid; too few rows say nothing of it."""
-    if status in (Status.ABSENT_COLUMN, Status.ALL_NULL):
+def _is_broken(status: Status, missing: Mapping[str, Any]) -> bool | None:
+    """A contract column that is gone, or in part, must not go unsaid for no drift; too few rows say nothing of it."""
+    if status in (Status.ABSENT_COLUMN, Status.ALL_NULL) or missing.get("jumped"):
         return True
     return None if status in (Status.EMPTY_WINDOW, Status.TOO_FEW_ROWS) else False
 
@@ -182,7 +185,9 @@ def _alarm_history(context: Context, model: Model, version: str) -> dict[Subject
             measured.add(_window_end(row))
         history.setdefault((kind, row["column_name"]), []).append(_alarm(Verdict(row["verdict"])))
         if kind is FlagKind.CONTRACT_DRIFT:
-            history.setdefault((FlagKind.QUALITY, row["column_name"]), []).append(_is_broken(Status(row["status"])))
+            missing = json.loads(row["evidence"]).get("missing", {})
+            broken = _is_broken(Status(row["status"]), missing)
+            history.setdefault((FlagKind.QUALITY, row["column_name"]), []).append(broken)
     realised = [row for row in _earlier_rows(context, schemas.PERFORMANCE, model, version) if row["slice_key"] is None]
     for end, of_window in groupby(realised, key=_window_end):
         if end not in measured:

@@ -111,6 +111,7 @@ def drift_row(verdict: ColumnVerdict, *, is_prediction: bool) -> dict[str, Any]:
             for distance in DISTANCES.values()
             if distance.table_column is not None
         },
+        **verdict.recorded,
         "count": verdict.rows,
         "status": verdict.status.value,
         "verdict": verdict.verdict.value,

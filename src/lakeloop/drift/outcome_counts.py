@@ -211,6 +211,12 @@ def merge_parts(parts: Iterable[pa.RecordBatch]) -> pa.Table:
 
     Returns:
         A table of `PARTS_SCHEMA`, one row per cell.
+
+    >>> row = {"_block": date(2013, 4, 1), "_label_status": "PENDING", "_conflict": 0, "_never": 0, "_score": 0.2}
+    >>> counter = OutcomeCounter()
+    >>> counter.add(pa.Table.from_pylist([row], schema=SCORED_SCHEMA))
+    >>> merge_parts([*counter.parts().to_batches()] * 3).select(["label_status", "rows"]).to_pylist()
+    [{'label_status': 'PENDING', 'rows': 3}]
     """
     whole = pa.Table.from_batches(list(parts), schema=PARTS_SCHEMA)
     is_delay = pc.equal(whole["kind"], "delay")

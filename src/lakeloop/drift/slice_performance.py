@@ -16,6 +16,9 @@ from lakeloop.statuses import Status
 WORST = 3
 """Slices that the search tells at most."""
 
+_ROUNDING = 1e-9
+"""Bias that is nothing but the rounding of sums."""
+
 
 @dataclass(frozen=True)
 class SlicePerformance:
@@ -105,7 +108,7 @@ def measure_slice_performance(
         return _measure(part, min_rows=min_rows, level=level, seed=seed)
 
     searched = [(measure(each, level / max(looked_at, 1)), each) for each in parts]
-    worst = sorted((each for each in searched if each[0].sure_bias > 0), key=_furthest)[:WORST]
+    worst = sorted((each for each in searched if each[0].sure_bias > _ROUNDING), key=_furthest)[:WORST]
     ranks = {found.name: rank for rank, (found, _) in enumerate(worst, start=1)}
     told = [each for each in parts if each.is_declared]
     told += [part for _, part in worst if not part.is_declared]

@@ -67,6 +67,12 @@ class FoundRows:
 
         Returns:
             The rows.
+
+        >>> from datetime import UTC
+        >>> from lakeloop.config.metric import Task
+        >>> empty = Reference("late", Task.CLASSIFICATION, datetime(2024, 1, 25, tzinfo=UTC), (), (), {}, {})
+        >>> FoundRows.of(context, context.config.models["late"], "1", empty, []).drifts
+        []
         """
         profiles: list[dict[str, Any]] = []
         drifts: list[dict[str, Any]] = []

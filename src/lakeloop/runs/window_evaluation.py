@@ -57,6 +57,12 @@ class References:
 
         Returns:
             The plan, the same for all of the version's predictions.
+
+        >>> from datetime import UTC, datetime
+        >>> empty = Reference("late", Task.CLASSIFICATION, datetime(2024, 1, 25, tzinfo=UTC), (), (), {}, {})
+        >>> references = References(empty, empty, VersionCalibration(None, False))
+        >>> references.plan(context.config, context.config.models["late"]).columns
+        ('prediction_ts',)
         """
         return ProfilePlan(
             (*self.features.bins, *self.predictions.bins),
@@ -89,6 +95,16 @@ def evaluate_windows(
 
     Returns:
         What was found. An earlier window of which rows still wait is left out.
+
+    >>> from datetime import UTC, datetime
+    >>> from lakeloop.runs.windows import ended_windows
+    >>> empty = Reference("late", Task.CLASSIFICATION, datetime(2024, 1, 25, tzinfo=UTC), (), (), {}, {})
+    >>> references, since = References(empty, empty, VersionCalibration(None, False)), datetime(2024, 1, 25, tzinfo=UTC)
+    >>> model = context.config.models["late"]
+    >>> windows = ended_windows(since, context.as_of, model.monitor.window, "UTC")[:1]
+    >>> (found,) = evaluate_windows(context, model, "1", references, windows, [])
+    >>> found.performance.rows, found.target.status.value
+    (70, 'INSUFFICIENT_REFERENCE')
     """
     lake = context.lake
     scored = lake.read(lake.address("predictions", model.model), context.as_of, by="as_of").where(

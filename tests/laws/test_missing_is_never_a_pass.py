@@ -83,6 +83,8 @@ DECLARED = {
         "EmailSecurity",
         "MessageAbout",
         "MessageSeverity",
+        "Weekday",
+        "Condition",
     ),
 }
 # Reached by whole runs of the loop.
@@ -204,6 +206,7 @@ def test_what_was_not_judged_alarms_as_unknown_and_does_not_end_an_alarm(status,
         ("target_drift", "label"): None,
         ("bias", "bias"): None,
         ("skill", "skill"): None,
+        ("metric_drop", "log_loss"): None,
     }
     assert persistent([True, None, True], Persistence(hits=2, windows=3))
     assert not persistent([None, None, None], Persistence(hits=1, windows=3))

@@ -260,3 +260,33 @@ class ParityStatus(StrEnum):
     OK = "OK"
     DIFFERENT = "DIFFERENT"
     NO_ROWS = "NO_ROWS"
+
+
+class MessageAbout(StrEnum):
+    """What a notification is about; a recovery says that a flag is closed that was told of."""
+
+    FLAG = "flag"
+    DECISION = "decision"
+    PROMOTION = "promotion"
+    RECOVERY = "recovery"
+
+
+class MessageSeverity(StrEnum):
+    """How much a notification matters, least first."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class NotificationStatus(StrEnum):
+    """What became of a message in a channel: HELD and FAILED are tried again, the others are final.
+
+    SKIPPED is not for the channel, as it is declared; GIVEN_UP failed in as many turns as are tried.
+    """
+
+    HELD = "HELD"
+    FAILED = "FAILED"
+    SENT = "SENT"
+    SKIPPED = "SKIPPED"
+    GIVEN_UP = "GIVEN_UP"

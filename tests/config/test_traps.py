@@ -21,7 +21,7 @@ WRONG = [
     Wrong(PROJECT, NOTIFY, "seed: true", "seed", "true", "a number", "in that form"),
     Wrong(PROJECT, NOTIFY, "seed: 1e-3", "seed", "1e-3, read as 0.001", "a whole number", "change"),
     Wrong(PROJECT, NOTIFY, "seed: ~", "seed", "nothing", "a whole number", "change"),
-    Wrong(PROJECT, NOTIFY, "notify:", "notify", "nothing", "a section with keys out of command, file", "indented"),
+    Wrong(PROJECT, NOTIFY, "notify:", "notify", "nothing", "keys out of channels, command, file, quiet", "indented"),
     Wrong(PROJECT, NOTIFY, "description: @x", "the file", "'@'", "one valid YAML", "in quotes"),
     Wrong(PROJECT, "timezone: America/New_York", "timezone:UTC", "the file", "':'", "one valid", "after the colon"),
     Wrong(

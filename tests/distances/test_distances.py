@@ -4,15 +4,18 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cityblock
 from scipy.stats import entropy
 
 from lakeloop.distances import DISTANCES
+from lakeloop.distances.distance import Binned, Distance
 from lakeloop.distances.psi import population_stability_index
 from lakeloop.distances.total_variation import total_variation
 from lakeloop.errors import DistributionError
+
+OF_SHARES = [each for each in DISTANCES.values() if not each.needs_values]
 
 shares = st.lists(st.integers(0, 50), min_size=4, max_size=4).filter(any).map(lambda n: [x / sum(n) for x in n])
 
@@ -77,19 +80,32 @@ def test_a_floor_outside_its_range_is_refused(floor):
         population_stability_index([0.5, 0.5], [0.5, 0.5], floor=floor)
 
 
-@pytest.mark.parametrize("distance", DISTANCES.values(), ids=lambda each: each.name)
+def have_values(distance: Distance, *sides: list[float]) -> bool:
+    return not distance.nulls_apart or all(sum(side[:-1]) > 0 for side in sides)
+
+
+@pytest.mark.parametrize("distance", OF_SHARES, ids=lambda each: each.name)
+@settings(deadline=None)  # the first call loads libraries
 @given(expected=shares, actual=shares)
 def test_every_distance_is_zero_between_equals_and_never_negative(distance, expected, actual):
+    assume(have_values(distance, expected, actual))
     assert distance.between(expected, expected) == pytest.approx(0.0, abs=1e-12)
     assert distance.between(expected, actual) >= 0.0
+    assert distance.between(expected, actual) == pytest.approx(distance.between(actual, expected), rel=1e-9, abs=1e-9)
     assert distance.min_effect > 0
 
 
-@pytest.mark.parametrize("distance", DISTANCES.values(), ids=lambda each: each.name)
+@pytest.mark.parametrize("distance", OF_SHARES, ids=lambda each: each.name)
 def test_every_distance_compares_many_windows_as_it_compares_one(distance):
-    windows = [[0.5, 0.3, 0.2], [0.0, 0.0, 1.0], [0.1, 0.8, 0.1]]
-    along = distance.along(np.array([0.6, 0.3, 0.1]), np.array(windows))
-    assert along.tolist() == pytest.approx([distance.between([0.6, 0.3, 0.1], window) for window in windows])
+    windows = [[0.5, 0.3, 0.2], [0.0, 0.9, 0.1], [0.1, 0.8, 0.1]]
+    reference = Binned(np.array([0.6, 0.3, 0.1]))
+    along = distance.compare(reference, Binned(np.array([windows, windows[::-1]])))
+    singly = [distance.between([0.6, 0.3, 0.1], window) for window in windows]
+    assert along[0].tolist() == pytest.approx(singly)
+    assert along[1].tolist() == pytest.approx(singly[::-1])
+    turned = windows[::-1]
+    rest = distance.compare(Binned(np.array(windows)), Binned(np.array(turned)))
+    assert rest.tolist() == pytest.approx([distance.between(*s) for s in zip(windows, turned, strict=True)])
 
 
 @pytest.mark.parametrize("wrong", [[0.5, 0.6], [0.5, float("nan")], [], [1.0]])
@@ -97,3 +113,12 @@ def test_every_distance_refuses_what_are_no_shares(wrong):
     for distance in DISTANCES.values():
         with pytest.raises(DistributionError):
             distance.between([0.5, 0.5], wrong)
+
+
+@pytest.mark.parametrize("distance", DISTANCES.values(), ids=lambda each: each.name)
+def test_one_function_tells_a_distance(distance):
+    assert (distance.along is None) is distance.needs_values
+    with pytest.raises(DistributionError, match="by one of"):
+        Distance("both", "", 0.1, along=lambda e, a: e, along_values=lambda e, a: e.shares)
+    with pytest.raises(DistributionError, match="by one of"):
+        Distance("none", "", 0.1)

@@ -28,6 +28,9 @@ IN_PROCESS = frozenset(
 )
 """What asks the tables' logs for their sizes first, and leaves it to Spark when they exceed the declared budget."""
 OUTCOMES = "runs.monitor_counts.count_outcomes"
+PROFILES = "runs.daily_profiles._read"
+SLICES = 200
+"""More than the bins of all model columns and the declared slices together."""
 GROWN = 4
 
 
@@ -46,6 +49,7 @@ def test_every_read_of_a_turn_is_one_that_says_why_it_is_bounded(clean_run):
         counted = each.rows <= 1 and each.method in ("first", "head")
         assert MARK in each.line or counted or each.by.startswith("expectations."), each
     rows = rows_by_function(list(brought))
+    assert rows.pop(PROFILES) > 0  # days x columns x slices: more than the few rows of a small loop
     assert {by for by, _ in rows.most_common(3)} <= IN_PROCESS
 
 
@@ -64,8 +68,8 @@ def test_a_turn_of_four_times_the_rows_brings_as_many_to_the_driver(spark, tmp_p
     once, grown = found
     assert grown.keys() == once.keys()
     assert grown[TRAINING_READ] > 3 * once[TRAINING_READ]
-    # Cells of days, score bins and labels: there are so many at most, however many rows.
-    assert grown[OUTCOMES] <= DAYS * SCORE_BINS * 2
+    # Cells of days, score bins and labels, and of days and slices: there are so many at most, however many rows.
+    assert grown[OUTCOMES] <= DAYS * (SCORE_BINS * 2 + SLICES)
     others = {by: (rows, grown[by]) for by, rows in once.items() if by not in IN_PROCESS | {OUTCOMES}}
     growing = {by: rows for by, rows in others.items() if rows[1] > 1.5 * rows[0] + 10}
     assert growing == {}

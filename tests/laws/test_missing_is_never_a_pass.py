@@ -32,6 +32,7 @@ from lakeloop.statuses import (
     GateStatus,
     LabelStatus,
     LookupStatus,
+    NotificationStatus,
     Outcome,
     PromotionOutcome,
     RebuildStatus,
@@ -78,6 +79,10 @@ DECLARED = {
         "LedgerEvent",
         "ScoringEngine",
         "LateRows",
+        "ChannelKind",
+        "EmailSecurity",
+        "MessageAbout",
+        "MessageSeverity",
         "Weekday",
         "Condition",
     ),
@@ -139,6 +144,7 @@ ELSEWHERE: list[tuple[StrEnum, str]] = [
         (each, "drift/test_estimated_performance.py::test_scores_that_are_no_probabilities_give_no_estimate")
         for each in (EstimateStatus.NOT_CALIBRATED, EstimateStatus.CALIBRATION_UNKNOWN)
     ),
+    *((each, "runs/test_announcements.py::test_every_channel_comes_to_its_status") for each in NotificationStatus),
     (Outcome.EMPTY, "laws/test_missing_is_never_a_pass.py::test_a_turn_in_which_no_window_has_ended_is_empty"),
 ]
 NOT_JUDGED = [status for status in Status if status is not Status.OK]

@@ -23,10 +23,10 @@ from lakeloop.runs.flag_life import claim_flags, end_flags, find_life, release_f
 from lakeloop.runs.flags import raise_flags, read_flags
 from lakeloop.runs.promotions import REJECTED
 from lakeloop.runs.quality import JOB as QUALITY_JOB
-from lakeloop.statuses import Action, FlagKind, FlagState, Outcome
+from lakeloop.statuses import Action, FlagKind, FlagState, LedgerEvent, Outcome
 from lakeloop.tables import Lake, WriteIdentity
 from tests.runs.models.conftest import context, registered  # noqa: F401 - fixtures
-from tests.runs.models.ledgers import MODEL, day, judge
+from tests.runs.models.ledgers import MODEL, day, event, judge
 
 BIAS = Flag(FlagKind.BIAS, MODEL, "1", "bias", day(7), day(10), day(10))
 HOUR = timedelta(hours=1)
@@ -258,3 +258,21 @@ def test_an_alarm_that_came_back_after_its_training_is_remembered(biased):
     assert inputs.can_recalibrate
     assert inputs.windows_since_recalibration is None
     assert (inputs.recalibration_days, inputs.recalibration_days_needed) == (6, 4)  # to the sixteenth: the last is open
+
+
+def test_windows_are_counted_from_the_last_recalibration_to_the_newest_flag(biased):
+    ledger = [event("1", at=1, seq=1), event("2", at=4, seq=2)]
+    ledger[1] = replace(ledger[1], actor="recalibrate", outcome=REJECTED)
+    model, champion = biased.config.models[MODEL], ledger[0]
+    records = read_flags(biased, MODEL)  # windows of three days since the first: the flag's ends on the tenth
+    assert decision_inputs._windows_since_recalibration(model, ledger, champion, records) == 2
+    trained = replace(event("3", at=9, seq=3), actor="gate")
+    assert decision_inputs._windows_since_recalibration(model, [*ledger, trained], champion, records) is None
+    assert decision_inputs._windows_since_recalibration(model, ledger, champion, []) is None
+
+
+def test_days_are_counted_that_a_version_served(biased):
+    ledger = [event("1", at=1), event("2", at=5), event("1", LedgerEvent.ROLLBACK, at=8)]
+    model = biased.config.models[MODEL]
+    served = [decision_inputs._served_days(model, ledger, version, date(2024, 1, 10)) for version in ("1", "2", "3")]
+    assert served == [7, 4, 0]  # days of a change count for both

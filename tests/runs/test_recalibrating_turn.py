@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
 from lakeloop import schemas
 from lakeloop.config import load_config
+from lakeloop.config.decide import When
 from lakeloop.decisions.policy import recompute
 from lakeloop.runs.context import Context
+from lakeloop.runs.decision_inputs import gather_inputs
 from lakeloop.runs.flags import read_flags
 from lakeloop.runs.promotions import read_promotions
 from lakeloop.runs.turn import TurnResult, run_turn
 from lakeloop.runs.turn_text import describe_turn
 from lakeloop.statuses import Action, FlagKind, FlagState, Outcome
+from tests.laws.compare import rows
 from tests.laws.small_loop import TURNS, land
 from tests.shared import finished_project
 
@@ -100,3 +103,15 @@ def test_the_turn_again_changes_nothing(turned):
     assert before == {
         table.name: len(context.lake.own_rows(table, None)) for table in (schemas.FLAGS, schemas.PROMOTIONS)
     }
+
+
+def test_labelled_rows_since_the_last_training_are_counted(turned):
+    context, _ = turned
+    model = context.config.models["late"]
+    asking = model.model_copy(update={"decide": model.decide.model_copy(update={"when": When(new_rows=1)})})
+    counted = gather_inputs(context, asking).new_rows
+    days = (date(2024, 2, 3), date(2024, 2, 12))  # the third had not closed yet when it was trained on the fourth
+    orders = [row for row in rows(context.config, "bronze/orders") if days[0] <= row["due_ts"].date() <= days[1]]
+    delivered = {row["order"] for row in rows(context.config, "bronze/deliveries") if row["delivered_ts"] is not None}
+    assert counted == sum(row["order"] in delivered for row in orders) > 100
+    assert gather_inputs(context, model).new_rows is None

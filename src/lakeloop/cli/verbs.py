@@ -28,6 +28,7 @@ from lakeloop.cli.display import Display
 from lakeloop.cli.features import add_features
 from lakeloop.cli.impact import add_impact
 from lakeloop.cli.models import add_models
+from lakeloop.cli.notify import add_notify
 from lakeloop.cli.options import verb
 from lakeloop.cli.outcome import Options, Report, finish
 from lakeloop.cli.publish import add_publish
@@ -378,3 +379,4 @@ add_impact(app)
 add_compare(app)
 add_replay(app)
 add_audit(app)
+add_notify(app)

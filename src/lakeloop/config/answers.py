@@ -65,9 +65,12 @@ def _parse_allowance(value: Any) -> Any:
     if isinstance(value, Allowance):
         return value
     match = _ALLOWANCE.match(value) if isinstance(value, str) else None
-    if match is None or not int(match[1]):
-        raise ValueError(f"{value!r} is no allowance; write '3 per 28 days'")
-    return Allowance(count=int(match[1]), per=parse_duration(match[2]))
+    try:
+        if match is not None and int(match[1]):
+            return Allowance(count=int(match[1]), per=parse_duration(match[2]))
+    except ValueError:  # told as what it is: no allowance
+        pass
+    raise ValueError(f"{value!r} is no allowance; write '3 per 28 days'")
 
 
 AllowanceText = Annotated[Allowance, BeforeValidator(_parse_allowance)]

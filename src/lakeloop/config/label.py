@@ -20,8 +20,7 @@ from pydantic import (
 )
 
 from lakeloop.config.durations import write_duration
-from lakeloop.config.project import Timezone
-from lakeloop.config.section import Duration, Lag, Name, Section, Text
+from lakeloop.config.section import Duration, Lag, Name, Section, Text, Timezone
 
 _CLOSES_AT = re.compile(r"^(\d{2}):(\d{2})( next day)?$")
 _LONGEST = timedelta(days=36_500)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from lakeloop.conditions import Condition
 from lakeloop.config.section import Duration, Name, Number, Section, Text, Whole
-from lakeloop.distances import DISTANCES
+from lakeloop.distances import DISTANCES, distances_of
 from lakeloop.statuses import Role
 
 _PERSISTENCE = re.compile(r"^(\d{1,6}) of (\d{1,6})$", re.ASCII)
@@ -54,6 +55,19 @@ def _with_default_statistic(value: Any) -> Any:
     return {**_DEFAULT_STATISTIC, **value} if isinstance(value, dict) else value
 
 
+def _of_their_kind(value: dict[Literal["number", "category"], str]) -> dict[Literal["number", "category"], str]:
+    for kind, name in value.items():
+        if kind not in DISTANCES[name].kinds:
+            raise ValueError(
+                f"{kind}: {name} can't be told of a {kind}, its bins have no order; write {_either(distances_of(kind))}"
+            )
+    return value
+
+
+def _either(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
 class Granularity(StrEnum):
     """A stretch of time by which profiles are told: calendar units of the zone in which the label closes."""
 
@@ -61,6 +75,10 @@ class Granularity(StrEnum):
     DAY = "day"
     WEEK = "week"
     MONTH = "month"
+
+
+_TAKEN = frozenset({"score", "label_status"})
+"""Slice keys that `monitoring.performance` has for calibration and for the status of labels."""
 
 
 class SliceBy(Section):
@@ -113,6 +131,8 @@ class Monitor(Section):
         min_blocks: Days of reference below which it is INSUFFICIENT_REFERENCE.
         reference: Longest stretch of days the reference covers.
         bins: Bins of a number.
+        min_category_share: Share of the reference's rows from which on a category without a row in a window has
+            vanished.
         slices: Parts of the rows that are looked at beside all of them: a list of model columns, or name -> column,
             most values, or a condition such as `distance > 1000 and origin = 'JFK'`. Frozen with the
             champion; a column that says something of a person is left out, because its values would be told.
@@ -125,16 +145,27 @@ class Monitor(Section):
     roles: dict[Role, tuple[str, ...]] = Field(default_factory=dict)
     level: Number = Field(default=0.05, gt=0, lt=1)
     statistic: Annotated[
-        dict[Literal["number", "category"], DistanceName], BeforeValidator(_with_default_statistic)
+        dict[Literal["number", "category"], DistanceName],
+        BeforeValidator(_with_default_statistic),
+        AfterValidator(_of_their_kind),
     ] = Field(default_factory=lambda: dict(_DEFAULT_STATISTIC))
     min_effect: dict[DistanceName, Annotated[Number, Field(ge=0)]] = Field(default_factory=dict)
     min_rows: Whole = Field(default=200, ge=1)
     min_blocks: Whole = Field(default=28, ge=2)
     reference: Duration = timedelta(days=90)
     bins: Whole = Field(default=10, ge=2, le=100)
+    min_category_share: Number = Field(default=0.01, gt=0, le=1, exclude=True)
     slices: Annotated[dict[Name, SliceBy], BeforeValidator(_as_slices)] = Field(default_factory=dict, exclude=True)
     granularities: tuple[Granularity, ...] = Field(default=(), exclude=True)
     sketches: bool = Field(default=True, exclude=True)
+
+    @field_validator("slices")
+    @classmethod
+    def _names_are_free(cls, value: dict[str, SliceBy]) -> dict[str, SliceBy]:
+        taken = sorted(_TAKEN.intersection(value))
+        if taken:
+            raise ValueError(f"{taken[0]} is the name of what is told of all rows; write another name")
+        return value
 
     @model_validator(mode="after")
     def _whole_days(self) -> Self:

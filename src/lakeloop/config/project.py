@@ -6,23 +6,14 @@ import math
 import re
 from enum import StrEnum
 from typing import Annotated, Any, Self
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from lakeloop.config.notify import Notify
 from lakeloop.config.online_store import OnlineStoreSettings
 from lakeloop.config.registry import RegistrySettings
-from lakeloop.config.section import Duration, Folder, Name, Section, Text, Whole, Words
-
-
-def _known_timezone(name: str) -> str:
-    if name not in available_timezones():
-        raise ValueError(f"{name!r} is not an IANA time zone; write for example Europe/Berlin or UTC")
-    return name
-
-
-Timezone = Annotated[str, AfterValidator(_known_timezone)]
-
+from lakeloop.config.section import Duration, Folder, Name, Section, Text, Timezone, Whole, Words
 
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 _STORE = re.compile(r"^(?:databricks(?:-uc)?$|(?!file:)[a-z][a-z0-9+.-]*://)")
@@ -40,24 +31,6 @@ def _tracking_address(uri: str) -> str:
 def _as_setting(value: Any) -> Any:
     """Spark's settings are text; a fraction is one, too."""
     return repr(value) if isinstance(value, float) and math.isfinite(value) else value
-
-
-class Notify(Section):
-    """Where flags and decisions are announced; exactly one channel.
-
-    Attributes:
-        file: A file, relative to the workspace, that gets one JSON line per message.
-        command: A command that gets the message as JSON on its standard input.
-    """
-
-    file: Text | None = None
-    command: tuple[Text, ...] | None = Field(default=None, min_length=1)
-
-    @model_validator(mode="after")
-    def _one_channel(self) -> Self:
-        if (self.file is None) == (self.command is None):
-            raise ValueError("declare exactly one of file and command")
-        return self
 
 
 class Engine(StrEnum):
@@ -87,7 +60,7 @@ class Project(Section):
         engine: `auto` joins in this process what fits the memory budget and lies on paths, by Spark what does not;
             `spark` or `local` forces one.
         seed: Seed of everything random: 0 to 4,294,967,295, as NumPy takes it.
-        notify: Where flags and decisions are announced.
+        notify: Where flags, decisions and promotions are announced.
         spark: Session settings, used where the session has none of its own.
     """
 

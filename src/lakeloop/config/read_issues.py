@@ -45,7 +45,7 @@ def read_issues(document: LocatedYaml, source: Source) -> Iterator[ConfigIssue]:
     options = [("options", name) for name in read.options]
     for path in (*secrets, *(each for each in options if _is_secret(each[1], read.options[each[1]]))):
         here: KeyPath = ("read", *path)
-        if not _is_elsewhere(document, here, whole=path in secrets):
+        if not is_elsewhere(document, here, whole=path in secrets):
             got, name = "(hidden), in the file itself", path[-1]
             yield document.issue(here, got, "an environment variable", f"write {name}: ${{NAME}}")
     url: KeyPath = ("read", "jdbc")
@@ -63,8 +63,22 @@ def _is_secret(name: str, value: bool | int | str) -> bool:
     return bool(SECRET_NAME.search(name)) or (isinstance(value, str) and bool(PASSWORD.search(value)))
 
 
-def _is_elsewhere(document: LocatedYaml, path: KeyPath, *, whole: bool) -> bool:
-    """Tell whether a secret is written by a variable, without a default that would hold it."""
+def is_elsewhere(document: LocatedYaml, path: KeyPath, *, whole: bool) -> bool:
+    r"""Tell whether a secret is written by a variable, without a default that would hold it.
+
+    Args:
+        document: The file.
+        path: Where the secret is written.
+        whole: Whether it must be nothing but a variable, and not only have one in it.
+
+    Returns:
+        Whether the file itself does not hold it.
+
+    >>> from lakeloop.config.located_yaml import parse_yaml
+    >>> document = parse_yaml("a: ${KEY}\nb: x${KEY}\nc: ${KEY:-hunter22}", "x.yml", {"KEY": "7"})
+    >>> [is_elsewhere(document, (name,), whole=name != "b") for name in "abc"]
+    [True, True, False]
+    """
     place = document.places.get(path)
     written = (place.written if place is not None else None) or ""
     if whole:

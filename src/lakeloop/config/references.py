@@ -17,6 +17,7 @@ from lakeloop.config.mistakes import listed
 from lakeloop.config.model_references import model_issues
 from lakeloop.config.model_sense import NUMBERS
 from lakeloop.config.named_source import find_source
+from lakeloop.config.notify_issues import notify_issues
 from lakeloop.config.online_store import online_store_issues
 from lakeloop.config.private_columns import private_source_columns
 from lakeloop.config.read_issues import read_issues
@@ -70,6 +71,7 @@ def reference_issues(
     project = documents.get(f"project:{config.project.project}")
     if project is not None:
         yield from online_store_issues(project)
+        yield from notify_issues(project)
     landings: dict[tuple[str, str], str] = {}
     for name, source in config.sources.items():
         yield from read_issues(documents[f"source:{name}"], source)

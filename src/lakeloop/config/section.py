@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import partial
 from typing import Annotated, Any, Self
+from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
@@ -55,6 +56,16 @@ def _no_address(value: str) -> str:
 
 Folder = Annotated[Text, AfterValidator(_no_address)]
 """A folder of this machine, or one that is mounted on it."""
+
+
+def _known_timezone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError(f"{name!r} is not an IANA time zone; write for example Europe/Berlin or UTC")
+    return name
+
+
+Timezone = Annotated[str, AfterValidator(_known_timezone)]
+"""A time zone by its IANA name."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 """A name that is safe as a table, column and model name: lower case letters, digits and underscores."""

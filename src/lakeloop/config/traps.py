@@ -12,7 +12,8 @@ _SWITCHED: Mapping[str, tuple[KeyPath, ...]] = {
     "model": (("estimator", "params"), ("estimator", "search")),
     "project": (("spark",),),
 }
-_MAY_REPEAT: frozenset[KeyPath] = frozenset({("notify", "command")})
+_MAY_REPEAT = "command"
+"""A list of words in their order, below `notify`."""
 
 
 def trap_issues(kind: str, document: LocatedYaml) -> Iterator[ConfigIssue]:
@@ -32,7 +33,7 @@ def trap_issues(kind: str, document: LocatedYaml) -> Iterator[ConfigIssue]:
     """
     for path, place in document.places.items():
         value = document.value_at(path)
-        if isinstance(value, list) and path not in _MAY_REPEAT:
+        if isinstance(value, list) and not (path[:1] == ("notify",) and path[-1] == _MAY_REPEAT):
             yield from _repeated(document, path, value)
         if path and path[-1] == "<<":
             remedy = "write the keys out: merging is no part of YAML 1.2"

@@ -83,12 +83,35 @@ class Config:
 
     @property
     def shown_notify(self) -> str:
-        """The declared channel of notifications as it may be shown: variables as they are written."""
+        """The declared channels of notifications as they may be shown: variables as they are written."""
         notify, written = self.project.notify, self._written("project", self.project.project)
+        if notify.channels:
+            return ", ".join(f"{name} ({self._shown_channel(name)})" for name in notify.channels)
         if notify.command is not None:
             parts = [written.get(("notify", "command", i), part) for i, part in enumerate(notify.command)]
             return " ".join(parts)
         return written.get(("notify", "file"), str(self.workspace / (notify.file or "")))
+
+    def _shown_channel(self, name: str) -> str:
+        """Say what a channel is: where a file is, and of others the kind alone."""
+        channel, path = self.project.notify.channels[name], ("notify", "channels", name, "file")
+        if channel.file is None:
+            return channel.kind.value
+        return self._written("project", self.project.project).get(path, str(self.workspace / channel.file))
+
+    def hidden_arguments(self, name: str) -> tuple[str, ...]:
+        """List the arguments of a channel's command that no message may show: those written with a variable.
+
+        Args:
+            name: The channel's name.
+
+        Returns:
+            Their values; none of a channel that is no command.
+        """
+        notify, written = self.project.notify, self._written("project", self.project.project)
+        above: KeyPath = ("notify", "channels", name) if notify.channels else ("notify",)
+        command = notify.named[name].command or ()
+        return tuple(each for i, each in enumerate(command) if (*above, "command", i) in written)
 
     def landing_path(self, source: Source) -> Path:
         """Find where a source's files arrive.

@@ -80,6 +80,13 @@ def ask(policy: Decide, inputs: DecisionInputs) -> list[Said]:
 
     Returns:
         First training, schedule, what evidence says kind by kind, then the declared rules.
+
+    >>> from datetime import UTC, datetime
+    >>> flag, may = OpenFlag(FlagKind.SKILL, "skill", "f1"), datetime(2013, 5, 1, tzinfo=UTC)
+    >>> inputs = DecisionInputs(may, "3", may - timedelta(days=2), None, 119, 2, (flag,), True)
+    >>> policy = Decide.model_validate({"when": {"skill": 0.0}})
+    >>> [said.reason() for said in ask(policy, inputs) if said.asks is not Action.NONE]
+    ['skill: asks to retrain: open flag on skill']
     """
     when = policy.when
     kinds: list[Said] = [
@@ -246,6 +253,12 @@ def block(policy: Decide, inputs: DecisionInputs, asked: Sequence[Said]) -> list
 
     Returns:
         Cooldown and newly closed days; then those that are declared, or have something to say.
+
+    >>> from datetime import UTC, datetime
+    >>> may = datetime(2013, 5, 1, tzinfo=UTC)
+    >>> inputs = DecisionInputs(may, "3", may - timedelta(days=2), None, 119, 9, (), True)
+    >>> [said.reason() for said in block(Decide(), inputs, []) if said.blocks]
+    ['cooldown: blocks retraining: the last training is 2d old, at least 7d have to pass']
     """
     said = [_cooldown(policy, inputs), _newly_closed(policy, inputs)]
     if any(each.asks is Action.RECALIBRATE for each in asked):

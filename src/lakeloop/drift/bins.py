@@ -119,10 +119,44 @@ def is_number(type_: pa.DataType) -> bool:
     return bool(pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_decimal(type_))
 
 
-def _is_category(type_: pa.DataType) -> bool:
+def is_category(type_: pa.DataType) -> bool:
+    """Tell whether a column of this Arrow type is binned as a category.
+
+    Args:
+        type_: Arrow type.
+
+    Returns:
+        True for booleans and text, dictionary-encoded or not.
+
+    >>> is_category(pa.string()), is_category(pa.date32())
+    (True, False)
+    """
     if pa.types.is_dictionary(type_):
-        return _is_category(type_.value_type)
+        return is_category(type_.value_type)
     return bool(pa.types.is_boolean(type_) or pa.types.is_string(type_) or pa.types.is_large_string(type_))
+
+
+def measure_deviations(table: pa.Table, columns: Sequence[str]) -> dict[str, float]:
+    """Measure how far numbers spread.
+
+    Args:
+        table: Rows of the reference.
+        columns: Columns in `table`; those that are no numbers are left out, and numbers without a finite value too.
+
+    Returns:
+        Column -> standard deviation of its finite values, divisor n, in the column's unit.
+
+    >>> measure_deviations(pa.table({"seats": [2.0, 4.0, None], "origin": ["JFK", "EWR", "JFK"]}), ["seats", "origin"])
+    {'seats': 1.0}
+    """
+    found = {}
+    for name in columns:
+        if is_number(table.column(name).type):
+            numbers = pc.cast(table.column(name).drop_null(), pa.float64(), safe=False).to_numpy()
+            finite = numbers[np.isfinite(numbers)]
+            if finite.size:
+                found[name] = float(finite.std())
+    return found
 
 
 def propose_bins(
@@ -166,7 +200,7 @@ def _column_bins(table: pa.Table, name: str, bins: int, max_categories: int) -> 
     if is_number(values.type):
         numbers = np.asarray(pc.cast(values.drop_null(), pa.float64(), safe=False).to_numpy(), dtype=np.float64)
         return ColumnBins(name, "number", edges=_number_edges(numbers[np.isfinite(numbers)], bins))
-    if _is_category(values.type) or pa.types.is_null(values.type):
+    if is_category(values.type) or pa.types.is_null(values.type):
         texts = pc.value_counts(pc.cast(values.drop_null(), pa.string()))
         rows = Counter({cell["values"].as_py(): cell["counts"].as_py() for cell in texts})
         ranked = sorted(rows, key=lambda text: (-rows[text], text))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
@@ -209,11 +209,13 @@ class DailyCounts:
         blocks: Blocks that hold a row, ascending.
         rows: Column -> rows per block and bin, shape [n_blocks, n_bins]. Columns without any row are not in it.
         totals: Column -> sum of the finite values per block, shape [n_blocks].
+        bin_totals: Number -> sum of the finite values per block and bin, shape [n_blocks, n_bins].
     """
 
     blocks: tuple[date, ...]
     rows: Mapping[str, npt.NDArray[np.int64]]
     totals: Mapping[str, npt.NDArray[np.float64]]
+    bin_totals: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
 
 
 def lay_out_daily(counts: pa.Table, bins: Sequence[ColumnBins]) -> DailyCounts:
@@ -246,6 +248,7 @@ def lay_out_daily(counts: pa.Table, bins: Sequence[ColumnBins]) -> DailyCounts:
     distinct_days, block_of_cell = np.unique(days, return_inverse=True)
     rows: dict[str, npt.NDArray[np.int64]] = {}
     totals: dict[str, npt.NDArray[np.float64]] = {}
+    bin_totals: dict[str, npt.NDArray[np.float64]] = {}
     for column in bins:
         own = names == column.name
         if not own.any():
@@ -259,9 +262,13 @@ def lay_out_daily(counts: pa.Table, bins: Sequence[ColumnBins]) -> DailyCounts:
         totals[column.name] = np.bincount(
             block_of_cell[own], weights=total_of_cell[own], minlength=len(distinct_days)
         ).astype(np.float64)
+        if column.kind == "number":
+            bin_totals[column.name] = np.zeros(table.shape)
+            np.add.at(bin_totals[column.name], (block_of_cell[own], place), total_of_cell[own])
     if rows:
         most = np.max([table.sum(axis=1) for table in rows.values()], axis=0)
         for table in rows.values():
             table[:, -1] += most - table.sum(axis=1)
     epoch = date(1970, 1, 1).toordinal()
-    return DailyCounts(tuple(date.fromordinal(epoch + int(day)) for day in distinct_days), rows, totals)
+    days_with_rows = tuple(date.fromordinal(epoch + int(day)) for day in distinct_days)
+    return DailyCounts(days_with_rows, rows, totals, bin_totals)

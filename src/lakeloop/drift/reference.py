@@ -48,6 +48,9 @@ class Reference:
         counts: Column -> rows per day and bin, shape [n_blocks, n_bins]. A column without rows is not in it.
         totals: Column -> sum of the finite values per day, shape [n_blocks].
         targets: Labels per closed day, ascending.
+        bin_totals: Number -> sum of the finite values per day and bin, shape [n_blocks, n_bins]. A reference of an
+            earlier lakeloop has none: distances that need the means of bins are not known against it.
+        deviations: Number -> standard deviation of its finite values, in its unit; likewise.
         slicings: How the rows were sliced.
         slices: Slice key and value -> column -> rows per bin, over all days. A slice without rows is not in it.
 
@@ -71,6 +74,8 @@ class Reference:
     targets: tuple[TargetDay, ...] = ()
     slicings: tuple[Slicing, ...] = ()
     slices: Mapping[tuple[str, str], Mapping[str, npt.NDArray[np.int64]]] = field(default_factory=dict)
+    bin_totals: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
+    deviations: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.trained_through.tzinfo is None:
@@ -126,6 +131,10 @@ class Reference:
             "totals": {name: sums.tolist() for name, sums in self.totals.items()},
             "targets": [_told(day) for day in self.targets],
         }
+        if self.bin_totals:
+            content["bin_totals"] = {name: table.tolist() for name, table in self.bin_totals.items()}
+        if self.deviations:
+            content["deviations"] = dict(self.deviations)
         if self.slicings:
             content["slicings"] = [each.to_dict() for each in self.slicings]
             content["slices"] = [
@@ -157,6 +166,10 @@ class Reference:
                 TargetDay(date.fromisoformat(day), rows, sums, *(tuple(each) for each in classes))
                 for day, rows, sums, *classes in content["targets"]
             ),
+            bin_totals={
+                name: np.array(table, dtype=np.float64) for name, table in content.get("bin_totals", {}).items()
+            },
+            deviations=content.get("deviations", {}),
             slicings=tuple(Slicing.from_dict(each) for each in content.get("slicings", ())),
             slices={
                 (key, value): {name: np.array(rows, dtype=np.int64) for name, rows in counts.items()}
@@ -179,6 +192,7 @@ def build_reference(
     trained_through: datetime,
     targets: Sequence[TargetDay] = (),
     longest: timedelta | None = None,
+    deviations: Mapping[str, float] | None = None,
 ) -> Reference:
     """Build the reference from the counts of the accepted data.
 
@@ -190,6 +204,7 @@ def build_reference(
         trained_through: Greatest availability of anything that touched the model; an aware instant.
         targets: Labels per closed day, each day once.
         longest: Keep only the days within this stretch up to the last counted day; whole days. None keeps all.
+        deviations: Number -> standard deviation of its finite values; counts alone do not tell it.
 
     Returns:
         The reference.
@@ -233,4 +248,6 @@ def build_reference(
         counts={name: table[kept] for name, table in daily.rows.items()},
         totals={name: sums[kept] for name, sums in daily.totals.items()},
         targets=tuple(used),
+        bin_totals={name: table[kept] for name, table in daily.bin_totals.items()},
+        deviations=dict(deviations or {}),
     )

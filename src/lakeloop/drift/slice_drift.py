@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 from lakeloop.config.monitor import Monitor
 from lakeloop.distances import DISTANCES
 from lakeloop.drift.bins import ColumnBins
+from lakeloop.drift.column_counts import ColumnCounts
 from lakeloop.drift.reference import Reference
-from lakeloop.drift.thresholds import to_shares
 from lakeloop.statuses import Status, Verdict
 
 
@@ -29,7 +29,7 @@ class SliceDrift:
         statistic: Name of the distance declared for its kind.
         value: The statistic; None when there was nothing to compute it from.
         status: OK, TOO_FEW_ROWS, ALL_NULL, CHANGED_TYPE, or INSUFFICIENT_REFERENCE: the reference has too few rows of
-            the slice.
+            the slice, or not what the distance needs, as of a slice the means of bins.
         rows: Rows of the slice in the window.
         reference_rows: Rows of the slice in the reference.
     """
@@ -99,6 +99,8 @@ def _measure(reference: Reference, bins: ColumnBins, row: Mapping[str, Any], mon
         status = Status.ALL_NULL
     elif status is Status.OK and int(expected.sum()) < monitor.min_rows:
         status = Status.INSUFFICIENT_REFERENCE
-    measured = float(distance.along(to_shares(expected), to_shares(counts))) if status is Status.OK else None
+    measured = ColumnCounts(bins, expected[np.newaxis], counts).measure(distance) if status is Status.OK else None
+    if measured is None and status is Status.OK:  # slices hold no sums: not by a distance that needs means of bins
+        status = Status.INSUFFICIENT_REFERENCE
     rows, reference_rows = int(counts.sum()), int(expected.sum())
     return SliceDrift(key, value, bins.name, distance.name, measured, status, rows, reference_rows)

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import t as student_t
 
-from lakeloop.distances.distance import Distance, Shares
+from lakeloop.distances.distance import Binned, Distance, Shares
 
 MAX_STRETCHES = 1000
 MIN_DISJOINT_STRETCHES = 3
 """Stretches that have to fit into the reference side by side before their spread says anything."""
+Placed = Callable[[npt.NDArray[np.int64], npt.NDArray[np.float64]], Binned]
+"""Makes rows and sums per bin, shapes [..., n_bins], what distances compare."""
+
 _LEAST_EFFECT = 1e-6
 _NEVER = 1e6
 """Cap of a bound, far above any value a statistic can take."""
@@ -45,7 +50,7 @@ class Threshold:
     kept_fraction: float
 
 
-def reachable(distance: Distance, expected: Shares) -> float:
+def reachable(distance: Distance, expected: Shares) -> float | None:
     """Find the greatest value a distance can take: all rows of a window in one bin.
 
     Args:
@@ -53,13 +58,26 @@ def reachable(distance: Distance, expected: Shares) -> float:
         expected: Reference shares, shape [n_bins].
 
     Returns:
-        The value; a threshold at or above it can never be crossed.
+        The value; a threshold at or above it can never be crossed. None where there is none, because values may lie
+        ever further away.
 
     >>> from lakeloop.distances import DISTANCES
     >>> reachable(DISTANCES["total_variation"], np.array([0.9, 0.1]))
     0.9
     """
-    return float(distance.along(expected, np.eye(len(expected))).max())
+    if distance.along is None:
+        return None
+    one_bin = np.eye(len(expected))[: len(expected) - distance.nulls_apart]
+    return float(distance.along(expected, one_bin).max())
+
+
+def place_shares(rows: npt.NDArray[np.int64], _: npt.NDArray[np.float64]) -> Binned:
+    """Give the shares of rows alone.
+
+    >>> place_shares(np.array([1, 3]), np.zeros(2)).shares.tolist()
+    [0.25, 0.75]
+    """
+    return Binned(to_shares(rows))
 
 
 def resample_threshold(
@@ -72,6 +90,8 @@ def resample_threshold(
     min_effect: float,
     column: str,
     seed: int,
+    totals: npt.NDArray[np.float64] | None = None,
+    placed: Placed = place_shares,
 ) -> Threshold:
     """Take a threshold from moving blocks of the reference.
 
@@ -95,6 +115,9 @@ def resample_threshold(
         min_effect: Least statistic that is called drift.
         column: The column; each draws from its own stream.
         seed: Seed of the drawing.
+        totals: Sums of the values per day and bin, shape [n_blocks, n_bins], where `placed` looks at them. A thinned
+            stretch keeps the means of its bins: how much they would vary in fewer rows is not known.
+        placed: How rows and sums become what the distance compares.
 
     Returns:
         The threshold with its ingredients.
@@ -115,14 +138,15 @@ def resample_threshold(
     starts = np.arange(n_blocks - stretch_days + 1)
     if len(starts) > MAX_STRETCHES:
         starts = np.sort(rng.choice(starts, MAX_STRETCHES, replace=False))
-    running = np.concatenate([np.zeros((1, daily.shape[1]), dtype=np.int64), daily.cumsum(axis=0)])
-    stretches = running[starts + stretch_days] - running[starts]
-    rest = running[-1] - stretches
+    stretches, rest = _cut(daily, starts, stretch_days)
+    sums, other_sums = _cut(np.zeros(daily.shape) if totals is None else totals, starts, stretch_days)
     kept_fraction = min(1.0, window_rows / float(stretches.sum(axis=1).mean()))
     if kept_fraction < 1:
         thinned = rng.binomial(stretches, kept_fraction)
-        stretches = np.where(thinned.sum(axis=1, keepdims=True) > 0, thinned, stretches)
-    values = distance.along(to_shares(rest), to_shares(stretches))
+        thinned = np.where(thinned.sum(axis=1, keepdims=True) > 0, thinned, stretches)
+        sums = sums * (thinned / np.maximum(stretches, 1))
+        stretches = thinned
+    values = distance.compare(placed(rest, other_sums), placed(stretches, sums))
     logs = np.log(np.maximum(values, max(min_effect / 10, _LEAST_EFFECT)))
     disjoint = n_blocks / stretch_days
     quantile = float(np.quantile(values, 1 - level))
@@ -139,6 +163,15 @@ def resample_threshold(
         disjoint_stretches=disjoint,
         kept_fraction=kept_fraction,
     )
+
+
+def _cut(
+    daily: npt.NDArray[Any], starts: npt.NDArray[np.int64], days: int
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Sum stretches of consecutive days, and for each the days outside it."""
+    running = np.concatenate([np.zeros((1, daily.shape[1]), dtype=daily.dtype), daily.cumsum(axis=0)])
+    stretches = running[starts + days] - running[starts]
+    return stretches, running[-1] - stretches
 
 
 def to_shares(counts: npt.NDArray[np.int64]) -> Shares:

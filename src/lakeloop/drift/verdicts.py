@@ -12,15 +12,17 @@ import pyarrow as pa
 
 from lakeloop.config.monitor import Monitor
 from lakeloop.distances import DISTANCES
-from lakeloop.distances.distance import Shares
+from lakeloop.distances.distance import Binned, Distance
 from lakeloop.drift.bins import BinKind, ColumnBins
-from lakeloop.drift.counts import lay_out_daily
+from lakeloop.drift.column_counts import ColumnCounts
+from lakeloop.drift.counts import DailyCounts, lay_out_daily
+from lakeloop.drift.missing import Missing, compare_missing
+from lakeloop.drift.recorded import compare_categories, record_deltas, record_statistics
 from lakeloop.drift.reference import Reference
 from lakeloop.drift.thresholds import (
     MIN_DISJOINT_STRETCHES,
     reachable,
     resample_threshold,
-    to_shares,
 )
 from lakeloop.errors import DistributionError
 from lakeloop.statuses import Role, Status, Verdict
@@ -43,6 +45,9 @@ class ColumnVerdict:
         rows: Rows of the window.
         null_fraction: Share of them without a value, 0 to 1; None without rows.
         evidence: JSON values from which the verdict can be recomputed.
+        missing: Its missing share beside the reference's; None where they were not compared. Judged of a contract
+            column alone, and no part of the verdict.
+        recorded: Further columns of `monitoring.drift_metrics` -> values, which judge nothing.
     """
 
     column: str
@@ -57,6 +62,8 @@ class ColumnVerdict:
     rows: int
     null_fraction: float | None
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    missing: Missing | None = None
+    recorded: Mapping[str, Any] = field(default_factory=dict)
 
 
 def judge_window(
@@ -76,7 +83,11 @@ def judge_window(
     The status of a column is the first that holds of: EMPTY_WINDOW (no rows of any column), ABSENT_COLUMN (none of this
     one), TOO_FEW_ROWS (below `monitor.min_rows`), ALL_NULL, TOO_FEW_BLOCKS (rows on fewer than half the days of a
     window), INSUFFICIENT_REFERENCE (days below `monitor.min_blocks` or below three windows; no row of the column; or so
-    restless that not even a window with all its rows in one bin would cross the threshold), OK.
+    restless that not even a window with all its rows in one bin would cross the threshold; or without what the
+    statistic needs), OK.
+
+    The missing shares of contract columns are a family of their own, with the whole level: a statistic may not see that
+    they jump, as PSI does not where many were missing before. Every other statistic is recorded, and judges nothing.
 
     Args:
         reference: What the champion was accepted on.
@@ -117,10 +128,9 @@ def judge_window(
         raise DistributionError("columns", "a column is given twice")
     window = lay_out_daily(counts, reference.bins)
     judged = sum(roles.get(name, Role.REGIME) is not Role.SEASONAL for name in columns)
-    family = _Family(reference, monitor, monitor.level / max(judged, 1), judged, len(window.blocks), seed)
-    return tuple(
-        _judge(family, bins[name], roles.get(name, Role.REGIME), _summed(window.rows.get(name))) for name in columns
-    )
+    contracts = sum(roles.get(name, Role.REGIME) is Role.CONTRACT for name in columns)
+    family = _Family(reference, monitor, monitor.level / max(judged, 1), judged, len(window.blocks), seed, contracts)
+    return tuple(_judge(family, bins[name], roles.get(name, Role.REGIME), window) for name in columns)
 
 
 @dataclass(frozen=True)
@@ -133,6 +143,7 @@ class _Family:
     judged_columns: int
     window_days: int
     seed: int
+    contract_columns: int
 
     def status_of(self, bins: ColumnBins, counts: npt.NDArray[np.int64] | None) -> Status:
         """Status by the window alone; OK where the reference decides."""
@@ -148,16 +159,21 @@ class _Family:
             return Status.TOO_FEW_BLOCKS
         return Status.OK
 
-    def reference_is_short(self) -> bool:
-        """Whether the reference's own stretches are too few to take a threshold from."""
-        days = len(self.reference.blocks)
+    def is_short(self, days: int) -> bool:
+        """Whether stretches of so many days of the reference are too few to take a threshold from."""
         return days < max(self.monitor.min_blocks, MIN_DISJOINT_STRETCHES * self.window_days)
 
-    def describe(self, expected: Shares, actual: Shares) -> dict[str, Any]:
+    def compare_missing(self, column: ColumnCounts, role: Role) -> Missing:
+        """Compare the missing shares; those of a contract column are judged, where the reference is long enough."""
+        judges = role is Role.CONTRACT and not self.is_short(len(self.reference.blocks))
+        level = self.monitor.level / self.contract_columns if judges else None
+        return compare_missing(column, stretch_days=self.window_days, level=level, seed=self.seed)
+
+    def describe(self, expected: Binned, actual: Binned) -> dict[str, Any]:
         """What the verdict was computed from, as JSON values."""
         return {
-            "reference_shares": expected.tolist(),
-            "window_shares": actual.tolist(),
+            "reference_shares": expected.shares.tolist(),
+            "window_shares": actual.shares.tolist(),
             "reference_days": len(self.reference.blocks),
             "window_days": self.window_days,
             "level": self.monitor.level,
@@ -167,58 +183,90 @@ class _Family:
         }
 
 
-def _summed(daily: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int64] | None:
-    return None if daily is None else np.asarray(daily.sum(axis=0))
-
-
-def _judge(family: _Family, bins: ColumnBins, role: Role, counts: npt.NDArray[np.int64] | None) -> ColumnVerdict:
+def _judge(family: _Family, bins: ColumnBins, role: Role, window: DailyCounts) -> ColumnVerdict:
     distance = DISTANCES[family.monitor.statistic[bins.kind]]
     min_effect = family.monitor.min_effect.get(distance.name, distance.min_effect)
+    daily = window.rows.get(bins.name)
+    counts = None if daily is None else np.asarray(daily.sum(axis=0))
     rows = 0 if counts is None else int(counts.sum())
     status = family.status_of(bins, counts)
-    daily = family.reference.counts.get(bins.name)
-    value: float | None = None
-    threshold: float | None = None
+    column = ColumnCounts.of(family.reference, window, bins)
+    held = _Held()
+    missing: Missing | None = None
     evidence: dict[str, Any] = {}
-    if status is Status.OK and (counts is None or daily is None):
+    recorded: dict[str, Any] = {}
+    if column is not None and rows:
+        recorded = record_deltas(column, window_days=family.window_days)
+    if status is Status.OK and column is None:
         status = Status.INSUFFICIENT_REFERENCE
-    elif status is Status.OK and counts is not None and daily is not None:
-        expected, actual = to_shares(daily.sum(axis=0)), to_shares(counts)
-        value = float(distance.along(expected, actual))
-        evidence = family.describe(expected, actual)
-        if family.reference_is_short():
-            status = Status.INSUFFICIENT_REFERENCE
-        else:
-            drawn = resample_threshold(
-                distance,
-                daily,
-                stretch_days=family.window_days,
-                window_rows=rows,
-                level=family.level,
-                min_effect=min_effect,
-                column=bins.name,
-                seed=family.seed,
-            )
-            ceiling = reachable(distance, expected)
-            evidence |= {"resampled": asdict(drawn), "reachable": ceiling}
-            if drawn.value < ceiling:
-                threshold = drawn.value
-            else:
-                status = Status.INSUFFICIENT_REFERENCE
+    elif status is Status.OK and column is not None:
+        held = _hold(family, column, distance, min_effect)
+        status = Status.INSUFFICIENT_REFERENCE if held.threshold is None else status
+        missing = family.compare_missing(column, role)
+        evidence = {**held.evidence, "missing": missing.to_dict()}
+        recorded |= record_statistics(column)
+        categories = compare_categories(column, family.monitor.min_category_share)
+        if categories is not None:
+            evidence["categories"] = categories.to_dict()
+            recorded |= {"other_fraction": categories.other, "vanished_categories": list(categories.vanished)}
     return ColumnVerdict(
         column=bins.name,
         kind=bins.kind,
         role=role,
         statistic=distance.name,
-        value=value,
-        threshold=threshold,
+        value=held.value,
+        threshold=held.threshold,
         min_effect=min_effect,
         status=status,
-        verdict=_verdict(role, value, threshold),
+        verdict=_verdict(role, held.value, held.threshold),
         rows=rows,
         null_fraction=None if counts is None or rows == 0 else int(counts[bins.null_bin]) / rows,
         evidence=evidence,
+        missing=missing,
+        recorded=recorded,
     )
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A statistic against its threshold; without one the reference does not suffice."""
+
+    value: float | None = None
+    threshold: float | None = None
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _hold(family: _Family, column: ColumnCounts, distance: Distance, min_effect: float) -> _Held:
+    value, seen = column.measure(distance), column.seen_by(distance)
+    if value is None:
+        return _Held()
+    expected, actual = seen.sides
+    evidence = family.describe(expected, actual)
+    if distance.needs_values:
+        evidence |= {"reference_means": _means(expected), "window_means": _means(actual), "unit": expected.unit}
+    if family.is_short(len(seen.daily)):
+        return _Held(value, None, evidence)
+    drawn = resample_threshold(
+        distance,
+        seen.daily,
+        stretch_days=family.window_days,
+        window_rows=int(seen.window.sum()),
+        level=family.level,
+        min_effect=min_effect,
+        column=column.bins.name,
+        seed=family.seed,
+        totals=seen.daily_totals,
+        placed=seen.placed,
+    )
+    ceiling = reachable(distance, expected.shares)
+    evidence |= {"resampled": asdict(drawn), "reachable": ceiling}
+    return _Held(value, drawn.value if ceiling is None or drawn.value < ceiling else None, evidence)
+
+
+def _means(side: Binned) -> list[float | None]:
+    """Means of the bins that hold values, as JSON values."""
+    means = [] if side.means is None else side.means.tolist()
+    return [mean if share else None for mean, share in zip(means, side.shares.tolist(), strict=False)]
 
 
 def _verdict(role: Role, value: float | None, threshold: float | None) -> Verdict:

@@ -25,7 +25,7 @@ MAX_COLUMNS, MIN_COLUMNS = 240, 20
 _TONES: dict[str, str] = {
     **dict.fromkeys(("PASS", "OK", "STABLE", "CONSISTENT", "promoted", "ok", "done", "WRITTEN"), "good"),
     **dict.fromkeys(("FAIL", "DRIFT", "SKEWED", "failed", "act"), "bad"),
-    **dict.fromkeys(("WARN", "rejected", "held", "watch", "retrain", "notify"), "warn"),
+    **dict.fromkeys(("WARN", "rejected", "held", "watch", "retrain", "recalibrate", "notify"), "warn"),
     **dict.fromkeys(("RECORDED", "NOT_APPLICABLE", "none", "skipped"), "quiet"),
 }
 

@@ -30,7 +30,7 @@ class AboutModel:
         model: Its name.
         description: What it is for.
         loss_name: Metric that stands for its loss.
-        bias_limit: Bias beyond which the policy retrains; None when it declares none.
+        bias_limit: Bias beyond which the policy acts; None when it declares none.
         label: What is predicted, as declared.
         hidden: Columns that say something of a person.
     """

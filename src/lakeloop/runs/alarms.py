@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -129,8 +130,10 @@ def find_alarms(model: Model, finding: WindowFinding, accepted: Mapping[str, flo
         if each.role is Role.SEASONAL:
             continue
         if each.role is Role.CONTRACT:
-            said = {"status": each.status.value, "rows": each.rows}
-            found.append((FlagKind.QUALITY, each.column, _is_broken(each.status), said))
+            said: dict[str, Any] = {"status": each.status.value, "rows": each.rows}
+            missing = {} if each.missing is None else each.missing.to_dict()
+            said |= {"missing": missing} if missing.get("jumped") else {}
+            found.append((FlagKind.QUALITY, each.column, _is_broken(each.status, missing), said))
         kind = FlagKind.PREDICTION_DRIFT if is_prediction(model.task, each.column) else _DRIFT_KINDS[each.role]
         evidence = _evidence(each)
         found.append((kind, each.column, _alarm(each.verdict), evidence))
@@ -179,9 +182,9 @@ def _alarm(verdict: Verdict) -> bool | None:
     return None if verdict is Verdict.UNKNOWN else verdict is Verdict.DRIFT
 
 
-def _is_broken(status: Status) -> bool | None:
-    """A contract column that is gone is no drift, and must not go unsaid; too few rows say nothing of it."""
-    if status in (Status.ABSENT_COLUMN, Status.ALL_NULL):
+def _is_broken(status: Status, missing: Mapping[str, Any]) -> bool | None:
+    """A contract column that is gone, or in part, must not go unsaid for no drift; too few rows say nothing of it."""
+    if status in (Status.ABSENT_COLUMN, Status.ALL_NULL) or missing.get("jumped"):
         return True
     return None if status in (Status.EMPTY_WINDOW, Status.TOO_FEW_ROWS) else False
 
@@ -246,7 +249,7 @@ def _alarm_history(
     history: dict[Subject, list[tuple[datetime, bool | None]]] = {}
     measured = set()  # a window that waits has no row of its labels yet
     for row in _rows_before(context, schemas.DRIFT_METRICS, model, version, before):
-        if row["role"] == Role.SEASONAL.value or row["slice_key"] is not None:
+        if row["role"] == Role.SEASONAL.value:
             continue
         kind = {
             "feature": _DRIFT_KINDS.get(Role(row["role"]), FlagKind.REGIME_DRIFT),
@@ -258,9 +261,10 @@ def _alarm_history(
             measured.add(end)
         history.setdefault((kind, subject), []).append((end, _alarm(Verdict(row["verdict"]))))
         if kind is FlagKind.CONTRACT_DRIFT:
-            history.setdefault((FlagKind.QUALITY, subject), []).append((end, _is_broken(Status(row["status"]))))
-    rows_before = _rows_before(context, schemas.PERFORMANCE, model, version, before)
-    realised = [row for row in rows_before if row["slice_key"] is None]
+            missing = json.loads(row["evidence"]).get("missing", {})
+            broken = _is_broken(Status(row["status"]), missing)
+            history.setdefault((FlagKind.QUALITY, subject), []).append((end, broken))
+    realised = _rows_before(context, schemas.PERFORMANCE, model, version, before)
     for end, of_window in groupby(realised, key=_window_end):
         if end not in measured:
             continue
@@ -275,11 +279,8 @@ def _alarm_history(
 def _rows_before(
     context: Context, table: schemas.TableSchema, model: Model, version: str, before: datetime
 ) -> list[dict[str, Any]]:
-    rows = [
-        row
-        for row in context.lake.own_rows(table, context.as_of)
-        if (row["model"], row["model_version"]) == (model.model, version) and row["as_of"] < before
-    ]
+    of_all_rows = {"model": model.model, "model_version": version, "slice_key": None}
+    rows = [row for row in context.lake.own_rows(table, context.as_of, of_all_rows) if row["as_of"] < before]
     return sorted(rows, key=_window_end)
 
 

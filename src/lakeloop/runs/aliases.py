@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lakeloop.errors import ConflictError
 from lakeloop.registry import CHALLENGER, CHAMPION, PREVIOUS
+from lakeloop.runs.announcements import announce_promotion
 from lakeloop.runs.context import Context
 from lakeloop.runs.flags import close_flags, supersede_flags
 from lakeloop.runs.promotions import (
@@ -46,6 +47,8 @@ def reconcile_aliases(context: Context, model: str) -> None:
     registry.set_alias(model, CHALLENGER, _if_there(context, challenger))
     registry.set_alias(model, PREVIOUS, _if_there(context, previous))
     registry.set_alias(model, CHAMPION, champion.version if champion is not None else None)
+    if ledger:
+        announce_promotion(context, ledger[-1])
 
 
 def _newest_of(ledger: list[Promotion], versions: tuple[str, ...]) -> Promotion | None:

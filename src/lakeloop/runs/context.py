@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,10 @@ def _unnoticed(_: StepDone) -> None:
     return
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass
 class Context:
     """The surroundings of a step; session and registry are opened when first used.
@@ -36,6 +40,7 @@ class Context:
         as_of: The logical now, an aware instant in UTC.
         progress: Told what is being done, in a few words.
         finished: Told what every finished step did.
+        clock: The wall clock, aware, UTC: for quiet hours and stamps, never for what is made.
         announces: Whether flags and decisions are announced; not where history is replayed.
 
     >>> from datetime import timedelta
@@ -47,6 +52,7 @@ class Context:
     as_of: datetime
     progress: Callable[[str], None] = field(default=_silent)
     finished: Callable[[StepDone], None] = field(default=_unnoticed)
+    clock: Callable[[], datetime] = field(default=_now)
     announces: bool = True
 
     @cached_property
@@ -88,7 +94,7 @@ class Context:
         Returns:
             The other surroundings; these stay as they are.
         """
-        other = Context(self.config, as_of, self.progress, self.finished, self.announces)
+        other = Context(self.config, as_of, self.progress, self.finished, self.clock, self.announces)
         for name in ("spark", "lake", "registry"):
             if name in self.__dict__:
                 other.__dict__[name] = self.__dict__[name]
@@ -105,7 +111,7 @@ class Context:
         Returns:
             The other surroundings at the same logical now; these stay as they are.
         """
-        other = Context(config, self.as_of, self.progress, self.finished, announces=False)
+        other = Context(config, self.as_of, self.progress, self.finished, self.clock, announces=False)
         other.__dict__ |= {"spark": self.spark, "lake": lake, "registry": registry}
         return other
 

@@ -147,6 +147,12 @@ def in_process(
 
     Returns:
         Rows of `monitoring.daily_profiles`.
+
+    >>> from lakeloop.drift.bins import ColumnBins
+    >>> plan = ProfilePlan((ColumnBins("items", "number", edges=(5.0,)),), "UTC", "prediction_ts")
+    >>> found = in_process(context, context.config.models["late"], "1", plan, None, {"model": "late"})
+    >>> sum(found["count"].to_pylist()) > 200, set(found["model"].to_pylist())
+    (True, {'late'})
     """
     lake = context.lake
     address = lake.address("predictions", model.model)
@@ -185,6 +191,12 @@ def on_spark(
 
     Returns:
         Rows of `monitoring.daily_profiles`.
+
+    >>> from lakeloop.drift.bins import ColumnBins
+    >>> plan = ProfilePlan((ColumnBins("items", "number", edges=(5.0,)),), "UTC", "prediction_ts")
+    >>> found = on_spark(context, context.config.models["late"], "1", plan, None, {"model": "late"})
+    >>> found.columns[-1], found.where("column_name <> 'items'").count()
+    ('model', 0)
     """
     lake = context.lake
     scored = lake.read(lake.address("predictions", model.model), context.as_of, by="as_of", after=after)

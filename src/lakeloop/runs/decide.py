@@ -9,7 +9,7 @@ from typing import Any
 from lakeloop import schemas
 from lakeloop.config.model import Model
 from lakeloop.decisions.policy import decide, to_row
-from lakeloop.notifications import announce
+from lakeloop.runs.announcements import announce_decision
 from lakeloop.runs.context import Context
 from lakeloop.runs.decision_inputs import FromRows, gather_inputs
 from lakeloop.runs.flag_life import claim_flags, end_flags
@@ -78,13 +78,7 @@ def decide_action(context: Context, name: str, asked: FromRows | None = None) ->
             outcome = Outcome.WRITTEN
         else:
             said = {key: done.notes[key] for key in ("action", "reasons")}
-        # An earlier attempt may have stopped before it; it is said once per id.
-        if said["action"] != Action.NONE.value and context.announces:
-            announce(
-                context.config.project.notify,
-                context.config.workspace,
-                {"id": decision_id, "about": "decision", "model": name, "as_of": context.turn, **said},
-            )
+        announce_decision(context, decision_id, name, said)  # an earlier attempt may have stopped before it
         return DecideResult(name, Action(said["action"]), tuple(said["reasons"]), outcome)
 
 

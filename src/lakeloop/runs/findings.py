@@ -10,6 +10,7 @@ from lakeloop.drift.calibration import CalibrationBin
 from lakeloop.drift.estimated_performance import Estimate
 from lakeloop.drift.label_counts import NONE, LabelCounts
 from lakeloop.drift.performance import Performance
+from lakeloop.drift.slice_performance import SlicePerformance
 from lakeloop.drift.targets import RateVerdict
 from lakeloop.drift.verdicts import ColumnVerdict
 from lakeloop.runs.windows import MonitorWindow
@@ -27,6 +28,7 @@ class WindowFinding:
         calibration: The same per stretch of the score; empty for a regression.
         void_rows: Closed rows without a label.
         profiles: Its profile per slice and column, as `PROFILES_SCHEMA`; empty of what is looked at again.
+        slices: How the champion did on slices of the window's closed days.
         labels: How far its labels are.
         is_late: Whether the window was judged in an earlier turn, and is looked at again because its labels are closed.
         waits: Whether its labels are still to come: it is measured in a later turn.
@@ -41,6 +43,7 @@ class WindowFinding:
     calibration: tuple[CalibrationBin, ...]
     void_rows: int
     profiles: pa.Table
+    slices: tuple[SlicePerformance, ...] = ()
     labels: LabelCounts = NONE
     is_late: bool = False
     waits: bool = False

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from lakeloop import schemas
 from lakeloop.decisions.flags import Flag, FlagEntry, FlagRecord, find_superseded, list_flags
-from lakeloop.notifications import announce
-from lakeloop.runs.context import Context, instant_text
+from lakeloop.runs.announcements import announce_closed, announce_flags
+from lakeloop.runs.context import Context
 from lakeloop.runs.promotions import GATE_ACTOR, HELD, PROMOTED, RECALIBRATION_ACTOR
 from lakeloop.statuses import FlagEvent, FlagKind
 from lakeloop.tables import WriteIdentity, identity_hash
@@ -43,21 +43,7 @@ def raise_flags(context: Context, model: str, flags: Sequence[Flag]) -> int:
         rows = [flag_row(flag, FlagEvent.RAISED, context.as_of, dict(flag.evidence)) for flag in flags]
         which = identity_hash(*sorted(flag.flag_id for flag in flags))
         context.lake.append_own(schemas.FLAGS, rows, WriteIdentity(JOB, f"raised {model} {context.turn} {which}"))
-    for flag in flags if context.announces else ():
-        announce(
-            context.config.project.notify,
-            context.config.workspace,
-            {
-                "id": flag.flag_id,
-                "about": "flag",
-                "kind": flag.kind.value,
-                "model": flag.model,
-                "model_version": flag.model_version,
-                "subject": flag.subject,
-                "window_end": instant_text(flag.window_end.astimezone(UTC)),
-                "as_of": instant_text(flag.as_of.astimezone(UTC)),
-            },
-        )
+    announce_flags(context, flags)
     return len(flags)
 
 
@@ -185,6 +171,7 @@ def close_flags(context: Context, model: str, version: str, outcome: str, actor:
         held = " held" if outcome == HELD else ""  # it may be promoted at this very instant yet
         identity = WriteIdentity(JOB, f"closed {model} {version} {context.turn}{held}")
         context.lake.append_own(schemas.FLAGS, rows, identity)
+    announce_closed(context, model)
     return len(rows)
 
 
@@ -218,6 +205,7 @@ def supersede_flags(context: Context, model: str, champion: str, seq: int) -> in
     ]
     if rows:
         context.lake.append_own(schemas.FLAGS, rows, WriteIdentity(JOB, f"superseded {model} {seq}"))
+    announce_closed(context, model)
     return len(rows)
 
 
@@ -241,6 +229,7 @@ def clear_flags(context: Context, model: str, flags: Sequence[Flag]) -> int:
     if flags:
         rows = [flag_row(flag, FlagEvent.RESOLVED, context.as_of, {"alarm": "over"}) for flag in flags]
         context.lake.append_own(schemas.FLAGS, rows, WriteIdentity(JOB, f"cleared {model} {context.turn}"))
+    announce_closed(context, model)
     return len(flags)
 
 
@@ -265,6 +254,7 @@ def close_gate_flags(context: Context, model: str) -> int:
     rows = [flag_row(flag, FlagEvent.RESOLVED, context.as_of, {"gate": "passed"}) for flag in found]
     if rows:
         context.lake.append_own(schemas.FLAGS, rows, WriteIdentity(JOB, f"gate passed {model} {context.turn}"))
+    announce_closed(context, model)
     return len(rows)
 
 

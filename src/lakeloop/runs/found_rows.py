@@ -26,6 +26,7 @@ from lakeloop.runs.monitor_rows import (
     performance_rows,
     period_rows,
     profile_rows,
+    slice_performance_rows,
     slice_row,
     target_row,
 )
@@ -66,6 +67,12 @@ class FoundRows:
 
         Returns:
             The rows.
+
+        >>> from datetime import UTC
+        >>> from lakeloop.config.metric import Task
+        >>> empty = Reference("late", Task.CLASSIFICATION, datetime(2024, 1, 25, tzinfo=UTC), (), (), {}, {})
+        >>> FoundRows.of(context, context.config.models["late"], "1", empty, []).drifts
+        []
         """
         profiles: list[dict[str, Any]] = []
         drifts: list[dict[str, Any]] = []
@@ -94,6 +101,7 @@ class FoundRows:
             ]
             performances += [{**same, **row} for row in calibration_rows(finding.performance, finding.calibration)]
             performances += [{**same, **row} for row in label_rows(finding.labels, finding.performance)]
+            performances += [{**same, **row} for row in slice_performance_rows(finding.slices)]
             if finding.estimate is not None:
                 pending = finding.labels.pending
                 estimates += [{**same, **row} for row in estimate_rows(finding.estimate, pending)]

@@ -19,9 +19,10 @@ from lakeloop.drift.merged_profiles import describe_profile
 from lakeloop.drift.performance import Performance
 from lakeloop.drift.reference import Reference
 from lakeloop.drift.slice_drift import SliceDrift
+from lakeloop.drift.slice_performance import SlicePerformance
 from lakeloop.drift.targets import RateVerdict
 from lakeloop.drift.verdicts import ColumnVerdict
-from lakeloop.schemas import LABEL_SLICE, SCORE_SLICE
+from lakeloop.schemas import LABEL_SLICE, SCORE_SLICE, WORST_RANK
 from lakeloop.statuses import LabelStatus, Role, Status
 
 
@@ -110,6 +111,7 @@ def drift_row(verdict: ColumnVerdict, *, is_prediction: bool) -> dict[str, Any]:
             for distance in DISTANCES.values()
             if distance.table_column is not None
         },
+        **verdict.recorded,
         "count": verdict.rows,
         "status": verdict.status.value,
         "verdict": verdict.verdict.value,
@@ -362,3 +364,45 @@ def calibration_rows(performance: Performance, bins: Iterable[CalibrationBin]) -
         for each in bins
         for metric, value in (("mean_outcome", each.mean_outcome), ("mean_score", each.mean_score))
     ]
+
+
+def slice_performance_rows(slices: Iterable[SlicePerformance]) -> list[dict[str, Any]]:
+    """Give the realised performance of a window's slices.
+
+    Args:
+        slices: What was measured.
+
+    Returns:
+        Columns of `monitoring.performance`: bias with its interval, mean score and outcome, skill, and of the worst
+        slices their rank.
+
+    >>> found = SlicePerformance("origin", "JFK", Status.OK, 700, 7, 0.2, 0.4, 0.1, Interval(-0.25, -0.15), 1)
+    >>> [(row["metric"], row["value"], row["lower"]) for row in slice_performance_rows([found])][:2]
+    [('bias', -0.2, -0.25), ('mean_outcome', 0.4, None)]
+    """
+    rows = []
+    for each in slices:
+        metrics = {
+            "bias": each.bias,
+            "mean_outcome": each.mean_outcome,
+            "mean_score": each.mean_score,
+            "skill": each.skill,
+            **({WORST_RANK: float(each.rank)} if each.rank is not None else {}),
+        }
+        bounds = (each.interval.low, each.interval.high) if each.interval is not None else (None, None)
+        rows += [
+            {
+                "slice_key": each.slice_key,
+                "slice_value": each.slice_value,
+                "metric": metric,
+                "value": value,
+                "lower": bounds[0] if metric == "bias" else None,
+                "upper": bounds[1] if metric == "bias" else None,
+                "rows": each.rows,
+                "rows_void": 0,
+                "closed_days": each.blocks,
+                "status": each.status.value,
+            }
+            for metric, value in metrics.items()
+        ]
+    return rows

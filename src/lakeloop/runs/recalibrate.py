@@ -110,6 +110,10 @@ def recalibrate_or_say_why(context: Context, name: str) -> RecalibrateResult | N
     Raises:
         ConflictError: As `recalibrate`.
         BudgetError: As `recalibrate`.
+
+    >>> found = recalibrate_or_say_why(fresh, "late")  # an empty workspace
+    >>> found.summary, found.reasons
+    ('not possible yet', ('champion: nobody was promoted before 2024-02-04T00:00:00Z',))
     """
     try:
         return recalibrate(context, name)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lakeloop.config.columns import model_columns
 from lakeloop.config.model import Model
 from lakeloop.discovery.private import private_columns
-from lakeloop.drift.bins import ColumnBins, propose_bins
+from lakeloop.drift.bins import ColumnBins, measure_deviations, propose_bins
 from lakeloop.drift.counts import count_bins
 from lakeloop.drift.daily_profiles import DailyProfiler, ProfilePlan
 from lakeloop.drift.merged_profiles import WHOLE, merge_profiles
@@ -103,11 +103,13 @@ def freeze_reference(model: Model, table: pa.Table, label: NDArray[np.float64], 
     >>> days = np.array(["2024-01-01", "2024-01-02"], dtype="datetime64[D]")
     >>> rows = pa.table({"day": days, "score": [0.25, 0.75]})
     >>> model, labels = context.config.models["late"], np.array([0.0, 1.0])
-    >>> freeze_reference(model, rows, labels, datetime(2024, 1, 3, tzinfo=UTC)).target_rate
-    0.5
+    >>> reference = freeze_reference(model, rows, labels, datetime(2024, 1, 3, tzinfo=UTC))
+    >>> reference.target_rate, reference.deviations
+    (0.5, {'score': 0.25})
     """
     classes = model.label.classes
-    bins = propose_bins(table, [name for name in table.column_names if name != "day"], model.monitor.bins)
+    columns = [name for name in table.column_names if name != "day"]
+    bins = propose_bins(table, columns, model.monitor.bins)
     if classes:  # one that was not predicted yet is no unknown text
         of_classes = ColumnBins(CLASS_COLUMN, "category", categories=classes)
         bins = tuple(of_classes if each.name == CLASS_COLUMN else each for each in bins)
@@ -120,6 +122,7 @@ def freeze_reference(model: Model, table: pa.Table, label: NDArray[np.float64], 
         task=model.task,
         trained_through=trained_through,
         targets=targets,
+        deviations=measure_deviations(table, columns),
     )
 
 

@@ -24,13 +24,15 @@ from lakeloop.drift.label_counts import LabelCounts
 from lakeloop.drift.merged_profiles import EACH_DAY, WHOLE, merge_profiles, to_counts
 from lakeloop.drift.performance import measure_performance
 from lakeloop.drift.reference import CLASS_COLUMN, SCORE_COLUMN, Reference
+from lakeloop.drift.slice_performance import measure_slice_performance
+from lakeloop.drift.slicing import Slicing
 from lakeloop.drift.target_classes import judge_classes
 from lakeloop.drift.targets import TargetDay, judge_rate
 from lakeloop.drift.verdicts import ColumnVerdict, judge_window
 from lakeloop.runs.context import Context
 from lakeloop.runs.daily_profiles import read_profiles
 from lakeloop.runs.findings import WindowFinding
-from lakeloop.runs.monitor_counts import CLASS, SCORE_BINS, Outcomes, count_outcomes, measure_delays
+from lakeloop.runs.monitor_counts import CLASS, SCORE_BINS, Outcomes, count_outcomes
 from lakeloop.runs.windows import MonitorWindow
 from lakeloop.statuses import Purpose, Role, Status, Verdict
 
@@ -55,6 +57,12 @@ class References:
 
         Returns:
             The plan, the same for all of the version's predictions.
+
+        >>> from datetime import UTC, datetime
+        >>> empty = Reference("late", Task.CLASSIFICATION, datetime(2024, 1, 25, tzinfo=UTC), (), (), {}, {})
+        >>> references = References(empty, empty, VersionCalibration(None, False))
+        >>> references.plan(context.config, context.config.models["late"]).columns
+        ('prediction_ts',)
         """
         return ProfilePlan(
             (*self.features.bins, *self.predictions.bins),
@@ -74,12 +82,13 @@ class WindowCounts:
     Attributes:
         profiles: Their daily profiles in the windows that no earlier turn evaluated, merged by day.
         outcomes: What became of them.
-        delays: First day of a window -> seconds until labels were known, at `DELAY_QUANTILES`.
+        slicings: How matured rows were sliced; those that are declared come first, and none where slices were not
+            counted.
     """
 
     profiles: pa.Table
     outcomes: Outcomes
-    delays: Mapping[date, tuple[float, ...]]
+    slicings: tuple[Slicing, ...]
 
 
 def evaluate_windows(
@@ -102,6 +111,16 @@ def evaluate_windows(
 
     Returns:
         What was found. An earlier window of which rows still wait is left out.
+
+    >>> from datetime import UTC, datetime
+    >>> from lakeloop.runs.windows import ended_windows
+    >>> empty = Reference("late", Task.CLASSIFICATION, datetime(2024, 1, 25, tzinfo=UTC), (), (), {}, {})
+    >>> references, since = References(empty, empty, VersionCalibration(None, False)), datetime(2024, 1, 25, tzinfo=UTC)
+    >>> model = context.config.models["late"]
+    >>> windows = ended_windows(since, context.as_of, model.monitor.window, "UTC")[:1]
+    >>> (found,) = evaluate_windows(context, model, "1", references, windows, [])
+    >>> found.performance.rows, found.target.status.value
+    (70, 'INSUFFICIENT_REFERENCE')
     """
     lake = context.lake
     scored = lake.read(lake.address("predictions", model.model), context.as_of, by="as_of").where(
@@ -114,10 +133,12 @@ def evaluate_windows(
     target_rate = reference.target_rate
     classes = model.label.classes
     shares = reference.target_shares or [1 / len(classes)] * len(classes) if classes else ()
+    slicings = _slicings(context.config, model, reference)
+    rate = target_rate if target_rate is not None else 0.0
     counted = WindowCounts(
         merge_profiles(read_profiles(context, model.model, version, windows), EACH_DAY),
-        count_outcomes(context, model, scored, target_rate if target_rate is not None else 0.0, shares),
-        measure_delays(context, model, scored, [*late, *windows]),
+        count_outcomes(context, model, scored, rate, shares, slicings),
+        slicings,
     )
     return judge_windows(context.config, model, references, windows, late, counted)
 
@@ -142,8 +163,15 @@ def judge_windows(
 
     Returns:
         What was found, by window end. An earlier window of which rows still wait is left out.
+
+    >>> from datetime import UTC, datetime
+    >>> empty = Reference("late", Task.CLASSIFICATION, datetime(2024, 1, 25, tzinfo=UTC), (), (), {}, {})
+    >>> nothing = WindowCounts(PROFILES_SCHEMA.empty_table(), outcomes_of(shops.models["late"], []), ())
+    >>> references = References(empty, empty, VersionCalibration(None, False))
+    >>> judge_windows(shops, shops.models["late"], references, [], [], nothing)
+    []
     """
-    reference, profiles, outcomes, delays = references.features, counted.profiles, counted.outcomes, counted.delays
+    reference, profiles, outcomes = references.features, counted.profiles, counted.outcomes
     target_rate, classes = reference.target_rate, model.label.classes
     roles = roles_of(config, model)
     seed = config.project.seed
@@ -152,7 +180,7 @@ def judge_windows(
     for window in (*late, *windows):
         is_late = window in late
         closed, own = _of_window(outcomes.cells, "block", window), _of_window(profiles, "block", window)
-        labels = _label_counts(outcomes, closed, window, delays)
+        labels = _label_counts(outcomes, closed, window)
         # Measured once: where closing takes its time, when all of it is closed; else as soon as any of it is.
         still_to_come = labels.pending - _rows_of(outcomes.never, window)
         waits = bool(still_to_come) and (bool(model.label.closes.after) or not (closed.num_rows or labels.void))
@@ -180,6 +208,14 @@ def judge_windows(
                 calibrate(measured, SCORE_BINS) if model.task is not Task.REGRESSION else (),
                 labels.void,
                 merge_profiles(own, WHOLE),
+                measure_slice_performance(
+                    counted.slicings,
+                    _of_window(outcomes.slices, "block", window).slice(0, 0 if waits else None),
+                    declared=min(len(reference.slicings), len(counted.slicings)),
+                    min_rows=model.monitor.min_rows,
+                    level=model.monitor.level,
+                    seed=seed,
+                ),
                 labels,
                 is_late,
                 waits,
@@ -206,11 +242,17 @@ def roles_of(config: Config, model: Model) -> dict[str, Role]:
     return roles
 
 
-def _label_counts(
-    outcomes: Outcomes, closed: pa.Table, window: MonitorWindow, delays: Mapping[date, tuple[float, ...]]
-) -> LabelCounts:
+def _slicings(config: Config, model: Model, reference: Reference) -> tuple[Slicing, ...]:
+    """Slice matured rows as is declared, and by the bins of every model column, among which the worst is looked for."""
+    private = private_columns(config, model)
+    named = {each.name for each in reference.slicings}
+    by_bins = [Slicing(each.name, each) for each in reference.bins if each.name not in private | named]
+    return (*reference.slicings, *by_bins)
+
+
+def _label_counts(outcomes: Outcomes, closed: pa.Table, window: MonitorWindow) -> LabelCounts:
     void, pending = (_rows_of(each, window) for each in (outcomes.void, outcomes.pending))
-    return LabelCounts(sum(closed["rows"].to_pylist()), void, pending, delays.get(window.first_day, ()))
+    return LabelCounts(sum(closed["rows"].to_pylist()), void, pending, outcomes.delays_of(window))
 
 
 def _rows_of(days: Sequence[tuple[date, int]], window: MonitorWindow) -> int:

@@ -31,6 +31,7 @@ from lakeloop.schemas.monitoring import (
     PROFILE_METRICS,
     QUALITY,
     SCORE_SLICE,
+    WORST_RANK,
 )
 from lakeloop.schemas.ops import (
     DECISIONS,
@@ -38,6 +39,7 @@ from lakeloop.schemas.ops import (
     FLAGS,
     INGESTED_BATCHES,
     INGESTED_FILES,
+    NOTIFICATIONS,
     PROMOTIONS,
     PUBLISHES,
     REPLAYS,
@@ -88,6 +90,7 @@ __all__ = [
     "LEAKAGE",
     "LONG",
     "MODEL",
+    "NOTIFICATIONS",
     "OWN_TABLES",
     "PERFORMANCE",
     "PREDICTED_CLASS",
@@ -110,6 +113,7 @@ __all__ = [
     "TRUTH",
     "VERSION",
     "WINDOW",
+    "WORST_RANK",
     "TableSchema",
     "column",
     "declare_table",
@@ -133,5 +137,6 @@ OWN_TABLES: tuple[TableSchema, ...] = (
         CONSISTENCY,
     ),
     *(FLAGS, DECISIONS, TRAINING_SETS, TRAINING_SET_EVENTS, PROMOTIONS, PUBLISHES, SCORING_PARITY, RUNS),
+    NOTIFICATIONS,
 )
 """Tables whose columns do not depend on the project."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyspark.sql.types import ArrayType, BinaryType
+from pyspark.sql.types import ArrayType, BinaryType, StructField, StructType
 
 from lakeloop.schemas.table import (
     AS_OF,
@@ -105,6 +105,8 @@ PROFILE_METRICS = declare_table(
     ],
 )
 
+_TEST = StructType([StructField("statistic", DOUBLE), StructField("pvalue", DOUBLE)])
+
 DRIFT_METRICS = declare_table(
     "monitoring",
     "drift_metrics",
@@ -124,17 +126,26 @@ DRIFT_METRICS = declare_table(
         column("test", TEXT, "the declared statistic", required=True),
         column("statistic", DOUBLE, "its value; null when it could not be judged"),
         column("threshold", DOUBLE, "value from which the verdict is DRIFT"),
-        column("population_stability_index", DOUBLE, "PSI over the frozen bins; null for categories and targets"),
-        column(
-            "tv_distance", DOUBLE, "total variation over categories; null for numbers, and for a target that is one"
-        ),
+        column("population_stability_index", DOUBLE, "PSI over the frozen bins; null for a target that is a mean"),
+        column("tv_distance", DOUBLE, "total variation over the frozen bins; null for a target that is a mean"),
         column("count", LONG, "rows in the window", required=True),
         column("status", TEXT, "OK, or why it could not be judged", required=True),
         column("verdict", TEXT, "STABLE, DRIFT, RECORDED or UNKNOWN", required=True),
         column("evidence", TEXT, "what is needed to compute the verdict again, as JSON", required=True),
+        column("js_distance", DOUBLE, "Jensen-Shannon distance over the frozen bins, base 2"),
+        column("ks_test", _TEST, "Kolmogorov-Smirnov over a number's bins; the p-value takes rows for independent"),
+        column("wasserstein_distance", DOUBLE, "Wasserstein of a number, standard deviations of the reference"),
+        column("chi_squared_test", _TEST, "chi-squared over the frozen bins; the p-value takes rows for independent"),
+        column("l_infinity_distance", DOUBLE, "greatest difference of the share of a bin"),
+        column("count_delta", DOUBLE, "rows less those of as many average days of the reference"),
+        column("avg_delta", DOUBLE, "mean of a number less that of the reference, in its unit"),
+        column("percent_null_delta", DOUBLE, "percentage points of missing values more than in the reference"),
+        column("other_fraction", DOUBLE, "share of rows whose category has no bin: new, or rare in the reference"),
+        column("vanished_categories", ArrayType(TEXT, False), "categories of the reference that no row has any more"),
         AS_OF,
     ],
 )
+"""Only the declared statistic judges; the others are recorded, null where they do not apply."""
 
 LEAKAGE = declare_table(
     "monitoring",
@@ -161,6 +172,9 @@ SCORE_SLICE = "score"
 LABEL_SLICE = "label_status"
 """Slice key of the rows of `monitoring.performance` that tell how far the labels of a window are, and their delay."""
 
+WORST_RANK = "worst_slice_rank"
+"""Metric of `monitoring.performance` that tells the place of a slice among the worst of its window, from 1."""
+
 PERFORMANCE = declare_table(
     "monitoring",
     "performance",
@@ -171,7 +185,9 @@ PERFORMANCE = declare_table(
         VERSION,
         WINDOW,
         column(
-            "slice_key", TEXT, "`score`: stretches of the score; `label_status`: how far labels are; null: all rows"
+            "slice_key",
+            TEXT,
+            "`score`: stretches of the score; `label_status`: how far labels are; null: all rows; else a slicing",
         ),
         column("slice_value", TEXT, "its value; null for all rows"),
         column("metric", TEXT, "metric", required=True),

@@ -221,6 +221,28 @@ SCORING_PARITY = declare_table(
     ],
 )
 
+NOTIFICATIONS = declare_table(
+    "ops",
+    "notifications",
+    "step of a message in a channel; the one with the most attempts says what became of it",
+    "as_of",
+    [
+        column("notification_id", TEXT, "the message: id of the flag, the decision, ...", required=True),
+        column("channel", TEXT, "channel, by its declared name", required=True),
+        column("about", TEXT, "flag, decision, promotion or recovery", required=True),
+        column("kind", TEXT, "kind of the flag, action of the decision, outcome of the promotion", required=True),
+        column("model", TEXT, "model", required=True),
+        column("subject", TEXT, "column, metric or source; empty where it is about none", required=True),
+        column("status", TEXT, "HELD, FAILED, SENT, SKIPPED or GIVEN_UP", required=True),
+        column("attempts", LONG, "turns in which the channel was to carry it, up to this one", required=True),
+        column("error", TEXT, "what went wrong, bounded, without secrets; volatile"),
+        column("message", TEXT, "the message as JSON while it waits to be sent; null once it is not"),
+        column("recorded_ts", INSTANT, "wall-clock instant of the step, UTC; volatile", required=True),
+        AS_OF,
+    ],
+    ["error", "recorded_ts"],
+)
+
 RUNS = declare_table(
     "ops",
     "runs",

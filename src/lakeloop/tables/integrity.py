@@ -21,6 +21,9 @@ from lakeloop.tables.commits import read_history
 ACCEPTED_THROUGH = "lakeloop.accepted_through"
 """Table property: changes by hand up to this version are meant, and answered for by who set it."""
 
+ADDED_COLUMNS = "lakeloop: columns declared since"
+"""What a commit says that gave a table of an earlier lakeloop its new columns; a job may be killed right after it."""
+
 _HARMLESS = frozenset(
     {
         "CREATE TABLE",
@@ -154,7 +157,7 @@ def _find_change(path: str, history: Sequence[Mapping[str, Any]], head: Head | N
             state = (state[0] | {ours[version]}, state[1])
         elif operation == "RESTORE":
             state = in_force.get(_restored(entry), (frozenset(), False))
-        elif operation not in _HARMLESS and not (head is not None and version <= head.version):
+        elif not _is_harmless(entry, operation) and not (head is not None and version <= head.version):
             state = (state[0], False)
         if version <= accepted:
             state = (frozenset(each for at, each in ours.items() if at <= version), True)
@@ -172,6 +175,11 @@ def _find_change(path: str, history: Sequence[Mapping[str, Any]], head: Head | N
         return Damage(found, f"writes of lakeloop stand on the change: {BACKUP}; {keep}")
     command = f"python -c 'from deltalake import DeltaTable; DeltaTable({json.dumps(path)}).restore({whole})'"
     return Damage(found, f"undo it: {command}; {keep}")
+
+
+def _is_harmless(entry: Mapping[str, Any], operation: str) -> bool:
+    added = operation == "ADD COLUMN" and entry.get("userMetadata") == ADDED_COLUMNS
+    return added or operation in _HARMLESS
 
 
 def _restored(entry: Mapping[str, Any]) -> int:

@@ -11,8 +11,7 @@ from pyspark.sql.types import StructField, StructType
 
 from lakeloop.tables.address import TableAddress
 from lakeloop.tables.catalog import render_add_columns
-
-_SAID = "lakeloop: columns declared since"
+from lakeloop.tables.integrity import ADDED_COLUMNS
 
 
 def add_missing_columns(
@@ -45,7 +44,9 @@ def add_missing_columns(
         spark().sql(render_add_columns(address, [_nullable(each) for each in missing]))
     elif missing and table is not None:
         fields = Schema.from_json(StructType([_nullable(each) for each in missing]).json()).fields
-        table.alter.add_columns(fields, commit_properties=CommitProperties(custom_metadata={"userMetadata": _SAID}))
+        table.alter.add_columns(
+            fields, commit_properties=CommitProperties(custom_metadata={"userMetadata": ADDED_COLUMNS})
+        )
     return tuple(each.name for each in missing)
 
 

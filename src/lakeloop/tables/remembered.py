@@ -72,16 +72,18 @@ class RememberedLake(Lake):
             raise AssertionError(f"{address} is not remembered, and is only read")
         return address
 
-    def own_rows(self, table: TableSchema, as_of: datetime | None) -> list[dict[str, Any]]:
+    def own_rows(
+        self, table: TableSchema, as_of: datetime | None, where: Mapping[str, str | None] | None = None
+    ) -> list[dict[str, Any]]:
         """Read the rows of one of the own tables."""
         address = self.own(table)
         if address not in self._remembered:
-            return self._lake.own_rows(table, as_of)
+            return self._lake.own_rows(table, as_of, where)
         found: list[dict[str, Any]] = []
         for part in self._remembered[address]:
             known = part if as_of is None else part.filter(pc.field(table.cut_by) <= _instant(as_of))
             found += known.to_pylist()
-        return found
+        return [row for row in found if all(row[name] == text for name, text in (where or {}).items())]
 
     def read_own(self, table: TableSchema, as_of: datetime) -> DataFrame:
         """Read one of the own tables as a frame; of no table that is remembered."""

@@ -1,4 +1,4 @@
-"""A replay of the declared policy against the real jobs over the same history: the same decisions, versions, figures."""
+"""A replay of the declared policy against the real jobs over one history: the same decisions, versions and figures."""
 
 from __future__ import annotations
 

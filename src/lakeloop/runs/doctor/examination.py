@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lakeloop.discovery.text import count_of
 from lakeloop.errors import ConfigError
+from lakeloop.runs.doctor.channels import check_channels
 from lakeloop.runs.doctor.finding import Finding, fail, not_checked, ok
 from lakeloop.runs.doctor.machine import (
     available_memory_mib,
@@ -58,7 +59,7 @@ def examine(
 
     >>> found = examine(None, quick=True).findings
     >>> [each.check for each in found if each.status is CheckStatus.NOT_CHECKED]
-    ['project', 'workspace', 'tracking', 'Spark starts']
+    ['project', 'workspace', 'tracking', 'notifications', 'Spark starts']
     """
     progress("checking this machine")
     software = (check_python(), check_java(), check_spark_and_delta(), check_jars())
@@ -72,9 +73,9 @@ def examine(
         project,
     ]
     if config is None:
-        findings += [not_checked(name, "no project") for name in ("workspace", "tracking")]
+        findings += [not_checked(name, "no project") for name in ("workspace", "tracking", "notifications")]
     else:
-        findings += [check_workspace(config), check_tracking(config.tracking_uri)]
+        findings += [check_workspace(config), check_tracking(config.tracking_uri), check_channels(config)]
     findings.append(_start_spark(config, software, quick, progress))
     return Examination(tuple(findings))
 

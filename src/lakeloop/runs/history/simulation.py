@@ -25,7 +25,7 @@ from lakeloop.runs.decide import decide_action
 from lakeloop.runs.findings import WindowFinding
 from lakeloop.runs.flag_life import release_flags
 from lakeloop.runs.flags import close_gate_flags
-from lakeloop.runs.history.outcome_counts import count_known_outcomes, measure_known_delays
+from lakeloop.runs.history.outcome_counts import count_known_outcomes
 from lakeloop.runs.history.policies import Policy
 from lakeloop.runs.history.recalibrated import correct_version
 from lakeloop.runs.history.shared import Shared
@@ -56,6 +56,7 @@ _REMEMBERED = (
     schemas.DRIFT_METRICS,
     schemas.PERFORMANCE,
     schemas.ESTIMATED_PERFORMANCE,
+    schemas.NOTIFICATIONS,
 )
 
 
@@ -243,7 +244,7 @@ class _State:
         counted = WindowCounts(
             self._profiles(context, version, references, windows),
             count_known_outcomes(self._model, self.scores, labels, chosen, rate if rate is not None else 0.0),
-            measure_known_delays(labels, chosen, [*late, *windows]),
+            (),  # no flag looks at slices
         )
         return judge_windows(context.config, self._model, references, windows, late, counted)
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Any
 
 from lakeloop.reporting.charts import FULL, NARROW, Chart
 from lakeloop.reporting.figure import Ink, Size, draw_figure, place, set_time_axis
 from lakeloop.reporting.page import page_environment
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _PANEL, _PANEL_NARROW = 190, 170
 
@@ -111,6 +108,11 @@ def draw_policy(name: str, policy: ReplayedPolicy, beside: ReplayedPolicy | None
 
     Returns:
         The chart; None without a value.
+
+    >>> from datetime import UTC
+    >>> nothing = ReplayedPolicy("weekly", "often", (datetime(2013, 4, 8, tzinfo=UTC),), (None,), (), ())
+    >>> draw_policy("p1", nothing, None, "log loss") is None
+    True
     """
     if all(value is None for value in policy.values):
         return None
@@ -118,7 +120,7 @@ def draw_policy(name: str, policy: ReplayedPolicy, beside: ReplayedPolicy | None
     trained = sum(each.is_training for each in policy.marks)
     says = f"{policy.name}: {trained} trainings, {len(policy.marks) - trained} recalibrations."
 
-    def paint(axes: Axes, narrow: bool) -> None:
+    def paint(axes: Any, narrow: bool) -> None:
         if beside is not None:
             axes.plot(*_series(beside), color=Ink.SOFT.value, linestyle=(0, (4, 3)), linewidth=1.5)
         axes.plot(*_series(policy), color=Ink.ACCENT.value, marker="o")

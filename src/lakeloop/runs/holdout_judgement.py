@@ -36,6 +36,13 @@ class HoldoutRows:
         prediction_seconds: `prediction_ts` as seconds since the epoch, shape [n_rows].
         constant: Scores of the constant model, fitted on the training part, shape [n_rows].
         slices: Slice column of the gate -> its values, each of shape [n_rows].
+
+    >>> from lakeloop.runs.training_data import read_training_data
+    >>> from lakeloop.runs.training_set import find_training_set
+    >>> model = context.config.models["late"]
+    >>> rows = HoldoutRows.of(model, read_training_data(context, model, find_training_set(context, "late")))
+    >>> len(rows.label), [*rows.slices], len(set(rows.constant))
+    (112, ['shop'], 1)
     """
 
     frame: pd.DataFrame
@@ -95,6 +102,12 @@ def judge_holdout(
 
     Returns:
         The judgement with its evidence.
+
+    >>> days = np.repeat(np.arange("2024-01-01", "2024-01-06", dtype="datetime64[D]"), 2)
+    >>> label, half = np.tile([0.0, 1.0], 5), np.full(10, 0.5)
+    >>> rows = HoldoutRows(pd.DataFrame(), label, days, np.zeros(10), half, {"shop": np.array(["A"] * 10)})
+    >>> judge_holdout(shops, shops.models["late"], rows, 0.25 + label / 2, None).passed
+    True
     """
     theirs: NDArray[np.float64] | None = None
     if champion is not None:

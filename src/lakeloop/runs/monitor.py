@@ -123,6 +123,14 @@ def monitor(context: Context, name: str) -> MonitorResult:
 def monitor_identity(context: Context, name: str, version: str) -> WriteIdentity:
     """Name the writes of a monitoring.
 
+    Args:
+        context: The logical now.
+        name: The model.
+        version: The version that is monitored.
+
+    Returns:
+        What makes them the same writes.
+
     >>> monitor_identity(context, "late", "1").unit
     'late 2024-02-04T00:00:00Z'
     """
@@ -149,6 +157,14 @@ def record_windows(
 
     Returns:
         Counts.
+
+    >>> from datetime import timedelta
+    >>> from lakeloop.config.metric import Task
+    >>> champion, model = read_promotions(context, "late")[0], context.config.models["late"]
+    >>> empty = Reference("late", Task.CLASSIFICATION, champion.trained_through, (), (), {}, {})
+    >>> a_day_after = context.at(champion.as_of + timedelta(days=1))
+    >>> record_windows(a_day_after, model, champion, empty, lambda windows, late: [], list).summary
+    'no window has ended'
     """
     lake, name = context.lake, model.model
     identity = monitor_identity(context, name, champion.version)

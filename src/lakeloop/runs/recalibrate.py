@@ -243,6 +243,14 @@ def judge_corrected(
 
     Returns:
         The judgement with its evidence.
+
+    >>> model, first = context.config.models["late"], read_promotions(context, "late")[0]
+    >>> rows = read_scored_rows(context, model, first)
+    >>> parent = context.registry.get_version("late", first.version, first.run_key)
+    >>> reference = Reference.from_json(context.registry.read_document(parent, REFERENCE_FILE))
+    >>> report = judge_corrected(context.config, model, CorrectedScores(rows, rows.scores), reference)
+    >>> report.rows, report.challenger == report.champion  # nothing is corrected
+    (209, True)
     """
     rows, known = scores.rows, reference.target_rate
     if model.task is Task.REGRESSION or known is None:  # a reference knows no median

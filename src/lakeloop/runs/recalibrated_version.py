@@ -128,6 +128,13 @@ def corrected_reference(model: Model, scores: CorrectedScores, through: datetime
 
     Returns:
         Bins and counts per day of the scores that the gate is shown.
+
+    >>> from lakeloop.runs.promotions import read_promotions
+    >>> from lakeloop.runs.recalibration_rows import read_scored_rows
+    >>> model, first = context.config.models["late"], read_promotions(context, "late")[0]
+    >>> rows = read_scored_rows(context, model, first)
+    >>> corrected_reference(model, CorrectedScores(rows, rows.scores), context.as_of).bins[0].name
+    'score'
     """
     rows = scores.rows
     table = pa.table({"day": pa.array(rows.days), SCORE_COLUMN: scores.judged})

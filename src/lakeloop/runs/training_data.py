@@ -169,6 +169,12 @@ def arrange_rows(config: Config, model: Model, training_set: TrainingSet, table:
 
     Returns:
         The rows, sorted by `prediction_id`.
+
+    >>> from lakeloop.runs.training_set import find_training_set
+    >>> pinned, address = find_training_set(context, "late"), context.lake.address("training_sets", "late")
+    >>> rows = training_rows(context, address, pinned.training_set_id).toArrow()
+    >>> arrange_rows(context.config, context.config.models["late"], pinned, rows).frame.shape
+    (741, 8)
     """
     inputs, logged = _wanted(config, model)
     table = table.select(list(dict.fromkeys([*_NAMES, *inputs, *logged])))

@@ -75,6 +75,13 @@ def build_rows(
 
     Raises:
         NotReadyError: If too few days are closed.
+
+    >>> from lakeloop.runs.model_inputs import gold_inputs
+    >>> model, lake = context.config.models["late"], context.lake
+    >>> versions = {each: lake.version(lake.address("bronze", each)) for each in ("orders", "deliveries")}
+    >>> built, columns = build_rows(context, model, "set-1", gold_inputs(context, model), versions)
+    >>> built.matured, columns.fieldNames()[:2]
+    (741, ['training_set_id', 'prediction_id'])
     """
     lake, bronze = context.lake, context.lake.address("bronze", model.predict.from_)
     columns = spine_columns(context, model)

@@ -75,7 +75,16 @@ class RememberedLake(Lake):
     def own_rows(
         self, table: TableSchema, as_of: datetime | None, where: Mapping[str, str | None] | None = None
     ) -> list[dict[str, Any]]:
-        """Read the rows of one of the own tables."""
+        """Read the rows of one of the own tables.
+
+        Args:
+            table: The table.
+            as_of: Rows after this instant are cut off; None reads all.
+            where: Column -> the text it has, None for rows without one; all rows without it.
+
+        Returns:
+            Column -> value, instants aware, UTC.
+        """
         address = self.own(table)
         if address not in self._remembered:
             return self._lake.own_rows(table, as_of, where)
@@ -86,7 +95,15 @@ class RememberedLake(Lake):
         return [row for row in found if all(row[name] == text for name, text in (where or {}).items())]
 
     def read_own(self, table: TableSchema, as_of: datetime) -> DataFrame:
-        """Read one of the own tables as a frame; of no table that is remembered."""
+        """Read one of the own tables as a frame; of no table that is remembered.
+
+        Args:
+            table: The table.
+            as_of: Rows after this instant are cut off.
+
+        Returns:
+            The lake's rows.
+        """
         if self.own(table) in self._remembered:
             raise AssertionError(f"{self.own(table)} is remembered: read its rows")
         return self._lake.read_own(table, as_of)
@@ -103,7 +120,17 @@ class RememberedLake(Lake):
         *,
         notes: Mapping[str, Any] | None = None,
     ) -> WriteResult:
-        """Remember a few rows of one of the own tables, once."""
+        """Remember a few rows of one of the own tables, once.
+
+        Args:
+            table: The table.
+            rows: Column -> value; a missing column is null.
+            identity: What makes this write the same write.
+            notes: Recorded with the write.
+
+        Returns:
+            WRITTEN or SKIPPED.
+        """
         address = self.create_own(table)
         done = self.find_commit(address, identity)
         outcome = Outcome.SKIPPED

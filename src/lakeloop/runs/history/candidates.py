@@ -48,6 +48,16 @@ class Candidates:
 
     Raises:
         UsageError: If the model's training is none that can be done here.
+
+    >>> from tempfile import mkdtemp
+    >>> from pathlib import Path
+    >>> kept = Kept(Path(mkdtemp()))
+    >>> candidate = Candidates(context, context.config.models["late"], kept).at(context.as_of)
+    >>> candidate.run_key == context.registry.list_versions("late")[-1].run_key  # of what the turn has trained
+    True
+    >>> again = Candidates(context, context.config.models["late"], kept).at(context.as_of)
+    >>> candidate.fit.was_kept, again.fit.was_kept
+    (False, True)
     """
 
     def __init__(self, context: Context, model: Model, kept: Kept) -> None:

@@ -44,7 +44,15 @@ class Kept:
         self._folder = folder
 
     def read_facts(self, kind: str, key: str) -> dict[str, Any] | None:
-        """Read plain values; None where they are not kept."""
+        """Read plain values.
+
+        Args:
+            kind: What they are.
+            key: Under which they are kept.
+
+        Returns:
+            The values; None where they are not kept.
+        """
         path = self._folder / kind / f"{key}.json"
         if not path.exists():
             return None
@@ -57,7 +65,15 @@ class Kept:
             part.write_text(json.dumps(facts, sort_keys=True), encoding="utf-8")
 
     def read_rows(self, kind: str, key: str) -> pa.Table | None:
-        """Read rows; None where they are not kept."""
+        """Read rows.
+
+        Args:
+            kind: What they are.
+            key: Under which they are kept.
+
+        Returns:
+            The rows; None where they are not kept.
+        """
         path = self._folder / kind / f"{key}.parquet"
         return pq.read_table(path) if path.exists() else None
 

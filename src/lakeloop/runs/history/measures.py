@@ -25,6 +25,9 @@ class Outcomes:
     Attributes:
         label: Labels, shape [n_rows].
         days: Closed day, datetime64[D], shape [n_rows].
+
+    >>> Outcomes(np.array([0.0]), np.array(["2013-04-01"], dtype="datetime64[D]")).label.size
+    1
     """
 
     label: NDArray[np.float64]
@@ -80,6 +83,12 @@ def measure_policy(model: Model, scores: NDArray[np.float64], rows: Outcomes, se
 
     Returns:
         Every metric of the task with its interval from resampled days.
+
+    >>> days = np.repeat(np.arange("2013-04-01", "2013-04-05", dtype="datetime64[D]"), 2)
+    >>> rows = Outcomes(np.tile([0.0, 1.0], 4), days)
+    >>> found = measure_policy(shops.models["late"], np.tile([0.25, 0.75], 4), rows, seed=0)
+    >>> [(each.metric.value, each.value, each.lower) for each in found if each.metric == "brier"]
+    [('brier', 0.0625, 0.0625)]
     """
     gate = model.gate
     least = max(2, gate.min_blocks)
@@ -98,6 +107,10 @@ def lose(model: Model, scores: NDArray[np.float64], rows: Outcomes) -> NDArray[n
 
     Returns:
         Losses, shape [n_rows].
+
+    >>> rows = Outcomes(np.array([1.0]), np.array(["2013-04-01"], dtype="datetime64[D]"))
+    >>> lose(shops.models["late"], np.array([0.5]), rows).round(4).tolist()
+    [0.6931]
     """
     return np.asarray(row_losses(model.gate.metric, rows.label, scores), dtype=np.float64)
 
@@ -116,6 +129,10 @@ def differ(
 
     Returns:
         The difference, negative where the first is better, with its interval.
+
+    >>> days = np.arange("2013-04-01", "2013-04-05", dtype="datetime64[D]")
+    >>> differ(shops.models["late"], np.full(4, 0.25), np.full(4, 0.5), Outcomes(np.zeros(4), days), seed=0).difference
+    -0.25
     """
     gate = model.gate
     return resample_difference(

@@ -24,6 +24,9 @@ def write_page(context: Context, found: ReplayResult) -> Path:
 
     Returns:
         `<workspace>/replay/<model>.html`; what an earlier call wrote is replaced.
+
+    >>> write_page(fresh, replayed).name
+    'late_arrival.html'
     """
     context.progress(f"replay {found.model}: page")
     path = context.config.workspace / FOLDER / f"{found.model}.html"
@@ -40,6 +43,10 @@ def lay_out_page(found: ReplayResult) -> ReplayPage:
 
     Returns:
         What the page shows.
+
+    >>> page = lay_out_page(replayed)
+    >>> page.lines, page.policies[1].cells[:3]
+    (('3 turns from 2013-04-01 to 2013-04-15; compared on 900 rows of 14 days.',), ('drift', '1', '0'))
     """
     metric, level = found.metric.replace("_", " "), f"{found.confidence:.0%} interval"
     begin, end = (show_turn(at, found.timezone) for at in (found.turns[0], found.turns[-1]))

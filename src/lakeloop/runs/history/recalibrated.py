@@ -51,6 +51,10 @@ def correct_version(
 
     Raises:
         NotReadyError: If it has no closed day with a label, too few of them, or their labels are all equal.
+
+    >>> import inspect
+    >>> [*inspect.signature(correct_version).parameters][:4]
+    ['context', 'model', 'champion', 'parent']
     """
     rows = _scored_rows(context, model, champion, history, scores, chosen)
     settings = model.decide.recalibrate

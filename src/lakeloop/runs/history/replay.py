@@ -131,6 +131,11 @@ def replay_history(context: Context, name: str, asked: Asked) -> ReplayResult:
         UsageError: If a policy is not known, or the model is none that can be replayed.
         NotReadyError: If no model was promoted, or no row that was scored since has a final label.
         BudgetError: If rows do not fit the declared memory budget.
+
+    >>> turns = recorded_turns(context, context.as_of - timedelta(days=10), context.as_of)
+    >>> found = replay_history(context, "late", Asked(("weekly",), turns))
+    >>> [(each.policy, each.retrainings, each.promotions) for each in found.policies], found.rows
+    ([('never', 0, 0), ('weekly', 1, 1)], 209)
     """
     started = time.monotonic()
     model = context.config.models[name]

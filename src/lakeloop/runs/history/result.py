@@ -51,6 +51,10 @@ class PolicyResult:
         beside_random: Beside as many trainings at random turns; None without trainings, or where nothing can be drawn.
         stretches: The gate's metric turn by turn.
         decisions: Every turn: action, reasons, and what it came to.
+
+    >>> never = replayed.policies[0]
+    >>> never.metric("roc_auc").value, never.metric("no metric") is None
+    (0.7, True)
     """
 
     policy: str

@@ -93,6 +93,17 @@ class ScoredHistory:
         after: `trained_through` of the first champion: up to then nothing could have answered.
         first: The turn that made the first champion; those after it score.
         kept: Where what is read is kept.
+
+    >>> from tempfile import mkdtemp
+    >>> from pathlib import Path
+    >>> from lakeloop.runs.promotions import read_promotions
+    >>> first, newest = read_promotions(context, "late")
+    >>> turns, model = [first.as_of, newest.as_of], context.config.models["late"]
+    >>> history = ScoredHistory(context, model, turns, first.trained_through, first.as_of, Kept(Path(mkdtemp())))
+    >>> history.rows(context.as_of).table.num_rows, int(history.labels(context.as_of).matured.sum())
+    (246, 209)
+    >>> len(history.turns_up_to(context.as_of))
+    1
     """
 
     def __init__(

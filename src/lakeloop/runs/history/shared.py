@@ -33,6 +33,12 @@ class Shared:
         model: The model's declaration.
         turns: The turns, in order.
         kept: Where what is made is kept.
+
+    >>> from tempfile import mkdtemp
+    >>> from pathlib import Path
+    >>> shared = Shared(context, context.config.models["late"], [context.as_of], Kept(Path(mkdtemp())))
+    >>> shared.asked(context.as_of).quality_passed
+    True
     """
 
     def __init__(self, context: Context, model: Model, turns: Sequence[datetime], kept: Kept) -> None:

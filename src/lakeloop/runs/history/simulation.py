@@ -120,6 +120,10 @@ class PolicyRun:
         scores: Scores of all rows of the history, in its order, shape [n_rows].
         is_production: Whether a score is a prediction; a backtest otherwise, shape [n_rows].
         first_answer: Place of the turn that made the first champion.
+
+    >>> never = Policy("never", shops.models["late"].decide, "nothing")
+    >>> PolicyRun(never, (), np.empty(0), np.empty(0, dtype=bool), 0).answered(Action.RETRAIN)
+    []
     """
 
     policy: Policy
@@ -154,7 +158,17 @@ def simulate(
         What it did.
 
     Raises:
-        NotReadyError: If rows do not suffice for a training that was decided on, or nobody was promoted in any turn.
+        NotReadyError: If rows do not suffice for a training that was decided on.
+
+    >>> from tempfile import mkdtemp
+    >>> from pathlib import Path
+    >>> from lakeloop.runs.history.kept import Kept
+    >>> from lakeloop.runs.history.policies import find_policies
+    >>> model, turns = context.config.models["late"], [each.as_of for each in read_promotions(context, "late")]
+    >>> declared = find_policies(model, ["declared"])[1]
+    >>> run = simulate(Shared(context, model, turns, Kept(Path(mkdtemp()))), declared, turns)
+    >>> [(each.action.value, each.answer.outcome) for each in run.turns]  # as the turns of the project did
+    [('retrain', 'promoted'), ('retrain', 'promoted')]
     """
     state = _State(shared, policy)
     done = [state.turn(as_of, forced) for as_of in turns]

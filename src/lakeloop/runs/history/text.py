@@ -24,6 +24,9 @@ def describe_replay(found: ReplayResult) -> str:
 
     Returns:
         Lines of at most 80 characters.
+
+    >>> print(describe_replay(replayed).splitlines()[0])
+    late_arrival: 3 turns from 2013-04-01 to 2013-04-15
     """
     level = f"{found.confidence:.0%} interval"
     first, begin, end = (show_turn(at, found.timezone) for at in (found.first_trained, found.turns[0], found.turns[-1]))

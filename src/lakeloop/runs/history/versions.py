@@ -83,7 +83,15 @@ class ReplayRegistry:
         return self._entry(found)
 
     def find_version(self, model: str, run_key: str) -> ModelVersion | None:
-        """Find a version by its key; None without one."""
+        """Find a version by its key.
+
+        Args:
+            model: The model.
+            run_key: The key.
+
+        Returns:
+            What steps are given of it; None without one.
+        """
         found = [each for each in self._versions.values() if each.run_key == run_key and model == self._model]
         return self._entry(found[0]) if found else None
 

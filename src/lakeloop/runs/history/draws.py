@@ -28,7 +28,7 @@ def draw_turns(turns: Sequence[datetime], count: int, draws: int, *, seed: int) 
 
     >>> days = [datetime(2013, 4, day) for day in (1, 2, 3)]
     >>> [sorted(each.day for each in turns) for turns in draw_turns(days, 2, 20, seed=0)]
-    [[2, 3], [1, 2], [1, 3]]
+    [[2, 3], [1, 3], [1, 2]]
     >>> list(draw_turns(days, 3, 20, seed=0)), list(draw_turns(days, 0, 20, seed=0))
     ([], [])
     """

@@ -46,7 +46,7 @@ def describe_replay(found: ReplayResult) -> str:
         lines += [
             "",
             f"beside as many trainings at random turns ({count_of(found.draws, 'draw')} at most)",
-            f"{'policy':<12} {'trained':>7} {'random':>9} {'least to most':>18} {'minus random':>12} {level:>17}",
+            f"{'policy':<12} {'trained':>7} {'random':>8} {'least to most':>18} {'minus random':>12} {level:>18}",
             *(_beside(each) for each in beside),
         ]
     lines += ["", *(line for each in found.said for line in _wrap(each))]
@@ -87,8 +87,8 @@ def _beside(each: PolicyResult) -> str:
         return ""
     spread = f"{found.lowest:.4f} to {found.highest:.4f}"
     return (
-        f"{each.policy:<12} {found.retrainings:>7} {found.mean:>9.5f} {spread:>18} "
-        f"{found.difference.difference:>+12.5f} {_of(found.difference):>17}"
+        f"{each.policy:<12} {found.retrainings:>7} {found.mean:>8.5f} {spread:>18} "
+        f"{found.difference.difference:>+12.5f} {_of(found.difference):>18}"
     )
 
 

@@ -108,7 +108,7 @@ def recorded_turns(context: Context, since: datetime, until: datetime) -> tuple[
     rows = context.lake.own_rows(schemas.RUNS, None)
     found = sorted({row["as_of"] for row in rows if row["job"] == RUN and since <= row["as_of"] <= until})
     if len(found) < 2:
-        got = f"recorded, and {count_of(len(found), 'turn')} is recorded in that stretch"
+        got = f"recorded, and the workspace did {count_of(len(found), 'turn')} in that stretch"
         raise UsageError("--every", got, "two turns and more", "write a length, as '7 days'")
     return tuple(found)
 

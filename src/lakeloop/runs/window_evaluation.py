@@ -165,6 +165,8 @@ def judge_windows(
         What was found, by window end. An earlier window of which rows still wait is left out.
 
     >>> from datetime import UTC, datetime
+    >>> from lakeloop.drift.daily_profiles import PROFILES_SCHEMA
+    >>> from lakeloop.runs.monitor_counts import outcomes_of
     >>> empty = Reference("late", Task.CLASSIFICATION, datetime(2024, 1, 25, tzinfo=UTC), (), (), {}, {})
     >>> nothing = WindowCounts(PROFILES_SCHEMA.empty_table(), outcomes_of(shops.models["late"], []), ())
     >>> references = References(empty, empty, VersionCalibration(None, False))

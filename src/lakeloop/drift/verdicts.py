@@ -70,8 +70,8 @@ def judge_window(
 ) -> tuple[ColumnVerdict, ...]:
     """Judge every column of one window against the reference.
 
-    The level is shared by all columns that can raise an alarm (Bonferroni): `monitor.level` is the chance that a window
-    raises any false alarm. Seasonal columns are compared in the same way but only recorded.
+    The level is shared by all columns that can raise an alarm (Bonferroni): `monitor.level` is the chance that the
+    windows of `monitor.persistence` raise any false flag, so one window's verdict is wrong more often. Seasonal columns are compared in the same way but only recorded.
 
     The status of a column is the first that holds of: EMPTY_WINDOW (no rows of any column), ABSENT_COLUMN (none of this
     one), TOO_FEW_ROWS (below `monitor.min_rows`), ALL_NULL, TOO_FEW_BLOCKS (rows on fewer than half the days of a
@@ -198,6 +198,8 @@ def _judge(family: _Family, bins: ColumnBins, role: Role, counts: npt.NDArray[np
                 min_effect=min_effect,
                 column=bins.name,
                 seed=family.seed,
+                hits=family.monitor.persistence.hits,
+                windows=family.monitor.persistence.windows,
             )
             ceiling = reachable(distance, expected)
             evidence |= {"resampled": asdict(drawn), "reachable": ceiling}

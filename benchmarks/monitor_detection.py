@@ -113,9 +113,7 @@ def detect(counted: Counted, block: Block, *, seed: int) -> list[Detected]:
 
 def _of_column(reference: Reference, bins: ColumnBins) -> Reference:
     counts = {name: table for name, table in reference.counts.items() if name == bins.name}
-    return Reference(
-        reference.model, reference.task, reference.trained_through, (bins,), reference.blocks, counts, {}
-    )
+    return Reference(reference.model, reference.task, reference.trained_through, (bins,), reference.blocks, counts, {})
 
 
 def _judge_alone(

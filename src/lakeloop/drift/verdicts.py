@@ -71,7 +71,8 @@ def judge_window(
     """Judge every column of one window against the reference.
 
     The level is shared by all columns that can raise an alarm (Bonferroni): `monitor.level` is the chance that the
-    windows of `monitor.persistence` raise any false flag, so one window's verdict is wrong more often. Seasonal columns are compared in the same way but only recorded.
+    windows of `monitor.persistence` raise any false flag, so one window's verdict is wrong more often. Seasonal columns
+    are compared in the same way but only recorded.
 
     The status of a column is the first that holds of: EMPTY_WINDOW (no rows of any column), ABSENT_COLUMN (none of this
     one), TOO_FEW_ROWS (below `monitor.min_rows`), ALL_NULL, TOO_FEW_BLOCKS (rows on fewer than half the days of a

@@ -1,4 +1,4 @@
-"""What the rates of the drift monitor are measured on: rows with their days, scores and outcomes, and roles of columns."""
+"""What the rates of the drift monitor are measured on: rows with days, scores and outcomes, and roles of columns."""
 
 from __future__ import annotations
 

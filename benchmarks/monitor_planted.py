@@ -98,11 +98,12 @@ PLANTED = (
     Planted(MEAN, shift_mean, (0.1, 0.25, 0.5, 1.0), "number", wanted=0.5, contract_only=True),
     Planted(SPREAD, widen, (1.25, 1.5, 2.0), "number"),
     Planted(MASS, move_mass, (0.02, 0.05, 0.1, 0.2), "category"),
-    Planted(MISSING, lose, (0.01, 0.02, 0.05, 0.1), "any", wanted=0.05),
+    Planted(MISSING, lose, (0.0, 0.01, 0.02, 0.05, 0.1), "any", wanted=0.05),
     Planted(UNIT, multiply, (), "unit"),
-    Planted(JOIN, unmatch, (0.05, 0.1, 0.2, 0.4), "join", wanted=0.2),
+    Planted(JOIN, unmatch, (0.0, 0.05, 0.1, 0.2, 0.4), "join", wanted=0.2),
 )
-"""Standard deviations; times; shares of all rows; another unit; share of rows that a table does not match."""
+"""Standard deviations; times; shares of all rows; another unit; share of rows that a table does not match. At 0 nothing is
+planted: what is flagged then would be flagged anyway."""
 
 
 def _keep_whole(rows: pd.Series, changed: pd.Series, rng: np.random.Generator) -> pd.Series:

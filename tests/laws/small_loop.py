@@ -101,6 +101,8 @@ monitor:
   min_rows: 10
   min_blocks: 9
   roles: {contract: [shop, items]}
+  slices: {shop: {top: 2}, bulky: items > 5}
+  granularities: [day]
 decide: {schedule: 7 days, cooldown: 1 day, min_closed_days: 1, when: {bias: 0.2}}
 """,
 }

@@ -23,6 +23,7 @@ IN_PROCESS = frozenset(
         "runs.training_rows.build_in_process",
         "runs.model_inputs.add_model_inputs",
         "runs.model_inputs.add_in_process",
+        "runs.daily_profiles.in_process",
     }
 )
 """What asks the tables' logs for their sizes first, and leaves it to Spark when they exceed the declared budget."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lakeloop.aggregates import AGGREGATES
+from lakeloop.conditions import Condition
 from lakeloop.config.columns import FeatureRef, expand_feature, matching_columns
 from lakeloop.config.expressions import at_items, column_issues, expression_issues
 from lakeloop.config.feature_table import FeatureTable
@@ -314,6 +315,7 @@ def _pattern_issues(scope: _Scope, types: Mapping[str, ColumnType]) -> Iterator[
         if not matching_columns([pattern], columns) and not scope.is_unjudged(pattern):
             got = f"{pattern!r}, which matches no model column"
             yield scope.document.issue(path, got, f"model columns: {listed(columns)}", scope.remedy(pattern, columns))
+    yield from _slice_issues(scope)
     *_, left = take_columns(model, columns, kinds_of(types))
     if left:
         allowed = "a group for every model column"
@@ -327,6 +329,19 @@ def _pattern_issues(scope: _Scope, types: Mapping[str, ColumnType]) -> Iterator[
             is_listed = ("gate", "slices", index) in scope.document.places
             place: KeyPath = ("gate", "slices", index if is_listed else name)
             yield scope.document.issue(place, f"the column {name!r}", allowed, remedy, at_key=not is_listed)
+
+
+def _slice_issues(scope: _Scope) -> Iterator[ConfigIssue]:
+    """Check that the monitor's slices look at model columns: those are what the reference is frozen of."""
+    for index, (name, by) in enumerate(scope.model.monitor.slices.items()):
+        columns = [by.column or name] if by.condition is None else list(Condition(by.condition).columns)
+        is_listed = ("monitor", "slices", index) in scope.document.places
+        place: KeyPath = ("monitor", "slices", index if is_listed else name)
+        for column in columns:
+            if column not in scope.model_columns and not scope.is_unjudged(column):
+                allowed = f"model columns: {listed(scope.model_columns)}"
+                remedy = scope.remedy(column, scope.model_columns)
+                yield scope.document.issue(place, f"the column {column!r}", allowed, remedy)
 
 
 def _weight_issues(scope: _Scope, types: Mapping[str, ColumnType]) -> Iterator[ConfigIssue]:

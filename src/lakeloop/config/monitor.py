@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from lakeloop.config.section import Duration, Number, Section, Whole
+from lakeloop.conditions import Condition
+from lakeloop.config.section import Duration, Name, Number, Section, Text, Whole
 from lakeloop.distances import DISTANCES
 from lakeloop.statuses import Role
 
@@ -52,6 +54,51 @@ def _with_default_statistic(value: Any) -> Any:
     return {**_DEFAULT_STATISTIC, **value} if isinstance(value, dict) else value
 
 
+class Granularity(StrEnum):
+    """A stretch of time by which profiles are told: calendar units of the zone in which the label closes."""
+
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+class SliceBy(Section):
+    """One way to part the rows: the most frequent values of a column, or a condition.
+
+    Attributes:
+        column: Model column; a number is parted by its bins. Without it, and without a condition, that of its name.
+        top: Most values of a text that have a slice of their own; the rest is OTHER.
+        condition: Comparison of model columns, which is true, false or not known.
+    """
+
+    column: Text | None = None
+    top: Whole = Field(default=10, ge=1, le=100)
+    condition: Text | None = None
+
+    @field_validator("condition")
+    @classmethod
+    def _is_condition(cls, value: str | None) -> str | None:
+        if value is not None:
+            Condition(value)
+        return value
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.condition is not None and (self.column is not None or "top" in self.model_fields_set):
+            raise ValueError("a condition has no column and no top; write the condition alone")
+        return self
+
+
+def _as_slices(value: Any) -> Any:
+    """Read a list of columns, and a text as a condition."""
+    if isinstance(value, (list, tuple)):
+        return {str(name): {} for name in value}
+    if isinstance(value, dict):
+        return {name: {"condition": each} if isinstance(each, str) else each for name, each in value.items()}
+    return value
+
+
 class Monitor(Section):
     """How scored data is compared with the champion's reference.
 
@@ -66,6 +113,11 @@ class Monitor(Section):
         min_blocks: Days of reference below which it is INSUFFICIENT_REFERENCE.
         reference: Longest stretch of days the reference covers.
         bins: Bins of a number.
+        slices: Parts of the rows that are looked at beside all of them: a list of model columns, or name -> column,
+            most values, or a condition such as `distance > 1000 and origin = 'JFK'`. Frozen with the
+            champion; a column that says something of a person is left out, because its values would be told.
+        granularities: Calendar units by which profiles are told beside the window: hour, day, week, month.
+        sketches: Whether quantiles and distinct values are told: of sketches, which are kept per day.
     """
 
     window: Duration = timedelta(days=7)
@@ -80,6 +132,9 @@ class Monitor(Section):
     min_blocks: Whole = Field(default=28, ge=2)
     reference: Duration = timedelta(days=90)
     bins: Whole = Field(default=10, ge=2, le=100)
+    slices: Annotated[dict[Name, SliceBy], BeforeValidator(_as_slices)] = Field(default_factory=dict, exclude=True)
+    granularities: tuple[Granularity, ...] = Field(default=(), exclude=True)
+    sketches: bool = Field(default=True, exclude=True)
 
     @model_validator(mode="after")
     def _whole_days(self) -> Self:

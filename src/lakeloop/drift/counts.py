@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lakeloop.drift.bins import ColumnBins
+from lakeloop.drift.bins import ColumnBins, is_number
 from lakeloop.errors import DistributionError
 
 COUNTS_SCHEMA: pa.Schema = pa.schema(
@@ -54,7 +54,7 @@ def count_bins(batch: pa.Table | pa.RecordBatch, bins: Sequence[ColumnBins], blo
     for column in bins:
         if column.name not in batch.schema.names:
             continue
-        bin_of_row, values = _place(batch.column(column.name), column)
+        bin_of_row, values = place_rows(batch.column(column.name), column)
         cell_of_row = block_of_row * column.n_bins + bin_of_row
         n_cells = len(blocks) * column.n_bins
         rows = np.bincount(cell_of_row, minlength=n_cells)
@@ -89,10 +89,46 @@ def _blocks(batch: pa.Table | pa.RecordBatch, block_col: str) -> tuple[npt.NDArr
     return blocks, places.astype(np.int64)
 
 
-def _place(
+def fits_bins(values: pa.Array | pa.ChunkedArray, column: ColumnBins) -> bool:
+    """Tell whether values are of the kind that bins were made for.
+
+    Args:
+        values: The values of a column.
+        column: Its bins.
+
+    Returns:
+        Whether they are; a column without any value fits, and so does every one where the bins know no value.
+
+    >>> seats = ColumnBins("seats", "number", edges=(100.0,))
+    >>> fits_bins(pa.array([180]), seats), fits_bins(pa.array(["many"]), seats), fits_bins(pa.array([None]), seats)
+    (True, False, True)
+    """
+    if values.null_count == len(values):
+        return True
+    if column.kind == "number":
+        return is_number(values.type)
+    return not is_number(values.type) or not column.categories
+
+
+def place_rows(
     values: pa.Array | pa.ChunkedArray, column: ColumnBins
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """The bin of each row, and its value where that is a finite number, else 0."""
+    """Find the bin of each row.
+
+    Args:
+        values: The values of a column.
+        column: Its bins.
+
+    Returns:
+        The bins, and the values where they are finite numbers, else 0; both of shape [n_rows].
+
+    Raises:
+        DistributionError: If the column is binned as a number and holds something that is not one.
+
+    >>> place, value = place_rows(pa.array([50, 180, None]), ColumnBins("seats", "number", edges=(100.0,)))
+    >>> place.tolist(), value.tolist()
+    ([0, 1, 2], [50.0, 180.0, 0.0])
+    """
     if column.kind == "category":
         if pa.types.is_floating(values.type):
             values = pc.if_else(pc.is_nan(values), None, values)
@@ -101,14 +137,49 @@ def _place(
         place = pc.fill_null(known, len(column.categories)).to_numpy(zero_copy_only=False).astype(np.int64)
         place[pc.is_null(texts).to_numpy(zero_copy_only=False)] = column.null_bin
         return place, np.zeros(len(place))
+    number = to_numbers(values, column)
+    return place_numbers(number, column), np.where(np.isfinite(number), number, 0.0)
+
+
+def to_numbers(values: pa.Array | pa.ChunkedArray, column: ColumnBins) -> npt.NDArray[np.float64]:
+    """Read the values of a column as numbers.
+
+    Args:
+        values: The values.
+        column: Its bins, of a number.
+
+    Returns:
+        The numbers, NaN where there is none, shape [n_rows].
+
+    Raises:
+        DistributionError: If they are not numbers.
+
+    >>> to_numbers(pa.array([50, None]), ColumnBins("seats", "number")).tolist()
+    [50.0, nan]
+    """
     try:
         numbers = pc.cast(values, pa.float64(), safe=False)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise DistributionError(column.name, f"binned as a number, but of type {values.type}") from error
-    number = np.array(pc.fill_null(numbers, float("nan")).to_numpy(zero_copy_only=False), dtype=np.float64)
+    return np.array(pc.fill_null(numbers, float("nan")).to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def place_numbers(number: npt.NDArray[np.float64], column: ColumnBins) -> npt.NDArray[np.int64]:
+    """Find the bin of each number.
+
+    Args:
+        number: Numbers, NaN where there is none, shape [n_rows].
+        column: The column's bins.
+
+    Returns:
+        The bins, shape [n_rows].
+
+    >>> place_numbers(np.array([50.0, np.inf, np.nan]), ColumnBins("seats", "number", edges=(100.0,))).tolist()
+    [0, 1, 2]
+    """
     place = np.searchsorted(np.asarray(column.edges, dtype=np.float64), number, side="left").astype(np.int64)
     place[np.isnan(number)] = column.null_bin
-    return place, np.where(np.isfinite(number), number, 0.0)
+    return place
 
 
 def sum_counts(counts: pa.Table) -> pa.Table:

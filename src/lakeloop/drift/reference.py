@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ import pyarrow as pa
 from lakeloop.config.metric import Task
 from lakeloop.drift.bins import ColumnBins
 from lakeloop.drift.counts import lay_out_daily
+from lakeloop.drift.slicing import Slicing
 from lakeloop.drift.targets import TargetDay
 from lakeloop.errors import DistributionError
 
@@ -47,6 +48,8 @@ class Reference:
         counts: Column -> rows per day and bin, shape [n_blocks, n_bins]. A column without rows is not in it.
         totals: Column -> sum of the finite values per day, shape [n_blocks].
         targets: Labels per closed day, ascending.
+        slicings: How the rows were sliced.
+        slices: Slice key and value -> column -> rows per bin, over all days. A slice without rows is not in it.
 
     >>> from datetime import UTC
     >>> days = (TargetDay(date(2013, 4, 1), rows=4, label_sum=1), TargetDay(date(2013, 4, 2), rows=4, label_sum=3))
@@ -66,6 +69,8 @@ class Reference:
     counts: Mapping[str, npt.NDArray[np.int64]]
     totals: Mapping[str, npt.NDArray[np.float64]]
     targets: tuple[TargetDay, ...] = ()
+    slicings: tuple[Slicing, ...] = ()
+    slices: Mapping[tuple[str, str], Mapping[str, npt.NDArray[np.int64]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.trained_through.tzinfo is None:
@@ -121,6 +126,12 @@ class Reference:
             "totals": {name: sums.tolist() for name, sums in self.totals.items()},
             "targets": [_told(day) for day in self.targets],
         }
+        if self.slicings:
+            content["slicings"] = [each.to_dict() for each in self.slicings]
+            content["slices"] = [
+                [*key, {name: rows.tolist() for name, rows in counts.items()}]
+                for key, counts in sorted(self.slices.items())
+            ]
         return json.dumps(content, sort_keys=True, allow_nan=False)
 
     @classmethod
@@ -146,6 +157,11 @@ class Reference:
                 TargetDay(date.fromisoformat(day), rows, sums, *(tuple(each) for each in classes))
                 for day, rows, sums, *classes in content["targets"]
             ),
+            slicings=tuple(Slicing.from_dict(each) for each in content.get("slicings", ())),
+            slices={
+                (key, value): {name: np.array(rows, dtype=np.int64) for name, rows in counts.items()}
+                for key, value, counts in content.get("slices", ())
+            },
         )
 
 

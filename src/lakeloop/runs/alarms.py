@@ -171,7 +171,7 @@ def _alarm_history(context: Context, model: Model, version: str) -> dict[Subject
     history: dict[Subject, list[bool | None]] = {}
     measured = set()  # a window that waits has no row of its labels yet
     for row in _earlier_rows(context, schemas.DRIFT_METRICS, model, version):
-        if row["role"] == Role.SEASONAL.value:
+        if row["role"] == Role.SEASONAL.value or row["slice_key"] is not None:
             continue
         kind = {
             "feature": _DRIFT_KINDS.get(Role(row["role"]), FlagKind.REGIME_DRIFT),

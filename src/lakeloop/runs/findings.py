@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from lakeloop.drift.calibration import CalibrationBin
-from lakeloop.drift.counts import DailyCounts
 from lakeloop.drift.estimated_performance import Estimate
 from lakeloop.drift.label_counts import NONE, LabelCounts
 from lakeloop.drift.performance import Performance
@@ -25,7 +26,7 @@ class WindowFinding:
         performance: How the champion did on the window's closed days.
         calibration: The same per stretch of the score; empty for a regression.
         void_rows: Closed rows without a label.
-        counts: Its counts per day and bin.
+        profiles: Its profile per slice and column, as `PROFILES_SCHEMA`; empty of what is looked at again.
         labels: How far its labels are.
         is_late: Whether the window was judged in an earlier turn, and is looked at again because its labels are closed.
         waits: Whether its labels are still to come: it is measured in a later turn.
@@ -39,7 +40,7 @@ class WindowFinding:
     performance: Performance
     calibration: tuple[CalibrationBin, ...]
     void_rows: int
-    counts: DailyCounts
+    profiles: pa.Table
     labels: LabelCounts = NONE
     is_late: bool = False
     waits: bool = False

@@ -1,8 +1,8 @@
-"""The monitor's counts, made by Spark: scored rows by day and frozen bin; outcomes by day, score bin and label."""
+"""The monitor's counts of outcomes, made by Spark: scored rows by day, score bin and what became of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -10,12 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.pandas.types import from_arrow_schema
 
 from lakeloop.config.metric import Task
 from lakeloop.config.model import Model
-from lakeloop.drift.bins import ColumnBins
-from lakeloop.drift.counts import COUNTS_SCHEMA, count_bins
 from lakeloop.drift.estimated_performance import SCORES_SCHEMA
 from lakeloop.drift.label_counts import DELAY_QUANTILES
 from lakeloop.labels.closing import attach_labels, local_date
@@ -32,40 +29,6 @@ CLASS = "class"
 
 _BLOCK = "block"
 _CLIP = 1e-15
-
-
-def count_predictions(predictions: DataFrame, bins: Sequence[ColumnBins], timezone: str) -> pa.Table:
-    """Count scored rows by local day and frozen bin.
-
-    Args:
-        predictions: Rows of a prediction table.
-        bins: The reference's bins.
-        timezone: Zone of the days.
-
-    Returns:
-        Rows of `COUNTS_SCHEMA`, one per non-empty cell: days x columns x bins at most, whatever the number of rows.
-
-    >>> scored = spark.createDataFrame(
-    ...     [("2024-02-01 09:00", "A"), ("2024-02-01 23:30", "B")], "prediction_ts string, shop string"
-    ... ).withColumn("prediction_ts", F.col("prediction_ts").cast("timestamp"))
-    >>> shops = [ColumnBins("shop", "category", categories=("A", "B"))]
-    >>> cells = count_predictions(scored, shops, "Europe/Berlin").sort_by("bin").to_pylist()
-    >>> [(str(cell["block"]), cell["bin"], cell["rows"]) for cell in cells]
-    [('2024-02-01', 0, 1), ('2024-02-02', 1, 1)]
-    """
-    present = [each for each in bins if each.name in predictions.columns]
-    rows = predictions.select(
-        local_date(F.col("prediction_ts"), timezone).alias(_BLOCK), *(each.name for each in present)
-    )
-
-    def count(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            yield from count_bins(batch, present, _BLOCK).to_batches()
-
-    cells = rows.mapInArrow(count, from_arrow_schema(COUNTS_SCHEMA))
-    summed = cells.groupBy("block", "column", "bin").agg(F.sum("rows").alias("rows"), F.sum("total").alias("total"))
-    found: pa.Table = summed.toArrow()  # bounded: days x columns x bins
-    return found.select(COUNTS_SCHEMA.names).cast(COUNTS_SCHEMA)
 
 
 @dataclass(frozen=True)

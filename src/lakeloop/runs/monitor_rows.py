@@ -7,54 +7,77 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+import pyarrow as pa
+
 from lakeloop.config.metric import Task
 from lakeloop.distances import DISTANCES
 from lakeloop.drift.calibration import CalibrationBin
-from lakeloop.drift.counts import DailyCounts
 from lakeloop.drift.estimated_performance import Estimate
 from lakeloop.drift.intervals import Interval
 from lakeloop.drift.label_counts import DELAY_QUANTILES, LabelCounts
+from lakeloop.drift.merged_profiles import describe_profile
 from lakeloop.drift.performance import Performance
 from lakeloop.drift.reference import Reference
+from lakeloop.drift.slice_drift import SliceDrift
 from lakeloop.drift.targets import RateVerdict
 from lakeloop.drift.verdicts import ColumnVerdict
 from lakeloop.schemas import LABEL_SLICE, SCORE_SLICE
 from lakeloop.statuses import LabelStatus, Role, Status
 
 
-def profile_row(verdict: ColumnVerdict, laid: DailyCounts) -> dict[str, Any]:
-    """Give the profile of a column in a window.
+def profile_rows(verdicts: Iterable[ColumnVerdict], profiles: pa.Table) -> list[dict[str, Any]]:
+    """Give the profiles of a window: of each judged column, and of each in every slice that has rows.
 
     Args:
-        verdict: The column's verdict.
-        laid: The window's counts per day and bin.
+        verdicts: The columns' verdicts.
+        profiles: The window's rows of `PROFILES_SCHEMA`, one per slice and column.
+
+    Returns:
+        Columns of `monitoring.profile_metrics`. A column without rows has a row that says why.
+
+    >>> from datetime import UTC, datetime
+    >>> from lakeloop.drift.bins import ColumnBins
+    >>> from lakeloop.drift.daily_profiles import DailyProfiler, ProfilePlan
+    >>> from lakeloop.statuses import Verdict
+    >>> profiler = DailyProfiler(ProfilePlan((ColumnBins("items", "number", edges=(3.0,)),), "UTC", "at"))
+    >>> at = datetime(2024, 2, 1, tzinfo=UTC)
+    >>> profiler.add(pa.table({"at": [at] * 4, "items": [2.0, 3.0, 7.0, None]}))
+    >>> judged = (Status.OK, Verdict.DRIFT, 4, 0.25)
+    >>> verdict = ColumnVerdict("items", "number", Role.CONTRACT, "psi", 0.31, 0.2, 0.1, *judged)
+    >>> (row,) = profile_rows([verdict], profiler.profiles())
+    >>> row["count"], row["percent_null"], row["avg"], row["bins"], row["median"]
+    (4, 25.0, 4.0, [2, 1, 1], 3.0)
+    """
+    found = profiles.to_pylist()
+    whole = {row["column_name"]: row for row in found if row["slice_key"] is None}
+    rows = []
+    for each in verdicts:
+        known = whole.get(each.column)
+        nothing = {"count": each.rows, "num_nulls": 0, "bins": []}
+        told = nothing if known is None else {**describe_profile(known), "bins": known["bins"]}
+        rows.append({"column_name": each.column, **told, "status": each.status.value})
+    return [*rows, *(_described(row) for row in found if row["slice_key"] is not None)]
+
+
+def period_rows(profiles: pa.Table) -> list[dict[str, Any]]:
+    """Give the profiles of a calendar period.
+
+    Args:
+        profiles: Its rows of `PROFILES_SCHEMA`, one per slice and column; slices are left out.
 
     Returns:
         Columns of `monitoring.profile_metrics`.
 
-    >>> from datetime import date
-    >>> import numpy as np
-    >>> from lakeloop.statuses import Verdict
-    >>> judged = (Status.OK, Verdict.DRIFT, 10, 0.1)
-    >>> verdict = ColumnVerdict("items", "number", Role.CONTRACT, "psi", 0.31, 0.2, 0.1, *judged)
-    >>> day = DailyCounts((date(2024, 2, 1),), {"items": np.array([[6, 3, 1]])}, {"items": np.array([36.0])})
-    >>> row = profile_row(verdict, day)
-    >>> row["count"], row["percent_null"], row["avg"], row["bins"]
-    (10, 10.0, 4.0, [6, 3, 1])
+    >>> from lakeloop.drift.daily_profiles import PROFILES_SCHEMA
+    >>> period_rows(PROFILES_SCHEMA.empty_table())
+    []
     """
-    daily, totals = laid.rows.get(verdict.column), laid.totals.get(verdict.column)
-    counts = [] if daily is None else [int(each) for each in daily.sum(axis=0)]
-    nulls = counts[-1] if counts else 0
-    has_mean = verdict.kind == "number" and totals is not None and sum(counts) > nulls
-    return {
-        "column_name": verdict.column,
-        "count": verdict.rows,
-        "num_nulls": nulls,
-        "percent_null": None if verdict.null_fraction is None else 100.0 * verdict.null_fraction,
-        "avg": float(totals.sum()) / (sum(counts) - nulls) if has_mean and totals is not None else None,
-        "bins": counts,
-        "status": verdict.status.value,
-    }
+    return [_described(row) for row in profiles.to_pylist() if row["slice_key"] is None]
+
+
+def _described(row: Mapping[str, Any]) -> dict[str, Any]:
+    named = {name: row[name] for name in ("slice_key", "slice_value", "column_name", "bins", "status")}
+    return {**named, **describe_profile(row)}
 
 
 def drift_row(verdict: ColumnVerdict, *, is_prediction: bool) -> dict[str, Any]:
@@ -91,6 +114,38 @@ def drift_row(verdict: ColumnVerdict, *, is_prediction: bool) -> dict[str, Any]:
         "status": verdict.status.value,
         "verdict": verdict.verdict.value,
         "evidence": json.dumps({**verdict.evidence, "min_effect": verdict.min_effect}, sort_keys=True),
+    }
+
+
+def slice_row(found: SliceDrift, role: Role) -> dict[str, Any]:
+    """Give the drift of a column in a slice.
+
+    Args:
+        found: What was measured.
+        role: The column's role.
+
+    Returns:
+        Columns of `monitoring.drift_metrics`.
+
+    >>> found = SliceDrift("origin", "JFK", "distance", "psi", 0.31, Status.OK, 400, 9000)
+    >>> row = slice_row(found, Role.CONTRACT)
+    >>> row["slice_value"], row["statistic"], row["threshold"], row["verdict"]
+    ('JFK', 0.31, None, 'RECORDED')
+    """
+    return {
+        "drift_type": "BASELINE",
+        "slice_key": found.slice_key,
+        "slice_value": found.slice_value,
+        "column_name": found.column,
+        "kind": "feature",
+        "role": role.value,
+        "test": found.statistic,
+        "statistic": found.value,
+        "threshold": None,
+        "count": found.rows,
+        "status": found.status.value,
+        "verdict": found.verdict.value,
+        "evidence": json.dumps({"reference_rows": found.reference_rows}),
     }
 
 

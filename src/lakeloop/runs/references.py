@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
 
 import numpy as np
@@ -11,9 +12,13 @@ from numpy.typing import NDArray
 
 from lakeloop.config.columns import model_columns
 from lakeloop.config.model import Model
+from lakeloop.discovery.private import private_columns
 from lakeloop.drift.bins import ColumnBins, propose_bins
 from lakeloop.drift.counts import count_bins
+from lakeloop.drift.daily_profiles import DailyProfiler, ProfilePlan
+from lakeloop.drift.merged_profiles import WHOLE, merge_profiles
 from lakeloop.drift.reference import CLASS_COLUMN, SCORE_COLUMN, Reference, build_reference
+from lakeloop.drift.slicing import Slicing, make_slicings
 from lakeloop.drift.targets import TargetDay
 from lakeloop.runs.context import Context
 from lakeloop.runs.training_data import TrainingData
@@ -49,7 +54,9 @@ def make_reference(context: Context, model: Model, data: TrainingData) -> Refere
     }
     rows = (data.days >= first) & data.sampled  # every day thinned alike, so that none counts more than another
     table = pa.table({"day": pa.array(data.days), **values}).filter(pa.array(rows))
-    return freeze_reference(model, table, data.label[rows], data.training_set.data_through)
+    frozen = freeze_reference(model, table, data.label[rows], data.training_set.data_through)
+    told = [each for each in frozen.bins if each.name not in private_columns(context.config, model)]
+    return add_slices(frozen, make_slicings(model.monitor.slices, told), table)
 
 
 def make_prediction_reference(model: Model, data: TrainingData, scores: NDArray[np.float64]) -> Reference:
@@ -114,6 +121,39 @@ def freeze_reference(model: Model, table: pa.Table, label: NDArray[np.float64], 
         trained_through=trained_through,
         targets=targets,
     )
+
+
+def add_slices(reference: Reference, slicings: Sequence[Slicing], table: pa.Table) -> Reference:
+    """Freeze what slices will be compared with.
+
+    Args:
+        reference: Bins and counts of all rows.
+        slicings: How the rows are sliced.
+        table: The same rows, with `day` and the columns.
+
+    Returns:
+        The reference with rows per slice, column and bin.
+
+    >>> from datetime import UTC
+    >>> from lakeloop.config.metric import Task
+    >>> origin = ColumnBins("origin", "category", categories=("EWR", "JFK"))
+    >>> empty = Reference("late", Task.CLASSIFICATION, datetime(2024, 1, 3, tzinfo=UTC), (origin,), (), {}, {})
+    >>> rows = pa.table({"day": [date(2024, 1, 1)] * 3, "origin": ["EWR", "JFK", "JFK"]})
+    >>> found = add_slices(empty, [Slicing("origin", origin)], rows)
+    >>> {key: counts["origin"].tolist() for key, counts in found.slices.items()}
+    {('origin', 'EWR'): [1, 0, 0, 0], ('origin', 'JFK'): [0, 2, 0, 0]}
+    """
+    if not slicings:
+        return reference
+    plan = ProfilePlan(reference.bins, "UTC", "day", slicings=tuple(slicings), sketches=False)
+    profiler = DailyProfiler(plan)
+    profiler.add(table.set_column(table.column_names.index("day"), "day", table["day"].cast(pa.timestamp("us", "UTC"))))
+    slices: dict[tuple[str, str], dict[str, NDArray[np.int64]]] = {}
+    for row in merge_profiles(profiler.profiles(), WHOLE).to_pylist():
+        if row["slice_key"] is not None:
+            of_slice = slices.setdefault((row["slice_key"], row["slice_value"]), {})
+            of_slice[row["column_name"]] = np.array(row["bins"], dtype=np.int64)
+    return replace(reference, slicings=tuple(slicings), slices=slices)
 
 
 def _target_day(day: date, label: NDArray[np.float64], classes: Sequence[str]) -> TargetDay:

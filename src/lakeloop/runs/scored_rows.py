@@ -258,6 +258,7 @@ def append_scores(
     champion = scorers[0].promotion
     said = {
         "model_version": champion.version,
+        "as_of": instant_text(context.as_of),
         BUILT: {each.table: instant_text(each.built_through) for each in inputs},
         OTHERWISE: tables_learned_otherwise(context, champion, {each.table: each.spec_hash for each in inputs}),
         ENGINE: engines[0].engine.value,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from lakeloop.config.monitor import Granularity
+
 
 @dataclass(frozen=True)
 class MonitorWindow:
@@ -68,3 +70,51 @@ def ended_windows(since: datetime, as_of: datetime, length: timedelta, timezone:
             return windows
         windows.append(MonitorWindow(day, after - timedelta(days=1), start, end))
         day = after
+
+
+def ended_periods(granularity: Granularity, after: datetime, as_of: datetime, timezone: str) -> list[MonitorWindow]:
+    """List the calendar periods that have ended since.
+
+    Args:
+        granularity: hour, day, week (from Monday) or month.
+        after: Those that ended at or before this instant are left out.
+        as_of: The logical now.
+        timezone: Zone of the calendar.
+
+    Returns:
+        Periods in order, each ended at or before `as_of`. The first may have begun before `after`.
+
+    >>> march, may = datetime(2013, 3, 10, 4, tzinfo=UTC), datetime(2013, 5, 1, 4, tzinfo=UTC)
+    >>> months = ended_periods(Granularity.MONTH, march, may, "America/New_York")
+    >>> [(str(each.first_day), str(each.last_day)) for each in months]
+    [('2013-03-01', '2013-03-31'), ('2013-04-01', '2013-04-30')]
+    >>> hours = ended_periods(Granularity.HOUR, march, march + timedelta(hours=25), "America/New_York")
+    >>> len(hours), hours[2].start.isoformat()  # a day of 23 hours
+    (25, '2013-03-10T06:00:00+00:00')
+    """
+    zone = ZoneInfo(timezone)
+    day = after.astimezone(zone).date()
+    if granularity is Granularity.WEEK:
+        day -= timedelta(days=day.weekday())
+    elif granularity is Granularity.MONTH:
+        day = day.replace(day=1)
+    periods: list[MonitorWindow] = []
+    while True:
+        following = _following(granularity, day)
+        start, end = (datetime.combine(each, time(), zone).astimezone(UTC) for each in (day, following))
+        if start >= as_of:
+            return periods
+        parts = [(start, end)]
+        if granularity is Granularity.HOUR:
+            hours = -((start - end) // timedelta(hours=1))
+            starts = [start + timedelta(hours=each) for each in range(hours)]
+            parts = [(each, min(each + timedelta(hours=1), end)) for each in starts]
+        last_day = following - timedelta(days=1)
+        periods += [MonitorWindow(day, last_day, first, last) for first, last in parts if after < last <= as_of]
+        day = following
+
+
+def _following(granularity: Granularity, day: date) -> date:
+    if granularity is Granularity.MONTH:
+        return (day.replace(day=28) + timedelta(days=4)).replace(day=1)
+    return day + timedelta(days=7 if granularity is Granularity.WEEK else 1)

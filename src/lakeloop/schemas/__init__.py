@@ -22,6 +22,7 @@ from lakeloop.schemas.added import (
 )
 from lakeloop.schemas.monitoring import (
     CONSISTENCY,
+    DAILY_PROFILES,
     DRIFT_METRICS,
     ESTIMATED_PERFORMANCE,
     LABEL_SLICE,
@@ -70,6 +71,7 @@ __all__ = [
     "BRONZE_VOLATILE",
     "CLASS_SCORES",
     "CONSISTENCY",
+    "DAILY_PROFILES",
     "DATE",
     "DECISIONS",
     "DOUBLE",
@@ -122,6 +124,7 @@ OWN_TABLES: tuple[TableSchema, ...] = (
         REPLAYS,
         FEATURE_BUILDS,
         QUALITY,
+        DAILY_PROFILES,
         PROFILE_METRICS,
         DRIFT_METRICS,
         PERFORMANCE,

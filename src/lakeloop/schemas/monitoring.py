@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from pyspark.sql.types import ArrayType
+from pyspark.sql.types import ArrayType, BinaryType
 
 from lakeloop.schemas.table import (
     AS_OF,
     ATTEMPT,
+    DATE,
     DOUBLE,
+    INSTANT,
     LONG,
     MODEL,
     TEXT,
@@ -37,6 +39,37 @@ QUALITY = declare_table(
     ],
 )
 
+DAILY_PROFILES = declare_table(
+    "monitoring",
+    "daily_profiles",
+    "model version x block x slice x column x evaluation; the profile of a window is the merge of its blocks",
+    "as_of",
+    [
+        MODEL,
+        VERSION,
+        column("block", DATE, "local day of prediction_ts", required=True),
+        column("block_start", INSTANT, "start of the block, UTC: of the day, or of one of its hours", required=True),
+        column("slice_key", TEXT, "name of the slicing; null for all rows"),
+        column("slice_value", TEXT, "the slice; null for all rows"),
+        column("column_name", TEXT, "profiled column of the predictions", required=True),
+        column("count", LONG, "rows", required=True),
+        column("num_nan", LONG, "rows with a NaN, which counts as null", required=True),
+        column("num_zeros", LONG, "rows with 0", required=True),
+        column("num_infinite", LONG, "rows with an infinite value, which falls into an end bin", required=True),
+        column("sum_squares", DOUBLE, "sum of the squares of the finite values", required=True),
+        column("min", DOUBLE, "least finite value; null for categories"),
+        column("max", DOUBLE, "greatest finite value; null for categories"),
+        column("bins", ArrayType(LONG, False), "rows per frozen bin; the last bin is null", required=True),
+        column("bin_sums", ArrayType(DOUBLE, False), "sum of the finite values per bin; null for categories"),
+        column("quantile_sketch", BinaryType(), "KLL sketch (k = 800) of the finite values, DataSketches' floats"),
+        column("distinct_sketch", BinaryType(), "HLL sketch (lg k = 11) of the values, as DataSketches writes it"),
+        column("status", TEXT, "OK, or why the column could not be read", required=True),
+        column("generation", LONG, "only rows of a version's newest generation count", required=True),
+        AS_OF,
+    ],
+    volatile=["quantile_sketch", "distinct_sketch"],
+)
+
 PROFILE_METRICS = declare_table(
     "monitoring",
     "profile_metrics",
@@ -53,9 +86,21 @@ PROFILE_METRICS = declare_table(
         column("count", LONG, "rows", required=True),
         column("num_nulls", LONG, "rows without a value", required=True),
         column("percent_null", DOUBLE, "100 x num_nulls / count; null when there are no rows"),
-        column("avg", DOUBLE, "mean of the values; null for categories"),
+        column("avg", DOUBLE, "mean of the finite values; null for categories"),
         column("bins", ArrayType(LONG, False), "rows per frozen bin; the last bin is null", required=True),
         column("status", TEXT, "OK, or why there is no profile", required=True),
+        column("num_nan", LONG, "rows with a NaN, which count as null too; null for categories"),
+        column("num_zeros", LONG, "rows with 0; null for categories"),
+        column("num_infinite", LONG, "rows with an infinite value; null for categories"),
+        column("percent_nan", DOUBLE, "100 x num_nan / count; null for categories"),
+        column("percent_zeros", DOUBLE, "100 x num_zeros / count; null for categories"),
+        column("stddev", DOUBLE, "standard deviation of the finite values, divisor n - 1; null for categories"),
+        column("min", DOUBLE, "least finite value; null for categories"),
+        column("max", DOUBLE, "greatest finite value; null for categories"),
+        column("median", DOUBLE, "of a KLL sketch, rank within 0.35 %; null for categories and in slices"),
+        column("quantiles", ArrayType(DOUBLE, False), "every twentieth, from least to greatest, of the same sketch"),
+        column("distinct_count", LONG, "different values, of an HLL sketch within 2.3 %; null in slices"),
+        column("percent_distinct", DOUBLE, "100 x distinct_count / rows with a value"),
         AS_OF,
     ],
 )

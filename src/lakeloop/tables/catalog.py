@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from pyspark.sql.types import StructType
+from pyspark.sql.types import StructField, StructType
 
 from lakeloop.tables.address import TableAddress
 
@@ -29,14 +29,35 @@ def render_create(address: TableAddress, columns: StructType, description: str, 
     USING DELTA COMMENT 'One row per shop.' TBLPROPERTIES ('owner' = 'ops')
     """
     rendered = ", ".join(f"{_literal(key)} = {_literal(value)}" for key, value in settings.items())
-    fields = ", ".join(
+    return (
+        f"CREATE TABLE IF NOT EXISTS {address.sql} ({_fields(columns.fields)}) USING DELTA "
+        f"COMMENT {_literal(description)} TBLPROPERTIES ({rendered})"
+    )
+
+
+def render_add_columns(address: TableAddress, columns: Sequence[StructField]) -> str:
+    """Write the statement that adds columns to a table.
+
+    Args:
+        address: The table.
+        columns: Columns that it lacks.
+
+    Returns:
+        SQL.
+
+    >>> from pyspark.sql.types import StringType
+    >>> town = StructField("town", StringType(), True, {"comment": "where it is"})
+    >>> render_add_columns(TableAddress("gold", "shops", "main", in_catalog=True), [town])
+    "ALTER TABLE `main`.`gold`.`shops` ADD COLUMNS (`town` string COMMENT 'where it is')"
+    """
+    return f"ALTER TABLE {address.sql} ADD COLUMNS ({_fields(columns)})"
+
+
+def _fields(columns: Sequence[StructField]) -> str:
+    return ", ".join(
         f"`{f.name}` {f.dataType.simpleString()}{'' if f.nullable else ' NOT NULL'}"
         f" COMMENT {_literal((f.metadata or {}).get('comment', ''))}"
-        for f in columns.fields
-    )
-    return (
-        f"CREATE TABLE IF NOT EXISTS {address.sql} ({fields}) USING DELTA "
-        f"COMMENT {_literal(description)} TBLPROPERTIES ({rendered})"
+        for f in columns
     )
 
 

@@ -27,6 +27,7 @@ from lakeloop.tables.catalog import render_create
 from lakeloop.tables.commits import Commit, WriteResult, find_write, read_history, write_metadata
 from lakeloop.tables.integrity import Damage, Head, find_damage, has_log
 from lakeloop.tables.lock import hold
+from lakeloop.tables.new_columns import add_missing_columns
 from lakeloop.tables.retention import Retention
 from lakeloop.tables.settings import APPEND_ONLY, plain_settings
 from lakeloop.tables.spark_append import append_frame
@@ -76,6 +77,7 @@ class Lake:
         self._catalog = catalog
         self._tell = tell
         self._commits: dict[TableAddress, list[Commit]] = {}
+        self._complete: set[TableAddress] = set()
         self._reading = threading.Lock()
 
     @property
@@ -168,8 +170,11 @@ class Lake:
             in_process.create_table(address.path, columns, description, settings)
 
     def create_own(self, table: TableSchema) -> TableAddress:
-        """Create one of the lake's own tables where it is missing."""
+        """Create one of the lake's own tables where it is missing; give one of an earlier lakeloop its new columns."""
         address = self.own(table)
+        if address not in self._complete and self.exists(address):
+            add_missing_columns(address, table.columns, lambda: self.spark)
+        self._complete.add(address)
         self.create(address, table.columns, f"One row per {table.grain}.", {"time_column": table.cut_by} | APPEND_ONLY)
         return address
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+_ROUNDING = 1e-9
 Change = Callable[[pd.Series, pd.Series, float, np.random.Generator], pd.Series]
 """Rows of the window, rows of the reference, amount, source of randomness -> changed rows of the window."""
 
@@ -102,8 +104,10 @@ PLANTED = (
     Planted(UNIT, multiply, (), "unit"),
     Planted(JOIN, unmatch, (0.0, 0.05, 0.1, 0.2, 0.4), "join", wanted=0.2),
 )
-"""Standard deviations; times; shares of all rows; another unit; share of rows that a table does not match. At 0 nothing is
-planted: what is flagged then would be flagged anyway."""
+"""Standard deviations; times; shares of all rows; another unit; share of rows that a table does not match.
+
+At 0 nothing is planted: what is flagged then would be flagged anyway.
+"""
 
 
 def _keep_whole(rows: pd.Series, changed: pd.Series, rng: np.random.Generator) -> pd.Series:
@@ -117,7 +121,8 @@ def _keep_whole(rows: pd.Series, changed: pd.Series, rng: np.random.Generator) -
 def _replace_some(
     rows: pd.Series, candidates: np.ndarray, share: float, value: object, rng: np.random.Generator
 ) -> pd.Series:
-    chosen = rng.choice(candidates, min(round(share * len(rows)), len(candidates)), replace=False)
+    some = min(math.ceil(share * len(rows) - _ROUNDING), len(candidates))
+    chosen = rng.choice(candidates, some, replace=False)
     changed = rows.copy()
     changed.iloc[chosen] = value
     return changed

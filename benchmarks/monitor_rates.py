@@ -51,6 +51,9 @@ PARTS = ("splits", "windows", "planted", "peers")
 GAP = 43
 """Days from a reference to the first window, where they are no neighbours: those a model of the flights is tried on."""
 
+RANDOM_PEERS = 2
+"""Blocks with rows at random that Evidently judges: it takes many seconds a window."""
+
 
 @dataclass(frozen=True)
 class Rate:
@@ -243,7 +246,7 @@ def measure_peers(counted: Counted, step: int, tell: Callable[[str], None]) -> d
     drawn = np.random.default_rng(0).permutation(own)
     return {
         name: shares_of(compare(counted, some, days, tell=tell), counted)
-        for name, some, days in (("real windows", blocks, own), ("rows at random", blocks[:4], drawn))
+        for name, some, days in (("real windows", blocks, own), ("rows at random", blocks[:RANDOM_PEERS], drawn))
     }
 
 
@@ -254,7 +257,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--part", choices=PARTS, action="append", help="one of the parts (all but peers)")
     parser.add_argument("--splits", type=int, default=1000, help="random splits of each kind (%(default)s)")
     parser.add_argument(
-        "--step", type=int, default=7, help="days between blocks that changes are planted on (%(default)s)"
+        "--step", type=int, help="days between blocks that are planted on (7) or judged by Evidently (21: side by side)"
     )
     parser.add_argument("--json", type=Path, help="where figures go (benchmarks/results/monitor_rates_<data>.json)")
     options = parser.parse_args(arguments)
@@ -283,12 +286,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print_json(json.dumps(named))
         written |= {"windows": _plain(windows), "flagged": named}
     if "planted" in parts:
-        found = measure_planted(counted, options.step, tell)
-        rows = curves_of(found, len({each.first for each in found}), options.step, block)
+        step = options.step or data.monitor.window.days
+        found = measure_planted(counted, step, tell)
+        rows = curves_of(found, len({each.first for each in found}), step, block)
         console.print(_table_of_curves(rows))
         written["planted"] = rows
     if "peers" in parts:
-        written["peers"] = beside = measure_peers(counted, block, tell)
+        written["peers"] = beside = measure_peers(counted, options.step or block, tell)
         console.print(_table_of_peers(beside))
     path = options.json or FOLDER / "results" / f"monitor_rates_{data.name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -38,8 +38,8 @@ def bound_factor(level: float, observations: float, hits: int, windows: int) -> 
     """Find the factor K of the bound mean + K * deviation that at least `hits` of `windows` new observations exceed.
 
     Mean and deviation are those of a normal sample, the new observations are independent of it and of each other. All
-    are held against the same bound, so a sample that gives too low a bound gives it to all: that is integrated over, and
-    makes K greater than that of `level_of_one` alone. With one window it is Student's t * sqrt(1 + 1/n).
+    are held against the same bound, so a sample that gives too low a bound gives it to all: that is integrated over,
+    and makes K greater than that of `level_of_one` alone. With one window it is Student's t * sqrt(1 + 1/n).
 
     Args:
         level: Chance, in (0, 1), that it happens.
@@ -59,8 +59,8 @@ def bound_factor(level: float, observations: float, hits: int, windows: int) -> 
     nodes, weights = np.polynomial.hermite_e.hermegauss(_MEANS)
     means, weights = nodes / math.sqrt(observations), weights / weights.sum()
     freedom = observations - 1
-    ends = np.log([chi2.ppf(_TAIL, freedom), chi2.isf(_TAIL, freedom)])
-    logs = np.linspace(*ends, _DEVIATIONS)
+    low, high = math.log(chi2.ppf(_TAIL, freedom)), math.log(chi2.isf(_TAIL, freedom))
+    logs = np.linspace(low, high, _DEVIATIONS)
     deviations = np.exp(logs / 2) / math.sqrt(freedom)
     density = chi2.pdf(np.exp(logs), freedom) * np.exp(logs)  # of the logarithm
     density /= density.sum()

@@ -124,7 +124,7 @@ class Monitor(Section):
         window: Length of a window, whole days.
         persistence: How many of the last windows must agree.
         roles: Role -> model columns or patterns; the rest are `regime`.
-        level: Chance of any false alarm per window, over the whole family of columns.
+        level: Chance that `persistence` raises any false flag, over the whole family of columns.
         statistic: Kind of column -> the distance it is judged by.
         min_effect: Distance -> value below which a difference is never called drift; each has its own default.
         min_rows: Rows below which a window is not judged.

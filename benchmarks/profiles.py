@@ -20,7 +20,7 @@ from benchmarks.command import make_parser, run_and_report, size
 from benchmarks.comparison import Benchmark, Cell, CellResult, Prepared
 from benchmarks.profiles_agreement import compare_figures
 from benchmarks.profiles_data import EXPECTED, ProfilesCell, write_data
-from benchmarks.sides import Outcome, SideProgram, SideStatus
+from benchmarks.sides import Outcome, SideProgram
 
 _OWN, _PEERS = "benchmarks.profiles_sides", "benchmarks.profiles_peers"
 OWN_SIDES = ("lakeloop-process", "lakeloop-process-bare", "lakeloop-spark", "lakeloop-spark-bare")

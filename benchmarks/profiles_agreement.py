@@ -29,7 +29,7 @@ TOLERANCES: Mapping[str, float] = {
     "distinct": 0.1,
     **dict.fromkeys(QUANTILES, 0.1),
 }
-"""Statistic -> greatest relative error with which a side is measured: of sketches, what would be no estimate any more."""
+"""Statistic -> greatest relative error with which a side is measured; beyond it a sketch estimates nothing."""
 
 
 @dataclass(frozen=True)

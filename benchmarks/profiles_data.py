@@ -1,4 +1,4 @@
-"""Two samples of a table: what a model was accepted on, and a week that is to be judged. And what is true of the week."""
+"""Two samples of a table, what a model was accepted on and a week to be judged, and what is true of the week."""
 
 from __future__ import annotations
 

@@ -31,10 +31,9 @@ def hash_numbers(values: npt.NDArray[np.float64]) -> tuple[Hashes, Hashes]:
     low = (low << _31) | (low >> _33)
     low *= _SECOND
     low ^= np.uint64(_SEED ^ _LENGTH)
-    high = np.uint64(_SEED ^ _LENGTH)
-    low += high
-    high = low + high
-    low, high = _mixed(low), _mixed(high)
+    low += np.uint64(_SEED ^ _LENGTH)
+    upper = low + np.uint64(_SEED ^ _LENGTH)
+    low, high = _mixed(low), _mixed(upper)
     low += high
     high += low
     return low, high

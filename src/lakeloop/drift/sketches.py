@@ -183,4 +183,4 @@ class _Registers:
 def _limits(hashes: Hashes) -> Hashes:
     """The least number with as many leading zeros as each hash: below it a hash has more."""
     _, bits = np.frexp(hashes.astype(np.float64))  # rounded up at worst, to a limit that lets more pass
-    return np.left_shift(np.uint64(1), np.maximum(bits - 1, 0).astype(np.uint64))
+    return np.asarray(np.left_shift(np.uint64(1), np.maximum(bits - 1, 0).astype(np.uint64)))

@@ -26,7 +26,8 @@ _DRIFTED_NUMBERS = 3
 _SHARES, _DRIFTED_SHARES = (0.4, 0.25, 0.15, 0.1, 0.07, 0.03), (0.2, 0.25, 0.15, 0.1, 0.07, 0.23)
 _DAY = 86_400_000_000
 _START = 1_704_067_200_000_000  # 2024-01-01, microseconds
-_REFERENCE_DAYS, _CURRENT_DAYS = 90, 7
+_REFERENCE_DAYS = 90
+_CURRENT_FIRST_DAY, _CURRENT_DAYS = 91, 7  # a calendar week, from Monday on
 _BINS = 10
 _LEAST_SHARE = 1e-4
 
@@ -85,7 +86,7 @@ def write_data(cell: ProfilesCell) -> Path:
 def _make(cell: ProfilesCell, folder: Path) -> None:
     reference_rows = min(cell.rows, _MOST_REFERENCE_ROWS)
     _write(cell, folder / REFERENCE, reference_rows, 0, _REFERENCE_DAYS, is_current=False)
-    _write(cell, folder / CURRENT, cell.rows, _REFERENCE_DAYS, _CURRENT_DAYS, is_current=True)
+    _write(cell, folder / CURRENT, cell.rows, _CURRENT_FIRST_DAY, _CURRENT_DAYS, is_current=True)
     pq.write_table(expected_figures(folder, cell), folder / EXPECTED)
 
 

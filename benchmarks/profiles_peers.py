@@ -80,7 +80,7 @@ def _read_evidently(metric: dict[str, Any], found: Found) -> None:
 
 
 def by_nannyml(data: Path, cell: ProfilesCell) -> Callable[[], Found]:
-    """Fit on the reference, then calculate the week's Jensen-Shannon distances as one chunk."""
+    """Fit on the weeks of the reference, then calculate the week's Jensen-Shannon distances."""
     os.environ.setdefault("NML_DISABLE_USAGE_LOGGING", "1")
     import nannyml
 
@@ -92,7 +92,7 @@ def by_nannyml(data: Path, cell: ProfilesCell) -> Callable[[], Found]:
         treat_as_categorical=cell.texts,
         continuous_methods=["jensen_shannon"],
         categorical_methods=["jensen_shannon"],
-        chunk_number=1,
+        chunk_period="W",
     )
     calculator.fit(_read(data / REFERENCE, [*columns, AT]))
 
@@ -124,7 +124,7 @@ def by_whylogs(data: Path, cell: ProfilesCell) -> Callable[[], Found]:
             told = week.get_column(name).to_summary_dict()
             figures = {
                 "count": told["counts/n"],
-                "nulls": told["counts/null"] + told.get("counts/nan", 0),
+                "nulls": told["counts/null"],
                 "distinct": told["cardinality/est"],
             }
             if name in cell.numbers:

@@ -36,7 +36,7 @@ def test_the_week_follows_the_reference_and_has_the_columns_it_says(data: Path) 
     instants = [each.column(AT).to_pylist() for each in (reference, week)]
     assert instants[0] == sorted(instants[0])
     assert (instants[0][-1] - instants[0][0]).days == 89
-    assert (instants[1][0] - instants[0][0]).days == 90
+    assert (instants[1][0] - instants[0][0]).days == 91
     assert len({at.date() for at in instants[1]}) == 7
 
 

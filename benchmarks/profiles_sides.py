@@ -55,9 +55,9 @@ def make_reference(data: Path, cell: ProfilesCell) -> Reference:
 
 
 def profile_in_process(path: Path, plan: ProfilePlan) -> pa.Table:
-    """Profile the rows of a Parquet file batch by batch, as the in-process engine does."""
+    """Profile the rows of a Parquet file batch by batch; the in-process engine holds them all, within its budget."""
     profiler = DailyProfiler(plan)
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path, pre_buffer=False) as file:  # else it keeps what it has read until the last row
         for batch in file.iter_batches(_BATCH, columns=list(plan.columns)):
             profiler.add(batch)
     return profiler.profiles()

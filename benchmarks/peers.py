@@ -13,7 +13,11 @@ from pathlib import Path
 
 from benchmarks.sides import FOLDER, VENVS
 
-PEERS = ("feast",)
+<<<<<<< HEAD
+PEERS = ("feast", "evidently")
+=======
+PEERS = ("feast", "evidently", "nannyml", "whylogs")
+>>>>>>> profbench
 _READY = ".ready"
 
 

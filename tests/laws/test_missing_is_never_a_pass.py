@@ -85,10 +85,15 @@ DECLARED = {
         "MessageSeverity",
         "Weekday",
         "Condition",
+        "Granularity",
     ),
 }
 # Reached by whole runs of the loop.
 ELSEWHERE: list[tuple[StrEnum, str]] = [
+    (
+        Status.CHANGED_TYPE,
+        "runs/test_window_evaluation.py::test_a_column_of_another_type_is_not_judged_and_the_others_are",
+    ),
     (RebuildStatus.REPRODUCED, "laws/test_reproducible.py::test_a_rebuild_after_further_turns_gives_the_same_hash"),
     (RebuildStatus.DIFFERENT, "laws/test_reproducible.py::test_an_input_changed_by_hand_is_found_with_its_columns"),
     (RebuildStatus.INPUTS_EXPIRED, "laws/test_reproducible.py::test_vacuumed_inputs_have_expired"),

@@ -25,6 +25,7 @@ from lakeloop.runs.failed_models import explaining_model
 from lakeloop.runs.findings import WindowFinding
 from lakeloop.runs.flags import clear_flags, raise_flags
 from lakeloop.runs.found_rows import FoundRows, profile_periods
+from lakeloop.runs.joint_drift import measure_joint_drift
 from lakeloop.runs.promotions import Promotion, champion_before, read_promotions
 from lakeloop.runs.references import PREDICTION_REFERENCE_FILE, REFERENCE_FILE
 from lakeloop.runs.window_evaluation import References, evaluate_windows
@@ -34,6 +35,7 @@ from lakeloop.tables import WriteIdentity
 from lakeloop.training.evidence import METRICS_FILE
 
 JOB = "monitor"
+_Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -116,8 +118,21 @@ def monitor(context: Context, name: str) -> MonitorResult:
         references = References(features, predicted, _read_calibration(context, version))
         profile_predictions(context, model, champion.version, references.plan(context.config, model))
         evaluate = partial(evaluate_windows, context, model, champion.version, references)
-        periods = partial(profile_periods, context, model, champion, identity)
-        return record_windows(context, model, champion, features, evaluate, periods)
+
+        def beside(windows: Sequence[MonitorWindow]) -> tuple[_Rows, _Rows]:
+            joint = measure_joint_drift(context, model, champion, windows)
+            return profile_periods(context, model, champion, identity), [*joint]
+
+        return record_windows(context, model, champion, features, evaluate, beside)
+
+
+def nothing_beside(_: Sequence[MonitorWindow]) -> tuple[_Rows, _Rows]:
+    """Record nothing beside what is judged.
+
+    >>> nothing_beside([])
+    ([], [])
+    """
+    return [], []
 
 
 def monitor_identity(context: Context, name: str, version: str) -> WriteIdentity:
@@ -143,7 +158,7 @@ def record_windows(
     champion: Promotion,
     features: Reference,
     evaluate: Callable[[Sequence[MonitorWindow], Sequence[MonitorWindow]], list[WindowFinding]],
-    periods: Callable[[], list[dict[str, Any]]],
+    beside: Callable[[Sequence[MonitorWindow]], tuple[_Rows, _Rows]],
 ) -> MonitorResult:
     """Evaluate the windows that are due, record what was found, and raise and close flags by it.
 
@@ -153,7 +168,7 @@ def record_windows(
         champion: The version that served, and since when.
         features: What its features were accepted on.
         evaluate: Evaluates windows that have just ended and earlier ones that are closed now.
-        periods: Gives rows about calendar periods.
+        beside: Gives rows of profiles and of drift that are recorded beside, and that no flag looks at.
 
     Returns:
         Counts.
@@ -163,7 +178,7 @@ def record_windows(
     >>> champion, model = read_promotions(context, "late")[0], context.config.models["late"]
     >>> empty = Reference("late", Task.CLASSIFICATION, champion.trained_through, (), (), {}, {})
     >>> a_day_after = context.at(champion.as_of + timedelta(days=1))
-    >>> record_windows(a_day_after, model, champion, empty, lambda windows, late: [], list).summary
+    >>> record_windows(a_day_after, model, champion, empty, lambda windows, late: [], nothing_beside).summary
     'no window has ended'
     """
     lake, name = context.lake, model.model
@@ -181,8 +196,9 @@ def record_windows(
             return MonitorResult(name, champion.version, 0, (), 0, Outcome.EMPTY, {})
         new = [each for each in findings if not each.is_late]
         rows = FoundRows.of(context, model, champion.version, features, findings)
-        lake.append_own(schemas.PROFILE_METRICS, [*rows.profiles, *periods()], identity)
-        lake.append_own(schemas.DRIFT_METRICS, rows.drifts, identity)
+        profiles, drifts = beside(windows)
+        lake.append_own(schemas.PROFILE_METRICS, [*rows.profiles, *profiles], identity)
+        lake.append_own(schemas.DRIFT_METRICS, [*rows.drifts, *drifts], identity)
         if rows.estimates:
             lake.create_own(schemas.ESTIMATED_PERFORMANCE)
             lake.append_own(schemas.ESTIMATED_PERFORMANCE, rows.estimates, identity)

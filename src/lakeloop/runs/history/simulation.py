@@ -30,7 +30,7 @@ from lakeloop.runs.history.policies import Policy
 from lakeloop.runs.history.recalibrated import correct_version
 from lakeloop.runs.history.shared import Shared
 from lakeloop.runs.history.versions import ReplayedVersion, ReplayRegistry
-from lakeloop.runs.monitor import MonitorResult, record_windows
+from lakeloop.runs.monitor import MonitorResult, nothing_beside, record_windows
 from lakeloop.runs.promote import GateResult, Origin, judge_and_record
 from lakeloop.runs.promotions import (
     PROMOTED,
@@ -241,7 +241,7 @@ class _State:
         version = self._registry.replayed(champion.version)
         references = References(version.features, version.predictions, VersionCalibration(None, False))
         evaluate = partial(self._evaluate, context, version, references)
-        return record_windows(context, self._model, champion, version.features, evaluate, list)
+        return record_windows(context, self._model, champion, version.features, evaluate, nothing_beside)
 
     def _evaluate(
         self,

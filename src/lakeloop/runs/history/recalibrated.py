@@ -90,12 +90,9 @@ def _scored_rows(
     if not len(places):
         found = Failure("predictions", f"none of version {champion.version} on closed days with a label")
         raise NotReadyError(f"model {model.model}", [found], "let it score, and wait until its days close")
-    table = pa.concat_tables(
-        [
-            history.rows(each).table.select(["prediction_id", *model.gate.slices])
-            for each in history.turns_up_to(context.as_of)
-        ]
-    ).take(pa.array(places))
+    columns = ["prediction_id", *model.gate.slices]
+    every = [history.rows(each).table.select(columns) for each in history.turns_up_to(context.as_of)]
+    table = pa.concat_tables(every).take(pa.array(places))  # bounded: rows that are here
     ids = np.array(table["prediction_id"].to_pylist(), dtype=object)
     order = np.argsort(ids)
     places = places[order]

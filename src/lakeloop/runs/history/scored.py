@@ -218,7 +218,7 @@ class ScoredHistory:
             labelled = attach_labels(rows, read_truth(context, model), model.predict, label, as_of)
             found = labelled.select("prediction_id", *_LABEL_COLUMNS).toArrow()  # bounded: rows that are here
             order = pc.index_in(scored["prediction_id"], found["prediction_id"])
-            found = found.take(order).drop_columns(["prediction_id"])
+            found = found.take(order).drop_columns(["prediction_id"])  # bounded: rows that are here
             self._kept.write_rows("labels", self._keys[place + 1], found)
         return _known(scored, found, label.closes.of, label.closes.timezone)
 

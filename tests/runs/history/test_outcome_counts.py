@@ -32,9 +32,10 @@ def history(context: Context, tmp_path_factory: pytest.TempPathFactory) -> Score
 
 
 def cells(table: pa.Table) -> list[dict[str, object]]:
-    keys = [("block", "ascending"), ("score_bin", "ascending"), ("label", "ascending")]
-    present = [key for key in keys if key[0] in table.column_names]
-    return table.sort_by(present).to_pylist()
+    """Add up cells that are alike: there may be any number of them, in any order."""
+    keys = [name for name in ("block", "score_bin", "label") if name in table.column_names]
+    summed = table.group_by(keys).aggregate([(name, "sum") for name in table.column_names if name not in keys])
+    return summed.sort_by([(name, "ascending") for name in keys]).to_pylist()
 
 
 def test_counts_are_those_of_spark(context, history):

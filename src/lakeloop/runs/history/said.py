@@ -23,7 +23,7 @@ def say(metric: str, confidence: float, policies: Sequence[PolicyResult]) -> tup
 
     >>> for sentence in say("log_loss", 0.95, replayed.policies):
     ...     print(sentence)  # doctest: +NORMALIZE_WHITESPACE
-    drift did better than never in log_loss; its turns were no better chosen than by chance: 8 of 20 draws of as many
+    drift did better than never in log_loss; its turns are not shown to be better than chance: 8 of 20 draws of as many
     trainings at random turns did as well.
     drift has the least log_loss; of the policies that cannot be told from it (95%), drift trains least: 1 training and
     0 recalibrations.
@@ -47,11 +47,7 @@ def _of_policy(metric: str, found: PolicyResult) -> str:
     beside = found.beside_random
     if beside is None:
         return f"{said}."
-    how = (
-        "its turns were better chosen than by chance"
-        if beside.is_better
-        else "its turns were no better chosen than by chance"
-    )
+    how = f"its turns are {'' if beside.is_better else 'not shown to be '}better than chance"
     draws = f"{beside.as_good} of {count_of(beside.draws, 'draw')} of as many trainings at random turns did as well"
     return f"{said}; {how}: {draws}."
 

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 from lakeloop.reporting.calibration import Calibration
 from lakeloop.reporting.charts import PROMOTED, find_comparison
-from lakeloop.reporting.content import StepTimes, Turn, WindowPerformance
+from lakeloop.reporting.content import StepTimes, Turn
 from lakeloop.reporting.drift import last_cell
 from lakeloop.reporting.judgements import DriftTable, Promotion
 from lakeloop.reporting.quality import QualityHistory
+from lakeloop.reporting.windows import WindowPerformance
 from lakeloop.statuses import Verdict
 
 _FEW = 100
@@ -30,7 +31,7 @@ def say_turns(turns: Sequence[Turn]) -> str:
         One sentence; nothing without turns.
 
     >>> from datetime import UTC, datetime
-    >>> from lakeloop.reporting.content import Realised
+    >>> from lakeloop.reporting.windows import Realised
     >>> may = datetime(2013, 5, 1, tzinfo=UTC)
     >>> turn = Turn(may, "1", 28330, 0, Realised(), ("1 bias",), "retrain", "v2 promoted", seconds=None)
     >>> say_turns([turn])

@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from lakeloop.reporting.calibration import Calibration
-from lakeloop.reporting.content import WindowPerformance
 from lakeloop.reporting.figure import Ink, Size, draw_figure, place, set_time_axis
 from lakeloop.reporting.judgements import GateCheck, Promotion
+from lakeloop.reporting.windows import WindowPerformance
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

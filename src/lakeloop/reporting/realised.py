@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from lakeloop.reporting.content import Realised, WindowPerformance
+from lakeloop.reporting.windows import Realised, WindowPerformance
 from lakeloop.statuses import Status
 
 Row = Mapping[str, Any]

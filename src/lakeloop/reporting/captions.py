@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from lakeloop.reporting.calibration import Calibration
 from lakeloop.reporting.charts import PROMOTED, find_comparison
 from lakeloop.reporting.content import StepTimes, Turn
-from lakeloop.reporting.drift import last_cell
 from lakeloop.reporting.judgements import DriftTable, Promotion
 from lakeloop.reporting.quality import QualityHistory
+from lakeloop.reporting.severity import last_cell
 from lakeloop.reporting.windows import WindowPerformance
 from lakeloop.statuses import Verdict
 

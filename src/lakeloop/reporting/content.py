@@ -7,9 +7,13 @@ from datetime import datetime
 from enum import StrEnum
 
 from lakeloop.reporting.calibration import Calibration
+from lakeloop.reporting.details import RecordedColumn
+from lakeloop.reporting.distributions import Distribution, RateWindow
+from lakeloop.reporting.estimates import Estimates
 from lakeloop.reporting.judgements import DriftTable, Promotion
 from lakeloop.reporting.quality import QualityHistory
 from lakeloop.reporting.served import Served
+from lakeloop.reporting.slices import Slices
 from lakeloop.reporting.windows import Realised, WindowPerformance
 
 
@@ -159,6 +163,11 @@ class ModelReport:
         calibration: Realised calibration.
         label: What is predicted, as declared.
         served: What was served against what the offline tables say.
+        slices: The slices of the newest measured window.
+        estimates: What was expected of windows before their labels were known.
+        distributions: Shares of the score, and of the label's classes, in the newest window.
+        rates: The label's mean of the last closed windows, oldest first.
+        details: What else was recorded of columns that drifted and of contract columns.
     """
 
     model: str
@@ -178,6 +187,11 @@ class ModelReport:
     calibration: Calibration = field(default_factory=Calibration)
     label: str = ""
     served: Served = field(default_factory=Served)
+    slices: Slices = field(default_factory=Slices)
+    estimates: Estimates = field(default_factory=Estimates)
+    distributions: tuple[Distribution, ...] = ()
+    rates: tuple[RateWindow, ...] = ()
+    details: tuple[RecordedColumn, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -276,6 +290,7 @@ class Report:
         idle_models: Models that are declared but have not been run.
         quality: Quality by source and turn.
         features_page: File of the catalogue of features beside it; empty without one.
+        channels: What became of messages that a channel did not carry, a sentence per channel.
     """
 
     project: str
@@ -290,3 +305,4 @@ class Report:
     idle_models: tuple[str, ...] = ()
     quality: QualityHistory = field(default_factory=QualityHistory)
     features_page: str = ""
+    channels: tuple[str, ...] = ()

@@ -55,7 +55,17 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 def _of(model: str, recorded: Recorded) -> Recorded:
     """The same rows, of another model."""
-    own = ("predictions", "performance", "drift", "raised_flags", "open_flags", "decisions", "promotions")
+    own = (
+        "predictions",
+        "performance",
+        "drift",
+        "raised_flags",
+        "open_flags",
+        "decisions",
+        "promotions",
+        "slices",
+        "estimates",
+    )
     return replace(recorded, **{name: [{**row, "model": model} for row in getattr(recorded, name)] for name in own})
 
 

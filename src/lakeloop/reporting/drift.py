@@ -79,8 +79,8 @@ def only(table: DriftTable, kind: str) -> DriftTable:
         The same windows, and of the columns those of the kind.
 
     >>> score = DriftRow("score", "prediction", "regime", "psi", ())
-    >>> [row.column for row in only(DriftTable(rows=(score, DriftRow("label", "target", "regime", "psi", ()))), TARGET).rows]
-    ['label']
+    >>> len(only(DriftTable(rows=(score,)), "prediction").rows), len(only(DriftTable(rows=(score,)), TARGET).rows)
+    (1, 0)
     """
     return replace(table, rows=tuple(row for row in table.rows if row.kind == kind))
 

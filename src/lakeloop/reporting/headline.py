@@ -232,6 +232,6 @@ def _done(decisions: Sequence[Decision], promotions: Sequence[Promotion]) -> str
         if judged.outcome in ("rejected", "held") and judged.reasons:
             sentence += f": {judged.reasons[0]}"
         sentences.append(f"{sentence}.")
-    elif decision.action == "retrain":
+    elif decision.action in ("retrain", "recalibrate"):
         sentences.append("No judgement of a new version is recorded since.")
     return " ".join(sentences)

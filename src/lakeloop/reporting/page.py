@@ -36,7 +36,7 @@ MAX_COLUMNS, MIN_COLUMNS = 240, 20
 _TONES: dict[str, str] = {
     **dict.fromkeys(("PASS", "OK", "STABLE", "CONSISTENT", "promoted", "ok", "done", "WRITTEN"), "good"),
     **dict.fromkeys(("FAIL", "DRIFT", "SKEWED", "failed", "act"), "bad"),
-    **dict.fromkeys(("WARN", "rejected", "held", "watch", "retrain", "notify"), "warn"),
+    **dict.fromkeys(("WARN", "rejected", "held", "watch", "retrain", "recalibrate", "notify"), "warn"),
     **dict.fromkeys(("RECORDED", "NOT_APPLICABLE", "none", "skipped"), "quiet"),
 }
 
@@ -98,7 +98,7 @@ def page_environment() -> Environment:
         "drifts": count_drifts,
         "rate": rate_cell,
         "describe_cell": describe_cell,
-        "loss_words": _loss_words,
+        "loss_words": loss_words,
         "counted": captions.count_of,
         "say_turns": captions.say_turns,
         "say_losses": captions.say_losses,
@@ -129,7 +129,13 @@ def page_environment() -> Environment:
     return environment
 
 
-def _loss_words(part: ModelReport) -> str:
+def loss_words(part: ModelReport) -> str:
+    """Name a model's loss in words.
+
+    >>> from lakeloop.reporting.content import Headline, State
+    >>> loss_words(ModelReport("late", "", "log_loss", None, None, Headline(State.OK, (), "", "", "")))
+    'log loss'
+    """
     return LOSS_WORDS.get(part.loss_name, part.loss_name.replace("_", " "))
 
 

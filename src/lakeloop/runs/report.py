@@ -14,6 +14,7 @@ from lakeloop import schemas
 from lakeloop.conditions import Condition
 from lakeloop.config.metric import Task
 from lakeloop.config.model import Model
+from lakeloop.config.tree import Config
 from lakeloop.decisions.flags import Flag, FlagEntry, open_flags
 from lakeloop.discovery.catalogue import build_catalogue
 from lakeloop.discovery.private import private_columns

@@ -237,7 +237,7 @@ def find_comparison(judged: Promotion) -> GateCheck | None:
     Returns:
         The check; None when there was none, as for the first version.
 
-    >>> from datetime import UTC
+    >>> from datetime import UTC, datetime
     >>> check = GateCheck("no_worse_than_champion", "PASS", -0.002, 0.005, -0.004, 0.001, "")
     >>> may = datetime(2013, 5, 1, tzinfo=UTC)
     >>> judged = Promotion(may, "2", "promoted", "1", "set", None, (), "log_loss", 900, 28, 900, (check,), (), ())
@@ -259,7 +259,7 @@ def draw_comparisons(name: str, promotions: Sequence[Promotion], words: str, say
     Returns:
         One line per judgement, newest at the top; one that could not be compared says so. None when none was compared.
 
-    >>> from datetime import UTC
+    >>> from datetime import UTC, datetime
     >>> check = GateCheck("no_worse_than_champion", "PASS", -0.002, 0.005, -0.004, 0.001, "")
     >>> may, april = datetime(2013, 5, 1, tzinfo=UTC), datetime(2013, 4, 1, tzinfo=UTC)
     >>> second = Promotion(may, "2", "promoted", "1", "set", None, (), "log_loss", 900, 28, 900, (check,), (), ())

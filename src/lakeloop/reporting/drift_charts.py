@@ -73,7 +73,7 @@ def draw_distribution(name: str, found: Distribution, says: str) -> Chart | None
     Returns:
         The chart; None where the shares were not recorded.
 
-    >>> from datetime import UTC
+    >>> from datetime import UTC, datetime
     >>> april, may = datetime(2013, 4, 1, tzinfo=UTC), datetime(2013, 4, 8, tzinfo=UTC)
     >>> shares = (("<= 0.2", "> 0.2", "NULL"), (0.5, 0.5, 0.0), (0.8, 0.2, 0.0))
     >>> found = Distribution("score", "prediction", april, may, "DRIFT", "OK", "psi", 0.4, 0.1, *shares)
@@ -120,7 +120,7 @@ def draw_rates(name: str, windows: Sequence[RateWindow], words: str, says: str) 
     Returns:
         The chart; None where no window has a mean.
 
-    >>> from datetime import UTC
+    >>> from datetime import UTC, datetime
     >>> april, may = datetime(2013, 4, 1, tzinfo=UTC), datetime(2013, 4, 8, tzinfo=UTC)
     >>> window = RateWindow("1", april, may, "OK", "DRIFT", 0.25, 0.5, 0.375, 0.625, 900)
     >>> "mean label" in draw_rates("rate", [window], "mean label", "It rose.").wide

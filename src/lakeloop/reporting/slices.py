@@ -92,8 +92,9 @@ class Slices:
         version: Model version; None when no slice was measured.
         start: First instant of the window.
         end: First instant after it.
-        measured: The worst first, then by slicing and slice.
-        more: Slices that are not shown.
+        measured: The worst first, then by the size of their bias; those without one last.
+        total: Slices that have a bias, shown or not.
+        small: Slices with too few answers for one.
         moved_end: End of the newest window whose columns were compared within slices.
         moved: Columns of slices, those that moved most first.
         hidden: Slicings that say something of a person: named, and nothing else.
@@ -103,7 +104,8 @@ class Slices:
     start: datetime | None = None
     end: datetime | None = None
     measured: tuple[SliceBias, ...] = ()
-    more: int = 0
+    total: int = 0
+    small: int = 0
     moved_end: datetime | None = None
     moved: tuple[SliceMove, ...] = ()
     hidden: tuple[str, ...] = ()
@@ -130,8 +132,8 @@ def assemble_slices(
     >>> rows = [{**row, "metric": "bias", "value": -0.2}, {**row, "metric": "worst_slice_rank", "value": 1.0}]
     >>> [(each.name, each.bias, each.rank) for each in assemble_slices(rows, [], {}).measured]
     [('origin = JFK', -0.2, 1)]
-    >>> assemble_slices(rows, [], {}, hidden={"origin"})
-    Slices(version=None, start=None, end=None, measured=(), more=0, moved_end=None, moved=(), hidden=('origin',))
+    >>> assemble_slices(rows, [], {}, hidden={"origin"}) == Slices(hidden=("origin",))
+    True
     """
     told = [row for row in measured if row.get("slice_key") not in (None, *NO_SLICES)]
     drifts = [row for row in moved if row.get("slice_key") is not None]
@@ -147,7 +149,8 @@ def assemble_slices(
         start=newest[0]["window"]["start"] if newest else None,
         end=newest[0]["window"]["end"] if newest else None,
         measured=tuple(found[:MAX_SLICES]),
-        more=max(len(found) - MAX_SLICES, 0),
+        total=sum(each.bias is not None for each in found),
+        small=sum(each.bias is None for each in found),
         moved_end=compared[0]["window"]["end"] if compared else None,
         moved=_moved(compared, thresholds),
         hidden=tuple(kept_back),
@@ -186,8 +189,8 @@ def _bias(key: tuple[str, str], metrics: Mapping[str, Row]) -> SliceBias:
     )
 
 
-def _worst_first(each: SliceBias) -> tuple[bool, int, bool, str, str]:
-    return (each.rank is None, each.rank or 0, each.bias is None, each.key, each.value)
+def _worst_first(each: SliceBias) -> tuple[bool, int, bool, float, str, str]:
+    return (each.rank is None, each.rank or 0, each.bias is None, -abs(each.bias or 0.0), each.key, each.value)
 
 
 def _moved(rows: Iterable[Row], thresholds: Mapping[str, float]) -> tuple[SliceMove, ...]:
@@ -214,18 +217,16 @@ def say_slices(slices: Slices) -> str:
     >>> from textwrap import fill
     >>> worst = SliceBias("origin", "JFK", "OK", 700, -0.2, -0.25, -0.15, 0.2, 0.4, 0.1, rank=1)
     >>> fair = SliceBias("origin", "EWR", "OK", 900, 0.01, -0.02, 0.04, 0.3, 0.29, 0.2)
-    >>> print(fill(say_slices(Slices("1", measured=(worst, fair))), 100))
+    >>> print(fill(say_slices(Slices("1", measured=(worst, fair), total=2)), 100))
     Worst is origin = JFK: its answers were 0.2 too low on average (interval -0.25 to -0.15, 700
     answers). The other is not beyond doubt.
-    >>> say_slices(Slices("1", measured=(fair,)))
+    >>> say_slices(Slices("1", measured=(fair,), total=1))
     'No slice has a bias beyond doubt: 1 slice was measured.'
     """
     if not slices.measured:
         return ""
     sure = [each for each in slices.measured if each.rank is not None and each.bias is not None]
-    measured = [each for each in slices.measured if each.bias is not None]
-    left = len(slices.measured) - len(measured)
-    total = len(measured) + slices.more
+    total = slices.total
     if not sure:
         was = "slice was" if total == 1 else "slices were"
         said = f"No slice has a bias beyond doubt: {total} {was} measured."
@@ -244,7 +245,7 @@ def say_slices(slices: Slices) -> str:
             said += f" Beyond doubt, too: {', '.join(each.name for each in sure[1:])}."
         if others:
             said += f" Of the other {others} none is beyond doubt." if others > 1 else " The other is not beyond doubt."
-    return said + (f" {left} had too few answers to say anything." if left else "")
+    return said + (f" {slices.small} had too few answers to say anything." if slices.small else "")
 
 
 def say_moved(slices: Slices) -> str:

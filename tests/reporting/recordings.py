@@ -259,6 +259,7 @@ def three_turns() -> Recorded:
         metrics += [
             metric(end, value=0.4 + 0.01 * week, as_of=as_of),
             metric(end, "roc_auc", 0.72, as_of=as_of),
+            metric(end, "skill", 0.2, lower=0.03125, upper=0.125, as_of=as_of),
             *stretch(end, "0.1 to 0.2", 0.15, 0.125, as_of=as_of),
             *stretch(end, "0.2 to 0.3", 0.25, 0.3125, rows=600, as_of=as_of),
             metric(end, "bias", 0.01 * week, lower=0.01 * week - 0.02, upper=0.01 * week + 0.02, as_of=as_of),

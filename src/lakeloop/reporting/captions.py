@@ -73,10 +73,13 @@ def say_losses(windows: Sequence[WindowPerformance], words: str) -> str:
     last = compared[-1]
     skill = last.skill or 0.0
     better = sum((window.skill or 0.0) > 0 for window in compared)
+    span = ""
+    if last.skill_lower is not None and last.skill_upper is not None:
+        span = f"; interval {last.skill_lower:+.1%} to {last.skill_upper:+.1%}"
     said = (
         f"In the newest judged window (to {last.end:%Y-%m-%d}) the {words} was {last.loss:.4g}, "
         f"{abs(skill):.1%} {'better' if skill > 0 else 'worse'} than always giving the same answer "
-        f"({last.baseline:.4g}). The model was better in {better} of {count_of(len(compared), 'judged window')}."
+        f"({last.baseline:.4g}{span}). The model was better in {better} of {count_of(len(compared), 'judged window')}."
     )
     return said + (f" {count_of(unjudged, 'window')} could not be judged." if unjudged else "")
 

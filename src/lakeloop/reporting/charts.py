@@ -99,6 +99,10 @@ def draw_losses(
         axes.plot(*_series(windows, lambda each: each.baseline), linestyle=(0, (4, 3)), color=Ink.SOFT.value)
         points = [at for at, _ in expected], [loss for _, loss in expected]
         axes.plot(*points, marker=".", linewidth=1.0, alpha=0.55, color=Ink.UNKNOWN.value)
+        for window in windows:
+            if window.loss is not None and window.loss_interval is not None:
+                ends_of_loss = list(window.loss_interval)
+                axes.plot([place(window.end)] * 2, ends_of_loss, color=Ink.ACCENT.value, linewidth=1.5, alpha=0.55)
         axes.plot(*_series(windows, lambda each: each.loss), marker="o", color=Ink.ACCENT.value)
         _pad(axes)
         _mark_unjudged(axes, windows, lambda each: each.loss)

@@ -65,6 +65,8 @@ def _window(metrics: Mapping[str, Row], loss_name: str) -> WindowPerformance:
         closed_days=leading["closed_days"],
         mean_score=figure("mean_score"),
         mean_outcome=figure("mean_outcome"),
+        skill_lower=figure("skill", "lower"),
+        skill_upper=figure("skill", "upper"),
     )
 
 

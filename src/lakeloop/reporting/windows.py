@@ -27,6 +27,8 @@ class WindowPerformance:
         closed_days: Closed days.
         mean_score: Mean prediction.
         mean_outcome: Mean outcome.
+        skill_lower: Lower end of the interval of the skill.
+        skill_upper: Upper end.
     """
 
     as_of: datetime
@@ -45,11 +47,20 @@ class WindowPerformance:
     closed_days: int
     mean_score: float | None = None
     mean_outcome: float | None = None
+    skill_lower: float | None = None
+    skill_upper: float | None = None
 
     @property
     def skill(self) -> float | None:
         """Share of the baseline's loss that the model avoids: 1 - loss / baseline."""
         return skill_of(self.loss, self.baseline)
+
+    @property
+    def loss_interval(self) -> tuple[float, float] | None:
+        """The interval of the skill as losses, from the lower to the greater one; None where it is not known."""
+        if self.baseline is None or self.skill_lower is None or self.skill_upper is None:
+            return None
+        return self.baseline * (1 - self.skill_upper), self.baseline * (1 - self.skill_lower)
 
 
 @dataclass(frozen=True)

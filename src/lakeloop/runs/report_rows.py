@@ -50,6 +50,12 @@ def last_windows(metrics: DataFrame) -> DataFrame:
 
     Returns:
         The rows, with the share of missing values as `missing_share`.
+
+    >>> columns = "model string, slice_key string, window struct<end:int>, kind string, evidence string"
+    >>> row = ("late", None, (1,), "feature", '{"missing": {"share": 0.5}}')
+    >>> (found,) = rows_of(last_windows(spark.createDataFrame([row], columns)))
+    >>> found["missing_share"], found["evidence"]
+    (0.5, None)
     """
     newest_first = Window.partitionBy("model").orderBy(F.col("window.end").desc())
     ranked = metrics.where("slice_key is null").withColumn("_rank", F.dense_rank().over(newest_first))
@@ -67,6 +73,9 @@ def last_audits(compared: DataFrame) -> DataFrame:
 
     Returns:
         The rows.
+
+    >>> rows_of(last_audits(spark.createDataFrame([("late", 1), ("late", 2)], "model string, as_of int")))
+    [{'model': 'late', 'as_of': 2}]
     """
     return _first(compared, F.col("as_of").desc())
 
@@ -79,6 +88,11 @@ def last_slices(measured: DataFrame) -> DataFrame:
 
     Returns:
         The rows.
+
+    >>> columns = "model string, slice_key string, window struct<end:int>, as_of int"
+    >>> rows = [("late", key, (end,), 9) for key, end in (("origin", 1), ("origin", 2), ("score", 3), (None, 3))]
+    >>> [(row["slice_key"], row["window"]["end"]) for row in rows_of(last_slices(spark.createDataFrame(rows, columns)))]
+    [('origin', 2)]
     """
     return _first(measured.where(_is_slice()), F.col("window.end").desc(), F.col("as_of").desc())
 
@@ -91,6 +105,12 @@ def most_moved(metrics: DataFrame) -> DataFrame:
 
     Returns:
         The rows, per model and statistic at most `MOST_MOVED`.
+
+    >>> columns = "slice_value string, column_name string, statistic double, status string"
+    >>> rows = spark.createDataFrame([("JFK", "hour", 0.5, "OK"), ("JFK", "gust", None, "TOO_FEW_ROWS")], columns)
+    >>> same = ["'late' as model", "'origin' as slice_key", "named_struct('end', 1) as window", "9 as as_of"]
+    >>> [row["column_name"] for row in rows_of(most_moved(rows.selectExpr("*", *same, "'psi' as test")))]
+    ['hour']
     """
     told = metrics.where(_is_slice() & (F.col("status") == Status.OK.value))
     newest = _first(told, F.col("window.end").desc(), F.col("as_of").desc())
@@ -101,13 +121,18 @@ def most_moved(metrics: DataFrame) -> DataFrame:
 
 
 def not_carried(steps: DataFrame) -> DataFrame:
-    """Count, by channel, what became of its messages last.
+    """Keep what became last of the messages of channels that did not carry all of theirs.
 
     Args:
         steps: Rows of `ops.notifications`.
 
     Returns:
         The last step of each message in a channel that has trouble with any of its messages.
+
+    >>> columns = "channel string, notification_id string, status string, attempts int, as_of int"
+    >>> steps = [("mail", "a", "FAILED", 1, 1), ("mail", "a", "SENT", 2, 2), ("chat", "a", "FAILED", 1, 1)]
+    >>> [row["channel"] for row in rows_of(not_carried(spark.createDataFrame(steps, columns)))]
+    ['chat']
     """
     last = Window.partitionBy("channel", "notification_id").orderBy(F.col("attempts").desc(), F.col("as_of").desc())
     newest = steps.withColumn("_rank", F.row_number().over(last)).where("_rank = 1")

@@ -121,6 +121,7 @@ class Action(StrEnum):
 
     NONE = "none"
     NOTIFY = "notify"
+    RECALIBRATE = "recalibrate"
     RETRAIN = "retrain"
 
 
@@ -134,14 +135,27 @@ class FlagKind(StrEnum):
     TARGET_DRIFT = "target_drift"
     BIAS = "bias"
     SKILL = "skill"
+    METRIC_DROP = "metric_drop"
 
 
 class FlagEvent(StrEnum):
-    """What happened to a flag."""
+    """What happened to a flag: CLAIMED by a turn that will answer it; EXPIRED, its alarm was not seen for too long."""
 
     RAISED = "raised"
+    CLAIMED = "claimed"
     RESOLVED = "resolved"
     SUPERSEDED = "superseded"
+    EXPIRED = "expired"
+
+
+class FlagState(StrEnum):
+    """What a flag is by all its events; the last three close it for good."""
+
+    OPEN = "OPEN"
+    CLAIMED = "CLAIMED"
+    RESOLVED = "RESOLVED"
+    SUPERSEDED = "SUPERSEDED"
+    EXPIRED = "EXPIRED"
 
 
 class Outcome(StrEnum):

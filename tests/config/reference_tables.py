@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import Enum
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from lakeloop.config import model, project, source
+from lakeloop.config.answers import Allowance, Windows
 from lakeloop.config.durations import write_duration
 from lakeloop.config.feature_table import FeatureTable
 from lakeloop.config.label import ClosesAt
@@ -30,6 +31,7 @@ ROOTS: tuple[tuple[str, type[BaseModel]], ...] = (
 _PLAIN: dict[Any, str] = {
     str: "text", int: "whole number", float: "number", bool: "true or false", timedelta: "duration",
     datetime: "instant", SecretStr: "text", ClosesAt: "time of day", Persistence: "`n of m`",
+    date: "day", Windows: "`n windows`", Allowance: "`n per duration`",
 }  # fmt: skip
 _RULES = RULES
 _SHARED = ("rule", "severity")
@@ -110,6 +112,8 @@ def _default(field: FieldInfo) -> str:
 
 
 def _written(value: Any) -> str:
+    if isinstance(value, Windows | Allowance):
+        return f"`{value.model_dump()}`"
     if isinstance(value, BaseModel) and type(value) is Persistence:
         return f"`{value.hits} of {value.windows}`"
     if isinstance(value, BaseModel):

@@ -77,6 +77,13 @@ def test_a_declaration_without_classes_keeps_its_json() -> None:
             "estimator.calibrate",
             "in that form",
         ),
+        (
+            "when: {bias: 0.02}",
+            "when: {bias: 0.02}, escalate: {first: recalibrate}",
+            "decide.escalate.first",
+            "retrain",
+            "in that form",
+        ),
         ("hour_of_day: hour", "predicted_class: hour", "on_demand.predicted_class", "lakeloop writes", "rename it"),
     ],
 )

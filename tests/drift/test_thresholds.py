@@ -8,6 +8,7 @@ from scipy.stats import t
 
 from lakeloop.distances import DISTANCES
 from lakeloop.distances.psi import population_stability_index
+from lakeloop.drift.prediction_bounds import bound_factor
 from lakeloop.drift.thresholds import reachable, resample_threshold, to_shares
 
 
@@ -43,6 +44,17 @@ def test_threshold_by_hand():
     assert threshold.bound == pytest.approx(bound, rel=1e-3)
     assert threshold.value == max(threshold.quantile, threshold.bound)
     assert (threshold.stretches, threshold.disjoint_stretches, threshold.kept_fraction) == (4, 4.0, 1.0)
+
+
+def test_threshold_of_two_of_three_windows_by_hand():
+    values = np.array([0.1, 0.6 - 17 / 30, 0.7 - 16 / 30, 0.1])
+    threshold = resample([[5, 5, 0], [6, 4, 0], [7, 3, 0], [5, 5, 0]], hits=2, windows=3)
+    assert 3 * threshold.window_level**2 - 2 * threshold.window_level**3 == pytest.approx(0.1)
+    assert threshold.quantile == pytest.approx(np.quantile(values, 1 - threshold.window_level))
+    assert threshold.factor == bound_factor(0.1, 4.0, 2, 3)
+    logs = np.log(values)
+    bound = math.exp(logs.mean() + threshold.factor * logs.std(ddof=1))
+    assert threshold.bound == pytest.approx(bound, rel=1e-3)
 
 
 def test_stretches_are_consecutive_and_do_not_wrap():

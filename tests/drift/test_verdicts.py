@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import timedelta
 
 import numpy as np
 import pytest
 
 from lakeloop.config.monitor import Monitor
+from lakeloop.decisions.flags import persistent
 from lakeloop.distances.psi import population_stability_index
 from lakeloop.distances.total_variation import total_variation
 from lakeloop.drift.bins import ColumnBins
@@ -158,21 +160,51 @@ def test_a_least_effect_that_is_not_declared_keeps_its_default():
     assert verdict.min_effect == 0.1
 
 
-def test_false_alarms_on_autocorrelated_days_keep_the_level_where_a_fixed_threshold_does_not():
-    """Five columns whose daily level wanders, a reference of 90 days, and a week two weeks after it."""
+@pytest.mark.parametrize(("persistence", "fixed_flags"), [("1 of 1", 30), ("2 of 3", 20)])
+def test_false_flags_on_autocorrelated_days_keep_the_level_where_a_fixed_threshold_does_not(persistence, fixed_flags):
+    """Five columns whose daily level wanders, a reference of 90 days, and the weeks from two weeks after it on."""
     rng = np.random.default_rng(5)
+    rule = Monitor(persistence=persistence).persistence
     bins = [ColumnBins(f"x{n}", "number", edges=tuple(float(edge) for edge in range(9))) for n in range(5)]
     columns = [column.name for column in bins]
-    alarms, fixed_alarms, repeats = 0, 0, 60
+    flags, flags_of_fixed, repeats = 0, 0, 60
     for _ in range(repeats):
-        daily = {name: simulate_daily(rng, 111, memory=0.8, spread=0.4) for name in columns}
+        daily = {name: simulate_daily(rng, 104 + 7 * rule.windows, memory=0.8, spread=0.4) for name in columns}
         reference = make_reference({name: table[:90] for name, table in daily.items()}, bins)
-        verdicts = judge({name: table[104:] for name, table in daily.items()}, columns, reference=reference)
-        alarms += any(verdict.verdict is Verdict.DRIFT for verdict in verdicts.values())
-        fixed_alarms += any(verdict.value is not None and verdict.value > 0.2 for verdict in verdicts.values())
-    # at the level of 0.05, 60 windows hold 3 alarms, and with 99.9% no more than 9
-    assert alarms <= 9
-    assert fixed_alarms >= 30
+        weeks = [
+            judge(
+                {name: table[first : first + 7] for name, table in daily.items()},
+                columns,
+                reference=reference,
+                persistence=persistence,
+            )
+            for first in range(104, 104 + 7 * rule.windows, 7)
+        ]
+        alarms = {name: [week[name].verdict is Verdict.DRIFT for week in weeks] for name in columns}
+        of_fixed = {name: [(week[name].value or 0.0) > 0.2 for week in weeks] for name in columns}
+        flags += any(persistent(history, rule) for history in alarms.values())
+        flags_of_fixed += any(persistent(history, rule) for history in of_fixed.values())
+    # at the level of 0.05, 60 repeats hold 3 flags, and with 99.9% no more than 9
+    assert flags <= 9
+    assert flags_of_fixed >= fixed_flags
+
+
+def test_a_rule_over_several_windows_lets_one_window_alarm_more_often():
+    rng = np.random.default_rng(7)
+    bins = [ColumnBins("x0", "number", edges=tuple(float(edge) for edge in range(9)))]
+    daily = simulate_daily(rng, 97, memory=0.8, spread=0.4)
+    reference = make_reference({"x0": daily[:90]}, bins)
+    found = {
+        rule: judge({"x0": daily[90:]}, ("x0",), reference=reference, persistence=rule)["x0"]
+        for rule in ("1 of 1", "2 of 3", "1 of 3")
+    }
+    thresholds = {rule: verdict.threshold for rule, verdict in found.items()}
+    assert thresholds["2 of 3"] < thresholds["1 of 1"] < thresholds["1 of 3"]
+    evidence = found["2 of 3"].evidence["resampled"]
+    assert (evidence["hits"], evidence["windows"]) == (2, 3)
+    assert evidence["bound"] == pytest.approx(
+        math.exp(evidence["log_mean"] + evidence["factor"] * evidence["log_deviation"])
+    )
 
 
 def test_a_shift_of_a_calm_column_is_found_among_many_restless_ones():

@@ -20,7 +20,7 @@ from lakeloop.config.decide import Decide, When
 from lakeloop.config.gate import Gate
 from lakeloop.config.metric import Metric, Task
 from lakeloop.config.monitor import Monitor
-from lakeloop.decisions.flags import Flag
+from lakeloop.decisions.flags import Flag, FlagEntry, flag_state
 from lakeloop.decisions.policy import DecisionInputs, OpenFlag, decide
 from lakeloop.drift.bins import ColumnBins
 from lakeloop.drift.consistency import compare_served
@@ -39,6 +39,7 @@ from lakeloop.reporting.headline import summarise_data
 from lakeloop.runs.alarms import find_alarms
 from lakeloop.runs.context import Context
 from lakeloop.runs.findings import WindowFinding
+from lakeloop.runs.flag_life import claim_flags, end_flags
 from lakeloop.runs.flags import close_flags, raise_flags
 from lakeloop.runs.scored_rows import purpose_of
 from lakeloop.runs.scoring_parity import judge_parity
@@ -50,6 +51,7 @@ from lakeloop.statuses import (
     Action,
     FlagEvent,
     FlagKind,
+    FlagState,
     GateStatus,
     LabelStatus,
     LookupStatus,
@@ -225,13 +227,18 @@ def decide_on(*flags: FlagKind, age_days: int = 14, **changes: Any) -> Action:
         "closed_days_since_training": 14,
         "flags": tuple(OpenFlag(kind, "it", kind.value) for kind in flags),
         "quality_passed": True,
+        "can_recalibrate": True,
+        "recalibration_days": 14,
+        "recalibration_days_needed": 4,
     }
-    return decide(Decide(schedule=timedelta(days=28), when=When(bias=0.02)), DecisionInputs(**given | changes)).action
+    policy = Decide(schedule=timedelta(days=28), when=When(bias=0.02, skill=0.0))
+    return decide(policy, DecisionInputs(**given | changes)).action
 
 
 @leads_to(Action.NONE)
 @leads_to(Action.NOTIFY, FlagKind.REGIME_DRIFT)
-@leads_to(Action.RETRAIN, FlagKind.BIAS)
+@leads_to(Action.RECALIBRATE, FlagKind.BIAS)
+@leads_to(Action.RETRAIN, FlagKind.SKILL)
 def _action(_: Place, *flags: FlagKind) -> Action:
     return decide_on(*flags)
 
@@ -362,14 +369,32 @@ def open_context(place: Place) -> Context:
 @leads_to(FlagEvent.RAISED, None)
 @leads_to(FlagEvent.SUPERSEDED, "promoted")
 @leads_to(FlagEvent.RESOLVED, "rejected")
+@leads_to(FlagEvent.CLAIMED, "a turn")
+@leads_to(FlagEvent.EXPIRED, "nobody")
 def _flag_event(place: Place, outcome: str | None) -> str:
     context = open_context(place)
-    raise_flags(context, "late", [make_flag(FlagKind.BIAS)])
-    if outcome is not None:
+    bias = make_flag(FlagKind.BIAS)
+    raise_flags(context, "late", [bias])
+    if outcome == "a turn":
+        claim_flags(context, "late", [bias.flag_id])
+    elif outcome == "nobody":
+        end_flags(context.at(datetime(2013, 8, 1, tzinfo=UTC)), context.config.models["late"], bias.model_version)
+    elif outcome is not None:
         close_flags(context, "late", "2", outcome)
     events = {str(row["event"]) for row in context.lake.own_rows(FLAGS, None)}
     (found,) = events if outcome is None else events - {FlagEvent.RAISED.value}
     return found
+
+
+@leads_to(FlagState.OPEN)
+@leads_to(FlagState.CLAIMED, FlagEvent.CLAIMED)
+@leads_to(FlagState.RESOLVED, FlagEvent.CLAIMED, FlagEvent.RESOLVED)
+@leads_to(FlagState.SUPERSEDED, FlagEvent.SUPERSEDED)
+@leads_to(FlagState.EXPIRED, FlagEvent.EXPIRED)
+def _flag_state(_: Place, *events: FlagEvent) -> FlagState | None:
+    flag = make_flag(FlagKind.BIAS)
+    record = flag_state([FlagEntry(flag, event, flag.as_of) for event in (*events, FlagEvent.RAISED)])
+    return None if record is None else record.state
 
 
 @leads_to(Outcome.WRITTEN, 1)
@@ -390,6 +415,7 @@ MONITORED = {
     FlagKind.TARGET_DRIFT: ("label", judge_seats({"seats": WEEK})),
     FlagKind.BIAS: ("bias", judge_seats({"seats": WEEK})),
     FlagKind.SKILL: ("skill", judge_seats({"seats": WEEK})),
+    FlagKind.METRIC_DROP: ("log_loss", judge_seats({"seats": WEEK})),
 }
 """Kind of flag -> its subject, and the verdict on the one column of the window that leads to it."""
 
@@ -401,8 +427,11 @@ def alarms_of(
     week = MonitorWindow(date(2013, 4, 1), date(2013, 4, 7), BEGIN, BEGIN + timedelta(days=7))
     finding = WindowFinding(week, (column,), target, performance, (), 0, lay_out_daily(COUNTS_SCHEMA.empty_table(), []))
     declared = write_project(folder).models["late"]
-    model = declared.model_copy(update={"decide": Decide(when=When(bias=0.02, skill=0.0))})
-    return {(kind.value, subject): alarmed for kind, subject, alarmed, _ in find_alarms(model, finding)}
+    model = declared.model_copy(
+        update={"decide": Decide(when=When(bias=0.02, skill=0.0, metric_drop={"log_loss": 0.1}))}
+    )
+    accepted = {"log_loss": 0.5}
+    return {(kind.value, subject): alarmed for kind, subject, alarmed, _ in find_alarms(model, finding, accepted)}
 
 
 for _kind, (_subject, _column) in MONITORED.items():

@@ -83,10 +83,17 @@ DECLARED = {
         "EmailSecurity",
         "MessageAbout",
         "MessageSeverity",
+        "Weekday",
+        "Condition",
+        "Granularity",
     ),
 }
 # Reached by whole runs of the loop.
 ELSEWHERE: list[tuple[StrEnum, str]] = [
+    (
+        Status.CHANGED_TYPE,
+        "runs/test_window_evaluation.py::test_a_column_of_another_type_is_not_judged_and_the_others_are",
+    ),
     (RebuildStatus.REPRODUCED, "laws/test_reproducible.py::test_a_rebuild_after_further_turns_gives_the_same_hash"),
     (RebuildStatus.DIFFERENT, "laws/test_reproducible.py::test_an_input_changed_by_hand_is_found_with_its_columns"),
     (RebuildStatus.INPUTS_EXPIRED, "laws/test_reproducible.py::test_vacuumed_inputs_have_expired"),
@@ -204,6 +211,7 @@ def test_what_was_not_judged_alarms_as_unknown_and_does_not_end_an_alarm(status,
         ("target_drift", "label"): None,
         ("bias", "bias"): None,
         ("skill", "skill"): None,
+        ("metric_drop", "log_loss"): None,
     }
     assert persistent([True, None, True], Persistence(hits=2, windows=3))
     assert not persistent([None, None, None], Persistence(hits=1, windows=3))

@@ -15,13 +15,13 @@ from lakeloop.config.monitor import Monitor
 from lakeloop.decisions.flags import Flag
 from lakeloop.drift.counts import COUNTS_SCHEMA, lay_out_daily
 from lakeloop.drift.reference import SCORE_COLUMN, Reference
-from lakeloop.runs.alarms import find_flag_changes
+from lakeloop.runs.alarms import find_alarms, find_flag_changes
 from lakeloop.runs.context import Context
 from lakeloop.runs.findings import WindowFinding
 from lakeloop.runs.flags import clear_flags, raise_flags, read_open_flags
 from lakeloop.runs.monitor_rows import drift_row, performance_rows, target_row
 from lakeloop.runs.windows import MonitorWindow
-from lakeloop.statuses import Role
+from lakeloop.statuses import FlagKind, Role
 from lakeloop.tables import WriteIdentity
 from tests.laws.situations import BEGIN, WEEK, judge_label, judge_seats, measure, outcomes
 from tests.laws.small_loop import write_project
@@ -170,3 +170,32 @@ def test_a_monitoring_that_is_done_again_finds_the_same_changes(surroundings):
     clear_flags(later, "late", first.cleared)
     assert (len(first.raised), len(first.cleared)) == (1, 1)
     assert find_flag_changes(later, model, "1", findings) == first
+
+
+@pytest.mark.parametrize(
+    ("accepted", "metric", "limit", "alarmed"),
+    [
+        ({"log_loss": 0.5}, "log_loss", 0.39, True),  # 0.9 a row: 0.4 more
+        ({"log_loss": 0.5}, "log_loss", 0.41, False),
+        ({"log_loss": 1.5}, "log_loss", 0.1, False),  # better than it was accepted
+        ({}, "log_loss", 0.1, None),  # never judged by the gate
+        ({"roc_auc": 0.8}, "roc_auc", 0.02, None),  # one outcome alone: no window has it
+    ],
+)
+def test_a_metric_is_compared_with_the_holdout_it_was_accepted_on(tmp_path, accepted, metric, limit, alarmed):
+    when = When.model_validate({"metric_drop": {metric: limit}})
+    model = write_project(tmp_path).models["late"].model_copy(update={"decide": Decide(when=when)})
+    found = {(kind.value, subject): said for kind, subject, said, _ in find_alarms(model, find(0, FAR_OFF), accepted)}
+    assert found["metric_drop", metric] is alarmed
+
+
+def test_a_rank_that_is_lost_alarms_and_what_is_not_matured_does_not(tmp_path):
+    when = When.model_validate({"metric_drop": {"roc_auc": 0.02}})
+    model = write_project(tmp_path).models["late"].model_copy(update={"decide": Decide(when=when)})
+    both = measure(
+        [{**cell, "label": label, "score_bin": place} for cell in outcomes(7) for label, place in ((0.0, 2), (1.0, 1))]
+    )
+    assert both.metrics["roc_auc"] == 0.0
+    for accepted, said, alarmed in ((0.8, both, True), (0.01, both, False), (0.8, NOT_MATURED, None)):
+        found = find_alarms(model, find(0, said), {"roc_auc": accepted})
+        assert [each[2] for each in found if each[0] is FlagKind.METRIC_DROP] == [alarmed]

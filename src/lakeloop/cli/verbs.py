@@ -23,6 +23,7 @@ from lakeloop import __version__
 from lakeloop.cli.audit import add_audit
 from lakeloop.cli.backfill import add_backfill
 from lakeloop.cli.compare import add_compare
+from lakeloop.cli.decisions import add_decide, add_decisions
 from lakeloop.cli.display import Display
 from lakeloop.cli.features import add_features
 from lakeloop.cli.impact import add_impact
@@ -46,12 +47,15 @@ if TYPE_CHECKING:
 _EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code}  {meaning}" for code, meaning in EXIT_CODES.items())
 
 
+_READ = (("decisions", "decide"), ("flags", "decide"))
+
+
 class _InOrder(typer.core.TyperGroup):
     """The verbs in the order in which they are used; typer puts those with verbs below them first."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         names: list[str] = super().list_commands(ctx)
-        for name, before in (("features", "ingest"), ("training-set", "decide"), ("models", "train")):
+        for name, before in (("features", "ingest"), ("training-set", "decide"), ("models", "train"), *_READ):
             names.remove(name)
             names.insert(names.index(before) + 1, name)
         return names
@@ -102,7 +106,13 @@ STEPS: tuple[Step, ...] = (
     Step("features", "Gate the bronze rows, then build the gold tables.", "lakeloop.runs.features", "build_features"),
     Step("score", "Score with the champion of the turn before.", "lakeloop.runs.score", "score", per_model=True),
     Step("monitor", "Judge drift and performance; raise flags.", "lakeloop.runs.monitor", "monitor", per_model=True),
-    Step("decide", "Decide: none, notify or retrain.", "lakeloop.runs.decide", "decide_action", per_model=True),
+    Step(
+        "decide",
+        "Decide: none, notify, recalibrate or retrain.",
+        "lakeloop.runs.decide",
+        "decide_action",
+        per_model=True,
+    ),
     Step(
         "training-set",
         "Pin a training set with its manifest.",
@@ -269,6 +279,8 @@ for _each in STEPS:
         add_features(app, _each)
     elif _each.verb == "score":
         add_score(app, _each)
+    elif _each.verb == "decide":
+        add_decide(app, _each)
     elif _each.verb == "training-set":
         add_training_sets(app, _each)
     elif _each.verb == "recalibrate":
@@ -355,6 +367,7 @@ def _demo(
 
 
 add_models(app)
+add_decisions(app)
 add_publish(app)
 add_serve(app)
 add_quarantine(app)

@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import Field, ValidationError, model_validator
 
 from lakeloop.config.audit import Audit
-from lakeloop.config.decide import Decide, RecalibrationMethod
+from lakeloop.config.decide import WINDOW_METRICS, Decide, RecalibrationMethod
 from lakeloop.config.estimator import Estimator
 from lakeloop.config.gate import Gate
 from lakeloop.config.label import Label
@@ -95,6 +95,25 @@ class Model(Section):
             )
         if self.task is Task.REGRESSION and self.decide.recalibrate.by is RecalibrationMethod.PLATT:
             raise ValueError("decide.recalibrate.by: platt stretches log-odds; write intercept for a regression")
+        return self
+
+    @model_validator(mode="after")
+    def _answers_fit_task(self) -> Self:
+        asked, measured = self.decide.when.metric_drop, WINDOW_METRICS[self.task]
+        for metric in asked:
+            if metric not in measured:
+                allowed = ", ".join(measured)
+                raise ValueError(
+                    f"decide.when.metric_drop.{metric}: no window of the task {self.task} is measured by it; write one"
+                    f" of {allowed}"
+                )
+        first = self.decide.escalate.first if "first" in self.decide.escalate.model_fields_set else None
+        recalibrates = any(rule.do == "recalibrate" for rule in self.decide.rules)
+        if self.task is Task.MULTICLASS and (recalibrates or first == "recalibrate"):
+            where = "rules" if recalibrates else "escalate.first"
+            raise ValueError(f"decide.{where}: a model of several classes is not recalibrated; write retrain")
+        if self.decide.rules and first is not None:
+            raise ValueError("decide.escalate.first: rules say what is done; write the conditions bias and bias_again")
         return self
 
     @model_validator(mode="after")

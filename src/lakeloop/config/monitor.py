@@ -124,7 +124,7 @@ class Monitor(Section):
         window: Length of a window, whole days.
         persistence: How many of the last windows must agree.
         roles: Role -> model columns or patterns; the rest are `regime`.
-        level: Chance of any false alarm per window, over the whole family of columns.
+        level: Chance that `persistence` raises any false flag, over the whole family of columns.
         statistic: Kind of column -> the distance it is judged by.
         min_effect: Distance -> value below which a difference is never called drift; each has its own default.
         min_rows: Rows below which a window is not judged.
@@ -137,6 +137,8 @@ class Monitor(Section):
             most values, or a condition such as `distance > 1000 and origin = 'JFK'`. Frozen with the
             champion; a column that says something of a person is left out, because its values would be told.
         granularities: Calendar units by which profiles are told beside the window: hour, day, week, month.
+        joint_drift: Whether a classifier is asked to tell a window's rows from the reference's by all columns together,
+            which is recorded and never judged. It costs seconds per window, whatever the number of rows.
         sketches: Whether quantiles and distinct values are told: of sketches, which are kept per day.
     """
 
@@ -157,6 +159,7 @@ class Monitor(Section):
     min_category_share: Number = Field(default=0.01, gt=0, le=1, exclude=True)
     slices: Annotated[dict[Name, SliceBy], BeforeValidator(_as_slices)] = Field(default_factory=dict, exclude=True)
     granularities: tuple[Granularity, ...] = Field(default=(), exclude=True)
+    joint_drift: bool = Field(default=False, exclude=True)
     sketches: bool = Field(default=True, exclude=True)
 
     @field_validator("slices")

@@ -6,11 +6,19 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lakeloop.config.monitor import Persistence
-from lakeloop.statuses import FlagEvent, FlagKind
+from lakeloop.statuses import FlagEvent, FlagKind, FlagState
+
+_CLOSES = {
+    FlagEvent.RESOLVED: FlagState.RESOLVED,
+    FlagEvent.SUPERSEDED: FlagState.SUPERSEDED,
+    FlagEvent.EXPIRED: FlagState.EXPIRED,
+}
+_NEVER_EXPIRES = frozenset({FlagKind.QUALITY, FlagKind.CONTRACT_DRIFT})
+"""What blocks: that nobody saw it again is no pass."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,30 @@ class FlagEntry:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class FlagRecord:
+    """A flag with what became of it.
+
+    Attributes:
+        flag: The flag as it was first raised.
+        state: What it is now.
+        since: The instant it is so since.
+        claimed_as_of: The newest turn that claimed it; None when none has.
+        ending: JSON values that say how it ended; empty while it has not.
+    """
+
+    flag: Flag
+    state: FlagState
+    since: datetime
+    claimed_as_of: datetime | None = None
+    ending: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still asks for something: claimed is not yet answered."""
+        return self.state in (FlagState.OPEN, FlagState.CLAIMED)
+
+
 def persistent(history: Sequence[bool | None], persistence: Persistence) -> bool:
     """Tell whether enough of the last windows agree.
 
@@ -105,11 +137,64 @@ def has_cleared(history: Sequence[bool | None], persistence: Persistence) -> boo
     return len(looked_at) == persistence.windows and all(alarmed is False for alarmed in looked_at)
 
 
-def open_flags(entries: Iterable[FlagEntry]) -> list[Flag]:
-    """Find the flags that still ask for something.
+def flag_state(entries: Iterable[FlagEntry]) -> FlagRecord | None:
+    """Derive what a flag is from its appended rows, in whatever order and however often they are read.
 
-    A flag is open once raised and until resolved or superseded, in whatever order and however often its rows are read;
-    the same flag raised again stays closed, because its evidence is the same.
+    The first event that closes it counts; a claim changes nothing about a flag that is closed. The same flag raised
+    again stays closed, because its evidence is the same.
+
+    Args:
+        entries: Rows of one flag, already cut at the reader's `as_of`.
+
+    Returns:
+        The flag and its state; None when it was not raised.
+
+    >>> now = datetime(2013, 4, 8, tzinfo=UTC)
+    >>> flag = Flag(FlagKind.BIAS, "late_arrival", "3", "bias", datetime(2013, 4, 1, tzinfo=UTC), now, now)
+    >>> raised, claimed = FlagEntry(flag, FlagEvent.RAISED, now), FlagEntry(flag, FlagEvent.CLAIMED, now)
+    >>> flag_state([claimed, raised]).state.value, flag_state([claimed]) is None
+    ('CLAIMED', True)
+    """
+    order = tuple(FlagEvent)
+    ordered = sorted(entries, key=lambda each: (each.as_of, order.index(each.event)))
+    raised = next((each for each in ordered if each.event is FlagEvent.RAISED), None)
+    if raised is None:
+        return None
+    claims = [each.as_of for each in ordered if each.event is FlagEvent.CLAIMED]
+    claimed = claims[-1] if claims else None
+    closed = next((each for each in ordered if each.event in _CLOSES), None)
+    if closed is not None:
+        return FlagRecord(raised.flag, _CLOSES[closed.event], closed.as_of, claimed, closed.flag.evidence)
+    if claimed is not None:
+        return FlagRecord(raised.flag, FlagState.CLAIMED, claimed, claimed)
+    return FlagRecord(raised.flag, FlagState.OPEN, raised.as_of)
+
+
+def list_flags(entries: Iterable[FlagEntry]) -> list[FlagRecord]:
+    """Derive the state of every flag.
+
+    Args:
+        entries: Rows of any flags, already cut at the reader's `as_of`.
+
+    Returns:
+        Flags by window end, kind, model, version and subject.
+
+    >>> list_flags([])
+    []
+    """
+    of_flag: dict[str, list[FlagEntry]] = {}
+    for entry in entries:
+        of_flag.setdefault(entry.flag.flag_id, []).append(entry)
+    found = [record for each in of_flag.values() if (record := flag_state(each)) is not None]
+    return sorted(found, key=lambda each: _order(each.flag))
+
+
+def _order(flag: Flag) -> tuple[Any, ...]:
+    return (flag.window_end, flag.kind, flag.model, flag.model_version, flag.subject)
+
+
+def open_flags(entries: Iterable[FlagEntry]) -> list[Flag]:
+    """Find the flags that still ask for something, claimed or not.
 
     Args:
         entries: Appended rows, already cut at the reader's `as_of`.
@@ -125,17 +210,30 @@ def open_flags(entries: Iterable[FlagEntry]) -> list[Flag]:
     >>> open_flags([raised, FlagEntry(flag, FlagEvent.RESOLVED, now)])
     []
     """
-    raised: dict[str, Flag] = {}
-    closed: set[str] = set()
-    for entry in sorted(entries, key=lambda entry: entry.as_of):
-        if entry.event is FlagEvent.RAISED:
-            raised.setdefault(entry.flag.flag_id, entry.flag)
-        else:
-            closed.add(entry.flag.flag_id)
-    still_open = [flag for flag_id, flag in raised.items() if flag_id not in closed]
-    return sorted(
-        still_open, key=lambda flag: (flag.window_end, flag.kind, flag.model, flag.model_version, flag.subject)
-    )
+    return [each.flag for each in list_flags(entries) if each.is_open]
+
+
+def has_expired(flag: Flag, last_seen: datetime | None, as_of: datetime, life: timedelta) -> bool:
+    """Tell whether a flag has not been confirmed for too long to ask for anything.
+
+    Args:
+        flag: An open flag.
+        last_seen: End of the last window in which its alarm was seen; None when the tables know of none.
+        as_of: The logical now.
+        life: How long it stands after that, or after the window it was raised for.
+
+    Returns:
+        True beyond its life. What blocks (contract drift, quality) never expires: it ends when it is judged and passes.
+
+    >>> now = datetime(2013, 4, 8, tzinfo=UTC)
+    >>> flag = Flag(FlagKind.BIAS, "late_arrival", "3", "bias", datetime(2013, 4, 1, tzinfo=UTC), now, now)
+    >>> life = timedelta(days=42)
+    >>> has_expired(flag, None, now + life, life), has_expired(flag, None, now + timedelta(days=43), life)
+    (False, True)
+    """
+    if flag.kind in _NEVER_EXPIRES:
+        return False
+    return as_of - max(flag.window_end, last_seen or flag.window_end) > life
 
 
 def find_superseded(flags: Iterable[Flag], model: str, champion: str) -> list[Flag]:

@@ -179,7 +179,9 @@ def summarise_turns(
         for as_of in sorted({moment for subject, moment, _ in done if subject == model}):
             own = {step: each for (subject, at, step), each in done.items() if (subject, at) == (model, as_of)}
             results = {step: each.result for step, each in own.items()}
-            trained, monitored = results.get("train"), results.get("monitor")
+            monitored = results.get("monitor")
+            made = [results[step] for step in ("train", "recalibrate") if "gate" in results.get(step, {})]
+            trained = made[0] if made else None  # one version is judged in a turn
             gate: Mapping[str, Any] = trained["gate"] if trained is not None else {}
             if trained is not None and gate["outcome"] == _PROMOTED:
                 champion = str(trained["model_version"])

@@ -162,6 +162,27 @@ class DailyProfiler:
         return pa.Table.from_pylist(rows, schema=PROFILES_SCHEMA)
 
 
+def local_days(instants: pa.Array | pa.ChunkedArray, timezone: str) -> pa.Array:
+    """Give the local day of each instant.
+
+    Args:
+        instants: Instants, without nulls.
+        timezone: Zone of the days.
+
+    Returns:
+        Dates, one per instant.
+
+    >>> local_days(pa.array([datetime(2013, 4, 2, 3, tzinfo=UTC)]), "America/New_York").to_pylist()
+    [datetime.date(2013, 4, 1)]
+    """
+    if not len(instants):
+        return pa.array([], pa.date32())
+    micros = instants.cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy(zero_copy_only=False)
+    midnights, days = _midnights(int(micros.min()), int(micros.max()), timezone)
+    places = np.searchsorted(midnights, micros, side="right") - 1
+    return pa.array(days, pa.date32()).take(pa.array(places))
+
+
 def _midnights(first: int, last: int, timezone: str) -> tuple[Ints, list[date]]:
     """Instants at which the local days from the first to the last instant begin, and the days."""
     zone = ZoneInfo(timezone)

@@ -76,7 +76,15 @@ class Missing:
         }
 
 
-def compare_missing(column: ColumnCounts, *, stretch_days: int, level: float | None, seed: int) -> Missing:
+def compare_missing(
+    column: ColumnCounts,
+    *,
+    stretch_days: int,
+    level: float | None,
+    seed: int,
+    hits: int = 1,
+    windows: int = 1,
+) -> Missing:
     """Compare the missing share of a window with the reference's.
 
     The threshold is made as every other: five points, or what the reference's own stretches of days differ by, where
@@ -88,6 +96,8 @@ def compare_missing(column: ColumnCounts, *, stretch_days: int, level: float | N
         level: Chance of a false alarm, in (0, 1), where the reference is long enough for a threshold; None to compare
             without judging.
         seed: Seed of the resampling.
+        hits: Windows that have to alarm before there is a flag.
+        windows: Windows that are looked at for that.
 
     Returns:
         Both shares, with the threshold where there is one.
@@ -110,6 +120,8 @@ def compare_missing(column: ColumnCounts, *, stretch_days: int, level: float | N
             min_effect=MISSING.min_effect,
             column=f"{column.bins.name} missing",
             seed=seed,
+            hits=hits,
+            windows=windows,
         )
     before, now = to_shares(column.reference_rows), to_shares(column.window)
     return Missing(float(now[-1]), float(before[-1]), threshold)

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import t as student_t
 
 from lakeloop.distances.distance import Binned, Distance, Shares
+from lakeloop.drift.prediction_bounds import bound_factor, level_of_one
 
 MAX_STRETCHES = 1000
 MIN_DISJOINT_STRETCHES = 3
@@ -31,13 +31,17 @@ class Threshold:
 
     Attributes:
         value: The threshold, never below the least effect.
-        quantile: Quantile of the stretches' statistics at 1 - level.
-        bound: Upper prediction bound of one more stretch.
+        quantile: Quantile of the stretches' statistics at 1 - window_level.
+        bound: Upper prediction bound of new stretches: exp(log_mean + factor * log_deviation).
         log_mean: Mean of the logarithms of the stretches' statistics.
         log_deviation: Their standard deviation.
         stretches: Number of stretches.
         disjoint_stretches: How many fit side by side; the effective sample size.
         kept_fraction: Share of each stretch's rows that was drawn, below 1 when the window is smaller.
+        hits: Windows that have to alarm before there is a flag.
+        windows: Windows that are looked at for that.
+        window_level: Chance of one window's alarm at which a flag has the level.
+        factor: Standard deviations between the mean of the logarithms and the bound.
     """
 
     value: float
@@ -48,6 +52,10 @@ class Threshold:
     stretches: int
     disjoint_stretches: float
     kept_fraction: float
+    hits: int
+    windows: int
+    window_level: float
+    factor: float
 
 
 def reachable(distance: Distance, expected: Shares) -> float | None:
@@ -90,6 +98,8 @@ def resample_threshold(
     min_effect: float,
     column: str,
     seed: int,
+    hits: int = 1,
+    windows: int = 1,
     totals: npt.NDArray[np.float64] | None = None,
     placed: Placed = place_shares,
 ) -> Threshold:
@@ -99,11 +109,14 @@ def resample_threshold(
     the whole. Consecutive days keep their autocorrelation, so what counts is days, not rows. A window that holds fewer
     rows than a stretch is compared with stretches thinned to its size.
 
+    The level is that of a flag: `hits` of `windows` windows have to alarm. One window may alarm more often than that,
+    with the chance at which a binomial count reaches `hits` with chance `level`.
+
     Overlapping stretches hold little more information than the n_blocks / stretch_days disjoint ones, and an empirical
-    quantile at 1 - level needs 1 / level of those, more than a reference has. So the threshold is the greatest of
-    the least effect, the empirical quantile, and the upper bound for one more observation of a log-normal sample with
-    as many observations as disjoint stretches: exp(mean + t * deviation * sqrt(1 + 1/n)). Statistics below a tenth of
-    the least effect count as that tenth: noise there says nothing about thresholds.
+    quantile needs more of those than a reference has. So the threshold is the greatest of the least effect, the
+    empirical quantile at 1 minus the level of one window, and the upper bound that `hits` of `windows` new observations
+    of a log-normal sample exceed with chance `level`, the sample being as large as there are disjoint stretches.
+    Statistics below a tenth of the least effect count as that tenth: noise there says nothing about thresholds.
 
     Args:
         distance: How a stretch is compared with the rest.
@@ -111,10 +124,12 @@ def resample_threshold(
             `MIN_DISJOINT_STRETCHES` times `stretch_days` days.
         stretch_days: Days with rows in the window.
         window_rows: Rows of the window.
-        level: Chance of a false alarm for this column, in (0, 1).
+        level: Chance of a false flag of this column, in (0, 1).
         min_effect: Least statistic that is called drift.
         column: The column; each draws from its own stream.
         seed: Seed of the drawing.
+        hits: Windows that have to alarm before there is a flag.
+        windows: Windows that are looked at for that.
         totals: Sums of the values per day and bin, shape [n_blocks, n_bins], where `placed` looks at them. A thinned
             stretch keeps the means of its bins: how much they would vary in fewer rows is not known.
         placed: How rows and sums become what the distance compares.
@@ -123,7 +138,7 @@ def resample_threshold(
         The threshold with its ingredients.
 
     Source: for the blocks Kuensch, "The Jackknife and the Bootstrap for General Stationary Observations", 1989; for the
-    bound Hahn and Meeker, "Statistical Intervals", 1991, chapter 4.
+    bound `lakeloop.drift.prediction_bounds.bound_factor`.
 
     >>> from lakeloop.distances import DISTANCES
     >>> daily = np.array([[60, 40, 0], [40, 60, 0]] * 15)
@@ -149,10 +164,11 @@ def resample_threshold(
     values = distance.compare(placed(rest, other_sums), placed(stretches, sums))
     logs = np.log(np.maximum(values, max(min_effect / 10, _LEAST_EFFECT)))
     disjoint = n_blocks / stretch_days
-    quantile = float(np.quantile(values, 1 - level))
+    window_level = level_of_one(level, hits, windows)
+    quantile = float(np.quantile(values, 1 - window_level))
     log_mean, log_deviation = float(logs.mean()), float(logs.std(ddof=1))
-    reach = float(student_t.ppf(1 - level, disjoint - 1)) * math.sqrt(1 + 1 / disjoint)
-    bound = math.exp(min(log_mean + reach * log_deviation, math.log(_NEVER)))
+    factor = bound_factor(level, disjoint, hits, windows)
+    bound = math.exp(min(log_mean + factor * log_deviation, math.log(_NEVER)))
     return Threshold(
         value=max(min_effect, quantile, bound),
         quantile=quantile,
@@ -162,6 +178,10 @@ def resample_threshold(
         stretches=len(starts),
         disjoint_stretches=disjoint,
         kept_fraction=kept_fraction,
+        hits=hits,
+        windows=windows,
+        window_level=window_level,
+        factor=factor,
     )
 
 

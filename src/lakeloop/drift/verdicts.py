@@ -77,8 +77,9 @@ def judge_window(
 ) -> tuple[ColumnVerdict, ...]:
     """Judge every column of one window against the reference.
 
-    The level is shared by all columns that can raise an alarm (Bonferroni): `monitor.level` is the chance that a window
-    raises any false alarm. Seasonal columns are compared in the same way but only recorded.
+    The level is shared by all columns that can raise an alarm (Bonferroni): `monitor.level` is the chance that the
+    windows of `monitor.persistence` raise any false flag, so one window's verdict is wrong more often. Seasonal columns
+    are compared in the same way but only recorded.
 
     The status of a column is the first that holds of: EMPTY_WINDOW (no rows of any column), ABSENT_COLUMN (none of this
     one), TOO_FEW_ROWS (below `monitor.min_rows`), ALL_NULL, TOO_FEW_BLOCKS (rows on fewer than half the days of a
@@ -167,7 +168,14 @@ class _Family:
         """Compare the missing shares; those of a contract column are judged, where the reference is long enough."""
         judges = role is Role.CONTRACT and not self.is_short(len(self.reference.blocks))
         level = self.monitor.level / self.contract_columns if judges else None
-        return compare_missing(column, stretch_days=self.window_days, level=level, seed=self.seed)
+        return compare_missing(
+            column,
+            stretch_days=self.window_days,
+            level=level,
+            seed=self.seed,
+            hits=self.monitor.persistence.hits,
+            windows=self.monitor.persistence.windows,
+        )
 
     def describe(self, expected: Binned, actual: Binned) -> dict[str, Any]:
         """What the verdict was computed from, as JSON values."""
@@ -255,6 +263,8 @@ def _hold(family: _Family, column: ColumnCounts, distance: Distance, min_effect:
         min_effect=min_effect,
         column=column.bins.name,
         seed=family.seed,
+        hits=family.monitor.persistence.hits,
+        windows=family.monitor.persistence.windows,
         totals=seen.daily_totals,
         placed=seen.placed,
     )

@@ -149,7 +149,7 @@ class ModelReport:
         model: Its name.
         description: What it is for.
         loss_name: Metric that stands for its loss.
-        bias_limit: Bias beyond which the policy retrains; None when it declares none.
+        bias_limit: Bias beyond which the policy acts; None when it declares none.
         champion: The serving version; None without any.
         headline: The answers for the person on call.
         flags: Open flags.

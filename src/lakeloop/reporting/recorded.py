@@ -37,7 +37,7 @@ class AboutModel:
         model: Its name.
         description: What it is for.
         loss_name: Metric that stands for its loss.
-        bias_limit: Bias beyond which the policy retrains; None when it declares none.
+        bias_limit: Bias beyond which the policy acts; None when it declares none.
         label: What is predicted, as declared.
         hidden: Columns and slicings that say something of a person.
         classes: Declared classes of the label, where there are several.

@@ -10,7 +10,9 @@ from itertools import groupby
 from typing import Any
 
 from lakeloop import schemas
+from lakeloop.config.columns import matching_columns, model_columns
 from lakeloop.config.model import Model
+from lakeloop.config.tree import Config
 from lakeloop.decisions.flags import Flag, has_cleared, persistent
 from lakeloop.drift.performance import Performance
 from lakeloop.drift.reference import is_prediction
@@ -19,7 +21,9 @@ from lakeloop.runs.context import Context
 from lakeloop.runs.findings import WindowFinding
 from lakeloop.runs.flags import read_open_flags
 from lakeloop.runs.monitor_rows import read_performance
+from lakeloop.runs.promotions import find_accepted_metrics, read_promotions
 from lakeloop.statuses import FlagKind, Role, Status, Verdict
+from lakeloop.training.metrics import HIGHER_IS_BETTER
 
 Subject = tuple[FlagKind, str]
 """What a flag is about: its kind, and the column, metric or label."""
@@ -66,11 +70,13 @@ def find_flag_changes(context: Context, model: Model, version: str, findings: Se
         if flag.model_version == version
     }
     flagged = set(still_open)
-    history = _alarm_history(context, model, version)
+    accepted = _accepted(context, model, version)
+    seen = _alarm_history(context, model, version, accepted, before=context.as_of)
+    history = {subject: [alarmed for _, alarmed in windows] for subject, windows in seen.items()}
     raised: list[Flag] = []
     cleared: list[Flag] = []
     for finding in findings:
-        for kind, subject, alarmed, evidence in find_alarms(model, finding):
+        for kind, subject, alarmed, evidence in find_alarms(model, finding, accepted):
             past = history.setdefault((kind, subject), [])
             past.append(alarmed)
             if (kind, subject) in still_open and has_cleared(past, model.monitor.persistence):
@@ -97,12 +103,13 @@ def find_flag_changes(context: Context, model: Model, version: str, findings: Se
 _DRIFT_KINDS = {Role.CONTRACT: FlagKind.CONTRACT_DRIFT, Role.REGIME: FlagKind.REGIME_DRIFT}
 
 
-def find_alarms(model: Model, finding: WindowFinding) -> list[Alarm]:
+def find_alarms(model: Model, finding: WindowFinding, accepted: Mapping[str, float] | None = None) -> list[Alarm]:
     """List every subject of a window that can raise a flag.
 
     Args:
         model: The model's declaration.
         finding: What was found in the window.
+        accepted: Metric -> its value on the holdout that the version was accepted on.
 
     Returns:
         Kind, subject, whether it alarmed (None where it could not be judged), and the evidence.
@@ -138,7 +145,7 @@ def find_alarms(model: Model, finding: WindowFinding) -> list[Alarm]:
     else:
         moved = {"difference": target.difference, "min_effect": target.min_effect, "rows": target.window_rows}
     found.append((FlagKind.TARGET_DRIFT, "label", _alarm(target.verdict), moved))
-    return [*found, *_realised_alarms(model, finding.performance)]
+    return [*found, *_realised_alarms(model, finding.performance, accepted or {})]
 
 
 def _evidence(verdict: ColumnVerdict) -> dict[str, Any]:
@@ -146,7 +153,7 @@ def _evidence(verdict: ColumnVerdict) -> dict[str, Any]:
     return {name: getattr(verdict, name) for name in names}
 
 
-def _realised_alarms(model: Model, performance: Performance) -> list[Alarm]:
+def _realised_alarms(model: Model, performance: Performance, accepted: Mapping[str, float]) -> list[Alarm]:
     found: list[Alarm] = []
     when = model.decide.when
     measured = {"metrics": dict(performance.metrics), "rows": performance.rows}
@@ -155,7 +162,20 @@ def _realised_alarms(model: Model, performance: Performance) -> list[Alarm]:
     if when.skill is not None:
         below = performance.falls_below_skill(when.skill)
         found.append((FlagKind.SKILL, "skill", below, {**measured, "limit": when.skill}))
+    for metric, limit in when.metric_drop.items():
+        reference, value = accepted.get(metric), performance.metrics.get(metric)
+        dropped = None
+        if performance.status is Status.OK and reference is not None and value is not None:
+            dropped = (reference - value if metric in HIGHER_IS_BETTER else value - reference) > limit
+        found.append((FlagKind.METRIC_DROP, metric.value, dropped, {**measured, "limit": limit, "accepted": reference}))
     return found
+
+
+def _accepted(context: Context, model: Model, version: str) -> Mapping[str, float]:
+    """Read what a version scored on the holdout that the gate accepted it on, where the policy asks for it."""
+    if not model.decide.when.metric_drop:
+        return {}
+    return find_accepted_metrics(read_promotions(context, model.model), version)
 
 
 def _alarm(verdict: Verdict) -> bool | None:
@@ -169,43 +189,98 @@ def _is_broken(status: Status, missing: Mapping[str, Any]) -> bool | None:
     return None if status in (Status.EMPTY_WINDOW, Status.TOO_FEW_ROWS) else False
 
 
-def _alarm_history(context: Context, model: Model, version: str) -> dict[Subject, list[bool | None]]:
-    """Read what the version's windows said in earlier turns, oldest first, as the tables of the monitoring hold it."""
-    history: dict[Subject, list[bool | None]] = {}
+def find_last_seen(context: Context, model: Model, version: str) -> dict[Subject, datetime]:
+    """Find the newest window in which each alarm was seen, as the tables of the monitoring hold it.
+
+    Args:
+        context: Project, lake and logical now.
+        model: The model's declaration.
+        version: The version the windows speak of.
+
+    Returns:
+        Kind and subject -> end of the window; what never alarmed is left out.
+
+    >>> find_last_seen(context, context.config.models["late"], "7")
+    {}
+    """
+    accepted, after = _accepted(context, model, version), context.as_of + timedelta.resolution
+    history = _alarm_history(context, model, version, accepted, before=after)
+    ends = {subject: [end for end, alarmed in windows if alarmed] for subject, windows in history.items()}
+    return {subject: max(found) for subject, found in ends.items() if found}
+
+
+def is_watched(config: Config, model: Model, flag: Flag) -> bool:
+    """Tell whether a window can still say that the alarm of a flag is over: the declaration may be another by now.
+
+    Args:
+        config: The project.
+        model: The model's declaration.
+        flag: An open flag.
+
+    Returns:
+        False where the policy declares no such limit any more, or the column has another role.
+
+    >>> from datetime import UTC
+    >>> now = datetime(2024, 2, 4, tzinfo=UTC)
+    >>> kinds = FlagKind.CONTRACT_DRIFT, FlagKind.REGIME_DRIFT
+    >>> [is_watched(shops, shops.models["late"], Flag(kind, "late", "2", "shop", now, now, now)) for kind in kinds]
+    [True, False]
+    """
+    when, roles = model.decide.when, model.monitor.roles
+    if flag.kind in (FlagKind.BIAS, FlagKind.SKILL):
+        return getattr(when, flag.kind.value) is not None
+    if flag.kind is FlagKind.METRIC_DROP:
+        return flag.subject in when.metric_drop
+    if not flag.model_version or flag.kind in (FlagKind.PREDICTION_DRIFT, FlagKind.TARGET_DRIFT):
+        return True
+    columns = model_columns(config, model)
+    is_contract = flag.subject in matching_columns(roles.get(Role.CONTRACT, ()), columns)
+    if flag.kind in (FlagKind.CONTRACT_DRIFT, FlagKind.QUALITY):
+        return is_contract
+    is_regime = flag.subject in matching_columns(roles.get(Role.REGIME, ()), columns)
+    is_seasonal = flag.subject in matching_columns(roles.get(Role.SEASONAL, ()), columns) and not is_regime
+    return not is_contract and not is_seasonal
+
+
+def _alarm_history(
+    context: Context, model: Model, version: str, accepted: Mapping[str, float], *, before: datetime
+) -> dict[Subject, list[tuple[datetime, bool | None]]]:
+    """Read what the version's windows said before an instant, oldest first, as the monitoring's tables hold it."""
+    history: dict[Subject, list[tuple[datetime, bool | None]]] = {}
     measured = set()  # a window that waits has no row of its labels yet
-    for row in _earlier_rows(context, schemas.DRIFT_METRICS, model, version):
-        if row["role"] == Role.SEASONAL.value or row["slice_key"] is not None:
+    for row in _rows_before(context, schemas.DRIFT_METRICS, model, version, before):
+        if row["role"] == Role.SEASONAL.value:
             continue
         kind = {
             "feature": _DRIFT_KINDS.get(Role(row["role"]), FlagKind.REGIME_DRIFT),
             "prediction": FlagKind.PREDICTION_DRIFT,
             "target": FlagKind.TARGET_DRIFT,
         }[row["kind"]]
+        end, subject = _window_end(row), row["column_name"]
         if kind is FlagKind.TARGET_DRIFT:
-            measured.add(_window_end(row))
-        history.setdefault((kind, row["column_name"]), []).append(_alarm(Verdict(row["verdict"])))
+            measured.add(end)
+        history.setdefault((kind, subject), []).append((end, _alarm(Verdict(row["verdict"]))))
         if kind is FlagKind.CONTRACT_DRIFT:
             missing = json.loads(row["evidence"]).get("missing", {})
             broken = _is_broken(Status(row["status"]), missing)
-            history.setdefault((FlagKind.QUALITY, row["column_name"]), []).append(broken)
-    realised = [row for row in _earlier_rows(context, schemas.PERFORMANCE, model, version) if row["slice_key"] is None]
+            history.setdefault((FlagKind.QUALITY, subject), []).append((end, broken))
+    realised = _rows_before(context, schemas.PERFORMANCE, model, version, before)
     for end, of_window in groupby(realised, key=_window_end):
         if end not in measured:
             continue
         evaluated = list(of_window)
         newest = max(row["as_of"] for row in evaluated)
         rows = [row for row in evaluated if row["as_of"] == newest]  # a window is measured again once it is closed
-        for kind, subject, alarmed, _ in _realised_alarms(model, read_performance(rows, model.task)):
-            history.setdefault((kind, subject), []).append(alarmed)
+        for kind, subject, alarmed, _ in _realised_alarms(model, read_performance(rows, model.task), accepted):
+            history.setdefault((kind, subject), []).append((end, alarmed))
     return history
 
 
-def _earlier_rows(context: Context, table: schemas.TableSchema, model: Model, version: str) -> list[dict[str, Any]]:
-    rows = [
-        row
-        for row in context.lake.own_rows(table, context.as_of)
-        if (row["model"], row["model_version"]) == (model.model, version) and row["as_of"] < context.as_of
-    ]
+def _rows_before(
+    context: Context, table: schemas.TableSchema, model: Model, version: str, before: datetime
+) -> list[dict[str, Any]]:
+    of_all_rows = {"model": model.model, "model_version": version, "slice_key": None}
+    rows = [row for row in context.lake.own_rows(table, context.as_of, of_all_rows) if row["as_of"] < before]
     return sorted(rows, key=_window_end)
 
 

@@ -37,7 +37,8 @@ def reconcile_aliases(context: Context, model: str) -> None:
     ledger, registry = read_whole_ledger(context, model), context.registry
     champion, challenger = find_champion(ledger), find_challenger(ledger)
     if ledger and ledger[-1].event is LedgerEvent.GATE:  # what asked for the newest training is answered by it
-        close_flags(context.at(ledger[-1].as_of), model, ledger[-1].version, ledger[-1].outcome)
+        newest = ledger[-1]
+        close_flags(context.at(newest.as_of), model, newest.version, newest.outcome, newest.actor)
     if champion is not None:
         registry.get_version(model, champion.version, champion.run_key)
         if champion.event is not LedgerEvent.GATE:

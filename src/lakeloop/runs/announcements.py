@@ -35,7 +35,7 @@ MOST_TURNS = 5
 """Turns in which a channel is to carry a message before it is given up."""
 
 _REPORT = "report.html"
-_CLOSED = frozenset({FlagEvent.RESOLVED.value, FlagEvent.SUPERSEDED.value})
+_CLOSED = frozenset({FlagEvent.RESOLVED.value, FlagEvent.SUPERSEDED.value, FlagEvent.EXPIRED.value})
 _GOT = frozenset({NotificationStatus.SENT, NotificationStatus.HELD, NotificationStatus.FAILED})
 _NOT_CARRIED = frozenset({NotificationStatus.FAILED, NotificationStatus.GIVEN_UP})
 _IN_ORDER = tuple(NotificationStatus)

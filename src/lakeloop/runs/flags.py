@@ -8,14 +8,18 @@ from datetime import datetime
 from typing import Any
 
 from lakeloop import schemas
-from lakeloop.decisions.flags import Flag, FlagEntry, find_superseded, open_flags
+from lakeloop.decisions.flags import Flag, FlagEntry, FlagRecord, find_superseded, list_flags
 from lakeloop.runs.announcements import announce_closed, announce_flags
 from lakeloop.runs.context import Context
-from lakeloop.runs.promotions import HELD, PROMOTED
+from lakeloop.runs.promotions import GATE_ACTOR, HELD, PROMOTED, RECALIBRATION_ACTOR
 from lakeloop.statuses import FlagEvent, FlagKind
 from lakeloop.tables import WriteIdentity, identity_hash
 
 JOB = "flags"
+_ANSWERED_BY = {
+    GATE_ACTOR: (FlagKind.BIAS, FlagKind.SKILL, FlagKind.METRIC_DROP),
+    RECALIBRATION_ACTOR: (FlagKind.BIAS,),
+}
 
 
 def raise_flags(context: Context, model: str, flags: Sequence[Flag]) -> int:
@@ -36,14 +40,29 @@ def raise_flags(context: Context, model: str, flags: Sequence[Flag]) -> int:
     [('bias', 0.3)]
     """
     if flags:
-        rows = [_row(flag, FlagEvent.RAISED, context.as_of, dict(flag.evidence)) for flag in flags]
+        rows = [flag_row(flag, FlagEvent.RAISED, context.as_of, dict(flag.evidence)) for flag in flags]
         which = identity_hash(*sorted(flag.flag_id for flag in flags))
         context.lake.append_own(schemas.FLAGS, rows, WriteIdentity(JOB, f"raised {model} {context.turn} {which}"))
     announce_flags(context, flags)
     return len(flags)
 
 
-def _row(flag: Flag, event: FlagEvent, as_of: datetime, evidence: dict[str, Any]) -> dict[str, Any]:
+def flag_row(flag: Flag, event: FlagEvent, as_of: datetime, evidence: dict[str, Any]) -> dict[str, Any]:
+    """Lay out an event of a flag as a row.
+
+    Args:
+        flag: The flag.
+        event: What happened to it.
+        as_of: When; an aware instant.
+        evidence: JSON values: why, or how it ended.
+
+    Returns:
+        Column of `ops.flags` -> value.
+
+    >>> flag = Flag(FlagKind.BIAS, "late", "1", "bias", *[datetime(2024, 1, 25, tzinfo=UTC)] * 3)
+    >>> flag_row(flag, FlagEvent.EXPIRED, flag.as_of, {})["event"]
+    'expired'
+    """
     return {
         "flag_id": flag.flag_id,
         "event": event.value,
@@ -72,8 +91,28 @@ def read_open_flags(context: Context, model: str) -> list[Flag]:
     >>> read_open_flags(context, "late")  # the one of this turn was superseded by its promotion
     []
     """
+    return [each.flag for each in read_flags(context, model) if each.is_open]
+
+
+def read_flags(context: Context, model: str, *, whole: bool = False) -> list[FlagRecord]:
+    """Read all flags of a model with what became of them; a flag is a few rows.
+
+    Args:
+        context: Project, lake and logical now.
+        model: The model.
+        whole: Whether later events are read too, as claims are: who holds a flag now is no evidence.
+
+    Returns:
+        Flags by window end, with their state at the logical now.
+
+    >>> bias = Flag(FlagKind.BIAS, "late", "1", "bias", *[context.as_of] * 3)
+    >>> raise_flags(fresh, "late", [bias])
+    1
+    >>> [(each.flag.subject, each.state.value) for each in read_flags(fresh, "late")]
+    [('bias', 'OPEN')]
+    """
     entries = []
-    for row in context.lake.own_rows(schemas.FLAGS, context.as_of):
+    for row in context.lake.own_rows(schemas.FLAGS, None if whole else context.as_of):
         if row["model"] != model:
             continue
         evidence = json.loads(row["evidence"])
@@ -88,18 +127,20 @@ def read_open_flags(context: Context, model: str) -> list[Flag]:
             evidence,
         )
         entries.append(FlagEntry(flag, FlagEvent(row["event"]), row["as_of"]))
-    return open_flags(entries)
+    return list_flags(entries)
 
 
-def close_flags(context: Context, model: str, version: str, outcome: str) -> int:
-    """Close the open flags of a model with the outcome of a training.
+def close_flags(context: Context, model: str, version: str, outcome: str, actor: str = GATE_ACTOR) -> int:
+    """Close the open flags of a model with the outcome of a training or a recalibration.
 
     Args:
         context: Project, lake and logical now.
         model: The model.
         version: The version that was judged.
         outcome: promoted, rejected or held. A promotion supersedes what was said of other versions; either of the
-            others resolves what asked for a training, because it was done.
+            others resolves what asked for it, because it was done: what the turn has claimed, and bias; after a
+            training also skill and a drop of a metric.
+        actor: What made the version: `GATE_ACTOR` or `RECALIBRATION_ACTOR`.
 
     Returns:
         How many were closed.
@@ -114,16 +155,18 @@ def close_flags(context: Context, model: str, version: str, outcome: str) -> int
     ['items']
     """
     rows = []
-    flags = read_open_flags(context, model)
-    superseded = find_superseded(flags, model, version) if outcome == PROMOTED else []
-    for flag in flags:
-        if flag in superseded:
+    records = [each for each in read_flags(context, model) if each.is_open]
+    superseded = find_superseded([each.flag for each in records], model, version) if outcome == PROMOTED else []
+    answered = _ANSWERED_BY.get(actor, _ANSWERED_BY[GATE_ACTOR])
+    evidence = {"outcome": outcome, "judged_version": version, "answer": actor}
+    for each in records:
+        if each.flag in superseded:
             event = FlagEvent.SUPERSEDED
-        elif flag.kind in (FlagKind.BIAS, FlagKind.SKILL):
+        elif each.flag.kind in answered or each.claimed_as_of == context.as_of:
             event = FlagEvent.RESOLVED
         else:
             continue
-        rows.append(_row(flag, event, context.as_of, {"outcome": outcome, "judged_version": version}))
+        rows.append(flag_row(each.flag, event, context.as_of, evidence))
     if rows:
         held = " held" if outcome == HELD else ""  # it may be promoted at this very instant yet
         identity = WriteIdentity(JOB, f"closed {model} {version} {context.turn}{held}")
@@ -157,7 +200,8 @@ def supersede_flags(context: Context, model: str, champion: str, seq: int) -> in
     flags = [flag for flag in read_open_flags(context, model) if flag.model_version]
     evidence = {"outcome": PROMOTED, "champion": champion, "ledger_seq": seq}
     rows = [
-        _row(flag, FlagEvent.SUPERSEDED, context.as_of, evidence) for flag in find_superseded(flags, model, champion)
+        flag_row(flag, FlagEvent.SUPERSEDED, context.as_of, evidence)
+        for flag in find_superseded(flags, model, champion)
     ]
     if rows:
         context.lake.append_own(schemas.FLAGS, rows, WriteIdentity(JOB, f"superseded {model} {seq}"))
@@ -183,7 +227,7 @@ def clear_flags(context: Context, model: str, flags: Sequence[Flag]) -> int:
     (1, 1, [])
     """
     if flags:
-        rows = [_row(flag, FlagEvent.RESOLVED, context.as_of, {"alarm": "over"}) for flag in flags]
+        rows = [flag_row(flag, FlagEvent.RESOLVED, context.as_of, {"alarm": "over"}) for flag in flags]
         context.lake.append_own(schemas.FLAGS, rows, WriteIdentity(JOB, f"cleared {model} {context.turn}"))
     announce_closed(context, model)
     return len(flags)
@@ -207,7 +251,7 @@ def close_gate_flags(context: Context, model: str) -> int:
     found = [
         flag for flag in read_open_flags(context, model) if flag.kind is FlagKind.QUALITY if not flag.model_version
     ]
-    rows = [_row(flag, FlagEvent.RESOLVED, context.as_of, {"gate": "passed"}) for flag in found]
+    rows = [flag_row(flag, FlagEvent.RESOLVED, context.as_of, {"gate": "passed"}) for flag in found]
     if rows:
         context.lake.append_own(schemas.FLAGS, rows, WriteIdentity(JOB, f"gate passed {model} {context.turn}"))
     announce_closed(context, model)

@@ -23,6 +23,7 @@ from lakeloop.runs.failed_models import explaining_model
 from lakeloop.runs.findings import WindowFinding
 from lakeloop.runs.flags import clear_flags, raise_flags
 from lakeloop.runs.found_rows import FoundRows, profile_periods
+from lakeloop.runs.joint_drift import measure_joint_drift
 from lakeloop.runs.promotions import champion_before, read_promotions
 from lakeloop.runs.references import PREDICTION_REFERENCE_FILE, REFERENCE_FILE
 from lakeloop.runs.window_evaluation import References, evaluate_windows
@@ -128,7 +129,8 @@ def monitor(context: Context, name: str) -> MonitorResult:
             rows = FoundRows.of(context, model, champion.version, references.features, findings)
             periods = profile_periods(context, model, champion, identity)
             lake.append_own(schemas.PROFILE_METRICS, [*rows.profiles, *periods], identity)
-            lake.append_own(schemas.DRIFT_METRICS, rows.drifts, identity)
+            joint = measure_joint_drift(context, model, champion, windows)
+            lake.append_own(schemas.DRIFT_METRICS, [*rows.drifts, *joint], identity)
             if rows.estimates:
                 lake.create_own(schemas.ESTIMATED_PERFORMANCE)
                 lake.append_own(schemas.ESTIMATED_PERFORMANCE, rows.estimates, identity)

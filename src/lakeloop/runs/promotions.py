@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -172,6 +173,25 @@ def champion_before(promotions: Sequence[Promotion], instant: datetime) -> Promo
     (True, '1')
     """
     return find_champion([each for each in promotions if each.as_of < instant])
+
+
+def find_accepted_metrics(promotions: Sequence[Promotion], version: str) -> dict[str, float]:
+    """Find what a version scored on the holdout that the gate judged it on.
+
+    Args:
+        promotions: The ledger of one model, oldest first.
+        version: The version.
+
+    Returns:
+        Metric -> value, of the newest judgement; nothing where the gate never judged it.
+
+    >>> metrics = find_accepted_metrics(read_promotions(context, "late"), "2")
+    >>> sorted(metrics)[:2], find_accepted_metrics([], "2")
+    (['average_precision', 'brier'], {})
+    """
+    judged = [each for each in promotions if each.version == version and each.event is LedgerEvent.GATE]
+    found = json.loads(judged[-1].evidence).get("challenger", {}) if judged else {}
+    return {metric: value for metric, value in found.items() if value is not None}
 
 
 def list_reigns(promotions: Sequence[Promotion]) -> tuple[str, ...]:

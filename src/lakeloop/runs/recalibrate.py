@@ -19,6 +19,7 @@ from lakeloop.runs.aliases import reconcile_aliases
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.declared import SERVING_TAG, assert_same_model
 from lakeloop.runs.failed_models import explaining_model
+from lakeloop.runs.flag_life import release_flags
 from lakeloop.runs.gate_facts import find_correction_facts
 from lakeloop.runs.promote import (
     GateResult,
@@ -67,6 +68,58 @@ class RecalibrateResult:
         """Rows and days it was fitted on, and what the gate said."""
         fitted = f"fitted on {count_of(self.rows, 'row')} of {count_of(self.days, 'day')}, " if self.rows else ""
         return f"{fitted}version {self.model_version} (from {self.parent_version}) {self.gate.outcome}"
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """What the gate showed."""
+        return self.gate.reasons
+
+
+@dataclass(frozen=True)
+class NotRecalibrated:
+    """Why a turn could not do the recalibration that was decided.
+
+    Attributes:
+        model: The model.
+        reasons: What its rows lack.
+    """
+
+    model: str
+    reasons: tuple[str, ...]
+
+    @property
+    def summary(self) -> str:
+        """That nothing was made."""
+        return "not possible yet"
+
+
+def recalibrate_or_say_why(context: Context, name: str) -> RecalibrateResult | NotRecalibrated:
+    """Recalibrate as a turn does: rows that do not suffice end no turn, and leave the alarm to the next window.
+
+    The flags that the turn has claimed are resolved then: nothing was judged by which they would be. A bias that stays
+    is flagged again.
+
+    Args:
+        context: Project, lake and logical now.
+        name: The model.
+
+    Returns:
+        What was done, or why not.
+
+    Raises:
+        ConflictError: As `recalibrate`.
+        BudgetError: As `recalibrate`.
+
+    >>> found = recalibrate_or_say_why(fresh, "late")  # an empty workspace
+    >>> found.summary, found.reasons
+    ('not possible yet', ('champion: nobody was promoted before 2024-02-04T00:00:00Z',))
+    """
+    try:
+        return recalibrate(context, name)
+    except NotReadyError as error:
+        reasons = tuple(str(each) for each in error.failures)
+        release_flags(context, name, reasons)
+        return NotRecalibrated(name, reasons)
 
 
 def recalibrate(context: Context, name: str, acknowledged: Sequence[str] = ()) -> RecalibrateResult:

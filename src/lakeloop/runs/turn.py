@@ -19,6 +19,7 @@ from lakeloop.runs.monitor import MonitorResult, monitor
 from lakeloop.runs.order import RUN, refuse_earlier
 from lakeloop.runs.promotions import champion_before, read_promotions
 from lakeloop.runs.quality import QualityResult, assert_gate_passed, check_quality
+from lakeloop.runs.recalibrate import NotRecalibrated, RecalibrateResult, recalibrate_or_say_why
 from lakeloop.runs.score import ScoreResult, score
 from lakeloop.runs.train import TrainResult, train
 from lakeloop.runs.training_set import TrainingSet, make_training_set
@@ -38,6 +39,7 @@ class ModelTurn:
         decision: What was decided.
         training_set: None when the decision was not to retrain.
         train: None when the decision was not to retrain.
+        recalibrate: None when the decision was not to recalibrate.
     """
 
     model: str
@@ -46,6 +48,7 @@ class ModelTurn:
     decision: DecideResult
     training_set: TrainingSet | None = None
     train: TrainResult | None = None
+    recalibrate: RecalibrateResult | NotRecalibrated | None = None
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,7 @@ def run_turn(context: Context, models: Sequence[str]) -> TurnResult:
 def _turns_of(context: Context, models: Sequence[str], step: Callable[..., Any]) -> tuple[ModelTurn, ...]:
     """Answer for every model before any is trained: predictions are due, training is not."""
     decided = [_score_and_decide(context, model, step) for model in models]
-    return tuple(_retrain(context, each, step) for each in decided)
+    return tuple(_answer(context, each, step) for each in decided)
 
 
 def _score_and_decide(context: Context, model: str, step: Callable[..., Any]) -> ModelTurn:
@@ -128,7 +131,10 @@ def _score_and_decide(context: Context, model: str, step: Callable[..., Any]) ->
     return ModelTurn(model, scored, monitored, step("decide", lambda: decide_action(context, model), model))
 
 
-def _retrain(context: Context, turn: ModelTurn, step: Callable[..., Any]) -> ModelTurn:
+def _answer(context: Context, turn: ModelTurn, step: Callable[..., Any]) -> ModelTurn:
+    if turn.decision.action is Action.RECALIBRATE:
+        corrected = step("recalibrate", lambda: recalibrate_or_say_why(context, turn.model), turn.model)
+        return replace(turn, recalibrate=corrected)
     if turn.decision.action is not Action.RETRAIN:
         return turn
     pinned = step("training_set", lambda: make_training_set(context, turn.model), turn.model)

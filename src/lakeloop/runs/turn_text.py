@@ -68,6 +68,10 @@ def _of_model(turn: ModelTurn) -> Iterator[tuple[str, str]]:
         yield "train", turn.train.summary
         for reason in turn.train.gate.reasons:
             yield "", reason
+    if turn.recalibrate is not None:
+        yield "recalibrate", turn.recalibrate.summary
+        for reason in turn.recalibrate.reasons:
+            yield "", reason
 
 
 def _entry(name: str, text: str, width: int) -> list[str]:

@@ -87,7 +87,7 @@ FLAGS = declare_table(
     "as_of",
     [
         column("flag_id", TEXT, "hash of model, version, kind, subject and window end", required=True),
-        column("event", TEXT, "raised, resolved or superseded", required=True),
+        column("event", TEXT, "raised, claimed, resolved, superseded or expired", required=True),
         column("kind", TEXT, "what the flag is about", required=True),
         MODEL,
         VERSION,
@@ -106,7 +106,7 @@ DECISIONS = declare_table(
     [
         column("decision_id", TEXT, "hash of model, as_of and attempt", required=True),
         MODEL,
-        column("action", TEXT, "none, notify or retrain", required=True),
+        column("action", TEXT, "none, notify, recalibrate or retrain", required=True),
         column("reasons", ArrayType(TEXT, False), "every rule and what it said", required=True),
         column("policy", TEXT, "the policy applied, as JSON", required=True),
         column("inputs", TEXT, "everything the policy looked at, as JSON", required=True),

@@ -221,12 +221,15 @@ class Lake:
             return self.read(self.own(table), as_of, by=table.cut_by)
         return self.spark.createDataFrame([], table.columns)
 
-    def own_rows(self, table: TableSchema, as_of: datetime | None) -> list[dict[str, Any]]:
+    def own_rows(
+        self, table: TableSchema, as_of: datetime | None, where: Mapping[str, str | None] | None = None
+    ) -> list[dict[str, Any]]:
         """Read the rows of one of the lake's own small tables: events, decisions, a few per turn.
 
         Args:
             table: The table.
             as_of: Rows after this instant are cut off; None reads all, to find what was done already.
+            where: Column -> the text it has, None for rows without one; all rows without it.
 
         Returns:
             Column -> value, instants aware, UTC; none when the table does not exist yet.
@@ -235,8 +238,10 @@ class Lake:
         if not self.exists(address):
             return []
         if not address.in_catalog:
-            return in_process.read_rows(address.path, table.cut_by, as_of)
+            return in_process.read_rows(address.path, table.cut_by, as_of, where=where)
         frame = self.read_uncut(address) if as_of is None else self.read_own(table, as_of)
+        for name, text in (where or {}).items():
+            frame = frame.where(F.col(name).isNull() if text is None else F.col(name) == text)
         found: list[dict[str, Any]] = frame.toArrow().to_pylist()  # bounded: events, a few per turn
         return found
 

@@ -259,7 +259,7 @@ def three_turns() -> Recorded:
         metrics += [
             metric(end, value=0.4 + 0.01 * week, as_of=as_of),
             metric(end, "roc_auc", 0.72, as_of=as_of),
-            metric(end, "skill", 0.2, lower=0.03125, upper=0.125, as_of=as_of),
+            metric(end, "skill", 0.2 - 0.02 * week, lower=0.17 - 0.02 * week, upper=0.23 - 0.02 * week, as_of=as_of),
             *stretch(end, "0.1 to 0.2", 0.15, 0.125, as_of=as_of),
             *stretch(end, "0.2 to 0.3", 0.25, 0.3125, rows=600, as_of=as_of),
             metric(end, "bias", 0.01 * week, lower=0.01 * week - 0.02, upper=0.01 * week + 0.02, as_of=as_of),
@@ -321,7 +321,7 @@ def three_turns() -> Recorded:
         slice_drift=[
             drift("distance", newest, "RECORDED", slice_key="origin", slice_value="JFK", statistic=0.25, as_of=JUNE)
         ],
-        estimates=[estimate(end, 0.4 + 0.01 * week) for week, end in enumerate(ends)],
+        estimates=[estimate(end, 0.405 + 0.01 * week) for week, end in enumerate(ends)],
         notifications=[notification("mail", "FAILED"), notification("mail", "SENT", 2)],
         raised_flags=[flag(JUNE)],
         open_flags=[flag(JUNE, model_version="1")],

@@ -94,8 +94,8 @@ def test_page_shows_what_was_recorded() -> None:
         "2013-06-01 04:00 retrain v3 promoted v1 0.4550 constant 0.5000 9.0% AUC 0.720 +0.055 4 1 of 4 1 not judged "
         "1 bias 28,796 12 backtest 30,102 landed 1 quarantined 1 min 12 s",
         "In the newest judged window (to 2013-05-27) the log loss was 0.47, 6.0% better than always giving the same "
-        "answer (0.5; interval +3.1% to +12.5%).",
-        "2013-05-20 to 2013-05-27 1 OK 0.4700 0.5000 6.0% 3.1% to 12.5% 0.720 +0.070",
+        "answer (0.5; interval +3.0% to +9.0%).",
+        "2013-05-20 to 2013-05-27 1 OK 0.4700 0.5000 6.0% 3.0% to 9.0% 0.720 +0.070",
         "Of 3 versions judged, 2 became champion.",
         "Of the answers of version 1 around 25.0% (4,800 of them), 31.2% came true.",
         "0.1 to 0.2 3,200 15.0% 12.5% +0.025",

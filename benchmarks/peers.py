@@ -13,11 +13,7 @@ from pathlib import Path
 
 from benchmarks.sides import FOLDER, VENVS
 
-<<<<<<< HEAD
-PEERS = ("feast", "evidently")
-=======
 PEERS = ("feast", "evidently", "nannyml", "whylogs")
->>>>>>> profbench
 _READY = ".ready"
 
 

@@ -29,7 +29,7 @@ class _Lazy:
 
 @cache
 def _judged() -> Any:
-    from lakeloop.reporting.content import WindowPerformance
+    from lakeloop.reporting.windows import WindowPerformance
 
     start, end = datetime(2013, 4, 1, tzinfo=UTC), datetime(2013, 4, 8, tzinfo=UTC)
     return WindowPerformance(

@@ -40,6 +40,7 @@ from benchmarks.monitor_windows import (
     blocks_left_out,
     count_once,
     judge_block,
+    quality_of,
     random_splits,
 )
 from benchmarks.report import describe_machine
@@ -100,8 +101,8 @@ def rate_of(flags: Sequence[bool], independent: float) -> Rate:
 
 
 def groups_of(data: MonitorData) -> dict[str, tuple[str, ...]]:
-    """Name the sets of subjects whose flags are counted together."""
-    contract = data.contract()
+    """Name the sets of subjects whose flags are counted together; a contract column's are of drift or of quality."""
+    contract = (*data.contract(), *map(quality_of, data.contract()))
     regime = tuple(name for name in data.judged() if data.roles.get(name, Role.REGIME) is Role.REGIME)
     return {
         "contract": contract,

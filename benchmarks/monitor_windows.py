@@ -19,6 +19,7 @@ from lakeloop.drift.counts import COUNTS_SCHEMA
 from lakeloop.drift.performance import measure_performance
 from lakeloop.drift.reference import Reference
 from lakeloop.drift.verdicts import ColumnVerdict, judge_window
+from lakeloop.runs.alarms import is_broken
 from lakeloop.statuses import Role, Verdict
 
 Daily = Mapping[str, NDArray[np.int64]]
@@ -27,6 +28,15 @@ Daily = Mapping[str, NDArray[np.int64]]
 _EPOCH = date(1970, 1, 1)
 BIAS, AS_SCORED = "bias", "bias as scored"
 """Bias with that of the reference's days taken off, and without."""
+
+
+def quality_of(column: str) -> str:
+    """Name the subject of a contract column's flag of quality: it is gone, or more of it is missing.
+
+    >>> quality_of("distance")
+    'quality of distance'
+    """
+    return f"quality of {column}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +185,7 @@ def make_reference(bins: Sequence[ColumnBins], daily: Daily, days: NDArray[np.in
         bins=tuple(bins),
         blocks=tuple(_EPOCH + timedelta(days=int(day)) for day in filled),
         counts={each.name: daily[each.name][filled] for each in bins if daily[each.name][filled].any()},
-        totals={each.name: np.zeros(len(filled)) for each in bins},
+        totals={},
     )
 
 
@@ -251,8 +261,8 @@ class JudgedBlock:
 
     Attributes:
         first: First day of the first window.
-        alarms: Subject -> whether each window alarmed; None where it was not judged. Subjects are columns and, where
-            the days were scored, bias.
+        alarms: Subject -> whether each window alarmed; None where it was not judged. Subjects are columns, quality of
+            contract columns and, where the days were scored, bias.
         flagged: Subjects whose last windows agree, by the declared rule.
     """
 
@@ -288,12 +298,16 @@ def judge_block(
     reference = make_reference(counted.bins, daily, block.reference)
     off = bias_of(scored, block.reference)
     corrections = {} if off is None else {BIAS: off, AS_SCORED: 0.0}
-    alarms: dict[str, list[bool | None]] = {name: [] for name in (*data.judged(), *corrections)}
+    subjects = (*data.judged(), *map(quality_of, data.contract()), *corrections)
+    alarms: dict[str, list[bool | None]] = {name: [] for name in subjects}
     for days in block.windows:
         for verdict in judge_columns(counted, daily, reference, days, seed):
             if verdict.role is not Role.SEASONAL:
                 unknown = verdict.verdict is Verdict.UNKNOWN
                 alarms[verdict.column].append(None if unknown else verdict.verdict is Verdict.DRIFT)
+            if verdict.role is Role.CONTRACT:
+                missing = {} if verdict.missing is None else verdict.missing.to_dict()
+                alarms[quality_of(verdict.column)].append(is_broken(verdict.status, missing))
         for name, taken_off in corrections.items():
             alarms[name].append(measure_bias(data, scored, days, taken_off, seed))
     rule = data.monitor.persistence

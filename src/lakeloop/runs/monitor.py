@@ -25,6 +25,7 @@ from lakeloop.runs.flags import clear_flags, raise_flags
 from lakeloop.runs.found_rows import FoundRows, profile_periods
 from lakeloop.runs.promotions import champion_before, read_promotions
 from lakeloop.runs.references import PREDICTION_REFERENCE_FILE, REFERENCE_FILE
+from lakeloop.runs.severity import read_importance, weigh_findings
 from lakeloop.runs.window_evaluation import References, evaluate_windows
 from lakeloop.runs.windows import MonitorWindow, ended_windows
 from lakeloop.statuses import Outcome, Verdict
@@ -94,7 +95,8 @@ def monitor(context: Context, name: str) -> MonitorResult:
     """
     model, lake = context.config.models[name], context.lake
     with lake.writing(), explaining_model(context.config, model):
-        champion = champion_before(read_promotions(context, name), context.as_of)
+        promotions = read_promotions(context, name)
+        champion = champion_before(promotions, context.as_of)
         predictions = lake.address("predictions", name)
         if champion is None or not lake.exists(predictions):
             raise NotReadyError(
@@ -122,6 +124,7 @@ def monitor(context: Context, name: str) -> MonitorResult:
         if done is None:
             context.progress(f"monitor {name}")
             findings = evaluate_windows(context, model, champion.version, references, windows, late)
+            findings = weigh_findings(findings, read_importance(context, version, promotions))
             if not findings:  # rows of the earlier windows still wait
                 return MonitorResult(name, champion.version, 0, (), 0, Outcome.EMPTY, {})
             new = [each for each in findings if not each.is_late]

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from lakeloop.config.monitor import Monitor
 from lakeloop.distances import DISTANCES
+from lakeloop.distances.distance import Distance
 from lakeloop.distances.psi import stability_indices
 from lakeloop.drift.bins import ColumnBins
 from lakeloop.drift.column_counts import ColumnCounts
@@ -53,6 +54,7 @@ class RoleProposal:
         restless: Median statistic of its own stretches of days against the rest.
         neighbours: Mean PSI of windows beside each other, nats; None where the history is too short to tell.
         far_apart: Mean PSI of windows at least half the history, or half a year, apart.
+        far_statistic: Mean of the declared statistic between those.
     """
 
     column: str
@@ -66,6 +68,7 @@ class RoleProposal:
     restless: float | None = None
     neighbours: float | None = None
     far_apart: float | None = None
+    far_statistic: float | None = None
 
     @property
     def differs(self) -> bool:
@@ -92,6 +95,7 @@ class RoleProposal:
             "restless": self.restless,
             "neighbours": self.neighbours,
             "far_apart": self.far_apart,
+            "far_statistic": self.far_statistic,
         }
 
 
@@ -100,8 +104,9 @@ def propose_roles(
 ) -> tuple[RoleProposal, ...]:
     """Propose a role for every column from its days alone.
 
-    - `contract`: the threshold that its own stretches of days give is the least effect, or near it. It hardly moves by
-      itself, so an alarm means that something broke, and half a standard deviation is seen.
+    - `contract`: the threshold that its own stretches of days give is the least effect, or near it, and windows far
+      apart stay below it. It hardly moves by itself, so an alarm means that something broke, and half a standard
+      deviation is seen.
     - `seasonal`: else, where windows far apart differ clearly more than neighbouring ones: it changes slowly. A year
       later the same season comes again, so windows more than three quarters of a year apart are not compared. A change
       that came to stay looks the same; only a person knows.
@@ -164,9 +169,9 @@ def _propose(history: Reference, bins: ColumnBins, declared: Role, monitor: Moni
         totals=seen.daily_totals,
         placed=seen.placed,
     )
-    restless = float(np.exp(drawn.log_mean))
-    neighbours, far_apart = compare_apart(daily, window_days)
-    proposed, why = _judge(drawn.value, min_effect, neighbours, far_apart, days)
+    apart = compare_apart(daily, window_days)
+    far_statistic = None if apart is None else _measure_far(seen, distance, window_days)
+    proposed, why = _judge(drawn.value, min_effect, apart, far_statistic, days)
     return RoleProposal(
         column=bins.name,
         status=Status.OK,
@@ -176,13 +181,14 @@ def _propose(history: Reference, bins: ColumnBins, declared: Role, monitor: Moni
         statistic=distance.name,
         threshold=drawn.value,
         min_effect=min_effect,
-        restless=restless,
-        neighbours=neighbours,
-        far_apart=far_apart,
+        restless=float(np.exp(drawn.log_mean)),
+        neighbours=None if apart is None else apart[0],
+        far_apart=None if apart is None else apart[1],
+        far_statistic=far_statistic,
     )
 
 
-def compare_apart(daily: npt.NDArray[np.int64], window_days: int) -> tuple[float | None, float | None]:
+def compare_apart(daily: npt.NDArray[np.int64], window_days: int) -> tuple[float, float] | None:
     """Compare windows beside each other, and windows far apart, by PSI whatever the declared statistic.
 
     The days are cut into windows side by side. Neighbours are up to `NEIGHBOURS` windows apart. Far apart is at least
@@ -193,39 +199,73 @@ def compare_apart(daily: npt.NDArray[np.int64], window_days: int) -> tuple[float
         window_days: Days of a window.
 
     Returns:
-        Mean PSI of neighbours and of windows far apart, nats; None with fewer than `MIN_WINDOWS` windows.
+        Mean PSI of neighbours and of windows far apart, nats; None with fewer than `MIN_WINDOWS` windows, or where
+        none are far apart.
 
     >>> daily = np.array([[90 - day, 10 + day] for day in range(84)])  # from day to day a little more of the second
     >>> near, far = compare_apart(daily, 7)
     >>> round(near, 2), round(far, 2)
     (0.16, 1.45)
     """
-    windows = len(daily) // window_days
-    if windows < MIN_WINDOWS:
-        return None, None
-    rows = daily[len(daily) - windows * window_days :].reshape(windows, window_days, -1).sum(axis=1)
+    rows = _cut(daily, window_days)
+    far = _far_pairs(len(rows), window_days)
+    if not len(far[0]):
+        return None
     shares = to_shares(rows)
+    first, second = np.triu_indices(len(rows), k=1)
+    near = second - first <= NEIGHBOURS
+    values = (stability_indices(shares[some], shares[later]) for some, later in ((first[near], second[near]), far))
+    neighbours, far_apart = (float(each.mean()) for each in values)
+    return neighbours, far_apart
+
+
+def _cut(daily: npt.NDArray[Any], window_days: int) -> npt.NDArray[Any]:
+    """Sum windows side by side, the last ending with the last day; shape [n_windows, n_bins]."""
+    windows = len(daily) // window_days
+    return np.asarray(daily[len(daily) - windows * window_days :].reshape(windows, window_days, -1).sum(axis=1))
+
+
+def _far_pairs(windows: int, window_days: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Pairs of windows that are far apart; none where there are too few windows."""
     first, second = np.triu_indices(windows, k=1)
     apart = (second - first) * window_days
-    values = stability_indices(shares[first], shares[second])
-    near = apart <= NEIGHBOURS * window_days
-    least = min(windows * window_days, _YEAR_DAYS) / 2
-    far = (apart >= least) & (apart <= 0.75 * _YEAR_DAYS) & ~near
-    return (float(values[near].mean()), float(values[far].mean())) if far.any() else (None, None)
+    far = (apart >= min(windows * window_days, _YEAR_DAYS) / 2) & (apart <= 0.75 * _YEAR_DAYS)
+    far &= (second - first > NEIGHBOURS) & (windows >= MIN_WINDOWS)
+    return first[far], second[far]
+
+
+def _measure_far(column: ColumnCounts, distance: Distance, window_days: int) -> float | None:
+    """Mean of the declared statistic between windows that are far apart."""
+    rows = _cut(column.daily, window_days)
+    totals = _cut(np.zeros(column.daily.shape) if column.daily_totals is None else column.daily_totals, window_days)
+    first, second = _far_pairs(len(rows), window_days)
+    if not len(first):
+        return None
+    values = distance.compare(column.placed(rows[first], totals[first]), column.placed(rows[second], totals[second]))
+    return float(values.mean())
 
 
 def _judge(
-    threshold: float, min_effect: float, neighbours: float | None, far_apart: float | None, days: int
+    threshold: float, min_effect: float, apart: tuple[float, float] | None, far_statistic: float | None, days: int
 ) -> tuple[Role, str]:
     held = f"A window would be held against {threshold:.3g}"
-    if threshold <= NEAR_LEAST_EFFECT * min_effect:
-        near = "the least effect" if threshold <= min_effect else f"near the least effect of {min_effect:.3g}"
-        return Role.CONTRACT, f"{held}, {near}: an alarm means that something broke."
-    times = f"{threshold / min_effect:.1f} times the least effect" if min_effect else "above the least effect of 0"
-    held = f"{held}, {times}"
-    if neighbours is None or far_apart is None:
+    is_near = threshold <= NEAR_LEAST_EFFECT * min_effect
+    is_least = threshold <= min_effect
+    if is_near:
+        held += ", the least effect" if is_least else f", near the least effect of {min_effect:.3g}"
+    else:
+        held += f", {threshold / min_effect:.1f} times the least effect" if min_effect else ""
+    if is_near and far_statistic is None:
+        return Role.CONTRACT, f"{held}: an alarm means that something broke. {days} days are too few to tell a season."
+    if is_near and far_statistic is not None and far_statistic < threshold:
+        far = f"far apart windows differ by {far_statistic:.2g}"
+        return Role.CONTRACT, f"{held}, and {far}: an alarm means that something broke."
+    if apart is None:
         return Role.REGIME, f"{held}; {days} days are too few to tell a season."
-    apart = f"far apart they differ by PSI {far_apart:.2g}, as neighbours by {neighbours:.2g}"
+    neighbours, far_apart = apart
+    if is_near:
+        held += f", but far apart windows differ by {far_statistic:.2g}"
+    differ = f"far apart they differ by PSI {far_apart:.2g}, as neighbours by {neighbours:.2g}"
     if far_apart >= CLEARLY_FARTHER * neighbours:
-        return Role.SEASONAL, f"{held}; {apart}: it changes slowly."
-    return Role.REGIME, f"{held}; {apart}: it moves and comes back."
+        return Role.SEASONAL, f"{held}; {differ}: it changes slowly."
+    return Role.REGIME, f"{held}; {differ}: it moves and comes back."

@@ -89,6 +89,8 @@ def detect(counted: Counted, block: Block, *, seed: int) -> list[Detected]:
     references = {each.name: _of_column(whole, each) for each in counted.bins}
     found = []
     for planted, amount, subject, columns in changes_for(data, counted.bins):
+        if not set(columns) <= set(counted.looked_at):
+            continue
         if planted.name == MASS and rows[subject].nunique() < 2:
             continue
         number = zlib.crc32(f"{planted.name} {subject}".encode())

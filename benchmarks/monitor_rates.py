@@ -17,8 +17,9 @@ import json
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 from rich.console import Console
@@ -100,11 +101,12 @@ def rate_of(flags: Sequence[bool], independent: float) -> Rate:
     return Rate(sum(flags), len(flags), independent, low, high)
 
 
-def groups_of(data: MonitorData) -> dict[str, tuple[str, ...]]:
+def groups_of(data: MonitorData, role: Role | None = None) -> dict[str, tuple[str, ...]]:
     """Name the sets of subjects whose flags are counted together; a contract column's are of drift or of quality."""
     contract = (*data.contract(), *map(quality_of, data.contract()))
     regime = tuple(name for name in data.judged() if data.roles.get(name, Role.REGIME) is Role.REGIME)
-    return {
+    groups = {
+        "quality": tuple(map(quality_of, data.contract())),
         "contract": contract,
         "bias": (BIAS,),
         "contract or bias": (*contract, BIAS),
@@ -112,6 +114,9 @@ def groups_of(data: MonitorData) -> dict[str, tuple[str, ...]]:
         "any": (*contract, *regime, BIAS),
         AS_SCORED: (AS_SCORED,),
     }
+    if role is Role.CONTRACT:
+        return {name: own for name, own in groups.items() if name not in ("regime", "any")}
+    return groups
 
 
 def rates_of(counted: Counted, found: Sequence[JudgedBlock], per_block: float | None) -> dict[str, Rate]:
@@ -126,7 +131,7 @@ def rates_of(counted: Counted, found: Sequence[JudgedBlock], per_block: float | 
         Group -> share. A group with bias alone counts the blocks whose days were scored.
     """
     rates = {}
-    for group, subjects in groups_of(counted.data).items():
+    for group, subjects in groups_of(counted.data, counted.role).items():
         scored_only = set(subjects) <= {BIAS, AS_SCORED}
         own = [each for each in found if not scored_only or subjects[0] in each.alarms]
         independent = len(own) if per_block is None else _side_by_side([each.first for each in own], per_block)
@@ -176,7 +181,7 @@ def measure_windows(
             for subject, starts in sorted(flagged.items(), key=lambda item: -len(item[1]))
         }
         named[f"{name}: not judged"] = float(
-            np.mean([alarm is None for each in found for name in counted.data.judged() for alarm in each.alarms[name]])
+            np.mean([alarm is None for each in found for name in counted.looked_at for alarm in each.alarms[name]])
         )
     return rates, named
 
@@ -256,6 +261,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", choices=sorted(DATA), default="flights", help="what is monitored (%(default)s)")
     parser.add_argument("--part", choices=PARTS, action="append", help="one of the parts (all but peers)")
+    parser.add_argument(
+        "--role", choices=[Role.CONTRACT.value], help="contract columns alone, at their share of the level among all"
+    )
     parser.add_argument("--splits", type=int, default=1000, help="random splits of each kind (%(default)s)")
     parser.add_argument(
         "--step", type=int, help="days between blocks that are planted on (7) or judged by Evidently (21: side by side)"
@@ -269,7 +277,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def tell(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
-    counted = count_once(DATA[options.data](tell))
+    role = None if options.role is None else Role(options.role)
+    counted = replace(count_once(DATA[options.data](tell)), role=role)
+    # What is recorded beside the verdict judges nothing, and takes most of the time.
+    with patch("lakeloop.drift.verdicts.record_statistics", lambda _: {}):
+        return _measure(counted, parts, options, tell)
+
+
+def _measure(counted: Counted, parts: Sequence[str], options: argparse.Namespace, tell: Callable[[str], None]) -> int:
     data, console = counted.data, Console(width=200)
     block = data.monitor.window.days * data.monitor.persistence.windows
     written: dict[str, object] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -69,6 +69,7 @@ class Counted:
         placed: Column -> bin of each row, shape (n_rows,).
         daily: Rows per day and bin.
         scored: Scores and outcomes per day.
+        role: Role whose columns alone are looked at, at their share of the level among all; None for all.
     """
 
     data: MonitorData
@@ -76,6 +77,13 @@ class Counted:
     placed: Mapping[str, NDArray[np.int64]]
     daily: Daily
     scored: Scored
+    role: Role | None = None
+
+    @property
+    def looked_at(self) -> tuple[str, ...]:
+        """Columns that are looked at among those that can raise a flag."""
+        roles = self.data.roles
+        return tuple(name for name in self.data.judged() if self.role in (None, roles.get(name, Role.REGIME)))
 
     def shuffled(self, day_of_row: NDArray[np.int64], rows: NDArray[np.int64]) -> tuple[Daily, Scored]:
         """Count again with rows on other days; rows that are not named are left out."""
@@ -212,10 +220,20 @@ def counts_of(bins: Sequence[ColumnBins], daily: Daily, days: NDArray[np.int64])
 def judge_columns(
     counted: Counted, daily: Daily, reference: Reference, days: NDArray[np.int64], seed: int
 ) -> tuple[ColumnVerdict, ...]:
-    """Judge all columns of one window."""
-    columns = [each.name for each in reference.bins]
-    counts = counts_of(reference.bins, daily, days)
-    return judge_window(reference, counts, columns, counted.data.roles, counted.data.monitor, seed=seed)
+    """Judge the columns of one window that can raise a flag.
+
+    Where some are left out, verdict and missing share are judged apart, because each has its own family: a column by
+    itself at its share of the level is judged as it is among all.
+    """
+    data, columns = counted.data, counted.looked_at
+    counts = counts_of([each for each in reference.bins if each.name in columns], daily, days)
+    found = judge_window(reference, counts, columns, data.roles, data.monitor, seed=seed)
+    if len(columns) == len(data.judged()):
+        return found
+    share = data.monitor.level * len(columns) / len(data.judged())
+    monitor = data.monitor.model_copy(update={"level": share})
+    judged = judge_window(reference, counts, columns, data.roles, monitor, seed=seed)
+    return tuple(replace(each, missing=whole.missing) for each, whole in zip(judged, found, strict=True))
 
 
 def measure_bias(data: MonitorData, scored: Scored, days: NDArray[np.int64], off: float, seed: int) -> bool | None:
@@ -298,7 +316,8 @@ def judge_block(
     reference = make_reference(counted.bins, daily, block.reference)
     off = bias_of(scored, block.reference)
     corrections = {} if off is None else {BIAS: off, AS_SCORED: 0.0}
-    subjects = (*data.judged(), *map(quality_of, data.contract()), *corrections)
+    watched = [name for name in data.contract() if name in counted.looked_at]
+    subjects = (*counted.looked_at, *map(quality_of, watched), *corrections)
     alarms: dict[str, list[bool | None]] = {name: [] for name in subjects}
     for days in block.windows:
         for verdict in judge_columns(counted, daily, reference, days, seed):

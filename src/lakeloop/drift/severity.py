@@ -121,9 +121,9 @@ def with_severity(verdict: ColumnVerdict, shares: Mapping[str, float] | None) ->
 
     >>> from lakeloop.statuses import Status
     >>> judged = (Status.OK, Verdict.DRIFT, 400, 0.0)
-    >>> origin = ColumnVerdict("origin", "category", Role.CONTRACT, "total_variation", 0.15, 0.05, 0.05, *judged)
+    >>> origin = ColumnVerdict("origin", "category", Role.CONTRACT, "total_variation", 0.10, 0.05, 0.05, *judged)
     >>> with_severity(origin, None).recorded, with_severity(origin, {"origin": 0.5}).evidence["severity"]["score"]
-    ({'severity': 'high'}, 1.5)
+    ({'severity': 'high'}, 1.0)
     """
     found = weigh(verdict, shares)
     if found is None:

@@ -257,7 +257,7 @@ def describe_calibration(found: RoleCalibration) -> str:
         lines += _rows_of(each, room)
     differing = sum(each.differs for each in found.proposals)
     said = f"* {differing} of {len(found.proposals)} differ from the declaration." if differing else "None differs."
-    lines += ["", f"{said} Nothing was changed. To confirm, write in the model's file:", ""]
+    lines += ["", said, "Nothing was changed. To confirm, write in the model's file:", ""]
     return "\n".join([*lines, *_yaml(found.roles())])
 
 

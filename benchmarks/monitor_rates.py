@@ -6,8 +6,8 @@
 
 `splits`: real rows given to days at random, so that nothing drifts. `windows`: real consecutive windows, each stretch
 left out of its reference in turn, and windows behind their reference. `planted`: known changes of real windows.
-`peers`: Evidently on some of the same windows. Bins are frozen on the first days and rows are counted once; verdicts,
-thresholds, intervals of bias and persistence are lakeloop's own.
+`roles`: what is proposed from all days. `peers`: Evidently on some of the same windows. Bins are frozen on the first
+days and rows are counted once; verdicts, thresholds, intervals of bias and persistence are lakeloop's own.
 """
 
 from __future__ import annotations
@@ -41,15 +41,17 @@ from benchmarks.monitor_windows import (
     blocks_left_out,
     count_once,
     judge_block,
+    make_reference,
     quality_of,
     random_splits,
 )
 from benchmarks.report import describe_machine
 from benchmarks.sides import FOLDER
+from lakeloop.drift.role_proposals import RoleProposal, propose_roles
 from lakeloop.statuses import Role
 
 DATA: dict[str, Callable[[Callable[[str], None]], MonitorData]] = {"flights": read_flights, "retail": read_retail}
-PARTS = ("splits", "windows", "planted", "peers")
+PARTS = ("splits", "windows", "planted", "roles", "peers")
 GAP = 43
 """Days from a reference to the first window, where they are no neighbours: those a model of the flights is tried on."""
 
@@ -260,7 +262,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure the parts asked for, print tables, and write JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", choices=sorted(DATA), default="flights", help="what is monitored (%(default)s)")
-    parser.add_argument("--part", choices=PARTS, action="append", help="one of the parts (all but peers)")
+    parser.add_argument("--part", choices=PARTS, action="append", help="one of the parts (the first three)")
     parser.add_argument(
         "--role", choices=[Role.CONTRACT.value], help="contract columns alone, at their share of the level among all"
     )
@@ -270,7 +272,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--json", type=Path, help="where figures go (benchmarks/results/monitor_rates_<data>.json)")
     options = parser.parse_args(arguments)
-    parts = options.part or PARTS[:-1]
+    parts = options.part or PARTS[:3]
     if "peers" in parts and not require_evidently():
         return 1
 
@@ -307,6 +309,10 @@ def _measure(counted: Counted, parts: Sequence[str], options: argparse.Namespace
         rows = curves_of(found, len({each.first for each in found}), step, block)
         console.print(_table_of_curves(rows))
         written["planted"] = rows
+    if "roles" in parts:
+        proposals = propose_all(counted)
+        console.print(_table_of_roles(proposals))
+        written["roles"] = [each.to_dict() for each in proposals]
     if "peers" in parts:
         written["peers"] = beside = measure_peers(counted, options.step or block, tell)
         console.print(_table_of_peers(beside))
@@ -314,6 +320,21 @@ def _measure(counted: Counted, parts: Sequence[str], options: argparse.Namespace
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
     return 0
+
+
+def propose_all(counted: Counted) -> tuple[RoleProposal, ...]:
+    """Propose a role for every column from all days, as `lakeloop monitor calibrate` does from a training set."""
+    data = counted.data
+    history = make_reference(counted.bins, counted.daily, np.arange(data.n_days))
+    return propose_roles(history, data.roles, data.monitor, seed=0)
+
+
+def _table_of_roles(proposals: Sequence[RoleProposal]) -> Table:
+    table = Table("column", "declared", "proposed", "differs", "why")
+    for each in proposals:
+        proposed = each.status.value if each.proposed is None else each.proposed.value
+        table.add_row(each.column, each.declared.value, proposed, "*" if each.differs else "", each.why)
+    return table
 
 
 def _plain(rates: dict[str, dict[str, Rate]]) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from benchmarks.monitor_data import MonitorData, count_days, freeze_bins, place_
 from benchmarks.monitor_detection import changes_for, detect, missing_alone
 from benchmarks.monitor_peers import Beside, shares_of
 from benchmarks.monitor_planted import JOIN, MEAN, MISSING, UNIT, lose, move_mass, shift_mean, unmatch, widen
-from benchmarks.monitor_rates import curves_of, groups_of, layouts, rate_of, rates_of
+from benchmarks.monitor_rates import curves_of, groups_of, layouts, propose_all, rate_of, rates_of
 from benchmarks.monitor_retail import drop_overlap, make_invoices
 from benchmarks.monitor_windows import (
     AS_SCORED,
@@ -265,6 +266,26 @@ def test_a_contract_column_that_loses_values_is_flagged_for_its_quality():
     assert judged.alarms[quality_of("minutes")] == (True, True, True)
     assert quality_of("minutes") in judged.flagged
     assert judged.flags(groups_of(DATA)["contract"])
+
+
+def test_contract_columns_alone_are_judged_as_among_all():
+    block = blocks_after(40, 2, 3, 28, 0)[1]
+    alone = replace(COUNTED, role=Role.CONTRACT)
+    assert alone.looked_at == ("minutes", "origin")
+    whole, own = judge_block(COUNTED, block, seed=0), judge_block(alone, block, seed=0)
+    assert own.alarms == {name: said for name, said in whole.alarms.items() if name != "table.share"}
+    reference = make_reference(COUNTED.bins, COUNTED.daily, block.reference)
+    among_all = {each.column: each for each in judge_columns(COUNTED, COUNTED.daily, reference, block.windows[0], 0)}
+    for each in judge_columns(alone, COUNTED.daily, reference, block.windows[0], 0):
+        same = among_all[each.column]
+        assert (each.threshold, each.verdict, each.missing) == (same.threshold, same.verdict, same.missing)
+    assert set(groups_of(DATA, Role.CONTRACT)) == {"quality", "contract", "bias", "contract or bias", AS_SCORED}
+
+
+def test_roles_are_proposed_from_all_days():
+    found = {each.column: each.proposed for each in propose_all(COUNTED)}
+    assert set(found) == set(DATA.frame)
+    assert found["origin"] is found["minutes"] is Role.CONTRACT
 
 
 def test_a_rate_has_the_interval_of_as_many_independent_blocks():

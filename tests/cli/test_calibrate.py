@@ -91,11 +91,10 @@ def test_a_finished_project_is_read_and_left_as_it_is(capsys):
 
 
 def test_what_cannot_be_done_is_refused(tmp_path, capsys):
-    config = write_project(tmp_path)
-    root = str(getattr(config, "root", tmp_path))
+    root = str(write_project(tmp_path))
     code, _, err = call(capsys, "monitor", "calibrate", "nobody", "--project", root)
     assert (code, "MODEL: got 'nobody'" in err) == (2, True), err
-    assert call(capsys, "monitor", "--project", root)[0] == 2  # the step still wants its instant
-    name = next(iter(yaml.safe_load((next((tmp_path / "conf").rglob("models/*.yml"))).read_text()).values()))
-    code, _, err = call(capsys, "monitor", "calibrate", name, "--project", root)
-    assert (code, "none is pinned" in err) == (3, True), err
+    code, _, err = call(capsys, "monitor", "--project", root)
+    assert (code, "Missing option '--as-of'." in err) == (2, True), err
+    code, _, err = call(capsys, "monitor", "calibrate", "late_arrival", "--project", root)
+    assert (code, "none is pinned" in err) == (5, True), err

@@ -10,6 +10,7 @@ from lakeloop.drift.missing import Missing
 from lakeloop.drift.severity import importance_shares, weigh, with_severity
 from lakeloop.drift.thresholds import Threshold
 from lakeloop.drift.verdicts import ColumnVerdict
+from lakeloop.runs.alarms import _severity
 from lakeloop.runs.monitor_rows import drift_row
 from lakeloop.statuses import DriftSeverity, Role, Status, Verdict
 
@@ -63,6 +64,20 @@ def test_a_missing_share_that_jumped_is_weighed_without_drift():
     jumped = Missing(0.2, 0.1, threshold)
     found = weigh(verdict(0.1, Role.CONTRACT, Verdict.STABLE, missing=jumped), {"dest": 0.2})
     assert (found.word, found.excess) == (DriftSeverity.HIGH, 0.5)
+
+
+@pytest.mark.parametrize("status", [Status.ABSENT_COLUMN, Status.ALL_NULL])
+def test_a_contract_column_that_is_gone_is_high_and_another_is_not_weighed(status):
+    unjudged = ("psi", None, None, 0.1, status, Verdict.UNKNOWN, 0, None)
+    gone = ColumnVerdict("dest", "number", Role.CONTRACT, *unjudged)
+    assert weigh(gone, {"dest": 0.1}).word is DriftSeverity.HIGH
+    assert weigh(ColumnVerdict("dest", "number", Role.REGIME, *unjudged), {"dest": 0.1}) is None
+
+
+def test_a_flag_says_the_word_and_the_importance():
+    found = with_severity(verdict(role=Role.CONTRACT), {"dest": 0.1})
+    assert _severity(found) == {"severity": "high", "importance": 0.1}
+    assert _severity(verdict()) == {}
 
 
 def test_a_threshold_of_nothing_is_as_far_as_it_goes():

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from lakeloop.drift.verdicts import ColumnVerdict
-from lakeloop.statuses import DriftSeverity, Role, Verdict
+from lakeloop.statuses import DriftSeverity, Role, Status, Verdict
 
 MAX_EXCESS = 5.0
 """Times its threshold beyond which a statistic weighs no more: what is gone is gone."""
@@ -71,7 +71,7 @@ def importance_shares(document: Mapping[str, Any]) -> dict[str, float]:
 
 
 def weigh(verdict: ColumnVerdict, shares: Mapping[str, float] | None) -> ColumnSeverity | None:
-    """Weigh a column that drifted, or of which more values are missing than a contract allows.
+    """Weigh a column that drifted, or a contract column that is gone or of which more values are missing.
 
     Args:
         verdict: What a window says of it.
@@ -81,7 +81,6 @@ def weigh(verdict: ColumnVerdict, shares: Mapping[str, float] | None) -> ColumnS
         The severity. A contract column is always high, because something broke. None where nothing is wrong with the
         column, or its importance is not known: of a score there is none.
 
-    >>> from lakeloop.statuses import Status
     >>> judged = (Status.OK, Verdict.DRIFT, 400, 0.0)
     >>> dest = ColumnVerdict("dest", "category", Role.REGIME, "total_variation", 0.15, 0.10, 0.05, *judged)
     >>> found = weigh(dest, {"dest": 0.08})
@@ -91,7 +90,8 @@ def weigh(verdict: ColumnVerdict, shares: Mapping[str, float] | None) -> ColumnS
     True
     """
     has_jumped = verdict.missing is not None and verdict.missing.jumped
-    if verdict.verdict is not Verdict.DRIFT and not has_jumped:
+    is_gone = verdict.role is Role.CONTRACT and verdict.status in (Status.ABSENT_COLUMN, Status.ALL_NULL)
+    if verdict.verdict is not Verdict.DRIFT and not has_jumped and not is_gone:
         return None
     importance = None if shares is None else shares.get(verdict.column)
     excess = None
@@ -119,7 +119,6 @@ def with_severity(verdict: ColumnVerdict, shares: Mapping[str, float] | None) ->
     Returns:
         The verdict; the same one where there is no severity.
 
-    >>> from lakeloop.statuses import Status
     >>> judged = (Status.OK, Verdict.DRIFT, 400, 0.0)
     >>> origin = ColumnVerdict("origin", "category", Role.CONTRACT, "total_variation", 0.10, 0.05, 0.05, *judged)
     >>> with_severity(origin, None).recorded, with_severity(origin, {"origin": 0.5}).evidence["severity"]["score"]

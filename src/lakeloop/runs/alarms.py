@@ -132,7 +132,7 @@ def find_alarms(model: Model, finding: WindowFinding, accepted: Mapping[str, flo
         if each.role is Role.CONTRACT:
             said: dict[str, Any] = {"status": each.status.value, "rows": each.rows}
             missing = {} if each.missing is None else each.missing.to_dict()
-            said |= {"missing": missing, **_severity(each)} if missing.get("jumped") else {}
+            said |= {**({"missing": missing} if missing.get("jumped") else {}), **_severity(each)}
             found.append((FlagKind.QUALITY, each.column, is_broken(each.status, missing), said))
         kind = FlagKind.PREDICTION_DRIFT if is_prediction(model.task, each.column) else _DRIFT_KINDS[each.role]
         evidence = _evidence(each)
@@ -154,7 +154,8 @@ def _evidence(verdict: ColumnVerdict) -> dict[str, Any]:
 
 
 def _severity(verdict: ColumnVerdict) -> dict[str, Any]:
-    return {name: value for name, value in verdict.evidence.items() if name == "severity"}
+    found = verdict.evidence.get("severity")
+    return {} if found is None else {"severity": found["word"], "importance": found["importance"]}
 
 
 def _realised_alarms(model: Model, performance: Performance, accepted: Mapping[str, float]) -> list[Alarm]:

@@ -85,6 +85,11 @@ class Counted:
         roles = self.data.roles
         return tuple(name for name in self.data.judged() if self.role in (None, roles.get(name, Role.REGIME)))
 
+    @property
+    def bins_used(self) -> tuple[ColumnBins, ...]:
+        """Bins of the columns that are looked at; without a role those of all columns."""
+        return self.bins if self.role is None else tuple(each for each in self.bins if each.name in self.looked_at)
+
     def shuffled(self, day_of_row: NDArray[np.int64], rows: NDArray[np.int64]) -> tuple[Daily, Scored]:
         """Count again with rows on other days; rows that are not named are left out."""
         days, n_days = day_of_row[rows], self.data.n_days
@@ -92,7 +97,7 @@ class Counted:
             each.name: np.bincount(
                 days * each.n_bins + self.placed[each.name][rows], minlength=n_days * each.n_bins
             ).reshape(n_days, each.n_bins)
-            for each in self.bins
+            for each in self.bins_used
         }
         everywhere = np.full(len(day_of_row), n_days)
         everywhere[rows] = days
@@ -313,7 +318,7 @@ def judge_block(
     """
     daily, scored = daily or counted.daily, scored or counted.scored
     data = counted.data
-    reference = make_reference(counted.bins, daily, block.reference)
+    reference = make_reference(counted.bins_used, daily, block.reference)
     off = bias_of(scored, block.reference)
     corrections = {} if off is None else {BIAS: off, AS_SCORED: 0.0}
     watched = [name for name in data.contract() if name in counted.looked_at]

@@ -88,7 +88,11 @@ class RoleCalibration:
         return {role: tuple(found[role]) for role in (Role.CONTRACT, Role.SEASONAL) if role in found}
 
     def to_dict(self) -> dict[str, Any]:
-        """Write as JSON values."""
+        """Write as JSON values.
+
+        >>> sorted(calibrate_roles(context, "late").to_dict())
+        ['as_of', 'bins_of', 'days', 'model', 'proposals', 'roles', 'rows', 'training_set_id']
+        """
         return {
             "model": self.model,
             "training_set_id": self.training_set_id,

@@ -6,8 +6,9 @@
 
 `splits`: real rows given to days at random, so that nothing drifts. `windows`: real consecutive windows, each stretch
 left out of its reference in turn, and windows behind their reference. `planted`: known changes of real windows.
-`roles`: what is proposed from all days. `peers`: Evidently on some of the same windows. Bins are frozen on the first
-days and rows are counted once; verdicts, thresholds, intervals of bias and persistence are lakeloop's own.
+`missing`: missing shares of all columns. `roles`: what is proposed from all days. `peers`: Evidently on some of the
+same windows. Bins are frozen on the first days and rows are counted once; verdicts, thresholds, intervals of bias and
+persistence are lakeloop's own.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from scipy.stats import beta
 
 from benchmarks.monitor_data import MonitorData, read_flights
 from benchmarks.monitor_detection import Detected, detect
+from benchmarks.monitor_missing import judge_missing
 from benchmarks.monitor_peers import compare, require_evidently, shares_of
 from benchmarks.monitor_planted import PLANTED
 from benchmarks.monitor_retail import read_retail
@@ -51,7 +53,7 @@ from lakeloop.drift.role_proposals import RoleProposal, propose_roles
 from lakeloop.statuses import Role
 
 DATA: dict[str, Callable[[Callable[[str], None]], MonitorData]] = {"flights": read_flights, "retail": read_retail}
-PARTS = ("splits", "windows", "planted", "roles", "peers")
+PARTS = ("splits", "windows", "planted", "missing", "roles", "peers")
 GAP = 43
 """Days from a reference to the first window, where they are no neighbours: those a model of the flights is tried on."""
 
@@ -268,7 +270,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--splits", type=int, default=1000, help="random splits of each kind (%(default)s)")
     parser.add_argument(
-        "--step", type=int, help="days between blocks that are planted on (7) or judged by Evidently (21: side by side)"
+        "--step",
+        type=int,
+        help="days between blocks planted on, of missing (7), or judged by Evidently (21: side by side)",
     )
     parser.add_argument("--json", type=Path, help="where figures go (benchmarks/results/monitor_rates_<data>.json)")
     options = parser.parse_args(arguments)
@@ -309,6 +313,10 @@ def _measure(counted: Counted, parts: Sequence[str], options: argparse.Namespace
         rows = curves_of(found, len({each.first for each in found}), step, block)
         console.print(_table_of_curves(rows))
         written["planted"] = rows
+    if "missing" in parts:
+        missing = measure_missing(counted, options.step or data.monitor.window.days, tell)
+        console.print(_table_of_rates("reference", missing))
+        written["missing"] = _plain(missing)
     if "roles" in parts:
         proposals = propose_all(counted)
         console.print(_table_of_roles(proposals))
@@ -320,6 +328,18 @@ def _measure(counted: Counted, parts: Sequence[str], options: argparse.Namespace
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
     return 0
+
+
+def measure_missing(counted: Counted, step: int, tell: Callable[[str], None]) -> dict[str, dict[str, Rate]]:
+    """Measure how often the missing share of any column jumps by itself, on every so many real blocks."""
+    rates = {}
+    for name, blocks in layouts(counted.data).items():
+        found = judge_missing(counted, blocks[::step], seed=0)
+        flagged = sorted({subject for each in found for subject in each.flagged})
+        tell(f"{counted.data.name}: missing, reference {name}: {', '.join(flagged) or 'none'}")
+        independent = _side_by_side([each.first for each in found], blocks[0].days / step)
+        rates[name] = {"missing of any column": rate_of([bool(each.flagged) for each in found], independent)}
+    return rates
 
 
 def propose_all(counted: Counted) -> tuple[RoleProposal, ...]:

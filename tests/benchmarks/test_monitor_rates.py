@@ -13,6 +13,7 @@ from scipy.stats import beta
 
 from benchmarks.monitor_data import MonitorData, count_days, freeze_bins, place_rows
 from benchmarks.monitor_detection import changes_for, detect, missing_alone
+from benchmarks.monitor_missing import judge_missing
 from benchmarks.monitor_peers import Beside, shares_of
 from benchmarks.monitor_planted import JOIN, MEAN, MISSING, UNIT, lose, move_mass, shift_mean, unmatch, widen
 from benchmarks.monitor_rates import curves_of, groups_of, layouts, propose_all, rate_of, rates_of
@@ -280,6 +281,19 @@ def test_contract_columns_alone_are_judged_as_among_all():
         same = among_all[each.column]
         assert (each.threshold, each.verdict, each.missing) == (same.threshold, same.verdict, same.missing)
     assert set(groups_of(DATA, Role.CONTRACT)) == {"quality", "contract", "bias", "contract or bias", AS_SCORED}
+
+
+def test_missing_shares_of_all_columns_are_judged_and_one_that_is_lost_is_flagged():
+    block = blocks_after(40, 2, 3, 28, 0)[0]
+    (calm,) = judge_missing(COUNTED, [block], seed=0)
+    assert (set(calm.alarms), calm.flagged) == ({"minutes", "origin", "table.share"}, frozenset())
+    daily = {name: table.copy() for name, table in COUNTED.daily.items()}
+    share = daily["table.share"]
+    for window in block.windows[:2]:
+        share[window, -1] = share[window].sum(axis=1)
+        share[window, :-1] = 0
+    (lost,) = judge_missing(replace(COUNTED, daily=daily), [block], seed=0)
+    assert (lost.alarms["table.share"], lost.flagged) == ((True, True, False), {"table.share"})
 
 
 def test_roles_are_proposed_from_all_days():

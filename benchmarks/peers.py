@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.sides import FOLDER, VENVS
 
-PEERS = ("feast", "evidently")
+PEERS = ("feast", "evidently", "nannyml", "whylogs")
 _READY = ".ready"
 
 

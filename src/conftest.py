@@ -2,7 +2,8 @@
 
 `spark`; `context`, of a small project after two turns; `fresh`, the same project with an empty workspace, of each
 example its own; `shops`, the configuration of that project, without Spark; `judged`, a week of a champion as the report
-knows it. What needs Spark is made when an example first touches it, so that examples without Spark stay fast.
+knows it; `replayed`, what a replay of two policies found. What needs Spark is made when an example first touches it, so
+that examples without Spark stay fast.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class _Lazy:
 
 @cache
 def _judged() -> Any:
-    from lakeloop.reporting.content import WindowPerformance
+    from lakeloop.reporting.windows import WindowPerformance
 
     start, end = datetime(2013, 4, 1, tzinfo=UTC), datetime(2013, 4, 8, tzinfo=UTC)
     return WindowPerformance(
@@ -68,6 +69,13 @@ def _examples(doctest_namespace: dict[str, Any], tmp_path_factory: pytest.TempPa
 
         return write_project(tmp_path_factory.mktemp("shops"))
 
+    @cache
+    def replayed() -> Any:
+        from tests.replays import sample_replay
+
+        return sample_replay()
+
+    doctest_namespace["replayed"] = _Lazy(replayed)
     doctest_namespace["shops"] = _Lazy(shops)
     doctest_namespace["spark"] = _Lazy(shared_session)
     doctest_namespace["context"] = _Lazy(finished_context)

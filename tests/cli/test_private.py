@@ -115,8 +115,12 @@ def test_no_verb_and_no_page_tells_a_planted_value(spark: SparkSession, project:
     assert "numbered: can't be computed for some row" in call("quarantine", "replay", "orders", *later, code=4)
 
     call("report", *later)
-    told = [*project.workspace.glob("*.html"), *project.root.glob("**/notifications.jsonl")]
-    assert {"report.html", "features.html"} <= {each.name for each in told}
+    told = [
+        *project.workspace.glob("*.html"),
+        *project.workspace.glob("*.json"),
+        *project.root.glob("**/notifications.jsonl"),
+    ]
+    assert {"report.html", "report.json", "features.html"} <= {each.name for each in told}
     assert [each.name for each in told if PLANTED in each.read_text(encoding="utf-8")] == []
 
 

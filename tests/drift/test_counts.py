@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakeloop.drift.bins import ColumnBins
-from lakeloop.drift.counts import COUNTS_SCHEMA, count_bins, lay_out_daily, sum_counts
+from lakeloop.drift.counts import COUNTS_SCHEMA, count_bins, lay_out_daily, place_numbers, sum_counts
 from lakeloop.errors import DistributionError
 from tests.drift.factories import make_counts
 
@@ -154,3 +154,13 @@ def test_columns_without_bins_are_left_out_of_the_daily_arrays():
     daily = lay_out_daily(counts, [DISTANCE])
     assert np.array_equal(daily.rows["distance"], [[1, 0, 0, 0]])
     assert set(daily.rows) == {"distance"}
+
+
+@pytest.mark.parametrize("edges", [0, 1, 9, 32, 33, 150])
+def test_a_number_falls_into_the_bin_of_the_edges_below_it_however_many_there_are(edges: int) -> None:
+    limits = np.arange(edges) * 0.5
+    number = np.array([-np.inf, -1.0, -0.0, 0.0, 0.25, 0.5, 1e300, np.inf, *limits, *np.nextafter(limits, np.inf)])
+    bins = ColumnBins("a", "number", edges=tuple(limits.tolist()))
+    expected = [int((limits < value).sum()) for value in number]
+    assert place_numbers(number, bins).tolist() == expected
+    assert place_numbers(np.array([np.nan]), bins).tolist() == [edges + 1]

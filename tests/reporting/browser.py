@@ -74,6 +74,13 @@ class Browser:
         self.send("Page.navigate", url=url)
         self.wait_for("Page.loadEventFired")
 
+    def press(self, key: str, code: int) -> None:
+        """Press a key and let it go."""
+        named: dict[str, Any] = {"key": key, "code": key, "windowsVirtualKeyCode": code}
+        text = {"text": "\r"} if key == "Enter" else {}
+        self.send("Input.dispatchKeyEvent", type="keyDown", **named, **text)
+        self.send("Input.dispatchKeyEvent", type="keyUp", **named)
+
     @property
     def requests(self) -> list[str]:
         """Addresses the page asked for."""

@@ -71,6 +71,54 @@ def drift(column: str, end: datetime, verdict: str = "STABLE", **changes: Any) -
     return row | changes
 
 
+def slice_metrics(
+    end: datetime,
+    key: str,
+    value: str,
+    bias: float | None,
+    *,
+    width: float = 0.05,
+    rank: int | None = None,
+    **changes: Any,
+) -> list[Row]:
+    """How the model did in one slice: bias with its interval, means, skill, and the rank of one of the worst."""
+    same = {"slice_key": key, "slice_value": value, "rows": 400, "rows_void": 0, "baseline": None, **changes}
+    ends = {} if bias is None else {"lower": bias - width, "upper": bias + width}
+    outcome = None if bias is None else 0.25 - bias
+    rows = [
+        metric(end, "bias", bias, **same, **ends),
+        metric(end, "mean_outcome", outcome, **same),
+        metric(end, "mean_score", None if bias is None else 0.25, **same),
+        metric(end, "skill", None if bias is None else 0.125, **same),
+    ]
+    return rows if rank is None else [*rows, metric(end, "worst_slice_rank", float(rank), **same)]
+
+
+def estimate(end: datetime, value: float | None = 0.4, **changes: Any) -> Row:
+    row = {
+        "model": "late_arrival",
+        "model_version": "1",
+        "window": window(end),
+        "metric": "none" if value is None else "log_loss",
+        "value": value,
+        "rows": 1000,
+        "rows_open": 0,
+        "scored_days": 7,
+        "calibration_error": 0.02,
+        "status": "ESTIMATED" if value is not None else "CALIBRATION_UNKNOWN",
+        "as_of": end,
+    }
+    return row | changes
+
+
+def notification(channel: str, status: str, number: int = 1, **changes: Any) -> Row:
+    row = {"notification_id": f"n{number}", "channel": channel, "status": status, "attempts": 1, "as_of": JUNE}
+    return row | changes
+
+
+SHARES = json.dumps({"reference_shares": [0.5, 0.25, 0.25, 0.0], "window_shares": [0.375, 0.25, 0.375, 0.0]})
+
+
 def promotion(as_of: datetime, version: str = "1", outcome: str = "promoted", **changes: Any) -> Row:
     row: Row = {
         "model": "late_arrival",
@@ -206,20 +254,22 @@ def three_turns() -> Recorded:
     ends = [APRIL + timedelta(days=7 * week) for week in range(1, 9)]
     evaluated = [(end, MAY if end <= MAY else JUNE) for end in ends]
     metrics, drifts = [], []
+    newest = ends[-1]
     for week, (end, as_of) in enumerate(evaluated):
         metrics += [
             metric(end, value=0.4 + 0.01 * week, as_of=as_of),
             metric(end, "roc_auc", 0.72, as_of=as_of),
+            metric(end, "skill", 0.2 - 0.02 * week, lower=0.17 - 0.02 * week, upper=0.23 - 0.02 * week, as_of=as_of),
             *stretch(end, "0.1 to 0.2", 0.15, 0.125, as_of=as_of),
             *stretch(end, "0.2 to 0.3", 0.25, 0.3125, rows=600, as_of=as_of),
             metric(end, "bias", 0.01 * week, lower=0.01 * week - 0.02, upper=0.01 * week + 0.02, as_of=as_of),
         ]
         drifts += [
             drift("origin_delays.mean_is_late_3h", end, "DRIFT" if week >= 6 else "STABLE", as_of=as_of),
-            drift("distance", end, role="contract", as_of=as_of),
+            drift("distance", end, role="contract", percent_null_delta=1.5, tv_distance=0.0625, as_of=as_of),
             drift("weather.wind_speed_mph", end, "RECORDED", role="seasonal", as_of=as_of),
             drift("weather.gust_mph", end, "UNKNOWN", status="ALL_NULL", statistic=None, threshold=None, as_of=as_of),
-            drift("score", end, kind="prediction", as_of=as_of),
+            drift("score", end, kind="prediction", evidence=SHARES, as_of=as_of),
             drift(
                 "label",
                 end,
@@ -263,6 +313,16 @@ def three_turns() -> Recorded:
             {"model": "late_arrival", "as_of": MAY, "columns": 4, "drifted": 0, "unjudged": 1},
             {"model": "late_arrival", "as_of": JUNE, "columns": 4, "drifted": 1, "unjudged": 1},
         ],
+        slices=[
+            *slice_metrics(newest, "origin", "JFK", -0.125, rank=1, as_of=JUNE),
+            *slice_metrics(newest, "origin", "EWR", 0.0125, as_of=JUNE),
+            *slice_metrics(newest, "origin", "LGA", None, rows=12, status="TOO_FEW_ROWS", as_of=JUNE),
+        ],
+        slice_drift=[
+            drift("distance", newest, "RECORDED", slice_key="origin", slice_value="JFK", statistic=0.25, as_of=JUNE)
+        ],
+        estimates=[estimate(end, 0.405 + 0.01 * week) for week, end in enumerate(ends)],
+        notifications=[notification("mail", "FAILED"), notification("mail", "SENT", 2)],
         raised_flags=[flag(JUNE)],
         open_flags=[flag(JUNE, model_version="1")],
         decisions=[

@@ -13,12 +13,11 @@ from lakeloop.reporting.charts import (
     draw_comparisons,
     draw_losses,
     draw_means,
-    draw_quarantine,
     draw_reliability,
-    draw_step_times,
 )
 from lakeloop.reporting.realised import read_windows
 from lakeloop.reporting.recorded import Recorded
+from lakeloop.reporting.turn_charts import draw_quarantine, draw_step_times
 from tests.reporting.recordings import ABOUT, APRIL, JUNE, MAY, gate_evidence, metric, promotion, three_turns
 
 WEEK = timedelta(days=7)

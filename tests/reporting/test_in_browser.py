@@ -38,6 +38,54 @@ OPEN_ALL = "document.querySelectorAll('details').forEach(each => { each.open = t
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 BACKGROUND = "getComputedStyle(document.body).backgroundColor"
 
+LINKS = """
+[...document.querySelectorAll('a[href^="#"]')].map(link => {
+  link.click();
+  const target = document.getElementById(link.getAttribute('href').slice(1));
+  const box = target === null ? null : target.getBoundingClientRect();
+  const lands = box !== null && box.height > 0 && box.top > -2 && box.top < innerHeight;
+  return lands ? null : link.getAttribute('href');
+}).filter(each => each !== null)
+"""
+CLOSED = "[...document.querySelectorAll('details:not([open]) > summary')].map(each => each.textContent)"
+FOCUSED = "document.activeElement.tagName + (document.activeElement.closest('details:not([open])') ? ' closed' : '')"
+UNNAMED = """
+[...document.querySelectorAll('svg')].filter(svg => {
+  const ids = (svg.getAttribute('aria-labelledby') || '').split(' ');
+  const words = ids.map(id => document.getElementById(id)).map(each => each ? each.textContent.trim() : '');
+  return svg.getAttribute('role') !== 'img' || words.length !== 2 || words.some(word => word === '');
+}).length
+"""
+SKIPPED = """
+[...document.querySelectorAll('h1, h2, h3, h4')].map(each => Number(each.tagName[1]))
+  .filter((level, place, all) => place > 0 && level > all[place - 1] + 1).length
+"""
+FAINT = """
+(() => {
+  const parse = color => color.match(/[\\d.]+/g).map(Number);
+  const channel = value => value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4;
+  const light = rgb => 0.2126 * channel(rgb[0]) + 0.7152 * channel(rgb[1]) + 0.0722 * channel(rgb[2]);
+  const ground = element => {
+    for (let each = element; each !== null; each = each.parentElement) {
+      const rgb = parse(getComputedStyle(each).backgroundColor);
+      if (rgb.length < 4 || rgb[3] > 0) return rgb;
+    }
+    return [255, 255, 255];
+  };
+  const found = [];
+  for (const each of document.querySelectorAll('body *')) {
+    const own = [...each.childNodes].some(node => node.nodeType === 3 && node.textContent.trim() !== '');
+    if (!own || each.getClientRects().length === 0 || ['TITLE', 'DESC'].includes(each.tagName.toUpperCase())) continue;
+    const style = getComputedStyle(each);
+    const ink = light(parse(each.closest('svg') ? style.fill : style.color)), paper = light(ground(each));
+    const ratio = (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
+    if (ratio < 4.5) found.push(`${each.textContent.trim().slice(0, 30)} ${ratio.toFixed(2)}`);
+  }
+  return [...new Set(found)];
+})()
+"""
+MOST_TABS = 2000
+
 pytestmark = pytest.mark.slow
 
 
@@ -55,7 +103,17 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 def _of(model: str, recorded: Recorded) -> Recorded:
     """The same rows, of another model."""
-    own = ("predictions", "performance", "drift", "raised_flags", "open_flags", "decisions", "promotions")
+    own = (
+        "predictions",
+        "performance",
+        "drift",
+        "raised_flags",
+        "open_flags",
+        "decisions",
+        "promotions",
+        "slices",
+        "estimates",
+    )
     return replace(recorded, **{name: [{**row, "model": model} for row in getattr(recorded, name)] for name in own})
 
 
@@ -82,6 +140,7 @@ def test_page_opens_without_complaint_and_fits(
     assert browser.evaluate(SMALLEST) >= LEAST_LETTERS
     browser.evaluate(OPEN_ALL)
     assert browser.evaluate(OVERFLOW) == 0, "with all details open"
+    assert browser.evaluate(FAINT) == [], "contrast of text, WCAG AA"
     is_dark = browser.evaluate(BACKGROUND) == "rgb(18, 22, 28)"
     assert is_dark == (scheme == "dark")
     browser.take_picture(tmp_path / "page.png")
@@ -89,5 +148,39 @@ def test_page_opens_without_complaint_and_fits(
     assert browser.complaints == []
 
 
+def test_every_link_into_the_page_lands(browser: Browser, page: Path) -> None:
+    browser.open(page.as_uri(), width=1280, height=900, scheme="light")
+    assert browser.evaluate("document.querySelectorAll('nav a').length") >= 13
+    assert browser.evaluate(LINKS) == []
+    assert browser.requests == [page.as_uri()]
+
+
+def test_the_keyboard_opens_every_detail(browser: Browser, page: Path) -> None:
+    browser.open(page.as_uri(), width=1280, height=900, scheme="light")
+    assert len(browser.evaluate(CLOSED)) > 20
+    for _ in range(MOST_TABS):
+        browser.press("Tab", 9)
+        focused = browser.evaluate(FOCUSED)
+        if focused == "BODY":
+            break
+        if focused == "SUMMARY closed":
+            browser.press("Enter", 13)
+    assert browser.evaluate(CLOSED) == []
+
+
+def test_every_picture_says_in_words_what_it_shows(browser: Browser, page: Path) -> None:
+    browser.open(page.as_uri(), width=1280, height=900, scheme="light")
+    assert browser.evaluate("document.querySelectorAll('svg.chart').length") > 20
+    assert browser.evaluate(UNNAMED) == 0
+    assert browser.evaluate(SKIPPED) == 0, "no heading is two levels below the one before"
+    assert browser.evaluate("document.querySelectorAll('table:not(:has(th)):not(:has(td.name))').length") == 0
+
+
 def test_page_is_small(page: Path) -> None:
     assert page.stat().st_size <= MAX_BYTES
+
+
+def test_page_of_a_year_of_weekly_turns_is_small() -> None:
+    page = render_report(make_report(many_of_everything(turns=52, columns=90)))
+    assert len(page.encode()) <= MAX_BYTES
+    assert page.count('<div class="strip">') == 92, "ninety columns, the score and the label"

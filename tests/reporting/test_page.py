@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from lakeloop.reporting.assemble import assemble_model, assemble_sources, assemble_times, find_failures
+from lakeloop.reporting.channels import assemble_channels
 from lakeloop.reporting.content import FailedStep, Place, Report
 from lakeloop.reporting.page import render_report
 from lakeloop.reporting.quality import assemble_quality
@@ -78,6 +79,7 @@ def make_report(recorded: Recorded, about: AboutModel = ABOUT) -> Report:
         quality=assemble_quality(["schedules", "weather", "planes"], recorded),
         places=(Place("MLflow store", "sqlite:////data/workspace/mlflow.db"),),
         idle_models=("arrival_delay",),
+        channels=assemble_channels(recorded.notifications),
     )
 
 
@@ -91,17 +93,31 @@ def test_page_shows_what_was_recorded() -> None:
         "The quality gate passed on 1 of 3 sources. It failed on weather. Not judged last: planes (never).",
         "2013-06-01 04:00 retrain v3 promoted v1 0.4550 constant 0.5000 9.0% AUC 0.720 +0.055 4 1 of 4 1 not judged "
         "1 bias 28,796 12 backtest 30,102 landed 1 quarantined 1 min 12 s",
-        "In the newest judged window (to 2013-05-27) the log loss was 0.47, 6.0% better than always",
+        "In the newest judged window (to 2013-05-27) the log loss was 0.47, 6.0% better than always giving the same "
+        "answer (0.5; interval +3.0% to +9.0%).",
+        "2013-05-20 to 2013-05-27 1 OK 0.4700 0.5000 6.0% 3.0% to 9.0% 0.720 +0.070",
         "Of 3 versions judged, 2 became champion.",
         "Of the answers of version 1 around 25.0% (4,800 of them), 31.2% came true.",
         "0.1 to 0.2 3,200 15.0% 12.5% +0.025",
         "0 of 1 checks 1 failed 2,100 read 1 quarantined 1 refused",
         "weather range wind_speed_mph 2 1 1",
-        "6 columns in the newest window: 2 drifted, 2 stable, 1 not judged, 1 recorded without judgement (seasonal).",
+        "4 columns in the newest window: 1 drifted, 1 stable, 1 not judged, 1 recorded without judgement (seasonal).",
+        "How much the model leans on these columns is not known",
+        "Worst is origin = JFK: its answers were 0.125 too low on average (interval -0.175 to -0.075, 400 answers).",
+        "The other is not beyond doubt. 1 had too few answers to say anything.",
+        "origin = JFK OK 400 0.2500 0.3750 -0.125 -0.175 to -0.075 12.5%",
+        "origin = LGA TOO_FEW_ROWS 12 - - - - -",
+        "Within slices distance moved most, where origin = JFK: psi 0.25, 2 times its threshold over all rows.",
+        "Estimate, not a measurement: from the scores alone, the log loss of the newest window (to 2013-05-27) is",
+        "In the newest window (to 2013-05-27) score did not drift: psi 0.02, threshold 0.125.",
+        "Furthest apart at stretch 1 of 3, from the lowest: 50.0% of the reference, 37.5% of the window.",
+        "In the newest closed window (to 2013-05-27) the mean label was 0.188, the reference had 0.25: it drifted.",
+        "Missing values rose most in distance, by 1.5 points.",
+        "notifications, mail: of 2 messages 1 could not be sent yet and will be tried again.",
         "beats_baseline PASS -0.06250 0.000 -0.07250 to -0.05250 log_loss of challenger minus baseline",
         "no_worse_than_champion FAIL: log_loss of challenger minus champion +0.00310",
         "origin = EWR 4,000 0.5135 0.5175",
-        "origin_delays.mean_is_late_3h regime psi",
+        "origin_delays.mean_is_late_3h regime - - psi",
         "DRIFT 0.250 / 0.125",
         "newest window: reference rate 0.25, window rate 0.1875, interval low -0.09, interval high -0.03",
         "range_wind_speed_mph (fail) failed: 3 rows",

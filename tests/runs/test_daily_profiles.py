@@ -120,6 +120,7 @@ def test_rows_that_came_behind_make_a_new_generation(spark, tmp_path):
     model, lake, plan = context.config.models["late"], context.lake, plan_of(before)
     later = context.at(context.as_of + timedelta(days=1))
     assert profile_predictions(later, model, "1", plan) == 0  # nothing new
+    assert profile_predictions(context.at(context.as_of - timedelta(days=1)), model, "1", plan) == 0  # a later turn did
     address = lake.address("predictions", "late")
     belated = lake.read_uncut(address).where("model_version = '1' and purpose = 'production'").limit(5)
     note = {"as_of": (context.as_of - timedelta(hours=1)).isoformat()}  # a clock that is behind

@@ -18,7 +18,7 @@ from lakeloop.runs.context import Context
 from lakeloop.runs.report import _places, make_report, read_recorded, write_report
 from lakeloop.schemas import TableSchema
 from tests.config.small_project import edited, write_project
-from tests.reporting.recordings import APRIL, JULY, JUNE, MAY, three_turns
+from tests.reporting.recordings import APRIL, JULY, JUNE, MAY, notification, three_turns
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +45,14 @@ def context(elsewhere: SparkSession, tmp_path_factory: pytest.TempPathFactory) -
     write(context, schemas.INGESTED_BATCHES, rows.batches, batch_id=0, rows_warned=0)
     write(context, schemas.INGESTED_FILES, rows.refused_files, **files)
     write(context, schemas.QUALITY, rows.quality, window={"start": MAY, "end": JUNE}, attempt=1)
-    write(context, schemas.PERFORMANCE, rows.performance)
-    drifts = [{**row, "evidence": row["evidence"] or "{}"} for row in rows.drift]
+    earlier = [{**row, "window": {"start": APRIL, "end": MAY}, "as_of": MAY} for row in rows.slices]
+    delays = [{**row, "slice_key": "label_status", "slice_value": "MATURED"} for row in rows.slices[:1]]
+    write(context, schemas.PERFORMANCE, [*rows.performance, *rows.slices, *earlier, *delays])
+    write(context, schemas.ESTIMATED_PERFORMANCE, rows.estimates)
+    told = {"about": "flag", "kind": "bias", "model": "late_arrival", "subject": "", "recorded_ts": JUNE}
+    sent = [{**row, "status": "FAILED", "attempts": 0} for row in rows.notifications]
+    write(context, schemas.NOTIFICATIONS, [*rows.notifications, *sent, notification("chat", "SENT")], **told)
+    drifts = [{**row, "evidence": row["evidence"] or "{}"} for row in [*rows.drift, *rows.slice_drift]]
     write(context, schemas.DRIFT_METRICS, drifts, granularity="7 days", drift_type="BASELINE")
     write(context, schemas.FLAGS, flags)
     write(context, schemas.DECISIONS, [*rows.decisions, later], decision_id="d", policy="{}", inputs="{}", attempt=1)
@@ -122,6 +128,13 @@ def test_what_is_read_is_what_the_tables_hold(context: Context) -> None:
     assert in_order(found.reasons) == in_order(expected.reasons)
     assert {row["as_of"] for row in found.decisions} == {APRIL, MAY, JUNE}, "July is not known yet"
     assert found.since == APRIL
+    assert in_order(found.slices) == in_order(expected.slices)
+    assert [(row["slice_value"], row["column_name"]) for row in found.slice_drift] == [("JFK", "distance")]
+    assert len(found.estimates) == len(expected.estimates)
+    assert sorted((row["channel"], row["status"]) for row in found.notifications) == [
+        ("mail", "FAILED"),
+        ("mail", "SENT"),
+    ]
     assert (
         sorted({row["window"]["end"] for row in found.drift})
         == sorted({row["window"]["end"] for row in expected.drift})[-MAX_STRIP_WINDOWS:]
@@ -142,7 +155,7 @@ def test_the_page_replaces_the_earlier_one(context: Context) -> None:
     page = path.read_text(encoding="utf-8")
     assert "Version 3 was promoted." in page
     assert str(path) in page
-    assert [each.name for each in path.parent.glob("*report*")] == ["report.html"]
+    assert [each.name for each in sorted(path.parent.glob("*report*"))] == ["report.html", "report.json"]
     assert [each.name for each in path.parent.glob(".*part")] == []
 
 

@@ -35,6 +35,7 @@ from lakeloop.cli.outcome import Options, Report, finish
 from lakeloop.cli.publish import add_publish
 from lakeloop.cli.quarantine import add_quarantine
 from lakeloop.cli.rebuild import add_rebuild
+from lakeloop.cli.replay import add_replay
 from lakeloop.cli.score import add_score
 from lakeloop.cli.serve import add_serve
 from lakeloop.cli.train import add_recalibrate, add_train
@@ -385,5 +386,6 @@ add_rebuild(app)
 add_vacuum(app)
 add_impact(app)
 add_compare(app)
+add_replay(app)
 add_audit(app)
 add_notify(app)

@@ -137,6 +137,8 @@ class Monitor(Section):
             most values, or a condition such as `distance > 1000 and origin = 'JFK'`. Frozen with the
             champion; a column that says something of a person is left out, because its values would be told.
         granularities: Calendar units by which profiles are told beside the window: hour, day, week, month.
+        joint_drift: Whether a classifier is asked to tell a window's rows from the reference's by all columns together,
+            which is recorded and never judged. It costs seconds per window, whatever the number of rows.
         sketches: Whether quantiles and distinct values are told: of sketches, which are kept per day.
     """
 
@@ -157,6 +159,7 @@ class Monitor(Section):
     min_category_share: Number = Field(default=0.01, gt=0, le=1, exclude=True)
     slices: Annotated[dict[Name, SliceBy], BeforeValidator(_as_slices)] = Field(default_factory=dict, exclude=True)
     granularities: tuple[Granularity, ...] = Field(default=(), exclude=True)
+    joint_drift: bool = Field(default=False, exclude=True)
     sketches: bool = Field(default=True, exclude=True)
 
     @field_validator("slices")

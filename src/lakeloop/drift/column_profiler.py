@@ -127,7 +127,7 @@ class ColumnProfiler:
             if len(number):
                 kept = number[own & np.isfinite(number)]
                 self._quantiles.setdefault(block, QuantileSketch()).add(kept)
-                distinct.add((kept + 0.0).tolist())  # minus zero is zero
+                distinct.add_numbers(kept)
             elif self._bins.kind == "category":
                 texts = pc.unique(values if len(blocks) == 1 else values.filter(pa.array(own)))
                 distinct.add(texts.cast(pa.string()).drop_null().to_pylist())

@@ -52,6 +52,7 @@ Ints = npt.NDArray[np.int64]
 _HOUR = 3_600_000_000
 _MICRO = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_DAY = _EPOCH.date()
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,28 @@ class DailyProfiler:
             for row in column.rows(block, names)
         ]
         return pa.Table.from_pylist(rows, schema=PROFILES_SCHEMA)
+
+
+def local_days(instants: pa.Array | pa.ChunkedArray, timezone: str) -> pa.Array:
+    """Give the local day of each instant.
+
+    Args:
+        instants: Instants, without nulls.
+        timezone: Zone of the days.
+
+    Returns:
+        Dates, one per instant.
+
+    >>> local_days(pa.array([datetime(2013, 4, 2, 3, tzinfo=UTC)]), "America/New_York").to_pylist()
+    [datetime.date(2013, 4, 1)]
+    """
+    if not len(instants):
+        return pa.array([], pa.date32())
+    micros = instants.cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy(zero_copy_only=False)
+    midnights, days = _midnights(int(micros.min()), int(micros.max()), timezone)
+    places = np.searchsorted(midnights, micros, side="right") - 1
+    numbers = np.array([(each - _FIRST_DAY).days for each in days], dtype=np.int32)
+    return pa.array(numbers[places], pa.int32()).cast(pa.date32())
 
 
 def _midnights(first: int, last: int, timezone: str) -> tuple[Ints, list[date]]:

@@ -19,11 +19,13 @@ _MEANING = {
     FlagKind.TARGET_DRIFT: "What is predicted is not distributed as it was when the version was accepted.",
     FlagKind.BIAS: "Predictions are too high or too low on closed days.",
     FlagKind.SKILL: "Predictions are not as much better than the baseline as they are to be.",
+    FlagKind.METRIC_DROP: "A metric has fallen from what the version was accepted with.",
 }
 _SEVERITY = {
     FlagKind.QUALITY: MessageSeverity.CRITICAL,
     FlagKind.CONTRACT_DRIFT: MessageSeverity.CRITICAL,
     FlagKind.SKILL: MessageSeverity.CRITICAL,
+    FlagKind.METRIC_DROP: MessageSeverity.CRITICAL,
     FlagKind.BIAS: MessageSeverity.WARNING,
     FlagKind.TARGET_DRIFT: MessageSeverity.WARNING,
     FlagKind.PREDICTION_DRIFT: MessageSeverity.WARNING,
@@ -206,6 +208,10 @@ def _is_of_gate(flag: Flag) -> bool:
 def _ending(evidence: Mapping[str, Any]) -> str:
     if evidence.get("alarm") == "over":
         return "The alarm is over: the last windows were judged and none alarmed."
+    if evidence.get("alarm") == "no longer watched":
+        return "The declaration no longer asks for it."
+    if evidence.get("reason"):
+        return f"It expired: {evidence['reason']}."
     if evidence.get("gate") == "passed":
         return "The quality gate passed again."
     outcome, judged = evidence.get("outcome"), evidence.get("judged_version")

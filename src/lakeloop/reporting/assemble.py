@@ -19,7 +19,10 @@ from lakeloop.reporting.content import (
     StepTimes,
     Turn,
 )
-from lakeloop.reporting.drift import tabulate
+from lakeloop.reporting.details import read_details
+from lakeloop.reporting.distributions import read_distributions, read_rates
+from lakeloop.reporting.drift import FEATURE, tabulate
+from lakeloop.reporting.estimates import read_estimates
 from lakeloop.reporting.evidence import (
     describe_numbers,
     read_checks,
@@ -34,6 +37,7 @@ from lakeloop.reporting.quality import SUITE
 from lakeloop.reporting.realised import keep_newest, read_windows, summarise
 from lakeloop.reporting.recorded import MAX_EVENTS, MAX_STRIP_WINDOWS, MAX_TURNS, AboutModel, Recorded, Row
 from lakeloop.reporting.served import assemble_served
+from lakeloop.reporting.slices import assemble_slices
 from lakeloop.statuses import Purpose
 
 GATE, PROMOTED, HELD = "gate", "promoted", "held"
@@ -71,7 +75,8 @@ def assemble_model(about: AboutModel, recorded: Recorded) -> ModelReport:
     windows = keep_newest(evaluated)
     turns = _turns(own, about.loss_name, every_promotion)
     flags = tuple(sorted((_flag(row) for row in own.open_flags), key=lambda each: each.raised, reverse=True))
-    features, outputs = tabulate(own.drift, features=True), tabulate(own.drift, features=False)
+    features = tabulate(own.drift, features=True, importances=about.importances)
+    outputs = tabulate(own.drift, features=False)
     champion = _champion(every_promotion)
     promotions = tuple(judgements[:MAX_EVENTS])
     return ModelReport(
@@ -99,11 +104,22 @@ def assemble_model(about: AboutModel, recorded: Recorded) -> ModelReport:
         features=features,
         outputs=outputs,
         decisions=decisions[:MAX_EVENTS],
-        strip=tabulate(own.drift, features=None, max_windows=MAX_STRIP_WINDOWS),
+        strip=tabulate(own.drift, features=None, max_windows=MAX_STRIP_WINDOWS, importances=about.importances),
         calibration=pool_calibration(own.performance),
         label=about.label,
         served=assemble_served(own.consistency),
+        slices=assemble_slices(own.slices, own.slice_drift, _thresholds(own.drift), about.hidden),
+        estimates=read_estimates(own.estimates, windows, about.loss_name),
+        distributions=read_distributions(own.drift, about.bins, about.classes),
+        rates=read_rates(own.drift),
+        details=read_details(own.drift, about.hidden),
     )
+
+
+def _thresholds(drift: Iterable[Row]) -> dict[str, float]:
+    """Find each feature's threshold in the newest window that has one."""
+    ordered = sorted(drift, key=lambda row: (row["window"]["end"], row["as_of"]))
+    return {row["column_name"]: row["threshold"] for row in ordered if row["threshold"] and row["kind"] == FEATURE}
 
 
 def _by_place(row: Row) -> tuple[datetime, int, int, str, bool]:

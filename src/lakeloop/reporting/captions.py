@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 from lakeloop.reporting.calibration import Calibration
 from lakeloop.reporting.charts import PROMOTED, find_comparison
-from lakeloop.reporting.content import StepTimes, Turn, WindowPerformance
-from lakeloop.reporting.drift import last_cell
+from lakeloop.reporting.content import StepTimes, Turn
 from lakeloop.reporting.judgements import DriftTable, Promotion
 from lakeloop.reporting.quality import QualityHistory
+from lakeloop.reporting.severity import last_cell
+from lakeloop.reporting.windows import WindowPerformance
 from lakeloop.statuses import Verdict
 
 _FEW = 100
@@ -30,7 +31,7 @@ def say_turns(turns: Sequence[Turn]) -> str:
         One sentence; nothing without turns.
 
     >>> from datetime import UTC, datetime
-    >>> from lakeloop.reporting.content import Realised
+    >>> from lakeloop.reporting.windows import Realised
     >>> may = datetime(2013, 5, 1, tzinfo=UTC)
     >>> turn = Turn(may, "1", 28330, 0, Realised(), ("1 bias",), "retrain", "v2 promoted", seconds=None)
     >>> say_turns([turn])
@@ -72,10 +73,13 @@ def say_losses(windows: Sequence[WindowPerformance], words: str) -> str:
     last = compared[-1]
     skill = last.skill or 0.0
     better = sum((window.skill or 0.0) > 0 for window in compared)
+    span = ""
+    if last.skill_lower is not None and last.skill_upper is not None:
+        span = f"; interval {last.skill_lower:+.1%} to {last.skill_upper:+.1%}"
     said = (
         f"In the newest judged window (to {last.end:%Y-%m-%d}) the {words} was {last.loss:.4g}, "
         f"{abs(skill):.1%} {'better' if skill > 0 else 'worse'} than always giving the same answer "
-        f"({last.baseline:.4g}). The model was better in {better} of {count_of(len(compared), 'judged window')}."
+        f"({last.baseline:.4g}{span}). The model was better in {better} of {count_of(len(compared), 'judged window')}."
     )
     return said + (f" {count_of(unjudged, 'window')} could not be judged." if unjudged else "")
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from lakeloop.reporting.calibration import Calibration
-from lakeloop.reporting.content import WindowPerformance
+from lakeloop.reporting.estimates import EstimatedWindow
 from lakeloop.reporting.figure import Ink, Size, draw_figure, place, set_time_axis
 from lakeloop.reporting.judgements import GateCheck, Promotion
+from lakeloop.reporting.windows import WindowPerformance
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from lakeloop.reporting.figure import Axes
 
 FULL, HALF, NARROW = 1180, 560, 340
 """Widths in pixels: the whole page, half of it, a phone."""
@@ -22,7 +22,6 @@ FULL, HALF, NARROW = 1180, 560, 340
 CHAMPION_CHECKS = ("no_worse_than_champion", "superior_to_champion")
 PROMOTED = "promoted"
 _MIN_MARGIN = 1e-6
-_LEAST_PLACES = 6  # of a bar chart, so that a single bar is no wall
 _DOTS = (24.0, 260.0)  # areas of the smallest and the greatest dot, square pixels
 
 
@@ -34,9 +33,25 @@ class Chart:
     narrow: str
 
 
-def _draw(
+def draw_chart(
     name: str, title: str, says: str, width: int, heights: tuple[int, int], paint: Callable[[Axes, bool], None]
 ) -> Chart:
+    """Draw a chart in both widths.
+
+    Args:
+        name: Prefix of the ids.
+        title: What it is.
+        says: What it says, for those who cannot see it.
+        width: Width of the wide one, pixels.
+        heights: Heights of the wide and of the narrow one.
+        paint: Draws on the axes; told whether they are the narrow ones.
+
+    Returns:
+        The chart.
+
+    >>> draw_chart("line", "A line", "It rises.", HALF, (200, 150), lambda axes, _: axes.plot([0, 1])).wide[:26]
+    '<svg viewBox="0 0 560 200"'
+    """
     wide, narrow = Size(width, heights[0]), Size(NARROW, heights[1])
     return Chart(
         draw_figure(f"{name}-wide", title, says, wide, lambda axes: paint(axes, False)),
@@ -45,9 +60,14 @@ def _draw(
 
 
 def draw_losses(
-    name: str, windows: Sequence[WindowPerformance], promotions: Sequence[Promotion], words: str, says: str
+    name: str,
+    windows: Sequence[WindowPerformance],
+    promotions: Sequence[Promotion],
+    words: str,
+    says: str,
+    estimates: Sequence[EstimatedWindow] = (),
 ) -> Chart | None:
-    """Draw the realised loss of each window next to the constant's; promotions are marked.
+    """Draw the realised loss of each window next to the constant's; promotions are marked, estimates drawn lighter.
 
     A window that was not judged breaks the line and has a cross on the axis. The vertical axis fits the values, it does
     not start at 0.
@@ -58,9 +78,10 @@ def draw_losses(
         promotions: Judgements; the promoted ones inside the chart's time are marked.
         words: The loss in words, with its unit.
         says: What the chart says, for those who cannot see it.
+        estimates: What was expected of windows, oldest first.
 
     Returns:
-        The chart; None without a judged window.
+        The chart; None without a judged window and without an estimate.
 
     >>> chart = draw_losses("loss", [judged], [], "log loss, nats", "It beat the constant.")
     >>> "Realised log loss, nats per window" in chart.wide
@@ -68,13 +89,20 @@ def draw_losses(
     >>> draw_losses("loss", [], [], "log loss, nats", "") is None
     True
     """
-    if all(window.loss is None for window in windows):
+    expected = [(place(each.end), each.loss) for each in estimates if each.loss is not None]
+    if all(window.loss is None for window in windows) and not expected:
         return None
-    ends = [window.end for window in windows]
+    ends = [window.end for window in windows] + [each.end for each in estimates if each.loss is not None]
     promoted = sorted({(each.as_of, each.version or "-") for each in promotions if each.outcome == PROMOTED})
 
     def paint(axes: Axes, narrow: bool) -> None:
         axes.plot(*_series(windows, lambda each: each.baseline), linestyle=(0, (4, 3)), color=Ink.SOFT.value)
+        points = [at for at, _ in expected], [loss for _, loss in expected]
+        axes.plot(*points, marker=".", linewidth=1.0, alpha=0.55, color=Ink.UNKNOWN.value)
+        for window in windows:
+            if window.loss is not None and window.loss_interval is not None:
+                ends_of_loss = list(window.loss_interval)
+                axes.plot([place(window.end)] * 2, ends_of_loss, color=Ink.ACCENT.value, linewidth=1.5, alpha=0.55)
         axes.plot(*_series(windows, lambda each: each.loss), marker="o", color=Ink.ACCENT.value)
         _pad(axes)
         _mark_unjudged(axes, windows, lambda each: each.loss)
@@ -90,7 +118,7 @@ def draw_losses(
                     last = as_of
         axes.set_ylabel(words)
 
-    return _draw(name, f"Realised {words} per window", says, FULL, (290, 250), paint)
+    return draw_chart(name, f"Realised {words} per window", says, FULL, (290, 250), paint)
 
 
 def draw_bias(
@@ -130,7 +158,7 @@ def draw_bias(
         set_time_axis(axes, [window.end for window in windows], ticks=4 if narrow else 7)
         axes.set_ylabel(words)
 
-    return _draw(name, "Bias per window, with its interval", says, HALF, (320, 250), paint)
+    return draw_chart(name, "Bias per window, with its interval", says, HALF, (320, 250), paint)
 
 
 def draw_means(name: str, windows: Sequence[WindowPerformance], words: str, says: str) -> Chart | None:
@@ -160,7 +188,7 @@ def draw_means(name: str, windows: Sequence[WindowPerformance], words: str, says
         set_time_axis(axes, [window.end for window in windows], ticks=4 if narrow else 7)
         axes.set_ylabel(words)
 
-    return _draw(name, "Mean prediction and mean outcome per window", says, HALF, (320, 250), paint)
+    return draw_chart(name, "Mean prediction and mean outcome per window", says, HALF, (320, 250), paint)
 
 
 def draw_reliability(name: str, calibration: Calibration, says: str) -> Chart | None:
@@ -201,7 +229,7 @@ def draw_reliability(name: str, calibration: Calibration, says: str) -> Chart | 
         axes.set_xlabel("predicted share")
         axes.set_ylabel("realised share")
 
-    return _draw(name, "Calibration: realised against predicted share", says, HALF, (320, 280), paint)
+    return draw_chart(name, "Calibration: realised against predicted share", says, HALF, (320, 280), paint)
 
 
 def find_comparison(judged: Promotion) -> GateCheck | None:
@@ -213,7 +241,7 @@ def find_comparison(judged: Promotion) -> GateCheck | None:
     Returns:
         The check; None when there was none, as for the first version.
 
-    >>> from datetime import UTC
+    >>> from datetime import UTC, datetime
     >>> check = GateCheck("no_worse_than_champion", "PASS", -0.002, 0.005, -0.004, 0.001, "")
     >>> may = datetime(2013, 5, 1, tzinfo=UTC)
     >>> judged = Promotion(may, "2", "promoted", "1", "set", None, (), "log_loss", 900, 28, 900, (check,), (), ())
@@ -235,7 +263,7 @@ def draw_comparisons(name: str, promotions: Sequence[Promotion], words: str, say
     Returns:
         One line per judgement, newest at the top; one that could not be compared says so. None when none was compared.
 
-    >>> from datetime import UTC
+    >>> from datetime import UTC, datetime
     >>> check = GateCheck("no_worse_than_champion", "PASS", -0.002, 0.005, -0.004, 0.001, "")
     >>> may, april = datetime(2013, 5, 1, tzinfo=UTC), datetime(2013, 4, 1, tzinfo=UTC)
     >>> second = Promotion(may, "2", "promoted", "1", "set", None, (), "log_loss", 900, 28, 900, (check,), (), ())
@@ -277,77 +305,19 @@ def draw_comparisons(name: str, promotions: Sequence[Promotion], words: str, say
         axes.set_xlabel(f"{words}: challenger minus champion")
 
     height = 84 + 24 * len(lines)
-    return _draw(name, "Challenger against champion, with intervals", says, FULL, (height, height), paint)
-
-
-def draw_quarantine(name: str, turns: Sequence[tuple[datetime, int]], says: str) -> Chart | None:
-    """Draw the rows each turn put into quarantine.
-
-    Args:
-        name: Prefix of the ids.
-        turns: `as_of` and rows, oldest first.
-        says: What the chart says.
-
-    Returns:
-        The chart; None when no row was.
-
-    >>> from datetime import UTC
-    >>> april, may = datetime(2013, 4, 1, tzinfo=UTC), datetime(2013, 5, 1, tzinfo=UTC)
-    >>> chart = draw_quarantine("bad", [(april, 0), (may, 3)], "Three rows in May.")
-    >>> ">01 Apr<" in chart.wide, draw_quarantine("bad", [(april, 0), (may, 0)], "") is None
-    (True, True)
-    """
-    if not any(rows for _, rows in turns):
-        return None
-
-    def paint(axes: Axes, narrow: bool) -> None:
-        places = range(len(turns))
-        axes.bar(places, [rows for _, rows in turns], width=0.7, color=Ink.WARN.value)
-        step = math.ceil(len(turns) / (5 if narrow else 12))
-        axes.set_xticks(list(places)[::step], [f"{as_of:%d %b}" for as_of, _ in turns][::step])
-        axes.set_xlim(-0.6, max(len(turns), _LEAST_PLACES) - 0.4)
-        axes.grid(visible=False, axis="x")
-        axes.locator_params(axis="y", nbins=4, integer=True)
-        axes.set_ylabel("rows")
-
-    return _draw(name, "Rows put into quarantine per turn", says, FULL, (180, 170), paint)
-
-
-def draw_step_times(name: str, steps: Sequence[tuple[str, float]], says: str) -> Chart | None:
-    """Draw how long each step of a turn took.
-
-    Args:
-        name: Prefix of the ids.
-        steps: Step and seconds, in the order of the turn.
-        says: What the chart says.
-
-    Returns:
-        The chart; None without steps.
-
-    >>> chart = draw_step_times("times", [("features origin_delays", 9.5), ("train", 41.0)], "Training took longest.")
-    >>> ">features origin_delays<" in chart.wide, ">features origin_de..<" in chart.narrow
-    (True, True)
-    """
-    if not steps:
-        return None
-    last = len(steps) - 1
-
-    def paint(axes: Axes, narrow: bool) -> None:
-        axes.barh(range(last, -1, -1), [seconds for _, seconds in steps], height=0.6, color=Ink.ACCENT.value)
-        labels = [_cut(label, 20 if narrow else 60) for label, _ in steps]
-        axes.set_yticks(range(last, -1, -1), labels)
-        axes.grid(visible=False, axis="y")
-        axes.set_xlabel("seconds")
-
-    height = 70 + 22 * len(steps)
-    return _draw(name, "Seconds per step of the newest turn", says, FULL, (height, height), paint)
+    return draw_chart(name, "Challenger against champion, with intervals", says, FULL, (height, height), paint)
 
 
 def _name(version: str | None) -> str:
-    return f"v{_cut(version or '-', 10)}"
+    return f"v{cut(version or '-', 10)}"
 
 
-def _cut(label: str, letters: int) -> str:
+def cut(label: str, letters: int) -> str:
+    """Cut a label to its place on an axis.
+
+    >>> cut("features origin_delays", 12)
+    'features o..'
+    """
     return label if len(label) <= letters else f"{label[: letters - 2]}.."
 
 

@@ -7,9 +7,14 @@ from datetime import datetime
 from enum import StrEnum
 
 from lakeloop.reporting.calibration import Calibration
+from lakeloop.reporting.details import RecordedColumn
+from lakeloop.reporting.distributions import Distribution, RateWindow
+from lakeloop.reporting.estimates import Estimates
 from lakeloop.reporting.judgements import DriftTable, Promotion
 from lakeloop.reporting.quality import QualityHistory
 from lakeloop.reporting.served import Served
+from lakeloop.reporting.slices import Slices
+from lakeloop.reporting.windows import Realised, WindowPerformance
 
 
 class State(StrEnum):
@@ -76,80 +81,6 @@ class Flag:
     window_end: datetime | None
     raised: datetime
     evidence: str
-
-
-@dataclass(frozen=True)
-class WindowPerformance:
-    """Realised performance over one window of closed days, at one evaluation.
-
-    Attributes:
-        as_of: Evaluation it comes from.
-        version: Model version.
-        start: First instant of the window.
-        end: First instant after it.
-        status: OK, or why it could not be judged.
-        loss: Log loss in nats, or mean absolute error in the label's unit; like all figures None unless judged.
-        baseline: The same of the constant reference.
-        auc: Area under the ROC curve; None for a regression.
-        bias: Mean score minus mean outcome.
-        bias_lower: Lower end of its interval.
-        bias_upper: Upper end.
-        rows: Rows with a label.
-        rows_void: Closed rows without a label.
-        closed_days: Closed days.
-        mean_score: Mean prediction.
-        mean_outcome: Mean outcome.
-    """
-
-    as_of: datetime
-    version: str | None
-    start: datetime
-    end: datetime
-    status: str
-    loss: float | None
-    baseline: float | None
-    auc: float | None
-    bias: float | None
-    bias_lower: float | None
-    bias_upper: float | None
-    rows: int
-    rows_void: int
-    closed_days: int
-    mean_score: float | None = None
-    mean_outcome: float | None = None
-
-    @property
-    def skill(self) -> float | None:
-        """Share of the baseline's loss that the model avoids: 1 - loss / baseline."""
-        return skill_of(self.loss, self.baseline)
-
-
-@dataclass(frozen=True)
-class Realised:
-    """Realised performance of a turn: its judged windows that do not overlap, weighted by rows.
-
-    Attributes:
-        loss: As of a window.
-        baseline: As of a window.
-        auc: Mean of the windows' areas, weighted by rows.
-        bias: As of a window.
-        rows: Rows with a label in those windows.
-        judged: Windows that went in.
-        unjudged: Why the others could not be judged, `2 NOT_MATURED`.
-    """
-
-    loss: float | None = None
-    baseline: float | None = None
-    auc: float | None = None
-    bias: float | None = None
-    rows: int = 0
-    judged: int = 0
-    unjudged: tuple[str, ...] = ()
-
-    @property
-    def skill(self) -> float | None:
-        """Share of the baseline's loss that the model avoids: 1 - loss / baseline."""
-        return skill_of(self.loss, self.baseline)
 
 
 @dataclass(frozen=True)
@@ -232,6 +163,11 @@ class ModelReport:
         calibration: Realised calibration.
         label: What is predicted, as declared.
         served: What was served against what the offline tables say.
+        slices: The slices of the newest measured window.
+        estimates: What was expected of windows before their labels were known.
+        distributions: Shares of the score, and of the label's classes, in the newest window.
+        rates: The label's mean of the last closed windows, oldest first.
+        details: What else was recorded of columns that drifted and of contract columns.
     """
 
     model: str
@@ -251,6 +187,11 @@ class ModelReport:
     calibration: Calibration = field(default_factory=Calibration)
     label: str = ""
     served: Served = field(default_factory=Served)
+    slices: Slices = field(default_factory=Slices)
+    estimates: Estimates = field(default_factory=Estimates)
+    distributions: tuple[Distribution, ...] = ()
+    rates: tuple[RateWindow, ...] = ()
+    details: tuple[RecordedColumn, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -349,6 +290,7 @@ class Report:
         idle_models: Models that are declared but have not been run.
         quality: Quality by source and turn.
         features_page: File of the catalogue of features beside it; empty without one.
+        channels: What became of messages that a channel did not carry, a sentence per channel.
     """
 
     project: str
@@ -363,21 +305,4 @@ class Report:
     idle_models: tuple[str, ...] = ()
     quality: QualityHistory = field(default_factory=QualityHistory)
     features_page: str = ""
-
-
-def skill_of(loss: float | None, baseline: float | None) -> float | None:
-    """Measure the share of the baseline's loss that a model avoids.
-
-    Args:
-        loss: Mean loss of the model, >= 0.
-        baseline: Mean loss of the constant reference, same unit.
-
-    Returns:
-        1 - loss / baseline; None when one is missing or the baseline is not above 0.
-
-    >>> skill_of(0.375, 0.5), skill_of(0.375, None)
-    (0.25, None)
-    """
-    if loss is None or baseline is None or not baseline > 0:
-        return None
-    return 1 - loss / baseline
+    channels: tuple[str, ...] = ()

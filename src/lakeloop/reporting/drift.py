@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from lakeloop.reporting.evidence import describe_numbers, read_object
 from lakeloop.reporting.judgements import DriftCell, DriftRow, DriftTable, DriftWindow
 from lakeloop.reporting.recorded import MAX_WINDOWS, Row
+from lakeloop.reporting.severity import last_cell, severity_of
 from lakeloop.statuses import Status, Verdict
 
 FEATURE = "feature"
@@ -15,17 +17,25 @@ _ROLE_ORDER = {"contract": 0, "regime": 1, "seasonal": 2}
 _VERDICT_ORDER = {Verdict.DRIFT: 0, Verdict.UNKNOWN: 1, Verdict.STABLE: 2, Verdict.RECORDED: 3}
 
 
-def tabulate(rows: Iterable[Row], *, features: bool | None, max_windows: int = MAX_WINDOWS) -> DriftTable:
+def tabulate(
+    rows: Iterable[Row],
+    *,
+    features: bool | None,
+    max_windows: int = MAX_WINDOWS,
+    importances: Mapping[str, float] | None = None,
+) -> DriftTable:
     """Lay out the newest evaluation of each column over the last windows.
 
     Args:
         rows: Rows of `monitoring.drift_metrics` of one model; those of slices are left out.
         features: Whether to show the features or else the prediction and the target; None for all, features last.
         max_windows: Windows shown, the newest ones.
+        importances: Column -> its share of the champion's importance; nothing where that is not known.
 
     Returns:
-        Columns by their verdict in the newest window that speaks of them (DRIFT, UNKNOWN, STABLE, RECORDED), then by
-        how often they drifted in the windows shown, then contract before regime before seasonal, then by name.
+        Columns by their verdict in the newest window that speaks of them (DRIFT, UNKNOWN, STABLE, RECORDED); those that
+        drifted by severity where importances are known; then by how often they drifted in the windows shown, then
+        contract before regime before seasonal, then by name.
 
     >>> from datetime import UTC, datetime
     >>> week = {"start": datetime(2013, 4, 1, tzinfo=UTC), "end": datetime(2013, 4, 8, tzinfo=UTC)}
@@ -48,26 +58,31 @@ def tabulate(rows: Iterable[Row], *, features: bool | None, max_windows: int = M
             key = (row["column_name"], row["kind"], row["role"], row["test"])
             newest.setdefault(key, {})[_window(row)] = row
     laid_out = [
-        DriftRow(*key, tuple(_cell(of_window[window]) if window in of_window else None for window in windows))
+        DriftRow(
+            *key,
+            tuple(_cell(of_window[window]) if window in of_window else None for window in windows),
+            importance=(importances or {}).get(key[0]) if key[1] == FEATURE else None,
+        )
         for key, of_window in newest.items()
     ]
     return DriftTable(tuple(windows), tuple(sorted(laid_out, key=_worst_first)))
 
 
-def last_cell(row: DriftRow) -> DriftCell | None:
-    """Give the newest window that says something about a column.
+def only(table: DriftTable, kind: str) -> DriftTable:
+    """Keep the columns of one kind.
 
     Args:
-        row: The column over the last windows.
+        table: Columns over the last windows.
+        kind: feature, prediction or target.
 
     Returns:
-        Its cell; None when no window says anything.
+        The same windows, and of the columns those of the kind.
 
-    >>> first = DriftCell(0.25, 0.1, "OK", "DRIFT", 100)
-    >>> last_cell(DriftRow("carrier", "feature", "contract", "psi", (first, None))).verdict
-    'DRIFT'
+    >>> score = DriftRow("score", "prediction", "regime", "psi", ())
+    >>> len(only(DriftTable(rows=(score,)), "prediction").rows), len(only(DriftTable(rows=(score,)), TARGET).rows)
+    (1, 0)
     """
-    return next((cell for cell in reversed(row.cells) if cell is not None), None)
+    return replace(table, rows=tuple(row for row in table.rows if row.kind == kind))
 
 
 def count_drifts(row: DriftRow) -> int:
@@ -149,12 +164,13 @@ def _cell(row: Row) -> DriftCell:
     )
 
 
-def _worst_first(row: DriftRow) -> tuple[bool, int, int, int, str, str]:
+def _worst_first(row: DriftRow) -> tuple[bool, int, float, int, int, str, str]:
     cell = last_cell(row)
     verdict = len(_VERDICT_ORDER) if cell is None else _VERDICT_ORDER.get(Verdict(cell.verdict), len(_VERDICT_ORDER))
     return (
         row.kind == FEATURE,
         verdict,
+        -(severity_of(row) or 0.0) if cell is not None and cell.verdict == Verdict.DRIFT else 0.0,
         -count_drifts(row),
         _ROLE_ORDER.get(row.role, len(_ROLE_ORDER)),
         row.column,

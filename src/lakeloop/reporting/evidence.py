@@ -79,10 +79,10 @@ def read_checks(evidence: Mapping[str, Any]) -> tuple[GateCheck, ...]:
         GateCheck(
             name=str(check.get("name", "")),
             status=str(check.get("status", "")),
-            value=_number(check.get("value")),
-            bound=_number(check.get("bound")),
-            lower=_number(check.get("lower")),
-            upper=_number(check.get("upper")),
+            value=read_number(check.get("value")),
+            bound=read_number(check.get("bound")),
+            lower=read_number(check.get("lower")),
+            upper=read_number(check.get("upper")),
             detail=str(check.get("detail") or ""),
             blocking=check.get("blocking") is True,
             acknowledged=check.get("acknowledged") is True,
@@ -108,7 +108,7 @@ def read_metrics(evidence: Mapping[str, Any]) -> tuple[GateMetric, ...]:
         for side in ("challenger", "baseline", "challenger_on_comparable", "champion")
     ]
     names = dict.fromkeys(name for side in sides for name in side)
-    return tuple(GateMetric(name, *(_number(side.get(name)) for side in sides)) for name in names)
+    return tuple(GateMetric(name, *(read_number(side.get(name)) for side in sides)) for name in names)
 
 
 def read_slices(evidence: Mapping[str, Any], hidden: Collection[str] = ()) -> tuple[GateSlice, ...]:
@@ -135,14 +135,14 @@ def read_slices(evidence: Mapping[str, Any], hidden: Collection[str] = ()) -> tu
         if column in hidden:
             kept_back[column] = GateSlice(column, HIDDEN, None, None, None)
             continue
-        both = int(_number(part.get("comparable_rows")) or 0)
+        both = int(read_number(part.get("comparable_rows")) or 0)
         found.append(
             GateSlice(
                 column=column,
                 value=str(part.get("value", "")),
-                rows=both or int(_number(part.get("rows")) or 0),
-                challenger=_number(part.get("challenger_on_comparable" if both else "challenger")),
-                champion=_number(part.get("champion")) if both else None,
+                rows=both or int(read_number(part.get("rows")) or 0),
+                challenger=read_number(part.get("challenger_on_comparable" if both else "challenger")),
+                champion=read_number(part.get("champion")) if both else None,
             )
         )
     largest = sorted(found, key=lambda each: (-(each.rows or 0), each.column, each.value))[:MAX_SLICES]
@@ -155,7 +155,7 @@ def read_count(evidence: Mapping[str, Any], name: str) -> int | None:
     >>> read_count({"rows": 12}, "rows"), read_count({}, "rows")
     (12, None)
     """
-    value = _number(evidence.get(name))
+    value = read_number(evidence.get(name))
     return None if value is None else int(value)
 
 
@@ -163,7 +163,12 @@ def _objects(value: Any) -> Sequence[Mapping[str, Any]]:
     return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
 
 
-def _number(value: Any) -> float | None:
+def read_number(value: Any) -> float | None:
+    """Read a finite number; None for anything else.
+
+    >>> read_number(2), read_number("2"), read_number(True), read_number(float("nan"))
+    (2.0, None, None, None)
+    """
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return float(value)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from matplotlib.axes import Axes as Axes  # charts know the type from here
 
 _POINTS_PER_INCH = 72  # one unit of the drawing is one pixel of the size asked for
 _XLINK = "{http://www.w3.org/1999/xlink}href"

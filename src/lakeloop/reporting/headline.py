@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lakeloop.reporting.content import Champion, Decision, Flag, Headline, SourceHealth, State, Turn, WindowPerformance
-from lakeloop.reporting.drift import count_drifts, last_cell
+from lakeloop.reporting.content import Champion, Decision, Flag, Headline, SourceHealth, State, Turn
+from lakeloop.reporting.drift import count_drifts
 from lakeloop.reporting.judgements import DriftRow, DriftTable, Promotion
+from lakeloop.reporting.severity import last_cell
+from lakeloop.reporting.windows import WindowPerformance
 from lakeloop.statuses import FlagKind, Role, Status, Verdict
 
 MAX_NAMED = 3

@@ -7,17 +7,20 @@ from collections.abc import Mapping
 from markupsafe import Markup
 
 from lakeloop.reporting import captions
+from lakeloop.reporting.arrivals import say_volume
 from lakeloop.reporting.charts import (
     Chart,
     draw_bias,
     draw_comparisons,
     draw_losses,
     draw_means,
-    draw_quarantine,
     draw_reliability,
-    draw_step_times,
 )
 from lakeloop.reporting.content import ModelReport, Report
+from lakeloop.reporting.distributions import say_distribution, say_rates
+from lakeloop.reporting.drift_charts import draw_distribution, draw_rates, draw_slices
+from lakeloop.reporting.slices import say_slices
+from lakeloop.reporting.turn_charts import draw_quarantine, draw_step_times, draw_volume
 
 LOSS_WORDS: Mapping[str, str] = {"log_loss": "log loss", "mean_absolute_error": "mean absolute error"}
 _UNITS: Mapping[str, str] = {"log_loss": "log loss, nats", "mean_absolute_error": "mean absolute error, label's unit"}
@@ -53,6 +56,7 @@ def illustrate_model(part: ModelReport, name: str) -> Drawn:
                 part.promotions,
                 _UNITS.get(part.loss_name, words),
                 captions.say_losses(part.windows, words),
+                part.estimates.windows,
             )
         ),
         "bias": _ready(
@@ -73,7 +77,38 @@ def illustrate_model(part: ModelReport, name: str) -> Drawn:
         "comparisons": _ready(
             draw_comparisons(f"{name}-comparisons", part.promotions, words, captions.say_comparisons(part.promotions))
         ),
+        "slices": _ready(
+            draw_slices(
+                f"{name}-slices",
+                part.slices.measured,
+                part.bias_limit,
+                "predicted minus realised",
+                say_slices(part.slices),
+            )
+        ),
+        "rates": _ready(draw_rates(f"{name}-rates", part.rates, part.label or "mean label", say_rates(part.rates))),
     }
+
+
+def illustrate_distributions(part: ModelReport, name: str) -> tuple[tuple[Markup, Markup] | None, ...]:
+    """Draw the shares of the score, and of the label's classes.
+
+    Args:
+        part: What is shown of the model.
+        name: Prefix of the ids, one for each model of the page.
+
+    Returns:
+        One chart per distribution, in their order; None where there is nothing to draw.
+
+    >>> from lakeloop.reporting.content import Headline, State
+    >>> headline = Headline(State.UNKNOWN, (), "", "", "")
+    >>> illustrate_distributions(ModelReport("late_arrival", "", "log_loss", None, None, headline), "m1")
+    ()
+    """
+    return tuple(
+        _ready(draw_distribution(f"{name}-shares-{number}", found, say_distribution(found)))
+        for number, found in enumerate(part.distributions, 1)
+    )
 
 
 def illustrate_report(report: Report) -> Drawn:
@@ -99,7 +134,9 @@ def illustrate_report(report: Report) -> Drawn:
         for step in times.steps
         if not step.is_whole
     ]
+    volumes = [(row.source, [cell.read for cell in row.cells]) for row in history.sources]
     return {
+        "volume": _ready(draw_volume("volume", history.turns, volumes, say_volume(history))),
         "quarantine": _ready(
             draw_quarantine(
                 "quarantine",

@@ -111,6 +111,7 @@ class DriftRow:
         role: contract, regime or seasonal.
         test: The statistic.
         cells: One per window of the table, oldest first; None where the window says nothing about the column.
+        importance: The column's share of the champion's importance, 0 to 1; None where it is not known.
     """
 
     column: str
@@ -118,6 +119,7 @@ class DriftRow:
     role: str
     test: str
     cells: tuple[DriftCell | None, ...]
+    importance: float | None = None
 
 
 @dataclass(frozen=True)

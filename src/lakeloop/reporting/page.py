@@ -9,11 +9,22 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lakeloop.reporting import captions
+from lakeloop.reporting.arrivals import say_ages, say_volume, show_age
 from lakeloop.reporting.content import ModelReport, Report
-from lakeloop.reporting.drift import count_drifts, describe_cell, rate_cell
+from lakeloop.reporting.details import name_lost, say_details
+from lakeloop.reporting.distributions import say_distribution, say_rates
+from lakeloop.reporting.drift import count_drifts, describe_cell, only, rate_cell
+from lakeloop.reporting.estimates import say_estimates
 from lakeloop.reporting.headline import summarise_data
-from lakeloop.reporting.illustrations import LOSS_WORDS, illustrate_model, illustrate_report
+from lakeloop.reporting.illustrations import (
+    LOSS_WORDS,
+    illustrate_distributions,
+    illustrate_model,
+    illustrate_report,
+)
 from lakeloop.reporting.served import say_served
+from lakeloop.reporting.severity import say_severity, severity_of
+from lakeloop.reporting.slices import say_moved, say_slices
 
 MISSING = "-"
 MAX_TEXT = 600
@@ -53,6 +64,7 @@ def render_report(report: Report) -> str:
             data_line=data_line,
             local=f"{report.as_of.astimezone(ZoneInfo(report.timezone)):%Y-%m-%d %H:%M}",
             charts=[illustrate_model(part, f"m{number}") for number, part in enumerate(report.models, 1)],
+            shares=[illustrate_distributions(part, f"m{number}") for number, part in enumerate(report.models, 1)],
             shared=illustrate_report(report),
             columns_shown=max(MIN_COLUMNS, MAX_COLUMNS // max(len(report.models), 1)),
         )
@@ -86,7 +98,7 @@ def page_environment() -> Environment:
         "drifts": count_drifts,
         "rate": rate_cell,
         "describe_cell": describe_cell,
-        "loss_words": _loss_words,
+        "loss_words": loss_words,
         "counted": captions.count_of,
         "say_turns": captions.say_turns,
         "say_losses": captions.say_losses,
@@ -98,13 +110,32 @@ def page_environment() -> Environment:
         "say_drift": captions.say_drift,
         "say_quality": captions.say_quality,
         "say_times": captions.say_times,
+        "say_slices": say_slices,
+        "say_moved": say_moved,
+        "say_estimates": say_estimates,
+        "say_distribution": say_distribution,
+        "say_rates": say_rates,
+        "say_severity": say_severity,
+        "say_details": say_details,
+        "say_volume": say_volume,
+        "say_ages": say_ages,
+        "age": show_age,
+        "severity": severity_of,
+        "lost": name_lost,
+        "only": only,
     }
     environment.tests["classifier"] = _has_probabilities
     environment.tests["ranking"] = _has_areas
     return environment
 
 
-def _loss_words(part: ModelReport) -> str:
+def loss_words(part: ModelReport) -> str:
+    """Name a model's loss in words.
+
+    >>> from lakeloop.reporting.content import Headline, State
+    >>> loss_words(ModelReport("late", "", "log_loss", None, None, Headline(State.OK, (), "", "", "")))
+    'log loss'
+    """
     return LOSS_WORDS.get(part.loss_name, part.loss_name.replace("_", " "))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from lakeloop.reporting.evidence import read_number, read_object
 from lakeloop.reporting.recorded import Recorded
 
 MAX_QUALITY_TURNS = 12
@@ -15,6 +16,8 @@ MAX_RULES = 60
 """Rules shown, those with most rows."""
 
 SUITE = "suite"
+FRESHNESS = "freshness_"
+"""How the checks of freshness rules begin; what follows is the column."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,23 @@ class BrokenRule:
 
 
 @dataclass(frozen=True)
+class NewestAge:
+    """Age of a source's newest row, where a freshness rule asks for it, per turn shown.
+
+    Attributes:
+        source: The source.
+        column: event_ts or available_ts.
+        seconds: Age at the turn; None where the rule was not asked or no row was known.
+        passed: Whether it was young enough; None where the rule was not asked.
+    """
+
+    source: str
+    column: str
+    seconds: tuple[float | None, ...]
+    passed: tuple[bool | None, ...]
+
+
+@dataclass(frozen=True)
 class QualityHistory:
     """The last turns, oldest first; sources by name; rules by rows.
 
@@ -70,12 +90,14 @@ class QualityHistory:
         sources: One row per source.
         rules: The rules broken most.
         more_rules: Rules that are not shown.
+        ages: What freshness rules found.
     """
 
     turns: tuple[datetime, ...] = ()
     sources: tuple[QualityRow, ...] = ()
     rules: tuple[BrokenRule, ...] = ()
     more_rules: int = 0
+    ages: tuple[NewestAge, ...] = ()
 
     @property
     def quarantined(self) -> tuple[int, ...]:
@@ -94,7 +116,7 @@ def assemble_quality(names: Iterable[str], recorded: Recorded) -> QualityHistory
         The history of the last turns that landed or judged anything.
 
     >>> assemble_quality(["weather"], Recorded())
-    QualityHistory(turns=(), sources=(), rules=(), more_rules=0)
+    QualityHistory(turns=(), sources=(), rules=(), more_rules=0, ages=())
     """
     known = {row["as_of"] for rows in (recorded.batches, recorded.quality, recorded.refused_files) for row in rows}
     turns = tuple(sorted(known)[-MAX_QUALITY_TURNS:])
@@ -112,7 +134,26 @@ def assemble_quality(names: Iterable[str], recorded: Recorded) -> QualityHistory
         for key, of_rule in counts.items()
     ]
     rules.sort(key=lambda each: (-each.total, each.source, each.rule, each.column or ""))
-    return QualityHistory(turns, rows, tuple(rules[:MAX_RULES]), max(len(rules) - MAX_RULES, 0))
+    more = max(len(rules) - MAX_RULES, 0)
+    return QualityHistory(turns, rows, tuple(rules[:MAX_RULES]), more, _ages(turns, recorded))
+
+
+def _ages(turns: tuple[datetime, ...], recorded: Recorded) -> tuple[NewestAge, ...]:
+    found: dict[tuple[str, str], dict[datetime, tuple[float | None, bool | None]]] = {}
+    for row in recorded.quality:
+        if str(row["check"]).startswith(FRESHNESS):
+            key = (row["source"], row["check"].removeprefix(FRESHNESS))
+            age = read_number(read_object(row.get("observed")).get("age_seconds"))
+            found.setdefault(key, {})[row["as_of"]] = (age, row["passed"])
+    nothing = (None, None)
+    return tuple(
+        NewestAge(
+            *key,
+            seconds=tuple(of_turn.get(as_of, nothing)[0] for as_of in turns),
+            passed=tuple(of_turn.get(as_of, nothing)[1] for as_of in turns),
+        )
+        for key, of_turn in sorted(found.items())
+    )
 
 
 def _cell(source: str, as_of: datetime, recorded: Recorded) -> QualityCell:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from lakeloop.reporting.content import Realised, WindowPerformance
+from lakeloop.reporting.windows import Realised, WindowPerformance
 from lakeloop.statuses import Status
 
 Row = Mapping[str, Any]
@@ -65,6 +65,8 @@ def _window(metrics: Mapping[str, Row], loss_name: str) -> WindowPerformance:
         closed_days=leading["closed_days"],
         mean_score=figure("mean_score"),
         mean_outcome=figure("mean_outcome"),
+        skill_lower=figure("skill", "lower"),
+        skill_upper=figure("skill", "upper"),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,13 @@ MAX_EVENTS = 24
 """Decisions and judgements shown per model, the newest ones."""
 
 
+_OF_MODEL = (
+    *("predictions", "performance", "drift", "drift_counts", "raised_flags", "open_flags", "decisions", "promotions"),
+    *("consistency", "slices", "slice_drift", "estimates"),
+)
+"""What is recorded of models, one by one."""
+
+
 @dataclass(frozen=True)
 class AboutModel:
     """What the declaration says of a model.
@@ -32,7 +39,10 @@ class AboutModel:
         loss_name: Metric that stands for its loss.
         bias_limit: Bias beyond which the policy acts; None when it declares none.
         label: What is predicted, as declared.
-        hidden: Columns that say something of a person.
+        hidden: Columns and slicings that say something of a person.
+        classes: Declared classes of the label, where there are several.
+        importances: Column -> its share of the champion's importance; empty where that is not known.
+        bins: Column of the answers -> names of its bins, where they are known.
     """
 
     model: str
@@ -41,6 +51,9 @@ class AboutModel:
     bias_limit: float | None
     label: str = ""
     hidden: frozenset[str] = frozenset()
+    classes: tuple[str, ...] = ()
+    importances: Mapping[str, float] = field(default_factory=dict)
+    bins: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -63,6 +76,10 @@ class Recorded:
         decisions: Rows of `ops.decisions`.
         promotions: Rows of `ops.promotions`.
         consistency: Rows of `monitoring.consistency`, at least those of the last audit of every model.
+        slices: Rows of `monitoring.performance` of slices, at least those of every model's newest window.
+        slice_drift: Rows of `monitoring.drift_metrics` of slices, of the newest window those that moved most.
+        estimates: Rows of `monitoring.estimated_performance` of the last turns.
+        notifications: Rows of `ops.notifications` that tell what became of each message last.
         since: `as_of` of the first of the last turns; None when the rows reach back to the beginning.
     """
 
@@ -80,6 +97,10 @@ class Recorded:
     decisions: Sequence[Row] = ()
     promotions: Sequence[Row] = ()
     consistency: Sequence[Row] = ()
+    slices: Sequence[Row] = ()
+    slice_drift: Sequence[Row] = ()
+    estimates: Sequence[Row] = ()
+    notifications: Sequence[Row] = ()
     since: datetime | None = None
 
     def of_model(self, model: str) -> Recorded:
@@ -99,23 +120,8 @@ class Recorded:
         def kept(rows: Sequence[Row]) -> tuple[Row, ...]:
             return tuple(row for row in rows if row["model"] == model)
 
-        return Recorded(
-            runs=self.runs,
-            batches=self.batches,
-            refused_files=self.refused_files,
-            quality=self.quality,
-            reasons=self.reasons,
-            predictions=kept(self.predictions),
-            performance=kept(self.performance),
-            drift=kept(self.drift),
-            drift_counts=kept(self.drift_counts),
-            raised_flags=kept(self.raised_flags),
-            open_flags=kept(self.open_flags),
-            decisions=kept(self.decisions),
-            promotions=kept(self.promotions),
-            consistency=kept(self.consistency),
-            since=self.since,
-        )
+        own: dict[str, Any] = {name: kept(getattr(self, name)) for name in _OF_MODEL}
+        return replace(self, **own)
 
 
 def keep_last_attempts(rows: Sequence[Row], subject: str) -> list[Row]:

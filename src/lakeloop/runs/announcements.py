@@ -136,7 +136,8 @@ def announce(context: Context, messages: Sequence[Message]) -> None:
     A channel that fails is left alone for the rest of the turn, and its messages wait for the next one.
 
     Args:
-        context: Project, lake, logical now and wall clock; the workspace is held.
+        context: Project, lake, logical now and wall clock; the workspace is held. Nothing is done where it announces
+            nothing.
         messages: New ones, or ones that an earlier call may have announced.
 
     >>> message = decision_message("d1", "late", "2024-02-04T00:00:00Z", "retrain", ["schedule: due"])
@@ -145,7 +146,7 @@ def announce(context: Context, messages: Sequence[Message]) -> None:
     >>> row["about"], row["kind"], row["status"], row["error"]
     ('decision', 'retrain', 'SENT', None)
     """
-    if not messages and not context.lake.exists(context.lake.own(schemas.NOTIFICATIONS)):
+    if not context.announces or (not messages and not context.lake.exists(context.lake.own(schemas.NOTIFICATIONS))):
         return
     states, rows = _read_states(context), []
     project, workspace = context.config.project, context.config.workspace

@@ -41,6 +41,7 @@ class Context:
         progress: Told what is being done, in a few words.
         finished: Told what every finished step did.
         clock: The wall clock, aware, UTC: for quiet hours and stamps, never for what is made.
+        announces: Whether flags and decisions are announced; not where history is replayed.
 
     >>> from datetime import timedelta
     >>> context.turn, context.at(context.as_of - timedelta(days=10)).turn
@@ -52,6 +53,7 @@ class Context:
     progress: Callable[[str], None] = field(default=_silent)
     finished: Callable[[StepDone], None] = field(default=_unnoticed)
     clock: Callable[[], datetime] = field(default=_now)
+    announces: bool = True
 
     @cached_property
     def spark(self) -> SparkSession:
@@ -92,10 +94,25 @@ class Context:
         Returns:
             The other surroundings; these stay as they are.
         """
-        other = Context(self.config, as_of, self.progress, self.finished, self.clock)
+        other = Context(self.config, as_of, self.progress, self.finished, self.clock, self.announces)
         for name in ("spark", "lake", "registry"):
             if name in self.__dict__:
                 other.__dict__[name] = self.__dict__[name]
+        return other
+
+    def over(self, config: Config, lake: Lake, registry: Registry) -> Context:
+        """Give surroundings in which steps record elsewhere, and nobody is told of it.
+
+        Args:
+            config: The project, perhaps with another policy.
+            lake: What is read, and where is recorded.
+            registry: Where versions are found.
+
+        Returns:
+            The other surroundings at the same logical now; these stay as they are.
+        """
+        other = Context(config, self.as_of, self.progress, self.finished, self.clock, announces=False)
+        other.__dict__ |= {"spark": self.spark, "lake": lake, "registry": registry}
         return other
 
 

@@ -52,7 +52,8 @@ class _Unprofiled:
 def profile_predictions(context: Context, model: Model, version: str, plan: ProfilePlan) -> int:
     """Profile the predictions of a version that have no profile yet.
 
-    Rows are found by the instant at which they were scored. Where rows were added to what was profiled already, as by a
+    Rows are found by the instant at which they were scored; as of an earlier instant than that of a monitoring that is
+    done there are none. Where rows were added to what was profiled already, as by a
     stream whose clock is behind, all are profiled again as a new generation.
 
     Args:
@@ -94,8 +95,9 @@ def _find_unprofiled(context: Context, name: str, version: str) -> _Unprofiled:
         commit
         for commit in lake.commits(lake.own(schemas.DAILY_PROFILES))
         if commit.unit.startswith(f"{name} ") and commit.fingerprint == version
-        if datetime.fromisoformat(commit.notes["through"]) <= context.as_of
     ]
+    if any(datetime.fromisoformat(commit.notes["through"]) > context.as_of for commit in before):
+        return _Unprofiled(None, 0, 0, 0)  # a later turn has profiled what there was: rows count once
     scored = [(commit, _scored_at(commit.notes)) for commit in lake.commits(lake.address("predictions", name))]
     known = [(commit, at) for commit, at in scored if at is None or at <= context.as_of]
     head = max((commit.version for commit, _ in scored), default=-1)

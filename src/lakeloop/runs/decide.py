@@ -11,7 +11,7 @@ from lakeloop.config.model import Model
 from lakeloop.decisions.policy import decide, to_row
 from lakeloop.runs.announcements import announce_decision
 from lakeloop.runs.context import Context
-from lakeloop.runs.decision_inputs import gather_inputs
+from lakeloop.runs.decision_inputs import FromRows, gather_inputs
 from lakeloop.runs.flag_life import claim_flags, end_flags
 from lakeloop.runs.promotions import champion_before, read_promotions
 from lakeloop.runs.quality import gate_attempt
@@ -43,7 +43,7 @@ class DecideResult:
         return self.action.value
 
 
-def decide_action(context: Context, name: str) -> DecideResult:
+def decide_action(context: Context, name: str, asked: FromRows | None = None) -> DecideResult:
     """Decide what to do about a model, from what is recorded before this turn's training.
 
     Flags whose alarm was not seen for too long end first. Those that a training or a recalibration is to answer are
@@ -52,6 +52,7 @@ def decide_action(context: Context, name: str) -> DecideResult:
     Args:
         context: Project, lake and logical now.
         name: The model.
+        asked: What sources and their quality say; they are asked without it.
 
     Returns:
         The decision; the same call gives the same one.
@@ -70,7 +71,7 @@ def decide_action(context: Context, name: str) -> DecideResult:
         done = lake.find_commit(address, identity)
         if done is None:
             context.progress(f"decide {name}")
-            row = _decide_and_claim(context, model)
+            row = _decide_and_claim(context, model, asked)
             row |= {"decision_id": decision_id, "model": name, "attempt": attempt}
             said: Mapping[str, Any] = {"action": row["action"], "reasons": row["reasons"]}
             lake.append_own(schemas.DECISIONS, [row], identity, notes=said)
@@ -81,13 +82,13 @@ def decide_action(context: Context, name: str) -> DecideResult:
         return DecideResult(name, Action(said["action"]), tuple(said["reasons"]), outcome)
 
 
-def _decide_and_claim(context: Context, model: Model) -> dict[str, Any]:
+def _decide_and_claim(context: Context, model: Model, asked: FromRows | None) -> dict[str, Any]:
     """Decide until every flag that the decision answers is this turn's; a turn that lost one sees it claimed."""
     champion = champion_before(read_promotions(context, model.model), context.as_of)
     if champion is not None:
         end_flags(context, model, champion.version)
     while True:
-        inputs = gather_inputs(context, model)
+        inputs = gather_inputs(context, model, asked)
         decision = decide(model.decide, inputs)
         if not claim_flags(context, model.model, decision.answers):
             return to_row(model.decide, inputs)

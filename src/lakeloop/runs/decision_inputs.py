@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from pyspark.sql import functions as F
@@ -39,12 +41,45 @@ _REMEMBERED = 16
 """Judgements that a decision is told of at least: more in a row than back-off doubles for."""
 
 
-def gather_inputs(context: Context, model: Model) -> DecisionInputs:
+@dataclass(frozen=True)
+class FromRows:
+    """What a decision is told that is no event, but asked of sources and their quality.
+
+    Attributes:
+        first_day: First day of the spine; None without rows.
+        quality_passed: Whether the quality gate passed on the newest data; None when it was not judged.
+        count_new_rows: Counts the labelled rows of the days that closed after a training, up to a day.
+    """
+
+    first_day: date | None
+    quality_passed: bool | None
+    count_new_rows: Callable[[datetime, date], int]
+
+
+def ask_rows(context: Context, model: Model) -> FromRows:
+    """Ask sources and their quality at the logical now.
+
+    Args:
+        context: Project, lake and logical now.
+        model: The model's declaration.
+
+    Returns:
+        What they say; rows are counted when they are asked for.
+
+    >>> found = ask_rows(context, context.config.models["late"])
+    >>> str(found.first_day), found.quality_passed
+    ('2024-01-01', True)
+    """
+    return FromRows(_first_day(context, model), read_gate(context), partial(_count_new_rows, context, model))
+
+
+def gather_inputs(context: Context, model: Model, asked: FromRows | None = None) -> DecisionInputs:
     """Look up everything the policy is given, as of just before this turn's training.
 
     Args:
         context: Project, lake and logical now.
         model: The model's declaration.
+        asked: What sources and their quality say; they are asked without it.
 
     Returns:
         The inputs; nothing is written.
@@ -53,14 +88,14 @@ def gather_inputs(context: Context, model: Model) -> DecisionInputs:
     >>> inputs.champion, inputs.can_recalibrate, [(each.version, each.outcome.value) for each in inputs.history]
     ('1', True, [('1', 'promoted')])
     """
+    found = asked or ask_rows(context, model)
     before = [each for each in read_promotions(context, model.model) if each.as_of < context.as_of]
     champion = champion_before(before, context.as_of)
     trained = [each for each in before if each.is_training]
     last_trained = trained[-1].as_of if trained else None
     closes = model.label.closes
     closed = last_closed_day(context.as_of, closes)
-    first = _first_day(context, model)
-    total = 0 if first is None else max(0, (closed - first).days + 1)
+    total = 0 if found.first_day is None else max(0, (closed - found.first_day).days + 1)
     since = total if last_trained is None else (closed - last_closed_day(last_trained, closes)).days
     version = champion.version if champion is not None else None
     records = read_flags(context, model.model)
@@ -74,14 +109,14 @@ def gather_inputs(context: Context, model: Model) -> DecisionInputs:
         closed_days_total=total,
         closed_days_since_training=max(0, min(since, total)),
         flags=tuple(sorted(flags, key=lambda flag: (flag.kind, flag.subject, flag.flag_id))),
-        quality_passed=read_gate(context),
+        quality_passed=found.quality_passed,
         closed_days_needed=days_needed(model.split),
         can_recalibrate=champion is not None and model.task is not Task.MULTICLASS,
         recalibration_days=0 if version is None else _served_days(model, before, version, closed),
         recalibration_days_needed=model.decide.recalibrate.folds,
         windows_since_recalibration=_windows_since_recalibration(model, before, champion, records),
         history=_history(model, before, records),
-        new_rows=_count_new_rows(context, model, last_trained, closed) if asks_for_rows and last_trained else None,
+        new_rows=found.count_new_rows(last_trained, closed) if asks_for_rows and last_trained else None,
         local_date=context.as_of.astimezone(context.config.project.zone).date(),
     )
 

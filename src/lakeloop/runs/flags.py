@@ -59,6 +59,7 @@ def flag_row(flag: Flag, event: FlagEvent, as_of: datetime, evidence: dict[str, 
     Returns:
         Column of `ops.flags` -> value.
 
+    >>> from datetime import UTC
     >>> flag = Flag(FlagKind.BIAS, "late", "1", "bias", *[datetime(2024, 1, 25, tzinfo=UTC)] * 3)
     >>> flag_row(flag, FlagEvent.EXPIRED, flag.as_of, {})["event"]
     'expired'

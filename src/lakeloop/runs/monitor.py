@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
+from typing import Any
 
 from lakeloop import schemas
 from lakeloop.config.model import Model
@@ -23,7 +24,8 @@ from lakeloop.runs.failed_models import explaining_model
 from lakeloop.runs.findings import WindowFinding
 from lakeloop.runs.flags import clear_flags, raise_flags
 from lakeloop.runs.found_rows import FoundRows, profile_periods
-from lakeloop.runs.promotions import champion_before, read_promotions
+from lakeloop.runs.joint_drift import measure_joint_drift
+from lakeloop.runs.promotions import Promotion, champion_before, read_promotions
 from lakeloop.runs.references import PREDICTION_REFERENCE_FILE, REFERENCE_FILE
 from lakeloop.runs.severity import read_importance, weigh_findings
 from lakeloop.runs.window_evaluation import References, evaluate_windows
@@ -33,6 +35,7 @@ from lakeloop.tables import WriteIdentity
 from lakeloop.training.evidence import METRICS_FILE
 
 JOB = "monitor"
+_Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -104,10 +107,9 @@ def monitor(context: Context, name: str) -> MonitorResult:
                 [Failure("predictions", "there are none: nobody was champion before this turn, or it did not score")],
                 f"run `lakeloop score --as-of {context.turn}` first",
             )
-        identity = WriteIdentity(JOB, f"{name} {context.turn}", champion.version)
-        for table in (schemas.PROFILE_METRICS, schemas.DRIFT_METRICS):
+        identity = monitor_identity(context, name, champion.version)
+        for table in (schemas.PROFILE_METRICS, schemas.DRIFT_METRICS, schemas.PERFORMANCE):
             lake.create_own(table)
-        performance = lake.create_own(schemas.PERFORMANCE)
         version = context.registry.get_version(name, champion.version, champion.run_key)
         assert_same_model(context.config, model, version.tags.get(SERVING_TAG))
         features, predicted = (
@@ -116,47 +118,116 @@ def monitor(context: Context, name: str) -> MonitorResult:
         )
         references = References(features, predicted, _read_calibration(context, version))
         profile_predictions(context, model, champion.version, references.plan(context.config, model))
-        windows, late = _windows_to_evaluate(context, model, champion.as_of, identity)
-        if not windows and not late:
-            return MonitorResult(name, champion.version, 0, (), 0, Outcome.EMPTY, {})
-        outcome, done = Outcome.SKIPPED, lake.find_commit(performance, identity)  # it is written last
-        notes = done.notes if done is not None else {}
-        if done is None:
-            context.progress(f"monitor {name}")
+
+        def evaluate(windows: Sequence[MonitorWindow], late: Sequence[MonitorWindow]) -> list[WindowFinding]:
             findings = evaluate_windows(context, model, champion.version, references, windows, late)
-            findings = weigh_findings(findings, read_importance(context, version, promotions))
-            if not findings:  # rows of the earlier windows still wait
-                return MonitorResult(name, champion.version, 0, (), 0, Outcome.EMPTY, {})
-            new = [each for each in findings if not each.is_late]
-            rows = FoundRows.of(context, model, champion.version, references.features, findings)
-            periods = profile_periods(context, model, champion, identity)
-            lake.append_own(schemas.PROFILE_METRICS, [*rows.profiles, *periods], identity)
-            lake.append_own(schemas.DRIFT_METRICS, rows.drifts, identity)
-            if rows.estimates:
-                lake.create_own(schemas.ESTIMATED_PERFORMANCE)
-                lake.append_own(schemas.ESTIMATED_PERFORMANCE, rows.estimates, identity)
-            changes = find_flag_changes(context, model, champion.version, findings)
-            notes = {
-                "windows": [instant_text(each.end) for each in windows],
-                "measured": [instant_text(each.window.end) for each in findings if not each.waits],
-                "late": len(findings) - len(new),
-                "drifted": [each.column for each in new[-1].columns if each.verdict is Verdict.DRIFT] if new else [],
-                "flags": raise_flags(context, name, changes.raised),
-                "cleared": clear_flags(context, name, changes.cleared),
-                "metrics": _overall(findings),
-            }
-            outcome = lake.append_own(schemas.PERFORMANCE, rows.performances, identity, notes=notes).outcome
-        return MonitorResult(
-            name,
-            champion.version,
-            len(notes["windows"]),
-            tuple(notes["drifted"]),
-            notes["flags"],
-            outcome,
-            notes["metrics"],
-            notes["cleared"],
-            notes.get("late", 0),
-        )
+            return weigh_findings(findings, read_importance(context, version, promotions))
+
+        def beside(windows: Sequence[MonitorWindow]) -> tuple[_Rows, _Rows]:
+            joint = measure_joint_drift(context, model, champion, windows)
+            return profile_periods(context, model, champion, identity), [*joint]
+
+        return record_windows(context, model, champion, features, evaluate, beside)
+
+
+def nothing_beside(_: Sequence[MonitorWindow]) -> tuple[_Rows, _Rows]:
+    """Record nothing beside what is judged.
+
+    >>> nothing_beside([])
+    ([], [])
+    """
+    return [], []
+
+
+def monitor_identity(context: Context, name: str, version: str) -> WriteIdentity:
+    """Name the writes of a monitoring.
+
+    Args:
+        context: The logical now.
+        name: The model.
+        version: The version that is monitored.
+
+    Returns:
+        What makes them the same writes.
+
+    >>> monitor_identity(context, "late", "1").unit
+    'late 2024-02-04T00:00:00Z'
+    """
+    return WriteIdentity(JOB, f"{name} {context.turn}", version)
+
+
+def record_windows(
+    context: Context,
+    model: Model,
+    champion: Promotion,
+    features: Reference,
+    evaluate: Callable[[Sequence[MonitorWindow], Sequence[MonitorWindow]], list[WindowFinding]],
+    beside: Callable[[Sequence[MonitorWindow]], tuple[_Rows, _Rows]],
+) -> MonitorResult:
+    """Evaluate the windows that are due, record what was found, and raise and close flags by it.
+
+    Args:
+        context: Project, lake and logical now.
+        model: The model's declaration.
+        champion: The version that served, and since when.
+        features: What its features were accepted on.
+        evaluate: Evaluates windows that have just ended and earlier ones that are closed now.
+        beside: Gives rows of profiles and of drift that are recorded beside, and that no flag looks at.
+
+    Returns:
+        Counts.
+
+    >>> from datetime import timedelta
+    >>> from lakeloop.config.metric import Task
+    >>> champion, model = read_promotions(context, "late")[0], context.config.models["late"]
+    >>> empty = Reference("late", Task.CLASSIFICATION, champion.trained_through, (), (), {}, {})
+    >>> a_day_after = context.at(champion.as_of + timedelta(days=1))
+    >>> record_windows(a_day_after, model, champion, empty, lambda windows, late: [], nothing_beside).summary
+    'no window has ended'
+    """
+    lake, name = context.lake, model.model
+    identity = monitor_identity(context, name, champion.version)
+    performance = lake.create_own(schemas.PERFORMANCE)
+    windows, late = _windows_to_evaluate(context, model, champion.as_of, identity)
+    if not windows and not late:
+        return MonitorResult(name, champion.version, 0, (), 0, Outcome.EMPTY, {})
+    outcome, done = Outcome.SKIPPED, lake.find_commit(performance, identity)  # it is written last
+    notes = done.notes if done is not None else {}
+    if done is None:
+        context.progress(f"monitor {name}")
+        findings = evaluate(windows, late)
+        if not findings:  # rows of the earlier windows still wait
+            return MonitorResult(name, champion.version, 0, (), 0, Outcome.EMPTY, {})
+        new = [each for each in findings if not each.is_late]
+        rows = FoundRows.of(context, model, champion.version, features, findings)
+        profiles, drifts = beside(windows)
+        lake.append_own(schemas.PROFILE_METRICS, [*rows.profiles, *profiles], identity)
+        lake.append_own(schemas.DRIFT_METRICS, [*rows.drifts, *drifts], identity)
+        if rows.estimates:
+            lake.create_own(schemas.ESTIMATED_PERFORMANCE)
+            lake.append_own(schemas.ESTIMATED_PERFORMANCE, rows.estimates, identity)
+        changes = find_flag_changes(context, model, champion.version, findings)
+        notes = {
+            "windows": [instant_text(each.end) for each in windows],
+            "measured": [instant_text(each.window.end) for each in findings if not each.waits],
+            "late": len(findings) - len(new),
+            "drifted": [each.column for each in new[-1].columns if each.verdict is Verdict.DRIFT] if new else [],
+            "flags": raise_flags(context, name, changes.raised),
+            "cleared": clear_flags(context, name, changes.cleared),
+            "metrics": _overall(findings),
+        }
+        outcome = lake.append_own(schemas.PERFORMANCE, rows.performances, identity, notes=notes).outcome
+    return MonitorResult(
+        name,
+        champion.version,
+        len(notes["windows"]),
+        tuple(notes["drifted"]),
+        notes["flags"],
+        outcome,
+        notes["metrics"],
+        notes["cleared"],
+        notes.get("late", 0),
+    )
 
 
 def _read_calibration(context: Context, version: ModelVersion) -> VersionCalibration:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -112,7 +112,6 @@ def count_outcomes(
     >>> sum(found.scores["rows"].to_pylist()) == 209 + 11 + sum(rows for _, rows in found.pending)
     True
     """
-    label = model.label
     by_label, columns = model.task is not Task.REGRESSION, [name for each in slicings for name in each.columns]
     wanted = list(dict.fromkeys(name for name in columns if name in predictions.columns))
     scored = _as_scored(_labelled(context, model, predictions, wanted), model, target_rate, shares, wanted)
@@ -129,9 +128,28 @@ def count_outcomes(
     schema = from_arrow_schema(PARTS_SCHEMA)
     counted = scored.mapInArrow(count, schema).repartition(_BLOCK).mapInArrow(merge, schema)
     cells: pa.Table = counted.toArrow()  # bounded: days x (score bins x labels and statuses + slices)
-    parts = tell_apart(cells.cast(PARTS_SCHEMA))
-    found = parts.scores
-    refuse_conflicts(model.model, label, sum(found["conflicts"].to_pylist()))
+    return outcomes_of(model, cells.cast(PARTS_SCHEMA).to_batches())
+
+
+def outcomes_of(model: Model, parts: Iterable[pa.RecordBatch]) -> Outcomes:
+    """Tell what became of scored rows from what an `OutcomeCounter` counted of them.
+
+    Args:
+        model: The model's declaration.
+        parts: Rows of `PARTS_SCHEMA`.
+
+    Returns:
+        The counts.
+
+    Raises:
+        DataContractError: If rows of the label's source disagree, and no policy says what counts.
+
+    >>> outcomes_of(shops.models["late"], []).void
+    ()
+    """
+    counts = tell_apart(merge_parts(parts))
+    found, by_label = counts.scores, model.task is not Task.REGRESSION
+    refuse_conflicts(model.model, model.label, sum(found["conflicts"].to_pylist()))
 
     def of(status: LabelStatus) -> pa.Table:
         return found.filter(pc.equal(found["label_status"], status.value))
@@ -152,8 +170,8 @@ def count_outcomes(
         by_day(LabelStatus.PENDING),
         by_day(LabelStatus.PENDING, "never"),
         scores.filter(pc.is_valid(scores["score_bin"])).cast(SCORES_SCHEMA),
-        parts.slices,
-        parts.delays,
+        counts.slices,
+        counts.delays,
     )
 
 

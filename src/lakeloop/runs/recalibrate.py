@@ -10,6 +10,7 @@ import numpy as np
 
 from lakeloop.config.metric import Task
 from lakeloop.config.model import Model
+from lakeloop.config.tree import Config
 from lakeloop.discovery.private import private_columns
 from lakeloop.discovery.text import count_of
 from lakeloop.drift.reference import Reference
@@ -35,7 +36,7 @@ from lakeloop.runs.references import REFERENCE_FILE
 from lakeloop.statuses import Outcome
 from lakeloop.tables import identity_hash
 from lakeloop.training.evidence import constant_score
-from lakeloop.training.gate import GateReport, HoldoutScores, judge
+from lakeloop.training.gate import GateFacts, GateReport, HoldoutScores, judge
 from lakeloop.training.recalibration import cross_fit
 
 JOB = "recalibrate"
@@ -166,9 +167,8 @@ def recalibrate(context: Context, name: str, acknowledged: Sequence[str] = ()) -
             )
         parent = context.registry.get_version(name, champion.version, champion.run_key)
         assert_same_model(context.config, model, parent.tags.get(SERVING_TAG))
-        settings, seed = model.decide.recalibrate, context.config.project.seed
-        declared = settings.model_dump(mode="json")
-        run_key = identity_hash(JOB, name, champion.run_key, declared, context.turn, seed)
+        settings = model.decide.recalibrate
+        run_key = recalibration_run_key(context, model, champion)
         version = context.registry.find_version(name, run_key)
         if version is not None:
             context.registry.finish_run(version)
@@ -209,9 +209,50 @@ def _judge(
     set_id: str,
     acknowledged: Sequence[str],
 ) -> GateReport:
-    """Judge the scores that no outcome of their own days has touched against those that were served."""
-    rows = scores.rows
-    known = Reference.from_json(context.registry.read_document(parent, REFERENCE_FILE)).target_rate
+    return judge_corrected(
+        context.config,
+        model,
+        scores,
+        Reference.from_json(context.registry.read_document(parent, REFERENCE_FILE)),
+        has_champion=champion is not None,
+        facts=find_correction_facts(context, model, version, set_id),
+        acknowledged=acknowledged,
+    )
+
+
+def judge_corrected(
+    config: Config,
+    model: Model,
+    scores: CorrectedScores,
+    reference: Reference,
+    *,
+    has_champion: bool = True,
+    facts: GateFacts | None = None,
+    acknowledged: Sequence[str] = (),
+) -> GateReport:
+    """Judge the scores that no outcome of their own days has touched against those that were served.
+
+    Args:
+        config: The project.
+        model: The model's declaration.
+        scores: Scored rows, as they were served and as they are corrected.
+        reference: What the features of the version that served were accepted on.
+        has_champion: Whether it serves still.
+        facts: What was found around the scores; None to judge the scores alone.
+        acknowledged: Names of the blocking warnings that a person lets pass.
+
+    Returns:
+        The judgement with its evidence.
+
+    >>> model, first = context.config.models["late"], read_promotions(context, "late")[0]
+    >>> rows = read_scored_rows(context, model, first)
+    >>> parent = context.registry.get_version("late", first.version, first.run_key)
+    >>> reference = Reference.from_json(context.registry.read_document(parent, REFERENCE_FILE))
+    >>> report = judge_corrected(context.config, model, CorrectedScores(rows, rows.scores), reference)
+    >>> report.rows, report.challenger == report.champion  # nothing is corrected
+    (209, True)
+    """
+    rows, known = scores.rows, reference.target_rate
     if model.task is Task.REGRESSION or known is None:  # a reference knows no median
         known = constant_score(model.task, rows.label)
     holdout = HoldoutScores(
@@ -221,9 +262,29 @@ def _judge(
         model.gate,
         model.task,
         holdout,
-        champion is not None,
-        seed=context.config.project.seed,
-        facts=find_correction_facts(context, model, version, set_id),
+        has_champion,
+        seed=config.project.seed,
+        facts=facts,
         acknowledged=acknowledged,
-        private=private_columns(context.config, model),
+        private=private_columns(config, model),
     )
+
+
+def recalibration_run_key(context: Context, model: Model, champion: Promotion) -> str:
+    """Hash what a corrected version is made from.
+
+    Args:
+        context: Project and logical now.
+        model: The model's declaration.
+        champion: The version whose scores are corrected.
+
+    Returns:
+        The hash: the same champion, settings, instant and seed make the same version.
+
+    >>> first, second = read_promotions(context, "late")
+    >>> model = context.config.models["late"]
+    >>> recalibration_run_key(context, model, first) == recalibration_run_key(context, model, second)
+    False
+    """
+    declared = model.decide.recalibrate.model_dump(mode="json")
+    return identity_hash(JOB, model.model, champion.run_key, declared, context.turn, context.config.project.seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from lakeloop import __version__
 from lakeloop.config.metric import Task
 from lakeloop.config.model import Model
-from lakeloop.drift.reference import SCORE_COLUMN
+from lakeloop.drift.reference import SCORE_COLUMN, Reference
 from lakeloop.model_versions import DatasetInput, ModelVersion
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.declared import SERVING_TAG
@@ -93,9 +94,7 @@ def register_corrected(
     address = context.lake.address("predictions", name)
     where = address.sql if address.in_catalog else address.path
     dataset = DatasetInput(f"predictions.{name}", where, rows.delta_version, rows.content.digest, address.in_catalog)
-    frozen = freeze_reference(
-        model, pa.table({"day": pa.array(rows.days), SCORE_COLUMN: scores.judged}), rows.label, through
-    )
+    frozen = corrected_reference(model, scores, through)
     documents = {
         REFERENCE_FILE: context.registry.read_document(parent, REFERENCE_FILE),
         PREDICTION_REFERENCE_FILE: frozen.to_json(),
@@ -117,6 +116,29 @@ def register_corrected(
             packages=estimator_packages(model.estimator),
             tags=tags,
         )
+
+
+def corrected_reference(model: Model, scores: CorrectedScores, through: datetime) -> Reference:
+    """Freeze what the scores of a corrected version will be compared with.
+
+    Args:
+        model: The model's declaration.
+        scores: The rows it is fitted on.
+        through: Greatest `available_ts` that touches it.
+
+    Returns:
+        Bins and counts per day of the scores that the gate is shown.
+
+    >>> from lakeloop.runs.promotions import read_promotions
+    >>> from lakeloop.runs.recalibration_rows import read_scored_rows
+    >>> model, first = context.config.models["late"], read_promotions(context, "late")[0]
+    >>> rows = read_scored_rows(context, model, first)
+    >>> corrected_reference(model, CorrectedScores(rows, rows.scores), context.as_of).bins[0].name
+    'score'
+    """
+    rows = scores.rows
+    table = pa.table({"day": pa.array(rows.days), SCORE_COLUMN: scores.judged})
+    return freeze_reference(model, table, rows.label, through)
 
 
 def _intervals(model: Model, scores: CorrectedScores, seed: int) -> dict[str, Any]:

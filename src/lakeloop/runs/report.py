@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakeloop import schemas
+from lakeloop.conditions import Condition
 from lakeloop.config.metric import Task
 from lakeloop.config.model import Model
 from lakeloop.config.tree import Config
@@ -20,17 +20,22 @@ from lakeloop.discovery.catalogue import build_catalogue
 from lakeloop.discovery.private import private_columns
 from lakeloop.reporting.assemble import assemble_model, assemble_sources, assemble_times, find_failures
 from lakeloop.reporting.catalogue import CataloguePage, render_catalogue
+from lakeloop.reporting.channels import assemble_channels
 from lakeloop.reporting.content import Place, Report
 from lakeloop.reporting.drift import FEATURE
 from lakeloop.reporting.page import render_report
 from lakeloop.reporting.quality import assemble_quality
-from lakeloop.reporting.recorded import MAX_STRIP_WINDOWS, MAX_TURNS, AboutModel, Recorded, Row, keep_last_attempts
+from lakeloop.reporting.recorded import MAX_TURNS, AboutModel, Recorded, Row, keep_last_attempts
+from lakeloop.reporting.twin import render_twin
 from lakeloop.runs.context import Context
 from lakeloop.runs.feature_facts import read_facts
+from lakeloop.runs.report_documents import VersionFacts, read_version_facts
+from lakeloop.runs.report_rows import last_audits, last_slices, last_windows, most_moved, not_carried, rows_of
 from lakeloop.schemas import TableSchema
 from lakeloop.statuses import FlagEvent, FlagKind, Verdict
 
 FILE = "report.html"
+TWIN_FILE = "report.json"
 FEATURES_FILE = "features.html"
 _COUNTS = ("files", "rows_read", "rows_accepted", "rows_quarantined", "rows_duplicate", "rows_superseded")
 _REFUSED = "REFUSED"
@@ -39,22 +44,27 @@ _WHOLE_OR_SCORE = f"slice_key is null or slice_key = '{schemas.SCORE_SLICE}'"
 
 
 def write_report(context: Context) -> Path:
-    """Write the report as of the logical now, and the catalogue of features beside it.
+    """Write the report as of the logical now, its twin for programs, and the catalogue of features beside it.
 
     Args:
         context: Project, lake and logical now.
 
     Returns:
-        `<workspace>/report.html`; an earlier one is replaced in one step. The catalogue is `features.html`.
+        `<workspace>/report.html`; an earlier one is replaced in one step. The twin is `report.json`, the catalogue
+        `features.html`.
 
     >>> page = write_report(fresh)
     >>> page.name, "<html" in page.read_text(encoding="utf-8"), page.with_name("features.html").exists()
     ('report.html', True, True)
+    >>> page.with_name("report.json").read_text(encoding="utf-8").splitlines()[1]
+    ' "lakeloop_report": 1,'
     """
     context.progress("report")
     report = make_report(context)
-    _replace(context.config.workspace / FEATURES_FILE, render_catalogue(make_catalogue(context)))
-    return _replace(context.config.workspace / FILE, render_report(report))
+    workspace = context.config.workspace
+    _replace(workspace / FEATURES_FILE, render_catalogue(make_catalogue(context)))
+    _replace(workspace / TWIN_FILE, render_twin(report))
+    return _replace(workspace / FILE, render_report(report))
 
 
 def _replace(path: Path, page: str) -> Path:
@@ -97,7 +107,9 @@ def make_report(context: Context) -> Report:
     ('shops', (), ('late',))
     """
     config, recorded = context.config, read_recorded(context)
-    models = tuple(assemble_model(_about(config, model), recorded) for model in config.models.values())
+    facts = read_version_facts(context, recorded)
+    about = [_about(config, model, facts.get(model.model, VersionFacts())) for model in config.models.values()]
+    models = tuple(assemble_model(each, recorded) for each in about)
     return Report(
         project=config.project.project,
         description=config.project.description,
@@ -111,13 +123,32 @@ def make_report(context: Context) -> Report:
         idle_models=tuple(model.model for model in models if not model.turns),
         quality=assemble_quality(config.sources, recorded),
         features_page=FEATURES_FILE,
+        channels=assemble_channels(recorded.notifications),
     )
 
 
-def _about(config: Config, model: Model) -> AboutModel:
-    loss = "mean_absolute_error" if model.task is Task.REGRESSION else "log_loss"
+def _about(config: Config, model: Model, facts: VersionFacts) -> AboutModel:
     hidden = private_columns(config, model)
-    return AboutModel(model.model, model.description, loss, model.decide.when.bias, model.label.wording, hidden)
+    return AboutModel(
+        model=model.model,
+        description=model.description,
+        loss_name="mean_absolute_error" if model.task is Task.REGRESSION else "log_loss",
+        bias_limit=model.decide.when.bias,
+        label=model.label.wording,
+        hidden=hidden | _private_slicings(model, hidden),
+        classes=model.label.classes,
+        importances=facts.importances,
+        bins=facts.bins,
+    )
+
+
+def _private_slicings(model: Model, hidden: frozenset[str]) -> frozenset[str]:
+    """Find the monitor's slicings that part the rows by what says something of a person."""
+    return frozenset(
+        name
+        for name, by in model.monitor.slices.items()
+        if hidden.intersection((by.column or name,) if by.condition is None else Condition(by.condition).columns)
+    )
 
 
 def read_recorded(context: Context) -> Recorded:
@@ -137,10 +168,10 @@ def read_recorded(context: Context) -> Recorded:
     def known(table: TableSchema) -> DataFrame:
         return context.lake.read_own(table, context.as_of)
 
-    decisions = keep_last_attempts(_rows_of(known(schemas.DECISIONS)), "model")
-    promotions = _rows_of(known(schemas.PROMOTIONS))
+    decisions = keep_last_attempts(rows_of(known(schemas.DECISIONS)), "model")
+    promotions = rows_of(known(schemas.PROMOTIONS))
     counts = [F.sum(name).alias(name) for name in _COUNTS]
-    batches = _rows_of(known(schemas.INGESTED_BATCHES).groupBy("source", "as_of").agg(*counts))
+    batches = rows_of(known(schemas.INGESTED_BATCHES).groupBy("source", "as_of").agg(*counts))
     turns = sorted({row["as_of"] for rows in (decisions, promotions, batches) for row in rows}, reverse=True)
     since = turns[:MAX_TURNS][-1] if turns else None
 
@@ -148,38 +179,28 @@ def read_recorded(context: Context) -> Recorded:
         return rows if since is None else rows.where(F.col("as_of") >= F.lit(since))
 
     refused = known(schemas.INGESTED_FILES).where(F.col("status") == _REFUSED)
-    flags = _rows_of(known(schemas.FLAGS))
+    flags = rows_of(known(schemas.FLAGS))
     return Recorded(
-        runs=_rows_of(recent(known(schemas.RUNS))),
+        runs=rows_of(recent(known(schemas.RUNS))),
         batches=batches,
-        refused_files=_rows_of(refused.orderBy(F.col("as_of").desc(), "file").limit(_MAX_REFUSED_FILES)),
-        quality=keep_last_attempts(_rows_of(recent(known(schemas.QUALITY))), "source"),
+        refused_files=rows_of(refused.orderBy(F.col("as_of").desc(), "file").limit(_MAX_REFUSED_FILES)),
+        quality=keep_last_attempts(rows_of(recent(known(schemas.QUALITY))), "source"),
         reasons=_count_reasons(context, batches, recent),
         predictions=[row for model in context.config.models for row in _count_predictions(context, model, recent)],
-        performance=_rows_of(recent(known(schemas.PERFORMANCE)).where(_WHOLE_OR_SCORE)),
-        drift_counts=_rows_of(_count_drifts(recent(known(schemas.DRIFT_METRICS)))),
-        drift=_rows_of(_last_windows(known(schemas.DRIFT_METRICS))),
+        performance=rows_of(recent(known(schemas.PERFORMANCE)).where(_WHOLE_OR_SCORE)),
+        drift_counts=rows_of(_count_drifts(recent(known(schemas.DRIFT_METRICS)))),
+        drift=rows_of(last_windows(known(schemas.DRIFT_METRICS))),
         raised_flags=[row for row in flags if row["event"] == FlagEvent.RAISED],
         open_flags=_find_open(flags),
         decisions=decisions,
         promotions=promotions,
-        consistency=_rows_of(_last_audits(known(schemas.CONSISTENCY))),
+        consistency=rows_of(last_audits(known(schemas.CONSISTENCY))),
+        slices=rows_of(last_slices(recent(known(schemas.PERFORMANCE)))),
+        slice_drift=rows_of(most_moved(recent(known(schemas.DRIFT_METRICS)))),
+        estimates=rows_of(recent(known(schemas.ESTIMATED_PERFORMANCE))),
+        notifications=rows_of(not_carried(recent(known(schemas.NOTIFICATIONS)))),
         since=since,
     )
-
-
-def _rows_of(frame: DataFrame) -> list[Row]:
-    """Bring few rows to the driver, with aware instants in UTC (a Row would hold naive ones of the machine's zone)."""
-    table: Any = frame.toArrow()  # bounded: ledgers, counts, and metrics of the last turns or windows
-    return [{name: _in_utc(value) for name, value in row.items()} for row in table.to_pylist()]
-
-
-def _in_utc(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC)
-    if isinstance(value, Mapping):
-        return {name: _in_utc(each) for name, each in value.items()}
-    return value
 
 
 def _count_predictions(context: Context, model: str, recent: Callable[[DataFrame], DataFrame]) -> list[Row]:
@@ -188,7 +209,7 @@ def _count_predictions(context: Context, model: str, recent: Callable[[DataFrame
         return []
     rows = recent(context.lake.read(address, context.as_of, by="as_of"))
     counts = rows.groupBy("as_of", "purpose").agg(F.count(F.lit(1)).alias("rows"))
-    return [{**row, "model": model} for row in _rows_of(counts)]
+    return [{**row, "model": model} for row in rows_of(counts)]
 
 
 def _count_reasons(context: Context, batches: Sequence[Row], recent: Callable[[DataFrame], DataFrame]) -> list[Row]:
@@ -204,7 +225,7 @@ def _count_reasons(context: Context, batches: Sequence[Row], recent: Callable[[D
     if found is None:
         return []
     keys = ("source", "as_of", "reason.rule", "reason.column")
-    return _rows_of(found.groupBy(*keys).agg(F.count(F.lit(1)).alias("rows")))  # bounded: rules x turns
+    return rows_of(found.groupBy(*keys).agg(F.count(F.lit(1)).alias("rows")))  # bounded: rules x turns
 
 
 def _count_drifts(metrics: DataFrame) -> DataFrame:
@@ -220,20 +241,6 @@ def _count_drifts(metrics: DataFrame) -> DataFrame:
         columns(Verdict.DRIFT).alias("drifted"),
         columns(Verdict.UNKNOWN).alias("unjudged"),
     )
-
-
-def _last_windows(metrics: DataFrame) -> DataFrame:
-    """Keep each model's last windows over all rows; the evidence only of the few metrics that are not features."""
-    newest_first = Window.partitionBy("model").orderBy(F.col("window.end").desc())
-    ranked = metrics.where("slice_key is null").withColumn("_rank", F.dense_rank().over(newest_first))
-    evidence = F.when(F.col("kind") != FEATURE, F.col("evidence"))
-    return ranked.where(F.col("_rank") <= MAX_STRIP_WINDOWS).withColumn("evidence", evidence).drop("_rank")
-
-
-def _last_audits(compared: DataFrame) -> DataFrame:
-    """Keep what the last audit of each model's answers found."""
-    newest_first = Window.partitionBy("model").orderBy(F.col("as_of").desc())
-    return compared.withColumn("_rank", F.dense_rank().over(newest_first)).where("_rank = 1").drop("_rank")
 
 
 def _find_open(rows: Sequence[Row]) -> list[Row]:
@@ -274,6 +281,7 @@ def _places(context: Context) -> tuple[Place, ...]:
         Place("to look into it", f"mlflow ui --backend-store-uri {tracking}"),
         Place("notifications", config.shown_notify),
         Place("this page", str(workspace / FILE)),
+        Place("the same as JSON", str(workspace / TWIN_FILE)),
         Place("catalogue of features", str(workspace / FEATURES_FILE)),
     )
 

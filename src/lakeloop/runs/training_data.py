@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from lakeloop.config.columns import input_columns, model_columns
 from lakeloop.config.model import Model
 from lakeloop.config.project import Engine
+from lakeloop.config.tree import Config
 from lakeloop.errors import AccountingError, Failure
 from lakeloop.on_demand.arrow import as_model_input
 from lakeloop.runs.context import Context
@@ -27,6 +28,7 @@ from lakeloop.training.fitting import FitElsewhere, LabelledRows
 from lakeloop.training.sampling import Sample
 from lakeloop.training.split import TRAIN
 
+_NAMES = ("prediction_id", "prediction_ts", "label", "block_date", "_split")
 _COPIES = 3
 """Arrow, pandas and the fitted preprocessing's output hold the rows at once."""
 
@@ -129,13 +131,53 @@ def read_training_data(
     >>> read_training_data(context, context.config.models["late"], find_training_set(context, "late")).frame.shape
     (741, 8)
     """
-    inputs = input_columns(context.config, model)
-    logged = [name for name in model_columns(context.config, model) if name not in inputs]
-    names = ["prediction_id", "prediction_ts", "label", "block_date", "_split"]
+    inputs, logged = _wanted(context.config, model)
     if model.estimator.distributed and to_fit:
         check_can_spread(context)
     chosen_seed = context.config.project.seed if seed is None else seed
-    plan, table = _read(context, model, training_set, [*names, *inputs, *logged], chosen_seed)
+    plan, table = _read(context, model, training_set, [*_NAMES, *inputs, *logged], chosen_seed)
+    data = arrange_rows(context.config, model, training_set, table)
+    if plan is not None:
+        ids = table["prediction_id"].sort().to_pylist()  # as the rows are
+        sampled = np.array([plan.sample.holds(each) for each in ids], dtype=np.bool_)
+        sampling = _recorded(model, plan, int(data.part(TRAIN).sum()))
+        fit = None
+        if model.estimator.distributed and to_fit:
+            address = context.lake.address("training_sets", model.model)
+            rows = training_rows(context, address, training_set.training_set_id)
+            fraction = declared_fraction(model.split, plan.of.get(TRAIN, 0))
+            fit = spread_fit(rows, inputs, Sample(fraction, plan.sample.seed), model.task)
+            sampling |= {"distributed_rows": fit.rows, "distributed_workers": fit.workers}
+        data = replace(data, sampled=sampled, sampling=sampling, fit_elsewhere=fit)
+    return data
+
+
+def _wanted(config: Config, model: Model) -> tuple[list[str], list[str]]:
+    """Name the model's inputs, and the on-demand columns that are none of them."""
+    inputs = list(input_columns(config, model))
+    return inputs, [name for name in model_columns(config, model) if name not in inputs]
+
+
+def arrange_rows(config: Config, model: Model, training_set: TrainingSet, table: pa.Table) -> TrainingData:
+    """Arrange the rows of a training set as a fit takes them.
+
+    Args:
+        config: The project.
+        model: The model's declaration.
+        training_set: The training set.
+        table: All of its rows, in any order.
+
+    Returns:
+        The rows, sorted by `prediction_id`.
+
+    >>> from lakeloop.runs.training_set import find_training_set
+    >>> pinned, address = find_training_set(context, "late"), context.lake.address("training_sets", "late")
+    >>> rows = training_rows(context, address, pinned.training_set_id).toArrow()
+    >>> arrange_rows(context.config, context.config.models["late"], pinned, rows).frame.shape
+    (741, 8)
+    """
+    inputs, logged = _wanted(config, model)
+    table = table.select(list(dict.fromkeys([*_NAMES, *inputs, *logged])))
     seconds = as_model_input(table["prediction_ts"])
     typed = [as_model_input(table[name]) for name in inputs]
     table = table.append_column("_seconds", seconds)
@@ -147,31 +189,16 @@ def read_training_data(
         return np.asarray(table.column(name).to_numpy())
 
     weighs = None if model.estimator.row_weight is None else model.estimator.row_weight.model_column
-    split = column("_split").astype(np.str_)
-    sampled = np.ones(table.num_rows, dtype=np.bool_)
-    sampling: dict[str, float | int] = {}
-    fit = None
-    if plan is not None:
-        sampled = np.array([plan.sample.holds(each) for each in table["prediction_id"].to_pylist()], dtype=np.bool_)
-        sampling = _recorded(model, plan, int((split == TRAIN).sum()))
-        if model.estimator.distributed and to_fit:
-            address = context.lake.address("training_sets", model.model)
-            rows = training_rows(context, address, training_set.training_set_id)
-            fraction = declared_fraction(model.split, plan.of.get(TRAIN, 0))
-            fit = spread_fit(rows, inputs, Sample(fraction, plan.sample.seed), model.task)
-            sampling |= {"distributed_rows": fit.rows, "distributed_workers": fit.workers}
     return TrainingData(
         training_set,
         table.select(list(inputs)).to_pandas(),  # bounded: of rows that are here already
         table.select(logged).to_pandas(),  # bounded: of rows that are here already
         column("label").astype(np.float64),
-        split,
+        column("_split").astype(np.str_),
         column("block_date").astype("datetime64[D]"),
         column("_seconds").astype(np.float64),
-        sampled,
+        np.ones(table.num_rows, dtype=np.bool_),
         None if weighs is None else column(weighs),
-        sampling,
-        fit,
     )
 
 

@@ -12,19 +12,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
+from pyspark.sql.types import StructType
 
 from lakeloop import schemas
 from lakeloop.config.columns import input_columns, model_columns
 from lakeloop.config.model import Model
+from lakeloop.config.project import Engine
 from lakeloop.labels.calendar import last_closed_day
 from lakeloop.labels.closing import attach_labels
 from lakeloop.labels.found import CONFLICT, KNOWN_TS
 from lakeloop.point_in_time.lookup import STATUS_SUFFIX, Rows
 from lakeloop.runs.context import Context
-from lakeloop.runs.model_inputs import GoldInput, add_in_process, add_on_spark
-from lakeloop.runs.spine import spine_as_of
+from lakeloop.runs.engine import choose_engine
+from lakeloop.runs.model_inputs import GoldInput, add_in_process, add_on_spark, held_by_join
+from lakeloop.runs.spine import spine_as_of, spine_columns
 from lakeloop.runs.truth import read_truth, refuse_conflicts
 from lakeloop.statuses import LabelStatus
+from lakeloop.tables import count_logged_rows
 from lakeloop.training.purging import DayOfLabels, assert_enough_left, find_looking_ahead
 from lakeloop.training.split import GAP, assign_split
 
@@ -51,6 +56,50 @@ class BuiltRows(Generic[Rows]):
     void: int
     conflicts: int = 0
     purged: tuple[date, ...] = ()
+
+
+def build_rows(
+    context: Context, model: Model, set_id: str, inputs: Sequence[GoldInput], versions: Mapping[str, int]
+) -> tuple[BuiltRows[DataFrame] | BuiltRows[pa.Table], StructType]:
+    """Build the rows of a training set by the engine that suits the sizes; nothing is written.
+
+    Args:
+        context: Project, lake and the logical now of the set.
+        model: The model's declaration.
+        set_id: The training set.
+        inputs: The model's gold tables, each with the version to read.
+        versions: Bronze table of the spine and of the label -> Delta version to read.
+
+    Returns:
+        The rows, and their columns as Spark's types.
+
+    Raises:
+        NotReadyError: If too few days are closed.
+
+    >>> from lakeloop.runs.model_inputs import gold_inputs
+    >>> model, lake = context.config.models["late"], context.lake
+    >>> versions = {each: lake.version(lake.address("bronze", each)) for each in ("orders", "deliveries")}
+    >>> built, columns = build_rows(context, model, "set-1", gold_inputs(context, model), versions)
+    >>> built.matured, columns.fieldNames()[:2]
+    (741, ['training_set_id', 'prediction_id'])
+    """
+    lake, bronze = context.lake, context.lake.address("bronze", model.predict.from_)
+    columns = spine_columns(context, model)
+
+    def engine_for(asked: int | None) -> Engine:
+        held = held_by_join(context, model, inputs, columns, asked)
+        return choose_engine(context, f"training set of model {model.model}", held)
+
+    if model.predict.every is None:
+        engine = engine_for(count_logged_rows(lake, bronze))
+    else:  # to count a grid is a query: it is asked only where the rest would fit
+        engine = engine_for(0)
+        engine = engine_for(spine_as_of(context, model).count()) if engine is Engine.LOCAL else engine
+    if engine is Engine.SPARK:
+        by_spark = build_on_spark(context, model, set_id, inputs, versions)
+        return by_spark, by_spark.rows.schema
+    in_process = build_in_process(context, model, set_id, inputs, versions)
+    return in_process, from_arrow_schema(in_process.rows.schema)
 
 
 def build_on_spark(

@@ -11,8 +11,6 @@ from typing import Any
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.pandas.types import from_arrow_schema
-from pyspark.sql.types import StructType
 
 from lakeloop import schemas
 from lakeloop.config.model import Model
@@ -23,7 +21,6 @@ from lakeloop.errors import AccountingError, Failure, NotReadyError
 from lakeloop.runs.content import read_content
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.declared import MODEL_REMEDY, assert_same_columns
-from lakeloop.runs.engine import choose_engine
 from lakeloop.runs.environment import installed_versions
 from lakeloop.runs.failed_models import explaining_model
 from lakeloop.runs.manifests import Manifest, read_manifests
@@ -31,14 +28,12 @@ from lakeloop.runs.model_inputs import (
     GoldInput,
     described_columns,
     gold_inputs,
-    held_by_join,
     with_columns,
 )
 from lakeloop.runs.model_tables import describe_model_table
-from lakeloop.runs.spine import spine_as_of, spine_columns
-from lakeloop.runs.training_rows import BuiltRows, build_in_process, build_on_spark
+from lakeloop.runs.training_rows import build_rows
 from lakeloop.statuses import Outcome
-from lakeloop.tables import TableAddress, WriteIdentity, WriteResult, count_logged_rows, identity_hash
+from lakeloop.tables import TableAddress, WriteIdentity, WriteResult, identity_hash
 
 JOB = "training_set"
 _MAKES_ROWS = ("predict", "label", "features", "on_demand", "split")
@@ -97,7 +92,7 @@ def make_training_set(context: Context, name: str) -> TrainingSet:
     model, lake = context.config.models[name], context.lake
     with lake.writing():
         spec_hash = training_spec_hash(context, model)
-        set_id = identity_hash(JOB, name, instant_text(context.as_of), spec_hash, context.config.project.seed)
+        set_id = name_training_set(context, model)
         address = lake.address("training_sets", name)
         fingerprint = identity_hash(spec_hash, context.config.project.seed)
         identity = WriteIdentity(JOB, f"{name} {context.turn}", fingerprint)
@@ -109,6 +104,16 @@ def make_training_set(context: Context, name: str) -> TrainingSet:
         else:
             written = WriteResult(Outcome.SKIPPED, done.rows, done.version, done.notes)
         return _record(context, model, address, written, set_id, spec_hash)
+
+
+def name_training_set(context: Context, model: Model) -> str:
+    """Give the id of the training set that is pinned at the logical now: a hash of what it is made by.
+
+    >>> name_training_set(context, context.config.models["late"]) == find_training_set(context, "late").training_set_id
+    True
+    """
+    spec_hash, seed = training_spec_hash(context, model), context.config.project.seed
+    return identity_hash(JOB, model.model, instant_text(context.as_of), spec_hash, seed)
 
 
 def training_spec_hash(context: Context, model: Model) -> str:
@@ -259,7 +264,7 @@ def _write(context: Context, model: Model, address: TableAddress, identity: Writ
     inputs = gold_inputs(context, model)
     sources = dict.fromkeys((model.predict.from_, model.label.from_))
     versions = {each: lake.version(lake.address("bronze", each)) for each in sources}
-    built, made = _build(context, model, set_id, inputs, versions)
+    built, made = build_rows(context, model, set_id, inputs, versions)
     columns = with_columns(
         schemas.training_columns(model.label.classes), described_columns(context.config, model, made)
     )
@@ -276,29 +281,6 @@ def _write(context: Context, model: Model, address: TableAddress, identity: Writ
         "engine": Engine.LOCAL if isinstance(built.rows, pa.Table) else Engine.SPARK,
     }
     return lake.append(built.rows, address, identity, notes=notes, expect_rows=built.matured)
-
-
-def _build(
-    context: Context, model: Model, set_id: str, inputs: tuple[GoldInput, ...], versions: Mapping[str, int]
-) -> tuple[BuiltRows[DataFrame] | BuiltRows[pa.Table], StructType]:
-    """Build the rows by the engine that suits the sizes, and tell their columns."""
-    lake, bronze = context.lake, context.lake.address("bronze", model.predict.from_)
-    columns = spine_columns(context, model)
-
-    def engine_for(asked: int | None) -> Engine:
-        held = held_by_join(context, model, inputs, columns, asked)
-        return choose_engine(context, f"training set of model {model.model}", held)
-
-    if model.predict.every is None:
-        engine = engine_for(count_logged_rows(lake, bronze))
-    else:  # to count a grid is a query: it is asked only where the rest would fit
-        engine = engine_for(0)
-        engine = engine_for(spine_as_of(context, model).count()) if engine is Engine.LOCAL else engine
-    if engine is Engine.SPARK:
-        by_spark = build_on_spark(context, model, set_id, inputs, versions)
-        return by_spark, by_spark.rows.schema
-    in_process = build_in_process(context, model, set_id, inputs, versions)
-    return in_process, from_arrow_schema(in_process.rows.schema)
 
 
 def _pinned(versions: Mapping[str, int], inputs: tuple[GoldInput, ...]) -> list[dict[str, Any]]:

@@ -75,6 +75,22 @@ class References:
         )
 
 
+@dataclass(frozen=True)
+class WindowCounts:
+    """What was counted of a version's predictions.
+
+    Attributes:
+        profiles: Their daily profiles in the windows that no earlier turn evaluated, merged by day.
+        outcomes: What became of them.
+        slicings: How matured rows were sliced; those that are declared come first, and none where slices were not
+            counted.
+    """
+
+    profiles: pa.Table
+    outcomes: Outcomes
+    slicings: tuple[Slicing, ...]
+
+
 def evaluate_windows(
     context: Context,
     model: Model,
@@ -114,15 +130,53 @@ def evaluate_windows(
         & (F.col("prediction_ts") < F.lit(max(each.end for each in (*late, *windows))))
     )
     reference = references.features
-    profiles = merge_profiles(read_profiles(context, model.model, version, windows), EACH_DAY)
     target_rate = reference.target_rate
     classes = model.label.classes
     shares = reference.target_shares or [1 / len(classes)] * len(classes) if classes else ()
-    slicings = _slicings(context, model, reference)
+    slicings = _slicings(context.config, model, reference)
     rate = target_rate if target_rate is not None else 0.0
-    outcomes = count_outcomes(context, model, scored, rate, shares, slicings)
-    roles = roles_of(context.config, model)
-    seed = context.config.project.seed
+    counted = WindowCounts(
+        merge_profiles(read_profiles(context, model.model, version, windows), EACH_DAY),
+        count_outcomes(context, model, scored, rate, shares, slicings),
+        slicings,
+    )
+    return judge_windows(context.config, model, references, windows, late, counted)
+
+
+def judge_windows(
+    config: Config,
+    model: Model,
+    references: References,
+    windows: Sequence[MonitorWindow],
+    late: Sequence[MonitorWindow],
+    counted: WindowCounts,
+) -> list[WindowFinding]:
+    """Judge windows by what was counted of their rows; no row is looked at.
+
+    Args:
+        config: The project.
+        model: The model's declaration.
+        references: What the version was accepted on.
+        windows: Windows that no earlier turn evaluated.
+        late: Windows of earlier turns, whose labels have closed since.
+        counted: What was counted of the version's predictions.
+
+    Returns:
+        What was found, by window end. An earlier window of which rows still wait is left out.
+
+    >>> from datetime import UTC, datetime
+    >>> from lakeloop.drift.daily_profiles import PROFILES_SCHEMA
+    >>> from lakeloop.runs.monitor_counts import outcomes_of
+    >>> empty = Reference("late", Task.CLASSIFICATION, datetime(2024, 1, 25, tzinfo=UTC), (), (), {}, {})
+    >>> nothing = WindowCounts(PROFILES_SCHEMA.empty_table(), outcomes_of(shops.models["late"], []), ())
+    >>> references = References(empty, empty, VersionCalibration(None, False))
+    >>> judge_windows(shops, shops.models["late"], references, [], [], nothing)
+    []
+    """
+    reference, profiles, outcomes = references.features, counted.profiles, counted.outcomes
+    target_rate, classes = reference.target_rate, model.label.classes
+    roles = roles_of(config, model)
+    seed = config.project.seed
     spread = (reference.target_spread or 0.0) if model.task == "regression" else 1.0
     findings = []
     for window in (*late, *windows):
@@ -157,9 +211,9 @@ def evaluate_windows(
                 labels.void,
                 merge_profiles(own, WHOLE),
                 measure_slice_performance(
-                    slicings,
+                    counted.slicings,
                     _of_window(outcomes.slices, "block", window).slice(0, 0 if waits else None),
-                    declared=len(reference.slicings),
+                    declared=min(len(reference.slicings), len(counted.slicings)),
                     min_rows=model.monitor.min_rows,
                     level=model.monitor.level,
                     seed=seed,
@@ -190,9 +244,9 @@ def roles_of(config: Config, model: Model) -> dict[str, Role]:
     return roles
 
 
-def _slicings(context: Context, model: Model, reference: Reference) -> tuple[Slicing, ...]:
+def _slicings(config: Config, model: Model, reference: Reference) -> tuple[Slicing, ...]:
     """Slice matured rows as is declared, and by the bins of every model column, among which the worst is looked for."""
-    private = private_columns(context.config, model)
+    private = private_columns(config, model)
     named = {each.name for each in reference.slicings}
     by_bins = [Slicing(each.name, each) for each in reference.bins if each.name not in private | named]
     return (*reference.slicings, *by_bins)

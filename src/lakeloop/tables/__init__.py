@@ -28,6 +28,7 @@ from lakeloop.tables.profiles import (
     read_known,
 )
 from lakeloop.tables.ranges import range_condition, replace_range
+from lakeloop.tables.remembered import RememberedLake
 from lakeloop.tables.versions import holds_version, listed_versions
 from lakeloop.tables.words import read_properties, rewrite_words
 
@@ -44,6 +45,7 @@ __all__ = [
     "Lake",
     "LostVersionsError",
     "NoFeedError",
+    "RememberedLake",
     "TableAddress",
     "TableProfile",
     "WriteIdentity",

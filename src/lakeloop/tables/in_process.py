@@ -139,9 +139,27 @@ def append_rows(path: str, columns: StructType, rows: Sequence[Mapping[str, Any]
     """
     if DeltaTable(path).transaction_version(app_id) is not None:
         return
+    _write(path, rows_to_arrow(columns, rows), app_id, metadata)
+
+
+def rows_to_arrow(columns: StructType, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Lay out rows that are born in this process.
+
+    Args:
+        columns: The table's columns.
+        rows: Column -> value; a missing column is null.
+
+    Returns:
+        The rows with all columns.
+
+    >>> from lakeloop.schemas import TEXT, column
+    >>> columns = StructType([column("shop", TEXT, "the shop"), column("town", TEXT, "where it is")])
+    >>> rows_to_arrow(columns, [{"shop": "A"}]).to_pylist()
+    [{'shop': 'A', 'town': None}]
+    """
     schema = to_arrow_schema(columns, timezone="UTC")
     plain = [{name: _as_arrow(row.get(name), columns[name].dataType) for name in columns.fieldNames()} for row in rows]
-    _write(path, pa.Table.from_pylist(plain, schema=schema), app_id, metadata)
+    return pa.Table.from_pylist(plain, schema=schema)
 
 
 def _as_arrow(value: Any, data_type: Any) -> Any:

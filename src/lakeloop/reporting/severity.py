@@ -1,0 +1,117 @@
+"""How grave the drift of a column is: what the column carries of the model, times how far it moved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lakeloop.reporting.evidence import read_number
+from lakeloop.reporting.judgements import DriftCell, DriftRow, DriftTable
+from lakeloop.statuses import Verdict
+
+
+def last_cell(row: DriftRow) -> DriftCell | None:
+    """Give the newest window that says something about a column.
+
+    Args:
+        row: The column over the last windows.
+
+    Returns:
+        Its cell; None when no window says anything.
+
+    >>> first = DriftCell(0.25, 0.1, "OK", "DRIFT", 100)
+    >>> last_cell(DriftRow("carrier", "feature", "contract", "psi", (first, None))).verdict
+    'DRIFT'
+    """
+    return next((cell for cell in reversed(row.cells) if cell is not None), None)
+
+
+def importance_shares(document: Mapping[str, Any]) -> dict[str, float]:
+    """Turn a version's permutation importances into shares.
+
+    What is computed on demand moves with its input, and has the greatest share of its inputs.
+
+    Args:
+        document: Content of `importance.json`, which a training logs.
+
+    Returns:
+        Column -> its share, 0 to 1; a column whose increase is not above 0 has 0. Empty where nothing is known.
+
+    >>> columns = [{"column": "distance", "increase": 0.03, "on_demand": ["is_far"]},
+    ...            {"column": "origin", "increase": 0.01}, {"column": "day", "increase": -0.002}]
+    >>> importance_shares({"columns": columns})
+    {'distance': 0.75, 'is_far': 0.75, 'origin': 0.25, 'day': 0.0}
+    >>> importance_shares({})
+    {}
+    """
+    listed = document.get("columns")
+    columns = [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
+    increases = [max(read_number(each.get("increase")) or 0.0, 0.0) for each in columns]
+    total = sum(increases)
+    if not total > 0:
+        return {}
+    shares: dict[str, float] = {}
+    for each, increase in zip(columns, increases, strict=True):
+        for name in (each.get("column"), *(each.get("on_demand") or ())):
+            shares[str(name)] = max(shares.get(str(name), 0.0), increase / total)
+    return shares
+
+
+def times_threshold(cell: DriftCell | None) -> float | None:
+    """Give a statistic as a multiple of its threshold; None without either.
+
+    >>> times_threshold(DriftCell(0.25, 0.125, "OK", "DRIFT", 100))
+    2.0
+    """
+    if cell is None or cell.statistic is None or not cell.threshold:
+        return None
+    return abs(cell.statistic) / cell.threshold
+
+
+def severity_of(row: DriftRow) -> float | None:
+    """Give the severity of a column's drift: its share of the importance times its multiple of the threshold.
+
+    Args:
+        row: The column over the last windows; the newest that speaks of it counts.
+
+    Returns:
+        The severity; None where importance or threshold is not known.
+
+    >>> cell = DriftCell(0.25, 0.125, "OK", "DRIFT", 100)
+    >>> severity_of(DriftRow("carrier", "feature", "contract", "psi", (cell,), importance=0.25))
+    0.5
+    """
+    times = times_threshold(last_cell(row))
+    return None if times is None or row.importance is None else row.importance * times
+
+
+def say_severity(table: DriftTable) -> str:
+    """Say whether the drift of the features matters to the model, and what is gravest.
+
+    Args:
+        table: The features over the last windows.
+
+    Returns:
+        One or two sentences; nothing where no feature drifted in the newest window that speaks of it.
+
+    >>> cell = DriftCell(0.25, 0.125, "OK", "DRIFT", 100)
+    >>> row = DriftRow("carrier", "feature", "contract", "psi", (cell,), importance=0.25)
+    >>> from textwrap import fill
+    >>> print(fill(say_severity(DriftTable(rows=(row,))), 100))
+    Gravest is carrier: its share of the model's importance is 25.0%, and it lies at 2.0 times its
+    threshold. The columns that drifted have 25.0% in all; they are ordered by the product of the two.
+    """
+    drifted = [row for row in table.rows if (cell := last_cell(row)) is not None and cell.verdict == Verdict.DRIFT]
+    if not drifted:
+        return ""
+    known = [row for row in drifted if severity_of(row) is not None]
+    if not known:
+        return "How much the model leans on these columns is not known: its importances could not be read."
+    worst = max(known, key=lambda row: severity_of(row) or 0.0)
+    times = times_threshold(last_cell(worst)) or 0.0
+    total = min(sum(row.importance or 0.0 for row in known), 1.0)
+    return (
+        f"Gravest is {worst.column}: its share of the model's importance is {worst.importance or 0.0:.1%}, and it lies "
+        f"at {times:.1f} times its threshold. The columns that drifted have {total:.1%} in all; they are ordered by "
+        "the product of the two."
+    )

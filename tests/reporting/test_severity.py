@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lakeloop.reporting.drift import tabulate
+from lakeloop.reporting.severity import importance_shares, say_severity, severity_of
+from tests.reporting.recordings import JUNE, MAY, drift
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"columns": None},
+        {"columns": [{"column": "a", "increase": None}]},
+        {"columns": [{"column": "a", "increase": -0.5}, {"column": "b", "increase": 0.0}]},
+        {"columns": ["a"]},
+    ],
+)
+def test_without_an_increase_no_importance_is_known(document: dict[str, Any]) -> None:
+    assert importance_shares(document) == {}
+
+
+def test_columns_that_drifted_are_ordered_by_severity() -> None:
+    rows = [
+        drift("a_strange_one", JUNE, "DRIFT", statistic=12.5),
+        drift("b_small", JUNE, "DRIFT", statistic=0.25),
+        drift("b_small", MAY, "DRIFT", statistic=0.25),
+        drift("c_great", JUNE, "DRIFT", statistic=0.25),
+        drift("d_stable", JUNE),
+    ]
+    table = tabulate(rows, features=True, importances={"b_small": 0.125, "c_great": 0.75, "d_stable": 0.125})
+    assert [(row.column, severity_of(row)) for row in table.rows] == [
+        ("c_great", 1.5),
+        ("b_small", 0.25),
+        ("a_strange_one", None),
+        ("d_stable", 0.02),
+    ]
+    assert say_severity(table) == (
+        "Gravest is c_great: its share of the model's importance is 75.0%, and it lies at 2.0 times its threshold. "
+        "The columns that drifted have 87.5% in all; they are ordered by the product of the two."
+    )
+
+
+def test_without_importances_how_often_it_drifted_orders() -> None:
+    rows = [drift("b", JUNE, "DRIFT"), drift("b", MAY, "DRIFT"), drift("a", JUNE, "DRIFT")]
+    table = tabulate(rows, features=True)
+    assert [row.column for row in table.rows] == ["b", "a"]
+    assert say_severity(table) == (
+        "How much the model leans on these columns is not known: its importances could not be read."
+    )
+
+
+def test_where_nothing_drifted_nothing_is_said() -> None:
+    unknown = drift("b", JUNE, "UNKNOWN", status="ALL_NULL", statistic=None, threshold=None)
+    assert say_severity(tabulate([drift("a", JUNE), unknown], features=True, importances={"a": 1.0})) == ""

@@ -5,16 +5,24 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchmarks.monitor_data import MonitorData, count_days
 from benchmarks.monitor_planted import JOIN, MASS, PLANTED, UNIT, Planted
 from benchmarks.monitor_windows import Block, Counted, counts_of, flagged_after, make_reference
+from lakeloop.config.monitor import Persistence
 from lakeloop.drift.bins import ColumnBins
+from lakeloop.drift.column_counts import ColumnCounts
+from lakeloop.drift.counts import lay_out_daily
+from lakeloop.drift.missing import compare_missing
 from lakeloop.drift.reference import Reference
-from lakeloop.drift.verdicts import judge_window
+from lakeloop.drift.verdicts import ColumnVerdict, judge_window
+from lakeloop.runs.alarms import is_broken
 from lakeloop.statuses import Role, Verdict
 
 
@@ -61,7 +69,8 @@ def changes_for(data: MonitorData, bins: Sequence[ColumnBins]) -> Iterator[tuple
 def detect(counted: Counted, block: Block, *, seed: int) -> list[Detected]:
     """Plant every change on all windows of a block, each by itself, and judge the changed columns.
 
-    One column is judged by itself at its share of the level, which is what it is judged at among all.
+    One column is judged by itself at its share of the level, which is what it is judged at among all. A contract column
+    is flagged by its statistic or by its missing share.
 
     Args:
         counted: The data set.
@@ -73,7 +82,6 @@ def detect(counted: Counted, block: Block, *, seed: int) -> list[Detected]:
     """
     data = counted.data
     own_days = data.day_numbers
-    monitor = data.monitor.model_copy(update={"level": data.monitor.level / len(data.judged())})
     inside = np.flatnonzero(np.isin(own_days, np.concatenate(block.windows)))
     rows, days = data.frame.iloc[inside], own_days[inside]
     reference_rows = data.frame.iloc[np.flatnonzero(np.isin(own_days, block.reference))]
@@ -81,21 +89,18 @@ def detect(counted: Counted, block: Block, *, seed: int) -> list[Detected]:
     references = {each.name: _of_column(whole, each) for each in counted.bins}
     found = []
     for planted, amount, subject, columns in changes_for(data, counted.bins):
+        if not set(columns) <= set(counted.looked_at):
+            continue
         if planted.name == MASS and rows[subject].nunique() < 2:
             continue
         number = zlib.crc32(f"{planted.name} {subject}".encode())
-        verdicts: list[list[tuple[bool | None, float]]] = [[] for _ in block.windows]
+        histories: list[list[_Judged]] = []
         for name in columns:
             rng = np.random.default_rng([seed, block.first, number])  # a join's columns lose the same rows
             changed = rows[[name]].assign(**{name: planted.change(rows[name], reference_rows[name], amount, rng)})
-            role = data.roles.get(name, Role.REGIME)
-            for place, judged in enumerate(
-                _judge_alone(references[name], changed, days, block.windows, role, monitor, seed)
-            ):
-                verdicts[place].append(judged)
-        alarms = [[alarm for alarm, _ in window] for window in verdicts]
-        of_columns = [flagged_after(history, data.monitor.persistence) for history in zip(*alarms, strict=True)]
-        raised = [after for after in of_columns if after is not None]
+            histories.append(list(_judge_alone(data, references[name], changed, days, block.windows, seed)))
+        raised = [after for history in histories for after in _flags_of(history, data.monitor.persistence)]
+        windows = list(zip(*histories, strict=True))
         found.append(
             Detected(
                 planted.name,
@@ -103,12 +108,22 @@ def detect(counted: Counted, block: Block, *, seed: int) -> list[Detected]:
                 data.roles.get(subject, Role.REGIME).value,
                 amount,
                 block.first,
-                tuple(None if all(each is None for each in window) else any(window) for window in alarms),
+                tuple(_any_of([said for each in window for said in (each.alarm, each.broken)]) for window in windows),
                 min(raised, default=None),
-                tuple(max(value for _, value in window) for window in verdicts),
+                tuple(max(each.statistic for each in window) for window in windows),
             )
         )
     return found
+
+
+def _any_of(said: Sequence[bool | None]) -> bool | None:
+    return None if all(each is None for each in said) else any(said)
+
+
+def _flags_of(history: Sequence[_Judged], rule: Persistence) -> list[int]:
+    """Windows that raise a flag of drift or of quality: each kind has to persist by itself."""
+    kinds = ([each.alarm for each in history], [each.broken for each in history])
+    return [after for after in (flagged_after(said, rule) for said in kinds) if after is not None]
 
 
 def _of_column(reference: Reference, bins: ColumnBins) -> Reference:
@@ -116,22 +131,70 @@ def _of_column(reference: Reference, bins: ColumnBins) -> Reference:
     return Reference(reference.model, reference.task, reference.trained_through, (bins,), reference.blocks, counts, {})
 
 
+@dataclass(frozen=True)
+class _Judged:
+    """What a window says of one column.
+
+    Attributes:
+        alarm: Whether it drifts; None where it was not judged.
+        broken: Whether a contract column is gone, or more of it is missing; None where that is not told.
+        statistic: Value over threshold; 0 where it was not judged.
+    """
+
+    alarm: bool | None
+    broken: bool | None
+    statistic: float
+
+
 def _judge_alone(
+    data: MonitorData,
     reference: Reference,
-    changed: object,
+    changed: pd.DataFrame,
     days: NDArray[np.int64],
     windows: Sequence[NDArray[np.int64]],
-    role: Role,
-    monitor: object,
     seed: int,
-) -> Iterator[tuple[bool | None, float]]:
+) -> Iterator[_Judged]:
+    """Judge one column by itself at its share of the level, which is what it is judged at among all."""
     (bins,) = reference.bins
+    role = data.roles.get(bins.name, Role.REGIME)
+    monitor = data.monitor.model_copy(update={"level": data.monitor.level / len(data.judged())})
     daily = count_days(changed, reference.bins, days, int(days[-1]) + 1)
     for window in windows:
         held = window[window <= days[-1]]
         counts = counts_of(reference.bins, daily, held)
         (verdict,) = judge_window(reference, counts, [bins.name], {bins.name: role}, monitor, seed=seed)
+        broken = None
+        if role is Role.CONTRACT:
+            broken = is_broken(verdict.status, missing_alone(data, reference, counts, verdict, seed))
         if verdict.value is None or verdict.threshold is None:
-            yield None, 0.0
+            yield _Judged(None, broken, 0.0)
         else:
-            yield verdict.verdict is Verdict.DRIFT, verdict.value / verdict.threshold
+            yield _Judged(verdict.verdict is Verdict.DRIFT, broken, verdict.value / verdict.threshold)
+
+
+def missing_alone(
+    data: MonitorData, reference: Reference, counts: pa.Table, verdict: ColumnVerdict, seed: int
+) -> dict[str, Any]:
+    """Judge the missing share of one contract column at its share of that family's level.
+
+    Args:
+        data: The data set.
+        reference: The reference, of this column alone.
+        counts: The window's counts.
+        verdict: What was said of the column by itself.
+        seed: Seed of the resampling.
+
+    Returns:
+        What the evidence among all columns holds; empty where the missing share is not judged.
+    """
+    if verdict.missing is None or verdict.missing.threshold is None:
+        return {}
+    (bins,) = reference.bins
+    window = lay_out_daily(counts, reference.bins)
+    column = ColumnCounts.of(reference, window, bins)
+    rule = data.monitor.persistence
+    level = data.monitor.level / len(data.contract())
+    found = compare_missing(
+        column, stretch_days=len(window.blocks), level=level, seed=seed, hits=rule.hits, windows=rule.windows
+    )
+    return found.to_dict()

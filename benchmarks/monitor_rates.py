@@ -6,8 +6,9 @@
 
 `splits`: real rows given to days at random, so that nothing drifts. `windows`: real consecutive windows, each stretch
 left out of its reference in turn, and windows behind their reference. `planted`: known changes of real windows.
-`peers`: Evidently on some of the same windows. Bins are frozen on the first days and rows are counted once; verdicts,
-thresholds, intervals of bias and persistence are lakeloop's own.
+`missing`: missing shares of all columns. `roles`: what is proposed from all days. `peers`: Evidently on some of the
+same windows. Bins are frozen on the first days and rows are counted once; verdicts, thresholds, intervals of bias and
+persistence are lakeloop's own.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import json
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 from rich.console import Console
@@ -27,6 +29,7 @@ from scipy.stats import beta
 
 from benchmarks.monitor_data import MonitorData, read_flights
 from benchmarks.monitor_detection import Detected, detect
+from benchmarks.monitor_missing import judge_missing
 from benchmarks.monitor_peers import compare, require_evidently, shares_of
 from benchmarks.monitor_planted import PLANTED
 from benchmarks.monitor_retail import read_retail
@@ -40,14 +43,17 @@ from benchmarks.monitor_windows import (
     blocks_left_out,
     count_once,
     judge_block,
+    make_reference,
+    quality_of,
     random_splits,
 )
 from benchmarks.report import describe_machine
 from benchmarks.sides import FOLDER
+from lakeloop.drift.role_proposals import RoleProposal, propose_roles
 from lakeloop.statuses import Role
 
 DATA: dict[str, Callable[[Callable[[str], None]], MonitorData]] = {"flights": read_flights, "retail": read_retail}
-PARTS = ("splits", "windows", "planted", "peers")
+PARTS = ("splits", "windows", "planted", "missing", "roles", "peers")
 GAP = 43
 """Days from a reference to the first window, where they are no neighbours: those a model of the flights is tried on."""
 
@@ -99,11 +105,12 @@ def rate_of(flags: Sequence[bool], independent: float) -> Rate:
     return Rate(sum(flags), len(flags), independent, low, high)
 
 
-def groups_of(data: MonitorData) -> dict[str, tuple[str, ...]]:
-    """Name the sets of subjects whose flags are counted together."""
-    contract = data.contract()
+def groups_of(data: MonitorData, role: Role | None = None) -> dict[str, tuple[str, ...]]:
+    """Name the sets of subjects whose flags are counted together; a contract column's are of drift or of quality."""
+    contract = (*data.contract(), *map(quality_of, data.contract()))
     regime = tuple(name for name in data.judged() if data.roles.get(name, Role.REGIME) is Role.REGIME)
-    return {
+    groups = {
+        "quality": tuple(map(quality_of, data.contract())),
         "contract": contract,
         "bias": (BIAS,),
         "contract or bias": (*contract, BIAS),
@@ -111,6 +118,9 @@ def groups_of(data: MonitorData) -> dict[str, tuple[str, ...]]:
         "any": (*contract, *regime, BIAS),
         AS_SCORED: (AS_SCORED,),
     }
+    if role is Role.CONTRACT:
+        return {name: own for name, own in groups.items() if name not in ("regime", "any")}
+    return groups
 
 
 def rates_of(counted: Counted, found: Sequence[JudgedBlock], per_block: float | None) -> dict[str, Rate]:
@@ -125,7 +135,7 @@ def rates_of(counted: Counted, found: Sequence[JudgedBlock], per_block: float | 
         Group -> share. A group with bias alone counts the blocks whose days were scored.
     """
     rates = {}
-    for group, subjects in groups_of(counted.data).items():
+    for group, subjects in groups_of(counted.data, counted.role).items():
         scored_only = set(subjects) <= {BIAS, AS_SCORED}
         own = [each for each in found if not scored_only or subjects[0] in each.alarms]
         independent = len(own) if per_block is None else _side_by_side([each.first for each in own], per_block)
@@ -175,7 +185,7 @@ def measure_windows(
             for subject, starts in sorted(flagged.items(), key=lambda item: -len(item[1]))
         }
         named[f"{name}: not judged"] = float(
-            np.mean([alarm is None for each in found for name in counted.data.judged() for alarm in each.alarms[name]])
+            np.mean([alarm is None for each in found for name in counted.looked_at for alarm in each.alarms[name]])
         )
     return rates, named
 
@@ -254,21 +264,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure the parts asked for, print tables, and write JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", choices=sorted(DATA), default="flights", help="what is monitored (%(default)s)")
-    parser.add_argument("--part", choices=PARTS, action="append", help="one of the parts (all but peers)")
+    parser.add_argument("--part", choices=PARTS, action="append", help="one of the parts (the first three)")
+    parser.add_argument(
+        "--role", choices=[Role.CONTRACT.value], help="contract columns alone, at their share of the level among all"
+    )
     parser.add_argument("--splits", type=int, default=1000, help="random splits of each kind (%(default)s)")
     parser.add_argument(
-        "--step", type=int, help="days between blocks that are planted on (7) or judged by Evidently (21: side by side)"
+        "--step",
+        type=int,
+        help="days between blocks planted on, of missing (7), or judged by Evidently (21: side by side)",
     )
     parser.add_argument("--json", type=Path, help="where figures go (benchmarks/results/monitor_rates_<data>.json)")
     options = parser.parse_args(arguments)
-    parts = options.part or PARTS[:-1]
+    parts = options.part or PARTS[:3]
     if "peers" in parts and not require_evidently():
         return 1
 
     def tell(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
-    counted = count_once(DATA[options.data](tell))
+    role = None if options.role is None else Role(options.role)
+    counted = replace(count_once(DATA[options.data](tell)), role=role)
+    # What is recorded beside the verdict judges nothing, and takes most of the time.
+    with patch("lakeloop.drift.verdicts.record_statistics", lambda _: {}):
+        return _measure(counted, parts, options, tell)
+
+
+def _measure(counted: Counted, parts: Sequence[str], options: argparse.Namespace, tell: Callable[[str], None]) -> int:
     data, console = counted.data, Console(width=200)
     block = data.monitor.window.days * data.monitor.persistence.windows
     written: dict[str, object] = {
@@ -291,6 +313,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rows = curves_of(found, len({each.first for each in found}), step, block)
         console.print(_table_of_curves(rows))
         written["planted"] = rows
+    if "missing" in parts:
+        missing = measure_missing(counted, options.step or data.monitor.window.days, tell)
+        console.print(_table_of_rates("reference", missing))
+        written["missing"] = _plain(missing)
+    if "roles" in parts:
+        proposals = propose_all(counted)
+        console.print(_table_of_roles(proposals))
+        written["roles"] = [each.to_dict() for each in proposals]
     if "peers" in parts:
         written["peers"] = beside = measure_peers(counted, options.step or block, tell)
         console.print(_table_of_peers(beside))
@@ -298,6 +328,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
     return 0
+
+
+def measure_missing(counted: Counted, step: int, tell: Callable[[str], None]) -> dict[str, dict[str, Rate]]:
+    """Measure how often the missing share of any column jumps by itself, on every so many real blocks."""
+    rates = {}
+    for name, blocks in layouts(counted.data).items():
+        found = judge_missing(counted, blocks[::step], seed=0)
+        flagged = sorted({subject for each in found for subject in each.flagged})
+        tell(f"{counted.data.name}: missing, reference {name}: {', '.join(flagged) or 'none'}")
+        independent = _side_by_side([each.first for each in found], blocks[0].days / step)
+        rates[name] = {"missing of any column": rate_of([bool(each.flagged) for each in found], independent)}
+    return rates
+
+
+def propose_all(counted: Counted) -> tuple[RoleProposal, ...]:
+    """Propose a role for every column from all days, as `lakeloop monitor calibrate` does from a training set."""
+    data = counted.data
+    history = make_reference(counted.bins, counted.daily, np.arange(data.n_days))
+    return propose_roles(history, data.roles, data.monitor, seed=0)
+
+
+def _table_of_roles(proposals: Sequence[RoleProposal]) -> Table:
+    table = Table("column", "declared", "proposed", "differs", "why")
+    for each in proposals:
+        proposed = each.status.value if each.proposed is None else each.proposed.value
+        table.add_row(each.column, each.declared.value, proposed, "*" if each.differs else "", each.why)
+    return table
 
 
 def _plain(rates: dict[str, dict[str, Rate]]) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -19,6 +19,7 @@ from lakeloop.drift.counts import COUNTS_SCHEMA
 from lakeloop.drift.performance import measure_performance
 from lakeloop.drift.reference import Reference
 from lakeloop.drift.verdicts import ColumnVerdict, judge_window
+from lakeloop.runs.alarms import is_broken
 from lakeloop.statuses import Role, Verdict
 
 Daily = Mapping[str, NDArray[np.int64]]
@@ -27,6 +28,15 @@ Daily = Mapping[str, NDArray[np.int64]]
 _EPOCH = date(1970, 1, 1)
 BIAS, AS_SCORED = "bias", "bias as scored"
 """Bias with that of the reference's days taken off, and without."""
+
+
+def quality_of(column: str) -> str:
+    """Name the subject of a contract column's flag of quality: it is gone, or more of it is missing.
+
+    >>> quality_of("distance")
+    'quality of distance'
+    """
+    return f"quality of {column}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +69,7 @@ class Counted:
         placed: Column -> bin of each row, shape (n_rows,).
         daily: Rows per day and bin.
         scored: Scores and outcomes per day.
+        role: Role whose columns alone are looked at, at their share of the level among all; None for all.
     """
 
     data: MonitorData
@@ -66,6 +77,18 @@ class Counted:
     placed: Mapping[str, NDArray[np.int64]]
     daily: Daily
     scored: Scored
+    role: Role | None = None
+
+    @property
+    def looked_at(self) -> tuple[str, ...]:
+        """Columns that are looked at among those that can raise a flag."""
+        roles = self.data.roles
+        return tuple(name for name in self.data.judged() if self.role in (None, roles.get(name, Role.REGIME)))
+
+    @property
+    def bins_used(self) -> tuple[ColumnBins, ...]:
+        """Bins of the columns that are looked at; without a role those of all columns."""
+        return self.bins if self.role is None else tuple(each for each in self.bins if each.name in self.looked_at)
 
     def shuffled(self, day_of_row: NDArray[np.int64], rows: NDArray[np.int64]) -> tuple[Daily, Scored]:
         """Count again with rows on other days; rows that are not named are left out."""
@@ -74,7 +97,7 @@ class Counted:
             each.name: np.bincount(
                 days * each.n_bins + self.placed[each.name][rows], minlength=n_days * each.n_bins
             ).reshape(n_days, each.n_bins)
-            for each in self.bins
+            for each in self.bins_used
         }
         everywhere = np.full(len(day_of_row), n_days)
         everywhere[rows] = days
@@ -175,7 +198,7 @@ def make_reference(bins: Sequence[ColumnBins], daily: Daily, days: NDArray[np.in
         bins=tuple(bins),
         blocks=tuple(_EPOCH + timedelta(days=int(day)) for day in filled),
         counts={each.name: daily[each.name][filled] for each in bins if daily[each.name][filled].any()},
-        totals={each.name: np.zeros(len(filled)) for each in bins},
+        totals={},
     )
 
 
@@ -202,10 +225,20 @@ def counts_of(bins: Sequence[ColumnBins], daily: Daily, days: NDArray[np.int64])
 def judge_columns(
     counted: Counted, daily: Daily, reference: Reference, days: NDArray[np.int64], seed: int
 ) -> tuple[ColumnVerdict, ...]:
-    """Judge all columns of one window."""
-    columns = [each.name for each in reference.bins]
-    counts = counts_of(reference.bins, daily, days)
-    return judge_window(reference, counts, columns, counted.data.roles, counted.data.monitor, seed=seed)
+    """Judge the columns of one window that can raise a flag.
+
+    Where some are left out, verdict and missing share are judged apart, because each has its own family: a column by
+    itself at its share of the level is judged as it is among all.
+    """
+    data, columns = counted.data, counted.looked_at
+    counts = counts_of([each for each in reference.bins if each.name in columns], daily, days)
+    found = judge_window(reference, counts, columns, data.roles, data.monitor, seed=seed)
+    if len(columns) == len(data.judged()):
+        return found
+    share = data.monitor.level * len(columns) / len(data.judged())
+    monitor = data.monitor.model_copy(update={"level": share})
+    judged = judge_window(reference, counts, columns, data.roles, monitor, seed=seed)
+    return tuple(replace(each, missing=whole.missing) for each, whole in zip(judged, found, strict=True))
 
 
 def measure_bias(data: MonitorData, scored: Scored, days: NDArray[np.int64], off: float, seed: int) -> bool | None:
@@ -251,8 +284,8 @@ class JudgedBlock:
 
     Attributes:
         first: First day of the first window.
-        alarms: Subject -> whether each window alarmed; None where it was not judged. Subjects are columns and, where
-            the days were scored, bias.
+        alarms: Subject -> whether each window alarmed; None where it was not judged. Subjects are columns, quality of
+            contract columns and, where the days were scored, bias.
         flagged: Subjects whose last windows agree, by the declared rule.
     """
 
@@ -285,15 +318,20 @@ def judge_block(
     """
     daily, scored = daily or counted.daily, scored or counted.scored
     data = counted.data
-    reference = make_reference(counted.bins, daily, block.reference)
+    reference = make_reference(counted.bins_used, daily, block.reference)
     off = bias_of(scored, block.reference)
     corrections = {} if off is None else {BIAS: off, AS_SCORED: 0.0}
-    alarms: dict[str, list[bool | None]] = {name: [] for name in (*data.judged(), *corrections)}
+    watched = [name for name in data.contract() if name in counted.looked_at]
+    subjects = (*counted.looked_at, *map(quality_of, watched), *corrections)
+    alarms: dict[str, list[bool | None]] = {name: [] for name in subjects}
     for days in block.windows:
         for verdict in judge_columns(counted, daily, reference, days, seed):
             if verdict.role is not Role.SEASONAL:
                 unknown = verdict.verdict is Verdict.UNKNOWN
                 alarms[verdict.column].append(None if unknown else verdict.verdict is Verdict.DRIFT)
+            if verdict.role is Role.CONTRACT:
+                missing = {} if verdict.missing is None else verdict.missing.to_dict()
+                alarms[quality_of(verdict.column)].append(is_broken(verdict.status, missing))
         for name, taken_off in corrections.items():
             alarms[name].append(measure_bias(data, scored, days, taken_off, seed))
     rule = data.monitor.persistence

@@ -66,6 +66,14 @@ class Status(StrEnum):
     NOT_MATURED = "NOT_MATURED"
 
 
+class DriftSeverity(StrEnum):
+    """How much a drifted column weighs: by what the champion makes of it, and by how far it moved."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
 class Verdict(StrEnum):
     """The judgement of a check."""
 

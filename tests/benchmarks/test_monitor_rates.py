@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,11 @@ import pytest
 from scipy.stats import beta
 
 from benchmarks.monitor_data import MonitorData, count_days, freeze_bins, place_rows
-from benchmarks.monitor_detection import changes_for, detect
+from benchmarks.monitor_detection import changes_for, detect, missing_alone
+from benchmarks.monitor_missing import judge_missing
 from benchmarks.monitor_peers import Beside, shares_of
 from benchmarks.monitor_planted import JOIN, MEAN, MISSING, UNIT, lose, move_mass, shift_mean, unmatch, widen
-from benchmarks.monitor_rates import curves_of, groups_of, layouts, rate_of, rates_of
+from benchmarks.monitor_rates import curves_of, groups_of, layouts, propose_all, rate_of, rates_of
 from benchmarks.monitor_retail import drop_overlap, make_invoices
 from benchmarks.monitor_windows import (
     AS_SCORED,
@@ -30,6 +32,7 @@ from benchmarks.monitor_windows import (
     judge_columns,
     make_reference,
     measure_bias,
+    quality_of,
     random_splits,
 )
 from lakeloop.config.monitor import Monitor
@@ -236,6 +239,67 @@ def test_one_column_alone_at_its_share_of_the_level_is_judged_as_among_all():
     (alone,) = judge_window(reference, counts, ["origin"], DATA.roles, monitor, seed=0)
     assert (alone.value, alone.threshold) == (among_all["origin"].value, among_all["origin"].threshold)
     assert alone.evidence["resampled"] == among_all["origin"].evidence["resampled"]
+
+
+def test_the_missing_share_of_one_column_alone_is_judged_as_among_all():
+    block = blocks_after(40, 2, 3, 28, 0)[0]
+    reference, window = make_reference(COUNTED.bins, COUNTED.daily, block.reference), block.windows[0]
+    among_all = {each.column: each for each in judge_columns(COUNTED, COUNTED.daily, reference, window, 0)}
+    bins = tuple(each for each in COUNTED.bins if each.name == "origin")
+    alone = make_reference(bins, COUNTED.daily, block.reference)
+    counts = counts_of(bins, COUNTED.daily, window)
+    (verdict,) = judge_window(alone, counts, ["origin"], DATA.roles, MONITOR, seed=0)
+    assert missing_alone(DATA, alone, counts, verdict, 0) == among_all["origin"].missing.to_dict()
+
+
+def test_a_contract_column_that_loses_values_is_flagged_for_its_quality():
+    block = blocks_after(40, 2, 3, 28, 0)[0]
+    found = detect(COUNTED, block, seed=0)
+    lost = {each.subject: each.flagged_after for each in found if (each.kind, each.amount) == (MISSING, 0.1)}
+    assert (lost["minutes"], lost["origin"]) == (2, 2)
+    daily = {name: table.copy() for name, table in COUNTED.daily.items()}
+    for window in block.windows:
+        daily["minutes"][window, 0] -= 1  # ten bins of six rows a day: 3 of 60 are five points
+        daily["minutes"][window, 1] -= 2
+        daily["minutes"][window, -1] += 3
+    daily["minutes"] = np.maximum(daily["minutes"], 0)
+    judged = judge_block(COUNTED, block, seed=0, daily=daily)
+    assert judged.alarms[quality_of("minutes")] == (True, True, True)
+    assert quality_of("minutes") in judged.flagged
+    assert judged.flags(groups_of(DATA)["contract"])
+
+
+def test_contract_columns_alone_are_judged_as_among_all():
+    block = blocks_after(40, 2, 3, 28, 0)[1]
+    alone = replace(COUNTED, role=Role.CONTRACT)
+    assert alone.looked_at == ("minutes", "origin")
+    whole, own = judge_block(COUNTED, block, seed=0), judge_block(alone, block, seed=0)
+    assert own.alarms == {name: said for name, said in whole.alarms.items() if name != "table.share"}
+    reference = make_reference(COUNTED.bins, COUNTED.daily, block.reference)
+    among_all = {each.column: each for each in judge_columns(COUNTED, COUNTED.daily, reference, block.windows[0], 0)}
+    for each in judge_columns(alone, COUNTED.daily, reference, block.windows[0], 0):
+        same = among_all[each.column]
+        assert (each.threshold, each.verdict, each.missing) == (same.threshold, same.verdict, same.missing)
+    assert set(groups_of(DATA, Role.CONTRACT)) == {"quality", "contract", "bias", "contract or bias", AS_SCORED}
+
+
+def test_missing_shares_of_all_columns_are_judged_and_one_that_is_lost_is_flagged():
+    block = blocks_after(40, 2, 3, 28, 0)[0]
+    (calm,) = judge_missing(COUNTED, [block], seed=0)
+    assert (set(calm.alarms), calm.flagged) == ({"minutes", "origin", "table.share"}, frozenset())
+    daily = {name: table.copy() for name, table in COUNTED.daily.items()}
+    share = daily["table.share"]
+    for window in block.windows[:2]:
+        share[window, -1] = share[window].sum(axis=1)
+        share[window, :-1] = 0
+    (lost,) = judge_missing(replace(COUNTED, daily=daily), [block], seed=0)
+    assert (lost.alarms["table.share"], lost.flagged) == ((True, True, False), {"table.share"})
+
+
+def test_roles_are_proposed_from_all_days():
+    found = {each.column: each.proposed for each in propose_all(COUNTED)}
+    assert set(found) == set(DATA.frame)
+    assert found["origin"] is found["minutes"] is Role.CONTRACT
 
 
 def test_a_rate_has_the_interval_of_as_many_independent_blocks():

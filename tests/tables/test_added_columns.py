@@ -34,7 +34,7 @@ ROW = {
 }
 
 NEW = ("js_distance", "ks_test", "wasserstein_distance", "chi_squared_test", "l_infinity_distance", "count_delta",
-       "avg_delta", "percent_null_delta", "other_fraction", "vanished_categories")  # fmt: skip
+       "avg_delta", "percent_null_delta", "other_fraction", "vanished_categories", "severity")  # fmt: skip
 
 
 def without_spark() -> SparkSession:

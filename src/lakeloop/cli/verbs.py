@@ -28,6 +28,7 @@ from lakeloop.cli.display import Display
 from lakeloop.cli.features import add_features
 from lakeloop.cli.impact import add_impact
 from lakeloop.cli.models import add_models
+from lakeloop.cli.monitor import add_monitor
 from lakeloop.cli.notify import add_notify
 from lakeloop.cli.options import verb
 from lakeloop.cli.outcome import Options, Report, finish
@@ -56,7 +57,13 @@ class _InOrder(typer.core.TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         names: list[str] = super().list_commands(ctx)
-        for name, before in (("features", "ingest"), ("training-set", "decide"), ("models", "train"), *_READ):
+        for name, before in (
+            ("features", "ingest"),
+            ("monitor", "score"),
+            ("training-set", "decide"),
+            ("models", "train"),
+            *_READ,
+        ):
             names.remove(name)
             names.insert(names.index(before) + 1, name)
         return names
@@ -280,6 +287,8 @@ for _each in STEPS:
         add_features(app, _each)
     elif _each.verb == "score":
         add_score(app, _each)
+    elif _each.verb == "monitor":
+        add_monitor(app, _each)
     elif _each.verb == "decide":
         add_decide(app, _each)
     elif _each.verb == "training-set":

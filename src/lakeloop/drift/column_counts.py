@@ -27,7 +27,8 @@ class ColumnCounts:
             does not hold them, and of categories.
         window_totals: The same of the window, shape [n_bins].
         unit: Standard deviation of the reference's values; None where it is 0 or the reference does not hold it.
-        sums: Sums of the finite values of the whole reference and of the window; None of categories.
+        sums: Sums of the finite values of the whole reference and of the window; None where the reference does not hold
+            them, and of categories.
 
     >>> bins = ColumnBins("seats", "number", edges=(100.0,))
     >>> column = ColumnCounts(bins, np.array([[5, 5, 0], [5, 5, 10]]), np.array([8, 2, 0]))
@@ -58,7 +59,7 @@ class ColumnCounts:
         daily, counts = reference.counts.get(bins.name), window.rows.get(bins.name)
         if daily is None or counts is None:
             return None
-        totals = window.bin_totals.get(bins.name)
+        totals, sums = window.bin_totals.get(bins.name), reference.totals.get(bins.name)
         return cls(
             bins,
             daily,
@@ -66,7 +67,7 @@ class ColumnCounts:
             reference.bin_totals.get(bins.name),
             None if totals is None else np.asarray(totals.sum(axis=0)),
             reference.deviations.get(bins.name) or None,
-            None if totals is None else (float(reference.totals[bins.name].sum()), float(totals.sum())),
+            None if totals is None or sums is None else (float(sums.sum()), float(totals.sum())),
         )
 
     @property
@@ -76,7 +77,7 @@ class ColumnCounts:
 
     @property
     def means(self) -> tuple[float | None, float | None]:
-        """Mean of the reference's values and of the window's; None without values, and of categories."""
+        """Mean of the reference's values and of the window's; None without values or their sums, and of categories."""
         if self.sums is None:
             return None, None
         values = [int(rows[:-1].sum()) for rows in (self.reference_rows, self.window)]

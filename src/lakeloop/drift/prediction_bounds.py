@@ -16,6 +16,7 @@ _MOST = 1e9
 """Cap of a factor: with so few observations and so small a level there is no useful bound."""
 
 
+@lru_cache(maxsize=1024)
 def level_of_one(level: float, hits: int, windows: int) -> float:
     """Find how often one window may alarm when a flag takes several.
 

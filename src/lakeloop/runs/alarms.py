@@ -132,8 +132,8 @@ def find_alarms(model: Model, finding: WindowFinding, accepted: Mapping[str, flo
         if each.role is Role.CONTRACT:
             said: dict[str, Any] = {"status": each.status.value, "rows": each.rows}
             missing = {} if each.missing is None else each.missing.to_dict()
-            said |= {"missing": missing} if missing.get("jumped") else {}
-            found.append((FlagKind.QUALITY, each.column, _is_broken(each.status, missing), said))
+            said |= {**({"missing": missing} if missing.get("jumped") else {}), **_severity(each)}
+            found.append((FlagKind.QUALITY, each.column, is_broken(each.status, missing), said))
         kind = FlagKind.PREDICTION_DRIFT if is_prediction(model.task, each.column) else _DRIFT_KINDS[each.role]
         evidence = _evidence(each)
         found.append((kind, each.column, _alarm(each.verdict), evidence))
@@ -150,7 +150,12 @@ def find_alarms(model: Model, finding: WindowFinding, accepted: Mapping[str, flo
 
 def _evidence(verdict: ColumnVerdict) -> dict[str, Any]:
     names = ("statistic", "value", "threshold", "rows")
-    return {name: getattr(verdict, name) for name in names}
+    return {name: getattr(verdict, name) for name in names} | _severity(verdict)
+
+
+def _severity(verdict: ColumnVerdict) -> dict[str, Any]:
+    found = verdict.evidence.get("severity")
+    return {} if found is None else {"severity": found["word"], "importance": found["importance"]}
 
 
 def _realised_alarms(model: Model, performance: Performance, accepted: Mapping[str, float]) -> list[Alarm]:
@@ -182,8 +187,19 @@ def _alarm(verdict: Verdict) -> bool | None:
     return None if verdict is Verdict.UNKNOWN else verdict is Verdict.DRIFT
 
 
-def _is_broken(status: Status, missing: Mapping[str, Any]) -> bool | None:
-    """A contract column that is gone, or in part, must not go unsaid for no drift; too few rows say nothing of it."""
+def is_broken(status: Status, missing: Mapping[str, Any]) -> bool | None:
+    """Tell whether a contract column is gone, or in part: that must not go unsaid for no drift.
+
+    Args:
+        status: Status of its verdict.
+        missing: Its missing share as `Missing.to_dict` gives it; empty where it was not compared.
+
+    Returns:
+        Whether it is; None where too few rows say nothing of it.
+
+    >>> is_broken(Status.ALL_NULL, {}), is_broken(Status.OK, {"jumped": False}), is_broken(Status.TOO_FEW_ROWS, {})
+    (True, False, None)
+    """
     if status in (Status.ABSENT_COLUMN, Status.ALL_NULL) or missing.get("jumped"):
         return True
     return None if status in (Status.EMPTY_WINDOW, Status.TOO_FEW_ROWS) else False
@@ -262,7 +278,7 @@ def _alarm_history(
         history.setdefault((kind, subject), []).append((end, _alarm(Verdict(row["verdict"]))))
         if kind is FlagKind.CONTRACT_DRIFT:
             missing = json.loads(row["evidence"]).get("missing", {})
-            broken = _is_broken(Status(row["status"]), missing)
+            broken = is_broken(Status(row["status"]), missing)
             history.setdefault((FlagKind.QUALITY, subject), []).append((end, broken))
     realised = _rows_before(context, schemas.PERFORMANCE, model, version, before)
     for end, of_window in groupby(realised, key=_window_end):

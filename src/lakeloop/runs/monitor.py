@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from math import isfinite
 from typing import Any
 
@@ -28,6 +27,7 @@ from lakeloop.runs.found_rows import FoundRows, profile_periods
 from lakeloop.runs.joint_drift import measure_joint_drift
 from lakeloop.runs.promotions import Promotion, champion_before, read_promotions
 from lakeloop.runs.references import PREDICTION_REFERENCE_FILE, REFERENCE_FILE
+from lakeloop.runs.severity import read_importance, weigh_findings
 from lakeloop.runs.window_evaluation import References, evaluate_windows
 from lakeloop.runs.windows import MonitorWindow, ended_windows
 from lakeloop.statuses import Outcome, Verdict
@@ -98,7 +98,8 @@ def monitor(context: Context, name: str) -> MonitorResult:
     """
     model, lake = context.config.models[name], context.lake
     with lake.writing(), explaining_model(context.config, model):
-        champion = champion_before(read_promotions(context, name), context.as_of)
+        promotions = read_promotions(context, name)
+        champion = champion_before(promotions, context.as_of)
         predictions = lake.address("predictions", name)
         if champion is None or not lake.exists(predictions):
             raise NotReadyError(
@@ -117,7 +118,10 @@ def monitor(context: Context, name: str) -> MonitorResult:
         )
         references = References(features, predicted, _read_calibration(context, version))
         profile_predictions(context, model, champion.version, references.plan(context.config, model))
-        evaluate = partial(evaluate_windows, context, model, champion.version, references)
+
+        def evaluate(windows: Sequence[MonitorWindow], late: Sequence[MonitorWindow]) -> list[WindowFinding]:
+            findings = evaluate_windows(context, model, champion.version, references, windows, late)
+            return weigh_findings(findings, read_importance(context, version, promotions))
 
         def beside(windows: Sequence[MonitorWindow]) -> tuple[_Rows, _Rows]:
             joint = measure_joint_drift(context, model, champion, windows)

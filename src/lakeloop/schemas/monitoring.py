@@ -142,6 +142,7 @@ DRIFT_METRICS = declare_table(
         column("percent_null_delta", DOUBLE, "percentage points of missing values more than in the reference"),
         column("other_fraction", DOUBLE, "share of rows whose category has no bin: new, or rare in the reference"),
         column("vanished_categories", ArrayType(TEXT, False), "categories of the reference that no row has any more"),
+        column("severity", TEXT, "low, medium or high: how much a drifted column weighs; null where that is not known"),
         AS_OF,
     ],
 )

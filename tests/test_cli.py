@@ -405,7 +405,7 @@ def test_a_job_takes_the_process_s_options_and_always_ends_with_a_json_line(
 
 
 def test_a_job_file_for_every_verb_of_a_run_passes_its_exit_code_on(tmp_path: Path) -> None:
-    verbs = {*(step.verb for step in STEPS), "run", "publish"}
+    verbs = {*(step.verb for step in STEPS), "run", "publish", "replay"}
     files = {path.stem.replace("_", "-"): path for path in (PROJECT_ROOT / "jobs").glob("*.py")}
     assert set(files) == verbs
     for verb, path in files.items():

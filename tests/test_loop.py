@@ -142,7 +142,9 @@ def test_monitoring_says_of_every_column_what_it_could_judge(flights_loop):
     assert kinds == {"feature", "prediction", "target"}
     for row in drift:
         assert (row["verdict"] == "UNKNOWN") == (row["status"] != "OK")
-        if row["status"] == "OK" and row["kind"] != "target":
+        if row["slice_key"] is not None:
+            assert (row["threshold"], row["verdict"] == "RECORDED") == (None, row["status"] == "OK")
+        elif row["status"] == "OK" and row["kind"] != "target":
             assert {"reference_shares", "window_shares", "resampled"} <= set(json.loads(row["evidence"]))
             if row["role"] != "seasonal":
                 assert (row["verdict"] == "DRIFT") == (row["statistic"] > row["threshold"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -129,7 +130,12 @@ def test_costs_are_told_per_value_with_what_the_figures_are_worth() -> None:
 
 
 def test_own_memory_is_that_of_the_work() -> None:
-    held, memory = with_own_memory(lambda: np.ones(20_000_000).sum())
+    def hold() -> float:
+        held = np.ones(20_000_000)
+        time.sleep(0.5)  # memory is looked at now and then
+        return float(held.sum())
+
+    held, memory = with_own_memory(hold)
     assert held == 20_000_000
     if memory:
         assert memory["driver_peak_mib"] - memory["driver_base_mib"] > 100

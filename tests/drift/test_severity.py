@@ -25,18 +25,18 @@ def verdict(
 @pytest.mark.parametrize(
     ("importance", "value", "word", "score"),
     [
-        (0.20, 0.2, "high", 0.20),  # a fifth of the importance, at the threshold
-        (0.19, 0.2, "medium", 0.19),
-        (0.05, 0.2, "medium", 0.05),
-        (0.04, 0.2, "low", 0.04),
-        (0.04, 1.0, "high", 0.20),  # five times the threshold
-        (0.03, 9.9, "medium", 0.15),  # beyond five times counts as five times
-        (0.0, 9.9, "low", 0.0),
+        (0.20, 0.2, DriftSeverity.HIGH, 0.20),  # a fifth of the importance, at the threshold
+        (0.19, 0.2, DriftSeverity.MEDIUM, 0.19),
+        (0.05, 0.2, DriftSeverity.MEDIUM, 0.05),
+        (0.04, 0.2, DriftSeverity.LOW, 0.04),
+        (0.04, 1.0, DriftSeverity.HIGH, 0.20),  # five times the threshold
+        (0.03, 9.9, DriftSeverity.MEDIUM, 0.15),  # beyond five times counts as five times
+        (0.0, 9.9, DriftSeverity.LOW, 0.0),
     ],
 )
 def test_severity_is_importance_times_excess(importance, value, word, score):
     found = weigh(verdict(value), {"dest": importance})
-    assert found.word.value == word
+    assert found.word is word
     assert found.score == pytest.approx(score)
 
 
@@ -100,3 +100,9 @@ def test_shares_are_of_what_helps_and_nothing_where_nothing_does():
     columns += [{"column": "e", "increase": 0.1, "on_demand": ["h"]}]
     shares = importance_shares({"columns": columns})
     assert shares == pytest.approx({"a": 0, "b": 0, "c": 0.6, "d": 0.2, "e": 0.2, "h": 0.8, "w": 0.6})
+
+
+def test_a_fifth_of_the_importance_is_high_and_a_twentieth_is_medium():
+    assert weigh(verdict(0.2), {"dest": 0.20}).word is DriftSeverity.HIGH
+    assert weigh(verdict(0.2), {"dest": 0.05}).word is DriftSeverity.MEDIUM
+    assert weigh(verdict(0.2), {"dest": 0.04}).word is DriftSeverity.LOW

@@ -106,3 +106,17 @@ def test_a_fifth_of_the_importance_is_high_and_a_twentieth_is_medium():
     assert weigh(verdict(0.2), {"dest": 0.20}).word is DriftSeverity.HIGH
     assert weigh(verdict(0.2), {"dest": 0.05}).word is DriftSeverity.MEDIUM
     assert weigh(verdict(0.2), {"dest": 0.04}).word is DriftSeverity.LOW
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"columns": None},
+        {"columns": [{"column": "a", "increase": None}]},
+        {"columns": [{"column": "a", "increase": -0.5}, {"column": "b", "increase": 0.0}]},
+        {"columns": ["a"]},
+    ],
+)
+def test_without_an_increase_no_importance_is_known(document):
+    assert importance_shares(document) == {}

@@ -1,26 +1,8 @@
 from __future__ import annotations
 
-from typing import Any
-
-import pytest
-
 from lakeloop.reporting.drift import tabulate
-from lakeloop.reporting.severity import importance_shares, say_severity, severity_of
+from lakeloop.reporting.severity import say_severity, severity_of
 from tests.reporting.recordings import JUNE, MAY, drift
-
-
-@pytest.mark.parametrize(
-    "document",
-    [
-        {},
-        {"columns": None},
-        {"columns": [{"column": "a", "increase": None}]},
-        {"columns": [{"column": "a", "increase": -0.5}, {"column": "b", "increase": 0.0}]},
-        {"columns": ["a"]},
-    ],
-)
-def test_without_an_increase_no_importance_is_known(document: dict[str, Any]) -> None:
-    assert importance_shares(document) == {}
 
 
 def test_columns_that_drifted_are_ordered_by_severity() -> None:

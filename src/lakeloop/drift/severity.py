@@ -59,13 +59,15 @@ def importance_shares(document: Mapping[str, Any]) -> dict[str, float]:
     >>> importance_shares({"columns": columns})
     {'distance': 0.75, 'departure_ts': 0.25, 'hour_of_day': 0.25, 'noise': 0.0}
     """
-    rises = [(each, max(each["increase"] or 0.0, 0.0)) for each in document["columns"]]
+    listed = document.get("columns")
+    columns = [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
+    rises = [(each, max(each.get("increase") or 0.0, 0.0)) for each in columns]
     total = math.fsum(rise for _, rise in rises)
     shares: dict[str, float] = {}
     if not total:
         return shares
     for each, rise in rises:
-        for name in (each["column"], *each.get("on_demand", ())):
+        for name in (str(each.get("column")), *(each.get("on_demand") or ())):
             shares[name] = shares.get(name, 0.0) + rise / total
     return shares
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from lakeloop.reporting.evidence import read_number
 from lakeloop.reporting.judgements import DriftCell, DriftRow, DriftTable
 from lakeloop.statuses import Verdict
 
@@ -24,37 +20,6 @@ def last_cell(row: DriftRow) -> DriftCell | None:
     'DRIFT'
     """
     return next((cell for cell in reversed(row.cells) if cell is not None), None)
-
-
-def importance_shares(document: Mapping[str, Any]) -> dict[str, float]:
-    """Turn a version's permutation importances into shares.
-
-    What is computed on demand moves with its input, and has the greatest share of its inputs.
-
-    Args:
-        document: Content of `importance.json`, which a training logs.
-
-    Returns:
-        Column -> its share, 0 to 1; a column whose increase is not above 0 has 0. Empty where nothing is known.
-
-    >>> columns = [{"column": "distance", "increase": 0.03, "on_demand": ["is_far"]},
-    ...            {"column": "origin", "increase": 0.01}, {"column": "day", "increase": -0.002}]
-    >>> importance_shares({"columns": columns})
-    {'distance': 0.75, 'is_far': 0.75, 'origin': 0.25, 'day': 0.0}
-    >>> importance_shares({})
-    {}
-    """
-    listed = document.get("columns")
-    columns = [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
-    increases = [max(read_number(each.get("increase")) or 0.0, 0.0) for each in columns]
-    total = sum(increases)
-    if not total > 0:
-        return {}
-    shares: dict[str, float] = {}
-    for each, increase in zip(columns, increases, strict=True):
-        for name in (each.get("column"), *(each.get("on_demand") or ())):
-            shares[str(name)] = max(shares.get(str(name), 0.0), increase / total)
-    return shares
 
 
 def times_threshold(cell: DriftCell | None) -> float | None:

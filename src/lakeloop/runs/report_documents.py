@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lakeloop.drift.bins import ColumnBins
+from lakeloop.drift.severity import importance_shares
 from lakeloop.errors import ConflictError, EnvironmentProblemError
 from lakeloop.reporting.evidence import read_object
 from lakeloop.reporting.recorded import Recorded, Row
-from lakeloop.reporting.severity import importance_shares
 from lakeloop.runs.context import Context
 from lakeloop.runs.recalibrated_version import PARENT_TAG
 from lakeloop.runs.references import PREDICTION_REFERENCE_FILE

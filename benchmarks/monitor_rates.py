@@ -249,9 +249,11 @@ def _aim(wanted: float | None, amount: float, kind: str, role: str, contract_onl
     return "95%" if aimed and (role == Role.CONTRACT.value or not contract_only) else ""
 
 
-def measure_peers(counted: Counted, step: int, tell: Callable[[str], None]) -> dict[str, list[dict[str, object]]]:
-    """Let Evidently judge blocks side by side: real ones, and a few with rows that changed places."""
-    blocks = layouts(counted.data)["before it"][::step]
+def measure_peers(
+    counted: Counted, step: int, tell: Callable[[str], None], first: int | None = None
+) -> dict[str, list[dict[str, object]]]:
+    """Let Evidently judge blocks side by side, or the first of them: real ones, and a few with rows at random."""
+    blocks = layouts(counted.data)["before it"][::step][:first]
     own = counted.data.day_numbers
     drawn = np.random.default_rng(0).permutation(own)
     return {
@@ -274,6 +276,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         type=int,
         help="days between blocks planted on, of missing (7), or judged by Evidently (21: side by side)",
     )
+    parser.add_argument("--blocks", type=int, help="the first blocks alone, of what Evidently judges")
     parser.add_argument("--json", type=Path, help="where figures go (benchmarks/results/monitor_rates_<data>.json)")
     options = parser.parse_args(arguments)
     parts = options.part or PARTS[:3]
@@ -322,7 +325,7 @@ def _measure(counted: Counted, parts: Sequence[str], options: argparse.Namespace
         console.print(_table_of_roles(proposals))
         written["roles"] = [each.to_dict() for each in proposals]
     if "peers" in parts:
-        written["peers"] = beside = measure_peers(counted, options.step or block, tell)
+        written["peers"] = beside = measure_peers(counted, options.step or block, tell, options.blocks)
         console.print(_table_of_peers(beside))
     path = options.json or FOLDER / "results" / f"monitor_rates_{data.name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -376,7 +376,7 @@ def _flag_event(place: Place, outcome: str | None) -> str:
     bias = make_flag(FlagKind.BIAS)
     raise_flags(context, "late", [bias])
     if outcome == "a turn":
-        claim_flags(context, "late", [bias.flag_id])
+        claim_flags(context, "late", {bias.flag_id: None})
     elif outcome == "nobody":
         end_flags(context.at(datetime(2013, 8, 1, tzinfo=UTC)), context.config.models["late"], bias.model_version)
     elif outcome is not None:

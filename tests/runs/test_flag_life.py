@@ -110,13 +110,13 @@ def test_the_next_decision_says_that_the_training_did_not_help_and_waits_twice_a
 
 
 def test_a_turn_that_died_after_its_claim_takes_it_up_again(biased):
-    assert claim_flags(biased, MODEL, [BIAS.flag_id]) == ()
+    assert claim_flags(biased, MODEL, {BIAS.flag_id: None}) == ()
     assert decide_action(alone(biased.config, biased.as_of), MODEL).action is Action.RETRAIN
     assert sorted(row["event"] for row in biased.lake.own_rows(schemas.FLAGS, None)) == ["claimed", "raised"]
 
 
 def test_a_claim_of_a_turn_that_never_ended_holds_for_the_cooldown(biased):
-    claim_flags(biased, MODEL, [BIAS.flag_id])
+    claim_flags(biased, MODEL, {BIAS.flag_id: None})
     soon, late = biased.at(day(10) + HOUR), biased.at(day(13))
     decided = decide_action(soon, MODEL)
     assert decided.action is Action.NOTIFY
@@ -153,6 +153,23 @@ def test_of_two_deciders_at_once_exactly_one_retrains(biased, monkeypatch, is_lo
     assert [row["as_of"] for row in claims] == [winner.as_of]
 
 
+def test_a_claim_made_after_the_decision_was_thought_out_wins(biased, monkeypatch):
+    """The other turn begins, claims and ends between this turn's last look and its claim."""
+    later = alone(biased.config, biased.as_of + HOUR)
+
+    def claim_late(*arguments: Any) -> Any:
+        monkeypatch.setattr(decide, "claim_flags", claim_flags)
+        assert decide_action(biased, MODEL).action is Action.RETRAIN
+        return claim_flags(*arguments)
+
+    monkeypatch.setattr(decide, "claim_flags", claim_late)
+    decided = decide_action(later, MODEL)
+    assert decided.action is Action.NOTIFY
+    assert decided.reasons[-1] == "outcome: retraining was asked for and is blocked by claimed"
+    claims = [row["as_of"] for row in biased.lake.own_rows(schemas.FLAGS, None) if row["event"] == "claimed"]
+    assert claims == [biased.as_of]
+
+
 def _created(at: Context) -> Any:
     """Tables are made once, before two ask for them at the same moment."""
     for table in (schemas.DECISIONS, schemas.FLAGS):
@@ -161,7 +178,7 @@ def _created(at: Context) -> Any:
 
 
 def test_what_could_not_be_answered_is_released(biased):
-    claim_flags(biased, MODEL, [BIAS.flag_id])
+    claim_flags(biased, MODEL, {BIAS.flag_id: None})
     assert release_flags(biased, MODEL, ["all 9 outcomes are True"]) == 1
     (record,) = read_flags(biased, MODEL)
     assert (record.state, record.ending["outcome"]) == (FlagState.RESOLVED, "not ready")

@@ -90,7 +90,8 @@ def _decide_and_claim(context: Context, model: Model, asked: FromRows | None) ->
     while True:
         inputs = gather_inputs(context, model, asked)
         decision = decide(model.decide, inputs)
-        if not claim_flags(context, model.model, decision.answers):
+        seen = {flag.flag_id: flag.claimed_as_of for flag in inputs.flags if flag.flag_id in decision.answers}
+        if not claim_flags(context, model.model, seen):
             return to_row(model.decide, inputs)
 
 

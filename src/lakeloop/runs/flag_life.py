@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
 from lakeloop import schemas
 from lakeloop.config.durations import write_duration
@@ -106,17 +106,19 @@ def claimant(record: FlagRecord, as_of: datetime) -> datetime | None:
     return None if record.claimed_as_of == as_of else record.claimed_as_of
 
 
-def claim_flags(context: Context, model: str, flag_ids: Iterable[str]) -> tuple[str, ...]:
+def claim_flags(context: Context, model: str, seen: Mapping[str, datetime | None]) -> tuple[str, ...]:
     """Claim the flags that the turn will answer: of several turns that claim one at once, one wins.
 
-    A claim is an append whose identity is the flag's, so that Delta takes the first and drops the others; who made it
-    is read back. A turn's own claim is taken up again when the turn is done again. A flag that another turn claimed and
-    left may be claimed after that turn, by one again; whether it was left is the policy's to say.
+    A claim is an append whose identity is the flag and the claim that it follows, so that Delta takes the first and
+    drops the others; who made it is read back. What it follows is what the decision saw, not what is recorded by now:
+    a claim made since then wins. A turn's own claim is taken up again when the turn is done again. A flag that another
+    turn claimed and left may be claimed after that turn, by one again; whether it was left is the policy's to say.
 
     Args:
         context: Project, lake and logical now.
         model: The model.
-        flag_ids: The flags; claimed in the order of their ids, up to the first that is lost.
+        seen: The flags, each with the other turn whose claim on it the decision has seen (None: nobody's); claimed in
+            the order of their ids, up to the first that is lost.
 
     Returns:
         The flags that another turn has claimed meanwhile: none when all are this turn's.
@@ -126,19 +128,17 @@ def claim_flags(context: Context, model: str, flag_ids: Iterable[str]) -> tuple[
     >>> bias = Flag(FlagKind.BIAS, "late", "2", "bias", *[context.as_of] * 3)
     >>> raise_flags(fresh, "late", [bias])
     1
-    >>> claim_flags(fresh, "late", [bias.flag_id]), claim_flags(fresh, "late", [bias.flag_id])  # its own
+    >>> claim_flags(fresh, "late", {bias.flag_id: None}), claim_flags(fresh, "late", {bias.flag_id: None})  # its own
     ((), ())
     >>> [each.state.value for each in read_flags(fresh, "late")]
     ['CLAIMED']
     """
-    wanted = sorted(flag_ids)
-    known = _by_id(read_flags(context, model, whole=True)) if wanted else {}
-    for flag_id in wanted:
+    known = _by_id(read_flags(context, model, whole=True)) if seen else {}
+    for flag_id, left in sorted(seen.items()):
         record = known[flag_id]
         if record.claimed_as_of == context.as_of:
             continue
-        left = claimant(record, context.as_of)
-        after = f" after {left.isoformat()}" if left is not None else ""
+        after = f" after {left.astimezone(UTC).isoformat()}" if left is not None else ""
         row = flag_row(record.flag, FlagEvent.CLAIMED, context.as_of, {"turn": context.turn})
         context.lake.append_own(schemas.FLAGS, [row], WriteIdentity(JOB, f"claimed {flag_id}{after}"))
         won = _by_id(read_flags(context, model, whole=True))[flag_id]
@@ -163,7 +163,7 @@ def release_flags(context: Context, model: str, reasons: Sequence[str]) -> int:
     >>> bias = Flag(FlagKind.BIAS, "late", "2", "bias", *[context.as_of] * 3)
     >>> raise_flags(fresh, "late", [bias])
     1
-    >>> claim_flags(fresh, "late", [bias.flag_id]), release_flags(fresh, "late", ["all 9 outcomes are True"])
+    >>> claim_flags(fresh, "late", {bias.flag_id: None}), release_flags(fresh, "late", ["all 9 outcomes are True"])
     ((), 1)
     >>> [(each.state.value, each.ending["outcome"]) for each in read_flags(fresh, "late")]
     [('RESOLVED', 'not ready')]

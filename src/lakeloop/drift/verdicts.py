@@ -134,6 +134,26 @@ def judge_window(
     return tuple(_judge(family, bins[name], roles.get(name, Role.REGIME), window) for name in columns)
 
 
+def verdict_without_reference(column: str, role: Role, rows: int) -> ColumnVerdict:
+    """Say of a column that nothing it could be compared with is there.
+
+    Args:
+        column: The column.
+        role: What an alarm on it would mean.
+        rows: Rows of the window.
+
+    Returns:
+        The status MISSING_REFERENCE; how the values are binned, and by which statistic, went with the reference.
+
+    >>> found = verdict_without_reference("items", Role.CONTRACT, 70)
+    >>> found.status.value, found.verdict.value, found.statistic
+    ('MISSING_REFERENCE', 'UNKNOWN', 'none')
+    """
+    return ColumnVerdict(
+        column, "number", role, "none", None, None, 0.0, Status.MISSING_REFERENCE, Verdict.UNKNOWN, rows, None
+    )
+
+
 @dataclass(frozen=True)
 class _Family:
     """What the columns of one window share."""

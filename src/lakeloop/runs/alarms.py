@@ -195,14 +195,14 @@ def is_broken(status: Status, missing: Mapping[str, Any]) -> bool | None:
         missing: Its missing share as `Missing.to_dict` gives it; empty where it was not compared.
 
     Returns:
-        Whether it is; None where too few rows say nothing of it.
+        Whether it is; None where too few rows, or nothing to compare them with, say nothing of it.
 
     >>> is_broken(Status.ALL_NULL, {}), is_broken(Status.OK, {"jumped": False}), is_broken(Status.TOO_FEW_ROWS, {})
     (True, False, None)
     """
     if status in (Status.ABSENT_COLUMN, Status.ALL_NULL) or missing.get("jumped"):
         return True
-    return None if status in (Status.EMPTY_WINDOW, Status.TOO_FEW_ROWS) else False
+    return None if status in (Status.EMPTY_WINDOW, Status.TOO_FEW_ROWS, Status.MISSING_REFERENCE) else False
 
 
 def find_last_seen(context: Context, model: Model, version: str) -> dict[Subject, datetime]:

@@ -107,6 +107,28 @@ class FoundRows:
                 estimates += [{**same, **row} for row in estimate_rows(finding.estimate, pending)]
         return cls(profiles, drifts, performances, estimates)
 
+    def append_all_but_performance(
+        self,
+        context: Context,
+        identity: WriteIdentity,
+        profiles: Sequence[dict[str, Any]] = (),
+        drifts: Sequence[dict[str, Any]] = (),
+    ) -> None:
+        """Append the rows to their tables, but for performance, which is written last because it says that all is done.
+
+        Args:
+            context: Project, lake and logical now.
+            identity: Identity of this monitoring.
+            profiles: Further rows of profiles.
+            drifts: Further rows of drift.
+        """
+        lake = context.lake
+        lake.append_own(schemas.PROFILE_METRICS, [*self.profiles, *profiles], identity)
+        lake.append_own(schemas.DRIFT_METRICS, [*self.drifts, *drifts], identity)
+        if self.estimates:
+            lake.create_own(schemas.ESTIMATED_PERFORMANCE)
+            lake.append_own(schemas.ESTIMATED_PERFORMANCE, self.estimates, identity)
+
 
 def profile_periods(
     context: Context, model: Model, champion: Promotion, identity: WriteIdentity

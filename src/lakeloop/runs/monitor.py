@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
 from lakeloop import schemas
 from lakeloop.config.model import Model
 from lakeloop.discovery.text import count_of
-from lakeloop.drift.estimated_performance import VersionCalibration
 from lakeloop.drift.reference import Reference
-from lakeloop.errors import ConflictError, Failure, NotReadyError
-from lakeloop.labels.calendar import last_closed_day
-from lakeloop.model_versions import ModelVersion
+from lakeloop.errors import Failure, NotReadyError
 from lakeloop.runs.alarms import find_flag_changes
-from lakeloop.runs.context import Context, instant_text
+from lakeloop.runs.context import Context
 from lakeloop.runs.daily_profiles import profile_predictions
 from lakeloop.runs.declared import SERVING_TAG, assert_same_model
+from lakeloop.runs.due_windows import find_due, note_windows
 from lakeloop.runs.failed_models import explaining_model
 from lakeloop.runs.findings import WindowFinding
 from lakeloop.runs.flags import clear_flags, raise_flags
 from lakeloop.runs.found_rows import FoundRows, profile_periods
 from lakeloop.runs.joint_drift import measure_joint_drift
 from lakeloop.runs.promotions import Promotion, champion_before, read_promotions
-from lakeloop.runs.references import PREDICTION_REFERENCE_FILE, REFERENCE_FILE
+from lakeloop.runs.read_references import read_references
+from lakeloop.runs.replaced_versions import monitor_replaced
 from lakeloop.runs.severity import read_importance, weigh_findings
-from lakeloop.runs.window_evaluation import References, evaluate_windows
+from lakeloop.runs.window_evaluation import evaluate_windows
 from lakeloop.runs.windows import MonitorWindow, ended_windows
 from lakeloop.statuses import Outcome, Verdict
 from lakeloop.tables import WriteIdentity
-from lakeloop.training.evidence import METRICS_FILE
 
 JOB = "monitor"
 _Rows = list[dict[str, Any]]
@@ -52,6 +49,8 @@ class MonitorResult:
         metrics: Realised metrics over all windows evaluated now.
         cleared: Flags of earlier turns that were closed, because their alarm is over.
         late: Windows of earlier turns that were measured now, because their labels are closed.
+        replaced: Windows of versions that were champion before which were looked at now.
+        lost: Whether the version's reference cannot be read any more, so that columns were not judged.
     """
 
     model: str
@@ -63,21 +62,29 @@ class MonitorResult:
     metrics: Mapping[str, float]
     cleared: int = 0
     late: int = 0
+    replaced: int = 0
+    lost: bool = False
 
     @property
     def summary(self) -> str:
         """Windows evaluated, columns that drifted, flags raised."""
+        before = f", {count_of(self.replaced, 'window')} of earlier champions" if self.replaced else ""
         if self.outcome is not Outcome.WRITTEN:
-            return "no window has ended" if self.outcome is Outcome.EMPTY else "already monitored"
+            return f"no window has ended{before}" if self.outcome is Outcome.EMPTY else "already monitored"
         drifted = f"drift in {', '.join(self.drifted)}" if self.drifted else "no drift"
+        if self.lost:
+            drifted = f"{drifted}, columns not judged: the reference of version {self.model_version} is lost"
         raised = f", {count_of(self.flags, 'flag')} raised" if self.flags else ""
         cleared = f", {count_of(self.cleared, 'flag')} closed" if self.cleared else ""
         late = f", {count_of(self.late, 'earlier window')} measured" if self.late else ""
-        return f"{count_of(self.windows, 'window')}, {drifted}{late}{raised}{cleared}"
+        return f"{count_of(self.windows, 'window')}, {drifted}{late}{before}{raised}{cleared}"
 
 
 def monitor(context: Context, name: str) -> MonitorResult:
     """Evaluate every window of the champion before this turn that has ended and was not evaluated yet.
+
+    Of champions before it, the windows until they were replaced are evaluated too, and those measured whose labels have
+    closed since: what a version did is told in full, though no flag asks anything of it any more.
 
     Args:
         context: Project, lake and logical now.
@@ -112,12 +119,10 @@ def monitor(context: Context, name: str) -> MonitorResult:
             lake.create_own(table)
         version = context.registry.get_version(name, champion.version, champion.run_key)
         assert_same_model(context.config, model, version.tags.get(SERVING_TAG))
-        features, predicted = (
-            Reference.from_json(context.registry.read_document(version, file))
-            for file in (REFERENCE_FILE, PREDICTION_REFERENCE_FILE)
-        )
-        references = References(features, predicted, _read_calibration(context, version))
-        profile_predictions(context, model, champion.version, references.plan(context.config, model))
+        references = read_references(context, model, version)
+        if not references.lost:  # its rows are profiled when it is there again
+            profile_predictions(context, model, champion.version, references.plan(context.config, model))
+        replaced = monitor_replaced(context, model, promotions)
 
         def evaluate(windows: Sequence[MonitorWindow], late: Sequence[MonitorWindow]) -> list[WindowFinding]:
             findings = evaluate_windows(context, model, champion.version, references, windows, late)
@@ -127,7 +132,8 @@ def monitor(context: Context, name: str) -> MonitorResult:
             joint = measure_joint_drift(context, model, champion, windows)
             return profile_periods(context, model, champion, identity), [*joint]
 
-        return record_windows(context, model, champion, features, evaluate, beside)
+        found = record_windows(context, model, champion, references.features, evaluate, beside)
+        return replace(found, replaced=replaced, lost=bool(references.lost))
 
 
 def nothing_beside(_: Sequence[MonitorWindow]) -> tuple[_Rows, _Rows]:
@@ -188,29 +194,24 @@ def record_windows(
     lake, name = context.lake, model.model
     identity = monitor_identity(context, name, champion.version)
     performance = lake.create_own(schemas.PERFORMANCE)
-    windows, late = _windows_to_evaluate(context, model, champion.as_of, identity)
-    if not windows and not late:
+    zone = model.label.closes.timezone
+    due = find_due(context, model, identity, ended_windows(champion.as_of, context.as_of, model.monitor.window, zone))
+    if not due:
         return MonitorResult(name, champion.version, 0, (), 0, Outcome.EMPTY, {})
     outcome, done = Outcome.SKIPPED, lake.find_commit(performance, identity)  # it is written last
     notes = done.notes if done is not None else {}
     if done is None:
         context.progress(f"monitor {name}")
-        findings = evaluate(windows, late)
+        findings = evaluate(due.new, due.late)
         if not findings:  # rows of the earlier windows still wait
             return MonitorResult(name, champion.version, 0, (), 0, Outcome.EMPTY, {})
         new = [each for each in findings if not each.is_late]
         rows = FoundRows.of(context, model, champion.version, features, findings)
-        profiles, drifts = beside(windows)
-        lake.append_own(schemas.PROFILE_METRICS, [*rows.profiles, *profiles], identity)
-        lake.append_own(schemas.DRIFT_METRICS, [*rows.drifts, *drifts], identity)
-        if rows.estimates:
-            lake.create_own(schemas.ESTIMATED_PERFORMANCE)
-            lake.append_own(schemas.ESTIMATED_PERFORMANCE, rows.estimates, identity)
+        profiles, drifts = beside(due.new)
+        rows.append_all_but_performance(context, identity, profiles, drifts)
         changes = find_flag_changes(context, model, champion.version, findings)
         notes = {
-            "windows": [instant_text(each.end) for each in windows],
-            "measured": [instant_text(each.window.end) for each in findings if not each.waits],
-            "late": len(findings) - len(new),
+            **note_windows(due, findings),
             "drifted": [each.column for each in new[-1].columns if each.verdict is Verdict.DRIFT] if new else [],
             "flags": raise_flags(context, name, changes.raised),
             "cleared": clear_flags(context, name, changes.cleared),
@@ -228,37 +229,6 @@ def record_windows(
         notes["cleared"],
         notes.get("late", 0),
     )
-
-
-def _read_calibration(context: Context, version: ModelVersion) -> VersionCalibration:
-    """Read how a version was calibrated on its holdout; a version that did not log it is not refused, but unknown."""
-    try:
-        return VersionCalibration.from_metrics(context.registry.read_document(version, METRICS_FILE))
-    except ConflictError:
-        return VersionCalibration(None, False)
-
-
-def _windows_to_evaluate(
-    context: Context, model: Model, since: datetime, identity: WriteIdentity
-) -> tuple[list[MonitorWindow], list[MonitorWindow]]:
-    """List the champion's ended windows that no earlier turn evaluated, and those whose labels have closed since.
-
-    A label without a lag is closed soon after its window's end: what was closed by then is measured, once.
-    """
-    commits = context.lake.commits(context.lake.own(schemas.PERFORMANCE))
-    before = [
-        commit.notes
-        for commit in commits
-        if commit.unit.startswith(f"{model.model} ") and commit.fingerprint == identity.fingerprint
-        if commit.unit != identity.unit
-    ]
-    earlier = {end for notes in before for end in notes["windows"]}
-    # A turn that did not note it, of an earlier lakeloop, measured every window at once.
-    measured = {end for notes in before for end in notes.get("measured", notes["windows"])}
-    ended = ended_windows(since, context.as_of, model.monitor.window, model.label.closes.timezone)
-    last = last_closed_day(context.as_of, model.label.closes)
-    late = [each for each in ended if each.last_day <= last and instant_text(each.end) in earlier - measured]
-    return [window for window in ended if instant_text(window.end) not in earlier], late
 
 
 def _overall(findings: Sequence[WindowFinding]) -> dict[str, float]:

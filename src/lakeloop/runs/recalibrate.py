@@ -14,7 +14,7 @@ from lakeloop.config.tree import Config
 from lakeloop.discovery.private import private_columns
 from lakeloop.discovery.text import count_of
 from lakeloop.drift.reference import Reference
-from lakeloop.errors import Failure, NotReadyError, UsageError
+from lakeloop.errors import ConflictError, Failure, NotReadyError, UsageError
 from lakeloop.model_versions import ModelVersion
 from lakeloop.runs.aliases import reconcile_aliases
 from lakeloop.runs.context import Context, instant_text
@@ -140,7 +140,8 @@ def recalibrate(context: Context, name: str, acknowledged: Sequence[str] = ()) -
 
     Raises:
         UsageError: If the model is of several classes.
-        NotReadyError: If there is no champion before, it has too few closed days, or their labels are all equal.
+        NotReadyError: If there is no champion before, its reference is lost, it has too few closed days, or their
+            labels are all equal.
         ConflictError: If the registry lacks the champion, the model's declaration is not what it was trained by, or a
             version was judged at this instant or later.
         BudgetError: If the scored rows do not fit the declared memory budget.
@@ -170,7 +171,9 @@ def recalibrate(context: Context, name: str, acknowledged: Sequence[str] = ()) -
         settings = model.decide.recalibrate
         run_key = recalibration_run_key(context, model, champion)
         version = context.registry.find_version(name, run_key)
-        if version is not None:
+        if version is None:
+            _assert_reference(context, parent)
+        else:
             context.registry.finish_run(version)
             done = judge_and_record(context, model, version, _origin(champion, version), None, acknowledged)
             if done is not None:
@@ -192,6 +195,15 @@ def recalibrate(context: Context, name: str, acknowledged: Sequence[str] = ()) -
             raise AssertionError("with rows there is always a judgement")
         days = len(np.unique(rows.days))
         return RecalibrateResult(name, made.version, champion.version, rows.content.rows, days, outcome, judged)
+
+
+def _assert_reference(context: Context, parent: ModelVersion) -> None:
+    """What a corrected version's features are compared with is its parent's; without it nobody could watch it."""
+    try:
+        context.registry.read_document(parent, REFERENCE_FILE)
+    except ConflictError as gone:
+        found = Failure("reference", f"{REFERENCE_FILE} of version {parent.version} is lost")
+        raise NotReadyError(f"model {parent.model}", [found], "train a new version: `lakeloop train`") from gone
 
 
 def _origin(champion: Promotion, version: ModelVersion) -> Origin:

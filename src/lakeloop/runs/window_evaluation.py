@@ -28,7 +28,7 @@ from lakeloop.drift.slice_performance import measure_slice_performance
 from lakeloop.drift.slicing import Slicing
 from lakeloop.drift.target_classes import judge_classes
 from lakeloop.drift.targets import TargetDay, judge_rate
-from lakeloop.drift.verdicts import ColumnVerdict, judge_window
+from lakeloop.drift.verdicts import ColumnVerdict, judge_window, verdict_without_reference
 from lakeloop.runs.context import Context
 from lakeloop.runs.daily_profiles import read_profiles
 from lakeloop.runs.findings import WindowFinding
@@ -42,11 +42,19 @@ _TARGET_EFFECT = 0.05
 
 @dataclass(frozen=True)
 class References:
-    """What a champion was accepted on: features over the training set, scores and calibration over the holdout."""
+    """What a champion was accepted on: features over the training set, scores and calibration over the holdout.
+
+    Attributes:
+        features: Of the training set.
+        predictions: Of the holdout.
+        calibration: Of the holdout.
+        lost: Columns whose reference cannot be read any more: none of them is in one of the two.
+    """
 
     features: Reference
     predictions: Reference
     calibration: VersionCalibration
+    lost: tuple[str, ...] = ()
 
     def plan(self, config: Config, model: Model) -> ProfilePlan:
         """Plan what is counted of the version's predictions.
@@ -196,6 +204,10 @@ def judge_windows(
                     verdict
                     for each in (() if is_late else (references.features, references.predictions))
                     for verdict in _judge(each, own, roles, model, seed)
+                )
+                + tuple(
+                    verdict_without_reference(each, roles.get(each, Role.REGIME), labels.total)
+                    for each in (() if is_late else references.lost)
                 ),
                 judge_classes(reference, _class_days(measured, len(classes)), classes, model.monitor, seed=seed)
                 if classes

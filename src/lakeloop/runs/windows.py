@@ -59,17 +59,52 @@ def ended_windows(since: datetime, as_of: datetime, length: timedelta, timezone:
     >>> first.first_day, first.last_day, first.end.isoformat()
     (datetime.date(2013, 4, 1), datetime.date(2013, 4, 7), '2013-04-08T04:00:00+00:00')
     """
-    zone, days = ZoneInfo(timezone), length // timedelta(days=1)
-    local = since.astimezone(zone)
-    day = local.date() if local.timetz().replace(tzinfo=None) == time() else local.date() + timedelta(days=1)
+    day = whole_day_from(since, timezone)
     windows: list[MonitorWindow] = []
     while True:
-        after = day + timedelta(days=days)
-        start, end = (datetime.combine(each, time(), zone).astimezone(UTC) for each in (day, after))
-        if end > as_of:
+        window = make_window(day, day + timedelta(days=length // timedelta(days=1)), timezone)
+        if window.end > as_of:
             return windows
-        windows.append(MonitorWindow(day, after - timedelta(days=1), start, end))
-        day = after
+        windows.append(window)
+        day = window.last_day + timedelta(days=1)
+
+
+def whole_day_from(instant: datetime, timezone: str) -> date:
+    """Find the first local day that lies wholly at or after an instant.
+
+    Args:
+        instant: The instant, aware.
+        timezone: Zone of the days.
+
+    Returns:
+        The day.
+
+    >>> whole_day_from(datetime(2013, 4, 1, 4, tzinfo=UTC), "America/New_York")  # its midnight
+    datetime.date(2013, 4, 1)
+    >>> whole_day_from(datetime(2013, 4, 1, 5, tzinfo=UTC), "America/New_York")
+    datetime.date(2013, 4, 2)
+    """
+    local = instant.astimezone(ZoneInfo(timezone))
+    return local.date() if local.timetz().replace(tzinfo=None) == time() else local.date() + timedelta(days=1)
+
+
+def make_window(first_day: date, after: date, timezone: str) -> MonitorWindow:
+    """Make the window of some local days.
+
+    Args:
+        first_day: Its first day.
+        after: The day after its last.
+        timezone: Zone of the days.
+
+    Returns:
+        The window.
+
+    >>> make_window(date(2013, 3, 10), date(2013, 3, 11), "America/New_York").end.isoformat()  # 23 hours
+    '2013-03-11T04:00:00+00:00'
+    """
+    zone = ZoneInfo(timezone)
+    start, end = (datetime.combine(each, time(), zone).astimezone(UTC) for each in (first_day, after))
+    return MonitorWindow(first_day, after - timedelta(days=1), start, end)
 
 
 def ended_periods(granularity: Granularity, after: datetime, as_of: datetime, timezone: str) -> list[MonitorWindow]:

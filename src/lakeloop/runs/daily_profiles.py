@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from lakeloop import schemas
+from lakeloop.batches import gather_batches
 from lakeloop.config.model import Model
 from lakeloop.config.project import Engine
 from lakeloop.drift.daily_profiles import PROFILES_SCHEMA, DailyProfiler, ProfilePlan
@@ -22,14 +23,15 @@ from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.engine import choose_engine, held_columns, types_of
 from lakeloop.runs.windows import MonitorWindow
 from lakeloop.statuses import Purpose
-from lakeloop.tables import WriteIdentity, read_arrow
+from lakeloop.tables import WriteIdentity, read_arrow, read_arrow_batches
 
 JOB = "profile"
 SKETCHES = ("quantile_sketch", "distinct_sketch")
 
 _ROWS_OF_A_BATCH = 65_536
 _COPIES = 2
-"""Of the rows that are read: as they are, and a batch of them as numbers."""
+"""Of the rows that are read. They are read a part at a time; the estimate stands for their size, by which the engine is
+chosen."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ def in_process(
     after: datetime | None,
     same: dict[str, Any],
 ) -> pa.Table:
-    """Profile predictions in this process; the caller has asked for the size.
+    """Profile predictions in this process, a part at a time; the caller has asked for the size.
 
     Args:
         context: Project, lake and logical now.
@@ -162,10 +164,11 @@ def in_process(
     where = None if after is None else pc.field("as_of") > pa.scalar(after, pa.timestamp("us", "UTC"))
     equal = {"model_version": version, "purpose": Purpose.PRODUCTION.value}
     columns = [each for each in plan.columns if each in there]
-    rows = read_arrow(lake, address, context.as_of, columns, by="as_of", equal=equal, where=where)
     profiler = DailyProfiler(plan)
-    for batch in rows.to_batches(max_chunksize=_ROWS_OF_A_BATCH):
-        profiler.add(batch)
+    for part in read_arrow_batches(
+        lake, address, context.as_of, columns, rows=_ROWS_OF_A_BATCH, by="as_of", equal=equal, where=where
+    ):
+        profiler.add(part)
     found = profiler.profiles()
     for name, value in same.items():
         kind = pa.timestamp("us", "UTC") if isinstance(value, datetime) else None
@@ -228,7 +231,7 @@ def profile_frame(rows: DataFrame, plan: ProfilePlan) -> DataFrame:
 
     def count(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         profiler = DailyProfiler(plan)
-        for batch in batches:
+        for batch in gather_batches(batches, _ROWS_OF_A_BATCH):
             profiler.add(batch)
         yield from profiler.profiles().to_batches()
 

@@ -12,6 +12,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
+from lakeloop.batches import gather_batches
 from lakeloop.config.metric import Task
 from lakeloop.config.model import Model
 from lakeloop.drift.estimated_performance import SCORES_SCHEMA
@@ -31,6 +32,9 @@ from lakeloop.statuses import LabelStatus
 SCORE_BINS = 200
 CLASS = "class"
 """Column of cells of several classes: the place of the one that came true."""
+
+_ROWS_OF_A_BATCH = 65_536
+"""Spark gives ten thousand at once, and what is done per batch and column costs as much as these."""
 
 _BLOCK = "block"
 _CLIP = 1e-15
@@ -118,7 +122,7 @@ def count_outcomes(
 
     def count(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         counter = OutcomeCounter(slicings, by_label=by_label)
-        for batch in batches:
+        for batch in gather_batches(batches, _ROWS_OF_A_BATCH):
             counter.add(batch)
         yield from counter.parts().to_batches()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lakeloop.tables.address import TableAddress, WriteIdentity, identity_hash
-from lakeloop.tables.arrow import count_logged_rows, count_rows_by, read_arrow
+from lakeloop.tables.arrow import count_logged_rows, count_rows_by, read_arrow, read_arrow_batches
 from lakeloop.tables.commits import Commit, WriteResult
 from lakeloop.tables.foreign import (
     CHANGE,
@@ -61,6 +61,7 @@ __all__ = [
     "profile_path",
     "range_condition",
     "read_arrow",
+    "read_arrow_batches",
     "read_changes",
     "read_known",
     "read_properties",

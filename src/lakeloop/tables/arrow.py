@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -67,6 +67,42 @@ def read_arrow(
     _ = lake  # tables on paths need nothing of it; a reader of catalogs would
     condition = _condition(by, as_of, equal)
     return in_process.read_table(address.path, columns, condition if where is None else condition & where, version)
+
+
+def read_arrow_batches(
+    lake: Lake,
+    address: TableAddress,
+    as_of: datetime,
+    columns: Sequence[str],
+    *,
+    rows: int,
+    by: str = "available_ts",
+    equal: Mapping[str, Any] | None = None,
+    where: pc.Expression | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """Read what was known at an instant into this process, a part at a time.
+
+    Args:
+        lake: The tables.
+        address: A table on a path.
+        as_of: Rows with `by` after this instant are cut off.
+        columns: Columns wanted.
+        rows: Rows of a part, about.
+        by: Column that says when a row became known.
+        equal: Column -> value that rows must have.
+        where: What else rows have to keep.
+
+    Yields:
+        Parts of the rows, in no order; none is empty.
+
+    >>> address = context.lake.address("gold", "shop_last")
+    >>> parts = list(read_arrow_batches(context.lake, address, context.as_of, ["shop"], rows=100))
+    >>> sum(each.num_rows for each in parts) == read_arrow(context.lake, address, context.as_of, ["shop"]).num_rows
+    True
+    """
+    _ = lake
+    condition = _condition(by, as_of, equal)
+    yield from in_process.read_batches(address.path, columns, condition if where is None else condition & where, rows)
 
 
 def count_rows_by(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import reduce
 from operator import and_
@@ -23,6 +23,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
+from lakeloop.batches import gather_batches
 from lakeloop.tables.commits import Commit, read_history
 
 
@@ -239,6 +240,32 @@ def read_table(path: str, columns: Sequence[str], condition: pc.Expression, vers
     table = DeltaTable(path, version=version)
     found: pa.Table = table.to_pyarrow_table(columns=list(columns), filters=condition)  # bounded: the caller estimated
     return found
+
+
+def read_batches(
+    path: str, columns: Sequence[str], condition: pc.Expression, rows: int, version: int | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Read columns of the rows that keep a condition, a part at a time: memory depends on the part, not on the table.
+
+    Args:
+        path: The table's folder.
+        columns: Columns wanted.
+        condition: What the rows have to keep.
+        rows: Rows of a part, about; small files share one.
+        version: Delta version; the newest without it.
+
+    Yields:
+        Parts of the rows, in no order; none is empty, and there is none without rows.
+
+    >>> from lakeloop.schemas import DECISIONS
+    >>> path = context.lake.own(DECISIONS).path
+    >>> [each.to_pydict() for each in read_batches(path, ["action"], pc.field("model") == "late", 100)]
+    [{'action': ['retrain', 'retrain']}]
+    """
+    found = DeltaTable(path, version=version).to_pyarrow_dataset()  # bounded: opened, and then read batch by batch
+    # What is read ahead is held too; the default is sixteen batches of each of four files.
+    ahead = {"batch_readahead": 2, "fragment_readahead": 2}
+    yield from gather_batches(found.to_batches(columns=list(columns), filter=condition, batch_size=rows, **ahead), rows)
 
 
 def count_rows_by(path: str, keys: Sequence[str], condition: pc.Expression) -> dict[tuple[Any, ...], int]:

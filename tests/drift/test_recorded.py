@@ -18,7 +18,7 @@ from lakeloop.drift.bins import ColumnBins, measure_deviations, propose_bins
 from lakeloop.drift.counts import count_bins
 from lakeloop.drift.reference import Reference, build_reference
 from lakeloop.drift.verdicts import ColumnVerdict, judge_window
-from lakeloop.runs.monitor_rows import drift_row
+from lakeloop.runs.verdict_rows import drift_row
 from lakeloop.schemas import DRIFT_METRICS
 from lakeloop.statuses import Role, Status, Verdict
 from tests.drift.factories import make_counts, make_reference

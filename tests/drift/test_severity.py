@@ -11,7 +11,7 @@ from lakeloop.drift.severity import importance_shares, weigh, with_severity
 from lakeloop.drift.thresholds import Threshold
 from lakeloop.drift.verdicts import ColumnVerdict
 from lakeloop.runs.alarms import _severity
-from lakeloop.runs.monitor_rows import drift_row
+from lakeloop.runs.verdict_rows import drift_row
 from lakeloop.statuses import DriftSeverity, Role, Status, Verdict
 
 

@@ -19,7 +19,8 @@ from lakeloop.runs.alarms import find_alarms, find_flag_changes
 from lakeloop.runs.context import Context
 from lakeloop.runs.findings import WindowFinding
 from lakeloop.runs.flags import clear_flags, raise_flags, read_open_flags
-from lakeloop.runs.monitor_rows import drift_row, performance_rows, target_row
+from lakeloop.runs.performance_rows import performance_rows
+from lakeloop.runs.verdict_rows import drift_row, target_row
 from lakeloop.runs.windows import MonitorWindow
 from lakeloop.statuses import FlagKind, Role
 from lakeloop.tables import WriteIdentity

@@ -22,7 +22,8 @@ from lakeloop.runs import monitor_counts
 from lakeloop.runs.alarms import find_alarms
 from lakeloop.runs.class_scores import add_class_scores
 from lakeloop.runs.findings import WindowFinding
-from lakeloop.runs.monitor_rows import performance_rows, read_performance, target_row
+from lakeloop.runs.performance_rows import performance_rows, read_performance
+from lakeloop.runs.verdict_rows import target_row
 from lakeloop.statuses import FlagKind, Role, Status, Verdict
 from lakeloop.training.metrics import row_losses
 from tests.laws.situations import BEGIN

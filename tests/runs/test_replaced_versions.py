@@ -124,12 +124,12 @@ def test_columns_without_a_reference_are_not_judged_and_what_closed_is_measured(
         ("none", Status.MISSING_REFERENCE.value, "UNKNOWN")
     }
     assert {"items", "score"} <= {row["column_name"] for row in rows}
-    (bias,) = (
-        row
+    measured = {
+        row["metric"]: row
         for row in rows_of_version(without_reference, "1", without_reference.as_of)
-        if row["metric"] == "bias" and row["slice_key"] is None
-    )
-    assert bias["rows"] > 0
+        if row["slice_key"] is None
+    }
+    assert (measured["bias"]["rows"] > 0, measured["bias"]["baseline"], "skill" in measured) == (True, None, False)
 
 
 def test_a_version_without_a_reference_is_not_corrected_and_it_is_said(without_reference):

@@ -20,7 +20,7 @@ from lakeloop.drift.verdicts import ColumnVerdict
 from lakeloop.runs.context import Context
 from lakeloop.runs.findings import WindowFinding
 from lakeloop.runs.flags import read_open_flags
-from lakeloop.runs.monitor_rows import read_performance
+from lakeloop.runs.performance_rows import read_performance
 from lakeloop.runs.promotions import find_accepted_metrics, read_promotions
 from lakeloop.statuses import FlagKind, Role, Status, Verdict
 from lakeloop.training.metrics import HIGHER_IS_BETTER

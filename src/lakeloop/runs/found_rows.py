@@ -18,19 +18,15 @@ from lakeloop.drift.slice_drift import measure_slices
 from lakeloop.runs.context import Context
 from lakeloop.runs.daily_profiles import read_profiles
 from lakeloop.runs.findings import WindowFinding
-from lakeloop.runs.monitor_rows import (
+from lakeloop.runs.performance_rows import (
     calibration_rows,
-    drift_row,
     estimate_rows,
     label_rows,
     performance_rows,
-    period_rows,
-    profile_rows,
     slice_performance_rows,
-    slice_row,
-    target_row,
 )
 from lakeloop.runs.promotions import Promotion
+from lakeloop.runs.verdict_rows import drift_row, period_rows, profile_rows, slice_row, target_row
 from lakeloop.runs.window_evaluation import roles_of
 from lakeloop.runs.windows import MonitorWindow, ended_periods
 from lakeloop.tables import WriteIdentity

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,7 +23,7 @@ from lakeloop.drift.daily_profiles import ProfilePlan
 from lakeloop.drift.estimated_performance import VersionCalibration, estimate_performance
 from lakeloop.drift.label_counts import LabelCounts
 from lakeloop.drift.merged_profiles import EACH_DAY, WHOLE, merge_profiles, to_counts
-from lakeloop.drift.performance import measure_performance
+from lakeloop.drift.performance import Performance, measure_performance
 from lakeloop.drift.reference import CLASS_COLUMN, SCORE_COLUMN, Reference
 from lakeloop.drift.slice_performance import measure_slice_performance
 from lakeloop.drift.slicing import Slicing
@@ -218,7 +219,7 @@ def judge_windows(
                     level=model.monitor.level,
                     seed=seed,
                 ),
-                measure_performance(measured, model.task, level=model.monitor.level, seed=seed),
+                _performance(measured, model, reference, seed),
                 calibrate(measured, SCORE_BINS) if model.task is not Task.REGRESSION else (),
                 labels.void,
                 merge_profiles(own, WHOLE),
@@ -241,6 +242,18 @@ def judge_windows(
             )
         )
     return findings
+
+
+def _performance(measured: pa.Table, model: Model, reference: Reference, seed: int) -> Performance:
+    """Measure realised performance; without the reference's mean label there is no constant prediction to beat."""
+    found = measure_performance(measured, model.task, level=model.monitor.level, seed=seed)
+    if reference.target_rate is not None:
+        return found
+
+    def without_skill(told: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: each for name, each in told.items() if name != "skill"}
+
+    return replace(found, metrics=without_skill(found.metrics), intervals=without_skill(found.intervals))
 
 
 def roles_of(config: Config, model: Model) -> dict[str, Role]:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from lakeloop.reporting.drift import tabulate
-from lakeloop.reporting.severity import say_severity, severity_of
+from lakeloop.reporting.severity import say_severity, severity_of, severity_word
 from tests.reporting.recordings import JUNE, MAY, drift
 
 
@@ -22,8 +25,29 @@ def test_columns_that_drifted_are_ordered_by_severity() -> None:
     ]
     assert say_severity(table) == (
         "Gravest is c_great: its share of the model's importance is 75.0%, and it lies at 2.0 times its threshold. "
-        "The columns that drifted have 87.5% in all; they are ordered by the product of the two."
+        "The columns that drifted have 87.5% in all; they are ordered by severity."
     )
+
+
+def test_what_was_recorded_orders_by_its_word_first() -> None:
+    """A contract column that drifted is high, however little the model goes by it; a multiple counts as 5 at most."""
+
+    def weighed(column: str, word: str, score: float, **changes: Any) -> dict[str, Any]:
+        evidence = json.dumps({"severity": {"word": word, "score": score, "importance": 0.1, "excess": 5.0}})
+        return drift(column, JUNE, "DRIFT", severity=word, evidence=evidence, **changes)
+
+    rows = [
+        weighed("a_regime", "high", 0.5, statistic=12.5),
+        weighed("b_contract", "high", 0.01, role="contract"),
+        weighed("c_medium", "medium", 0.19),
+    ]
+    table = tabulate(rows, features=True, importances={"a_regime": 0.1, "b_contract": 0.005, "c_medium": 0.1})
+    assert [(row.column, severity_word(row), severity_of(row)) for row in table.rows] == [
+        ("a_regime", "high ", 0.5),
+        ("b_contract", "high ", 0.01),
+        ("c_medium", "medium ", 0.19),
+    ]
+    assert say_severity(table).startswith("Gravest is a_regime: its share of the model's importance is 10.0%")
 
 
 def test_without_importances_how_often_it_drifted_orders() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from lakeloop.reporting.evidence import describe_numbers, read_object
 from lakeloop.reporting.judgements import DriftCell, DriftRow, DriftTable, DriftWindow
 from lakeloop.reporting.recorded import MAX_WINDOWS, Row
-from lakeloop.reporting.severity import last_cell, severity_of
+from lakeloop.reporting.severity import gravity, last_cell
 from lakeloop.statuses import Status, Verdict
 
 FEATURE = "feature"
@@ -154,23 +155,27 @@ def _by_end(window: DriftWindow) -> tuple[object, ...]:
 
 
 def _cell(row: Row) -> DriftCell:
+    evidence = read_object(row.get("evidence"))
+    weighed = evidence.get("severity")
     return DriftCell(
         statistic=row["statistic"],
         threshold=row["threshold"],
         status=row["status"],
         verdict=row["verdict"],
         rows=row["count"],
-        evidence="" if row["kind"] == FEATURE else describe_numbers(read_object(row.get("evidence"))),
+        evidence="" if row["kind"] == FEATURE else describe_numbers(evidence),
+        severity=row.get("severity"),
+        score=weighed.get("score") if isinstance(weighed, Mapping) else None,
     )
 
 
-def _worst_first(row: DriftRow) -> tuple[bool, int, float, int, int, str, str]:
+def _worst_first(row: DriftRow) -> tuple[Any, ...]:
     cell = last_cell(row)
     verdict = len(_VERDICT_ORDER) if cell is None else _VERDICT_ORDER.get(Verdict(cell.verdict), len(_VERDICT_ORDER))
     return (
         row.kind == FEATURE,
         verdict,
-        -(severity_of(row) or 0.0) if cell is not None and cell.verdict == Verdict.DRIFT else 0.0,
+        *(gravity(row) if cell is not None and cell.verdict == Verdict.DRIFT else (0, 0.0)),
         -count_drifts(row),
         _ROLE_ORDER.get(row.role, len(_ROLE_ORDER)),
         row.column,

@@ -91,7 +91,18 @@ class DriftWindow:
 
 @dataclass(frozen=True)
 class DriftCell:
-    """What a window said about a column; `evidence` holds its numbers in words for the prediction and the target."""
+    """What a window said about a column.
+
+    Attributes:
+        statistic: What was measured; None where nothing could be.
+        threshold: What it was held against; None where it was not judged.
+        status: Whether it could be judged.
+        verdict: DRIFT, STABLE, RECORDED or UNKNOWN.
+        rows: Rows of the window.
+        evidence: Its numbers in words, of the prediction and the target.
+        severity: low, medium or high as it was recorded; None of what did not drift, and where it is not known.
+        score: The number behind the word, as it was recorded; None likewise.
+    """
 
     statistic: float | None
     threshold: float | None
@@ -99,6 +110,8 @@ class DriftCell:
     verdict: str
     rows: int
     evidence: str = ""
+    severity: str | None = None
+    score: float | None = None
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from lakeloop.reporting.illustrations import (
     illustrate_report,
 )
 from lakeloop.reporting.served import say_served
-from lakeloop.reporting.severity import say_severity, severity_of
+from lakeloop.reporting.severity import say_severity, severity_of, severity_word
 from lakeloop.reporting.slices import say_moved, say_slices
 
 MISSING = "-"
@@ -121,6 +121,7 @@ def page_environment() -> Environment:
         "say_ages": say_ages,
         "age": show_age,
         "severity": severity_of,
+        "severity_word": severity_word,
         "lost": name_lost,
         "only": only,
     }

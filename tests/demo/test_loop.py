@@ -196,7 +196,7 @@ class Stage:
         results: list[tuple[str, str | None, dict[str, Any]]] = [
             ("ingest", None, {}),
             ("score", "late_arrival", {"rows": 10}),
-            ("monitor", "late_arrival", {"drifted": [], "flags": 0}),
+            ("monitor", "late_arrival", {"model_version": version, "drifted": [], "flags": 0}),
             ("decide", "late_arrival", {"action": "retrain"}),
             ("train", "late_arrival", {"model_version": version, "gate": {"outcome": "promoted", "metrics": metrics}}),
         ]

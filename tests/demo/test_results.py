@@ -39,7 +39,7 @@ def trained(as_of: datetime, version: str, outcome: str, log_loss: float | None 
 
 
 def window(as_of: datetime = MAY, value: float | None = 0.5, rows: int = 100, **changes: Any) -> RealisedLoss:
-    given: dict[str, Any] = {"model": "late_arrival", "metric": "log_loss", "baseline": 0.6, **changes}
+    given: dict[str, Any] = {"model": "late_arrival", "metric": "log_loss", "baseline": 0.6, "version": "1", **changes}
     return RealisedLoss(as_of=as_of, value=value, rows=rows, **given)
 
 
@@ -51,7 +51,7 @@ FIRST = (
 SECOND = (
     step(MAY, "ingest", None, 5.0),
     step(MAY, "score", rows=28330, seconds=8.0),
-    step(MAY, "monitor", drifted=["distance"], flags=2, seconds=6.0),
+    step(MAY, "monitor", model_version="1", drifted=["distance"], flags=2, seconds=6.0),
     step(MAY, "decide", action="none"),
 )
 
@@ -200,7 +200,7 @@ def test_tables_stay_within_the_width_and_paths_are_never_wrapped() -> None:
     steps = [
         *FIRST,
         step(MAY, "score", rows=1_234_567),
-        step(MAY, "monitor", drifted=["a"] * 99, flags=99),
+        step(MAY, "monitor", model_version="1", drifted=["a"] * 99, flags=99),
         step(MAY, "decide", action="retrain"),
         trained(MAY, "12", "promoted"),
     ]

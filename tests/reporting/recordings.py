@@ -310,8 +310,8 @@ def three_turns() -> Recorded:
         performance=metrics,
         drift=drifts,
         drift_counts=[
-            {"model": "late_arrival", "as_of": MAY, "columns": 4, "drifted": 0, "unjudged": 1},
-            {"model": "late_arrival", "as_of": JUNE, "columns": 4, "drifted": 1, "unjudged": 1},
+            {"model": "late_arrival", "as_of": MAY, "model_version": "1", "columns": 4, "drifted": 0, "unjudged": 1},
+            {"model": "late_arrival", "as_of": JUNE, "model_version": "1", "columns": 4, "drifted": 1, "unjudged": 1},
         ],
         slices=[
             *slice_metrics(newest, "origin", "JFK", -0.125, rank=1, as_of=JUNE),

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from lakeloop.reporting.drift import tabulate
@@ -33,8 +32,7 @@ def test_what_was_recorded_orders_by_its_word_first() -> None:
     """A contract column that drifted is high, however little the model goes by it; a multiple counts as 5 at most."""
 
     def weighed(column: str, word: str, score: float, **changes: Any) -> dict[str, Any]:
-        evidence = json.dumps({"severity": {"word": word, "score": score, "importance": 0.1, "excess": 5.0}})
-        return drift(column, JUNE, "DRIFT", severity=word, evidence=evidence, **changes)
+        return drift(column, JUNE, "DRIFT", severity=word, severity_score=score, **changes)
 
     rows = [
         weighed("a_regime", "high", 0.5, statistic=12.5),

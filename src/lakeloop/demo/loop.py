@@ -244,13 +244,16 @@ def _result(text: str) -> dict[str, object]:
     return found if isinstance(found, dict) else {"result": found}
 
 
+_REALISED = ("model", "metric", "value", "baseline", "rows", "model_version")
+
+
 def _read_realised(context: Context, metrics: Iterable[str]) -> list[RealisedLoss]:
     rows = context.lake.read_own(schemas.PERFORMANCE, context.as_of).where(
         F.col("slice_key").isNull() & F.col("metric").isin(sorted(set(metrics)))
     )
-    chosen = rows.select(F.unix_micros("as_of").alias("micros"), "model", "metric", "value", "baseline", "rows")
+    chosen = rows.select(F.unix_micros("as_of").alias("micros"), *_REALISED)
     return [
-        RealisedLoss(_instant(row["micros"]), row["model"], row["metric"], row["value"], row["baseline"], row["rows"])
+        RealisedLoss(_instant(row["micros"]), *(row[name] for name in _REALISED))
         for row in chosen.collect()  # bounded: one row per window and turn
     ]
 

@@ -52,6 +52,7 @@ class RealisedLoss:
         value: Of the champion; None when it could not be judged.
         baseline: Of the constant prediction, on the same rows.
         rows: Rows it was measured on.
+        version: The version that was measured.
     """
 
     as_of: datetime
@@ -60,6 +61,7 @@ class RealisedLoss:
     value: float | None
     baseline: float | None
     rows: int
+    version: str
 
 
 @dataclass(frozen=True)
@@ -194,7 +196,10 @@ def summarise_turns(
                     rows_scored=results["score"]["rows"] if "score" in results else None,
                     holdout=_holdout_loss(gate, metric),
                     realised=mean_loss(
-                        each for each in windows if (each.model, each.metric, each.as_of) == (model, metric, as_of)
+                        each
+                        for each in windows
+                        if (each.model, each.metric, each.as_of) == (model, metric, as_of)
+                        if monitored is not None and each.version == str(monitored["model_version"])
                     ),
                     drifted=tuple(monitored["drifted"]) if monitored is not None else (),
                     flags=int(monitored["flags"]) if monitored is not None else None,
@@ -216,7 +221,8 @@ def mean_loss(windows: Iterable[RealisedLoss]) -> Loss | None:
         The mean, next to the baseline's where every counted window has one; None without a judged row.
 
     >>> at = datetime(2013, 5, 1)
-    >>> print(mean_loss([RealisedLoss(at, "m", "l", 0.4, 0.5, 300), RealisedLoss(at, "m", "l", 0.8, 0.9, 100)]))
+    >>> first, second = RealisedLoss(at, "m", "l", 0.4, 0.5, 300, "1"), RealisedLoss(at, "m", "l", 0.8, 0.9, 100, "1")
+    >>> print(mean_loss([first, second]))
     0.5000/0.6000
     """
     judged = [(each.value, each.baseline, each.rows) for each in windows if each.value is not None and each.rows > 0]

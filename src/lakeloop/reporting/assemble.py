@@ -196,15 +196,16 @@ def _turns(own: Recorded, loss_name: str, newest_first: Sequence[Promotion]) -> 
         judged = [each for each in newest_first if each.as_of == as_of]
         serving = next((each for each in newest_first if each.outcome == PROMOTED and each.as_of < as_of), None)
         landed = _at(own.batches, as_of)
-        compared = next(iter(_at(own.drift_counts, as_of)), None)
+        version = serving.version if serving is not None else None  # what is late of earlier champions is not its
+        compared = next((each for each in _at(own.drift_counts, as_of) if each["model_version"] == version), None)
         actions = [str(row["action"]) for row in _at(own.decisions, as_of)]
         found.append(
             Turn(
                 as_of=as_of,
-                champion=serving.version if serving is not None else None,
+                champion=version,
                 rows_scored=scored[Purpose.PRODUCTION],
                 rows_backtest=scored[Purpose.BACKTEST],
-                realised=summarise([window for window in windows if window.as_of == as_of]),
+                realised=summarise([each for each in windows if (each.as_of, each.version) == (as_of, version)]),
                 flags=tuple(f"{count} {kind}" for kind, count in sorted(raised.items())),
                 action=actions[0] if actions else None,
                 outcome=", ".join(f"v{each.version} {each.outcome}" for each in judged) or None,

@@ -155,17 +155,15 @@ def _by_end(window: DriftWindow) -> tuple[object, ...]:
 
 
 def _cell(row: Row) -> DriftCell:
-    evidence = read_object(row.get("evidence"))
-    weighed = evidence.get("severity")
     return DriftCell(
         statistic=row["statistic"],
         threshold=row["threshold"],
         status=row["status"],
         verdict=row["verdict"],
         rows=row["count"],
-        evidence="" if row["kind"] == FEATURE else describe_numbers(evidence),
+        evidence="" if row["kind"] == FEATURE else describe_numbers(read_object(row.get("evidence"))),
         severity=row.get("severity"),
-        score=weighed.get("score") if isinstance(weighed, Mapping) else None,
+        score=row.get("severity_score"),
     )
 
 

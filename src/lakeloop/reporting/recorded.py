@@ -69,7 +69,7 @@ class Recorded:
         reasons: Per source, `as_of`, rule and column, the rows in quarantine that broke the rule, of the last turns.
         performance: Rows of `monitoring.performance` of the last turns: over all rows, and of stretches of the score.
         drift: Rows of `monitoring.drift_metrics` over all rows, at least those of the last windows of every model.
-        drift_counts: Per model and `as_of`, the features compared (`columns`), and of them those that drifted
+        drift_counts: Per model, `as_of` and version, the features compared (`columns`), and of them those that drifted
             (`drifted`) or could not be judged (`unjudged`) in a window of that turn.
         raised_flags: Rows of `ops.flags` whose event is `raised`, of the last turns.
         open_flags: The same, whenever raised, of the flags that are still open.

@@ -229,14 +229,14 @@ def _count_reasons(context: Context, batches: Sequence[Row], recent: Callable[[D
 
 
 def _count_drifts(metrics: DataFrame) -> DataFrame:
-    """Count, per model and turn, the features that were compared, drifted and could not be judged."""
+    """Count, per model, turn and version, the features that were compared, drifted and could not be judged."""
 
     def columns(verdict: Verdict | None) -> Column:
         name = F.col("column_name")
         return F.countDistinct(name if verdict is None else F.when(F.col("verdict") == verdict.value, name))
 
     features = metrics.where(F.col("slice_key").isNull() & (F.col("kind") == FEATURE))
-    return features.groupBy("model", "as_of").agg(
+    return features.groupBy("model", "as_of", "model_version").agg(
         columns(None).alias("columns"),
         columns(Verdict.DRIFT).alias("drifted"),
         columns(Verdict.UNKNOWN).alias("unjudged"),

@@ -49,19 +49,22 @@ def last_windows(metrics: DataFrame) -> DataFrame:
         metrics: Rows of `monitoring.drift_metrics`.
 
     Returns:
-        The rows, with the share of missing values as `missing_share`.
+        The rows, with the share of missing values as `missing_share`, and the number behind the severity as
+        `severity_score`.
 
     >>> columns = "model string, slice_key string, window struct<end:int>, kind string, evidence string"
-    >>> row = ("late", None, (1,), "feature", '{"missing": {"share": 0.5}}')
+    >>> row = ("late", None, (1,), "feature", '{"missing": {"share": 0.5}, "severity": {"score": 0.25}}')
     >>> (found,) = rows_of(last_windows(spark.createDataFrame([row], columns)))
-    >>> found["missing_share"], found["evidence"]
-    (0.5, None)
+    >>> found["missing_share"], found["severity_score"], found["evidence"]
+    (0.5, 0.25, None)
     """
     newest_first = Window.partitionBy("model").orderBy(F.col("window.end").desc())
     ranked = metrics.where("slice_key is null").withColumn("_rank", F.dense_rank().over(newest_first))
     missing = F.get_json_object("evidence", "$.missing.share").cast("double")
     evidence = F.when(F.col("kind") != FEATURE, F.col("evidence"))
-    kept = ranked.where(F.col("_rank") <= MAX_STRIP_WINDOWS).withColumn("missing_share", missing)
+    score = F.get_json_object("evidence", "$.severity.score").cast("double")
+    kept = ranked.where(F.col("_rank") <= MAX_STRIP_WINDOWS)
+    kept = kept.withColumns({"missing_share": missing, "severity_score": score})
     return kept.withColumn("evidence", evidence).drop("_rank")
 
 

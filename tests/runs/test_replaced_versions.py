@@ -19,6 +19,8 @@ from lakeloop.runs.recalibrate import recalibrate_or_say_why
 from lakeloop.runs.references import PREDICTION_REFERENCE_FILE, REFERENCE_FILE
 from lakeloop.statuses import Outcome, Status
 from tests.factories import instant
+from tests.laws.compare import assert_same_run
+from tests.laws.effects import Effects, Stops, listening
 from tests.laws.small_loop import TURNS
 from tests.shared import finished_context
 
@@ -84,6 +86,19 @@ def test_the_cut_window_and_what_was_late_are_measured_by_the_next_turn(copied):
     assert monitor(copied.at(later.as_of), "late") == found  # again: the same, and nothing twice
     assert len([row for row in rows_of_version(later, "1", later.as_of) if row["slice_key"] is None]) == len(told)
     assert monitor(later.at(later.as_of + DAY), "late").replaced == 0
+
+
+@pytest.mark.slow
+def test_stopped_before_each_effect_it_leaves_what_a_clean_monitoring_leaves(copied, tmp_path):
+    """Windows of both versions are due: the cut one of the replaced, and the first of the champion."""
+    at = TURNS[1] + 3 * DAY
+    stopped = load_config(Path(shutil.copytree(copied.config.root, tmp_path / "stopped")))
+    assert (monitor(copied.at(at), "late").replaced, monitor(copied.at(at), "late").outcome) == (1, Outcome.SKIPPED)
+    stops = Stops(every_time=False)
+    with listening(Effects(stopped.workspace, stops)):
+        stops.run(lambda: monitor(Context(stopped, at), "late"), at_most=60)
+    assert sum(each.target == "monitoring/performance" for each in stops.stopped_at) >= 2
+    assert_same_run(copied.config, stopped)
 
 
 def test_a_version_that_was_lost_does_not_keep_the_champion_from_being_monitored(copied, monkeypatch):

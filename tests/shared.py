@@ -52,7 +52,8 @@ def shared_session() -> SparkSession:
         "lakeloop tests",
         {
             "spark.master": "local[2]",
-            "spark.driver.memory": "1g",
+            # What a long run of compiled plans leaves behind filled one gigabyte before its end.
+            "spark.driver.memory": "2g" if os.environ.get(COMPILED) else "1g",
             # Frames hold a few rows: more partitions are only more tasks.
             "spark.sql.shuffle.partitions": 2,
             "spark.databricks.delta.snapshotPartitions": 2,

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lakeloop.drift.bins import ColumnBins
@@ -173,8 +173,8 @@ def nearly(found: pa.Table) -> list[dict]:
     return [
         {
             **row,
-            "sum_squares": pytest.approx(row["sum_squares"], abs=1e-6),
-            "bin_sums": row["bin_sums"] and pytest.approx(row["bin_sums"], abs=1e-6),
+            "sum_squares": pytest.approx(row["sum_squares"], rel=1e-12, abs=1e-6),
+            "bin_sums": row["bin_sums"] and pytest.approx(row["bin_sums"], rel=1e-12, abs=1e-6),
         }
         for row in found.select(EXACT).to_pylist()
     ]
@@ -182,6 +182,7 @@ def nearly(found: pa.Table) -> list[dict]:
 
 @settings(deadline=None, max_examples=60)
 @given(ROWS, st.integers(1, 20), st.integers(0, 60), st.booleans())
+@example([*[(0, None, "EWR")] * 5, (0, 92682.0, "EWR"), *[(0, 1.344602603232488, "EWR")] * 2], 1, 6, False)
 def test_however_rows_are_parted_the_merge_is_one_pass(rows, batch, cut, is_hourly):
     table = as_table(rows)
     plan = {"slicings": (Slicing("origin", ORIGIN),), "is_hourly": is_hourly, "zone": "America/New_York"}

@@ -8,9 +8,10 @@ from deltalake import DeltaTable
 from lakeloop import schemas
 from lakeloop.drift.estimated_performance import VersionCalibration, estimate_performance
 from lakeloop.errors import ConflictError
-from lakeloop.runs import monitor
 from lakeloop.runs.monitor_counts import SCORE_BINS, count_outcomes
+from lakeloop.runs.read_references import read_references
 from lakeloop.statuses import EstimateStatus
+from lakeloop.training.evidence import METRICS_FILE
 from tests.shared import finished_context
 
 pytestmark = pytest.mark.loop
@@ -50,12 +51,17 @@ def found_closed(counted):
 
 
 def test_a_version_without_the_document_is_unknown(monkeypatch):
-    def gone(*_):
-        raise ConflictError("model late version 1", [], "none")
-
     context = finished_context()
+    model, read_document = context.config.models["late"], type(context.registry).read_document
     judged = context.lake.own_rows(schemas.PROMOTIONS, None)[0]
     version = context.registry.get_version("late", judged["model_version"], judged["run_key"])
-    assert monitor._read_calibration(context, version).error is not None
+    assert read_references(context, model, version).calibration.error is not None
+
+    def gone(registry, version, name):
+        if name == METRICS_FILE:
+            raise ConflictError("model late version 1", [], "none")
+        return read_document(registry, version, name)
+
     monkeypatch.setattr(type(context.registry), "read_document", gone)
-    assert monitor._read_calibration(context, version) == VersionCalibration(None, False)
+    found = read_references(context, model, version)
+    assert (found.calibration, found.lost) == (VersionCalibration(None, False), ())

@@ -117,6 +117,11 @@ class FoundRows:
             identity: Identity of this monitoring.
             profiles: Further rows of profiles.
             drifts: Further rows of drift.
+
+        >>> identity = WriteIdentity("monitor", "late 2024-02-04T00:00:00Z", "9")
+        >>> FoundRows([], [], [], []).append_all_but_performance(fresh, identity)
+        >>> [len(fresh.lake.commits(fresh.lake.own(each))) for each in (schemas.DRIFT_METRICS, schemas.PERFORMANCE)]
+        [1, 0]
         """
         lake = context.lake
         lake.append_own(schemas.PROFILE_METRICS, [*self.profiles, *profiles], identity)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 from lakeloop.config.columns import model_columns
 from lakeloop.config.metric import Task
@@ -20,6 +20,9 @@ from lakeloop.training.evidence import METRICS_FILE
 def read_references(context: Context, model: Model, version: ModelVersion) -> References:
     """Read what a version was accepted on; what is gone is named, and the rest is still of use.
 
+    Where all of it is gone the store of artifacts is, and a backup mends more than going on without would: that is no
+    status, but an error.
+
     Args:
         context: Project and registry.
         model: The model's declaration.
@@ -29,6 +32,7 @@ def read_references(context: Context, model: Model, version: ModelVersion) -> Re
         The references; those that are gone are empty.
 
     Raises:
+        ConflictError: If none of the documents is there.
         EnvironmentProblemError: If the tracking store does not answer.
 
     >>> from lakeloop.runs.promotions import read_promotions
@@ -38,25 +42,30 @@ def read_references(context: Context, model: Model, version: ModelVersion) -> Re
     >>> [each.name for each in found.predictions.bins], found.lost
     (['score'], ())
     """
-    features = _read(context, version, REFERENCE_FILE)
-    predictions = _read(context, version, PREDICTION_REFERENCE_FILE)
-    lost: Sequence[str] = () if features is not None else model_columns(context.config, model)
-    if predictions is None:
-        lost = (*lost, SCORE_COLUMN, *([CLASS_COLUMN] if model.task is Task.MULTICLASS else []))
+    found = {file: _read(context, version, file) for file in (REFERENCE_FILE, PREDICTION_REFERENCE_FILE, METRICS_FILE)}
+    gone = [each for each in found.values() if isinstance(each, ConflictError)]
+    if len(gone) == len(found):
+        raise gone[0]
     nothing = Reference(model.model, model.task, context.as_of, (), (), {}, {})
-    return References(features or nothing, predictions or nothing, _read_calibration(context, version), tuple(lost))
+    lost: list[str] = []
+    features, predictions, metrics = found.values()
+    if isinstance(features, ConflictError):
+        lost += model_columns(context.config, model)
+    if isinstance(predictions, ConflictError):
+        lost += [SCORE_COLUMN, *([CLASS_COLUMN] if model.task is Task.MULTICLASS else [])]
+    return References(
+        nothing if isinstance(features, ConflictError) else Reference.from_json(features),
+        nothing if isinstance(predictions, ConflictError) else Reference.from_json(predictions),
+        # A version of an earlier lakeloop did not log how it was calibrated.
+        VersionCalibration(None, False)
+        if isinstance(metrics, ConflictError)
+        else VersionCalibration.from_metrics(metrics),
+        tuple(lost),
+    )
 
 
-def _read(context: Context, version: ModelVersion, file: str) -> Reference | None:
+def _read(context: Context, version: ModelVersion, file: str) -> Any | ConflictError:
     try:
-        return Reference.from_json(context.registry.read_document(version, file))
-    except ConflictError:
-        return None
-
-
-def _read_calibration(context: Context, version: ModelVersion) -> VersionCalibration:
-    """Read how a version was calibrated on its holdout; a version that did not log it is not refused, but unknown."""
-    try:
-        return VersionCalibration.from_metrics(context.registry.read_document(version, METRICS_FILE))
-    except ConflictError:
-        return VersionCalibration(None, False)
+        return context.registry.read_document(version, file)
+    except ConflictError as gone:
+        return gone

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
+from pyspark.sql.types import DataType
 
 from lakeloop.config.columns import input_columns, model_columns
 from lakeloop.config.model import Model
@@ -156,6 +157,26 @@ def _wanted(config: Config, model: Model) -> tuple[list[str], list[str]]:
     """Name the model's inputs, and the on-demand columns that are none of them."""
     inputs = list(input_columns(config, model))
     return inputs, [name for name in model_columns(config, model) if name not in inputs]
+
+
+def hold_training(config: Config, model: Model, what: str, rows: int, types: Mapping[str, DataType]) -> Held:
+    """Estimate what the rows of a training set need in this process, of the columns that a training reads.
+
+    Args:
+        config: The project.
+        model: The model's declaration.
+        what: What the rows are, for people.
+        rows: Number of rows.
+        types: Column -> type.
+
+    Returns:
+        The estimate.
+
+    >>> hold_training(shops, shops.models["late"], "a set", 1_000_000, {}).mib  # every column taken for a number
+    297
+    """
+    inputs, logged = _wanted(config, model)
+    return held_columns(what, rows, types, dict.fromkeys([*_NAMES, *inputs, *logged]), _COPIES)
 
 
 def arrange_rows(config: Config, model: Model, training_set: TrainingSet, table: pa.Table) -> TrainingData:

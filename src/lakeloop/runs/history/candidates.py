@@ -14,7 +14,7 @@ from lakeloop.drift.reference import Reference
 from lakeloop.errors import BudgetError, Failure, UsageError
 from lakeloop.runs.content import read_content
 from lakeloop.runs.context import Context
-from lakeloop.runs.engine import held_columns, types_of
+from lakeloop.runs.engine import types_of
 from lakeloop.runs.environment import installed_versions
 from lakeloop.runs.history.candidate import Candidate, Fit
 from lakeloop.runs.history.kept import Kept
@@ -23,7 +23,7 @@ from lakeloop.runs.model_inputs import GoldInput, gold_inputs
 from lakeloop.runs.references import make_prediction_reference, make_reference
 from lakeloop.runs.search import refit_chosen, search_model
 from lakeloop.runs.train import measure, training_run_key
-from lakeloop.runs.training_data import arrange_rows
+from lakeloop.runs.training_data import arrange_rows, hold_training
 from lakeloop.runs.training_rows import build_rows
 from lakeloop.runs.training_set import TrainingSet, name_training_set
 from lakeloop.statuses import Outcome
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 _PACKAGES = ("lakeloop", "numpy", "pandas", "scikit-learn", "scipy")
 _NAMES_OF_A_SET = ("training_set_id", "as_of")
-_COPIES = 3
 _NO_PART_OF_A_FIT = frozenset({"decide", "description", "owner", "score"})
 
 
@@ -129,8 +128,7 @@ class Candidates:
         sources = dict.fromkeys((model.predict.from_, model.label.from_))
         versions = {each: lake.version(lake.address("bronze", each)) for each in sources}
         built, columns = build_rows(context, model, set_id, tuple(inputs), versions)
-        names = columns.fieldNames()
-        held = held_columns("the training set", built.matured, types_of(columns), names, _COPIES)
+        held = hold_training(context.config, model, "the training set", built.matured, types_of(columns))
         budget = context.config.project.memory_budget_mib
         if held.mib is None or held.mib > budget:
             found = Failure("memory", f"{built.matured} rows need about {held.mib} MiB, declared are {budget}")

@@ -17,6 +17,8 @@ from lakeloop.runs.promotions import PROMOTED, Promotion
 from lakeloop.runs.windows import MonitorWindow, ended_windows, make_window, whole_day_from
 from lakeloop.tables import WriteIdentity
 
+JOB = "monitor"
+
 
 @dataclass(frozen=True)
 class DueWindows:

@@ -16,7 +16,7 @@ from lakeloop.runs.alarms import find_flag_changes
 from lakeloop.runs.context import Context
 from lakeloop.runs.daily_profiles import profile_predictions
 from lakeloop.runs.declared import SERVING_TAG, assert_same_model
-from lakeloop.runs.due_windows import find_due, note_windows
+from lakeloop.runs.due_windows import JOB, find_due, note_windows
 from lakeloop.runs.failed_models import explaining_model
 from lakeloop.runs.findings import WindowFinding
 from lakeloop.runs.flags import clear_flags, raise_flags
@@ -31,7 +31,6 @@ from lakeloop.runs.windows import MonitorWindow, ended_windows
 from lakeloop.statuses import Outcome, Verdict
 from lakeloop.tables import WriteIdentity
 
-JOB = "monitor"
 _Rows = list[dict[str, Any]]
 
 
@@ -45,7 +44,7 @@ class MonitorResult:
         windows: Windows evaluated now.
         drifted: Columns with verdict DRIFT in the last of them.
         flags: Flags raised.
-        outcome: WRITTEN; SKIPPED when the turn was monitored already; EMPTY when no window has ended.
+        outcome: Of the champion: WRITTEN; SKIPPED when the turn was monitored already; EMPTY when no window has ended.
         metrics: Realised metrics over all windows evaluated now.
         cleared: Flags of earlier turns that were closed, because their alarm is over.
         late: Windows of earlier turns that were measured now, because their labels are closed.

@@ -10,15 +10,13 @@ from lakeloop.errors import ConflictError
 from lakeloop.runs.context import Context
 from lakeloop.runs.daily_profiles import profile_predictions
 from lakeloop.runs.declared import SERVING_TAG, assert_same_model
-from lakeloop.runs.due_windows import DueWindows, find_due, note_windows, windows_before_replacement
+from lakeloop.runs.due_windows import JOB, DueWindows, find_due, note_windows, windows_before_replacement
 from lakeloop.runs.found_rows import FoundRows
 from lakeloop.runs.promotions import Promotion
 from lakeloop.runs.read_references import read_references
 from lakeloop.runs.severity import read_importance, weigh_findings
 from lakeloop.runs.window_evaluation import evaluate_windows
 from lakeloop.tables import WriteIdentity
-
-JOB = "monitor"
 
 
 def monitor_replaced(context: Context, model: Model, promotions: Sequence[Promotion]) -> int:

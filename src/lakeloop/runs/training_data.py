@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -132,11 +132,10 @@ def read_training_data(
     >>> read_training_data(context, context.config.models["late"], find_training_set(context, "late")).frame.shape
     (741, 8)
     """
-    inputs, logged = _wanted(context.config, model)
     if model.estimator.distributed and to_fit:
         check_can_spread(context)
     chosen_seed = context.config.project.seed if seed is None else seed
-    plan, table = _read(context, model, training_set, [*_NAMES, *inputs, *logged], chosen_seed)
+    plan, table = _read(context, model, training_set, chosen_seed)
     data = arrange_rows(context.config, model, training_set, table)
     if plan is not None:
         ids = table["prediction_id"].sort().to_pylist()  # as the rows are
@@ -147,7 +146,7 @@ def read_training_data(
             address = context.lake.address("training_sets", model.model)
             rows = training_rows(context, address, training_set.training_set_id)
             fraction = declared_fraction(model.split, plan.of.get(TRAIN, 0))
-            fit = spread_fit(rows, inputs, Sample(fraction, plan.sample.seed), model.task)
+            fit = spread_fit(rows, input_columns(context.config, model), Sample(fraction, plan.sample.seed), model.task)
             sampling |= {"distributed_rows": fit.rows, "distributed_workers": fit.workers}
         data = replace(data, sampled=sampled, sampling=sampling, fit_elsewhere=fit)
     return data
@@ -157,6 +156,12 @@ def _wanted(config: Config, model: Model) -> tuple[list[str], list[str]]:
     """Name the model's inputs, and the on-demand columns that are none of them."""
     inputs = list(input_columns(config, model))
     return inputs, [name for name in model_columns(config, model) if name not in inputs]
+
+
+def _read_columns(config: Config, model: Model) -> list[str]:
+    """Name the columns that a training reads, each once."""
+    inputs, logged = _wanted(config, model)
+    return list(dict.fromkeys([*_NAMES, *inputs, *logged]))
 
 
 def hold_training(config: Config, model: Model, what: str, rows: int, types: Mapping[str, DataType]) -> Held:
@@ -175,8 +180,7 @@ def hold_training(config: Config, model: Model, what: str, rows: int, types: Map
     >>> hold_training(shops, shops.models["late"], "a set", 1_000_000, {}).mib  # every column taken for a number
     297
     """
-    inputs, logged = _wanted(config, model)
-    return held_columns(what, rows, types, dict.fromkeys([*_NAMES, *inputs, *logged]), _COPIES)
+    return held_columns(what, rows, types, _read_columns(config, model), _COPIES)
 
 
 def arrange_rows(config: Config, model: Model, training_set: TrainingSet, table: pa.Table) -> TrainingData:
@@ -198,7 +202,7 @@ def arrange_rows(config: Config, model: Model, training_set: TrainingSet, table:
     (741, 8)
     """
     inputs, logged = _wanted(config, model)
-    table = table.select(list(dict.fromkeys([*_NAMES, *inputs, *logged])))
+    table = table.select(_read_columns(config, model))
     seconds = as_model_input(table["prediction_ts"])
     typed = [as_model_input(table[name]) for name in inputs]
     table = table.append_column("_seconds", seconds)
@@ -236,14 +240,12 @@ def _recorded(model: Model, plan: TrainingRead, taken: int) -> dict[str, float |
     }
 
 
-def _read(
-    context: Context, model: Model, training_set: TrainingSet, columns: Sequence[str], seed: int
-) -> tuple[TrainingRead | None, pa.Table]:
+def _read(context: Context, model: Model, training_set: TrainingSet, seed: int) -> tuple[TrainingRead | None, pa.Table]:
     """Read columns of a training set, each once: from its files where they lie on a path, else by Spark."""
     lake, set_id = context.lake, training_set.training_set_id
-    address, wanted = lake.address("training_sets", model.model), list(dict.fromkeys(columns))
+    address, wanted = lake.address("training_sets", model.model), _read_columns(context.config, model)
     what = f"training set {set_id}"
-    held = held_columns(what, training_set.rows, types_of(lake.columns(address)), wanted, _COPIES)
+    held = hold_training(context.config, model, what, training_set.rows, types_of(lake.columns(address)))
     plan = _plan(context, model, training_set, held, seed)
     if plan is not None:
         context.progress(f"train {model.model}: {plan.told}")

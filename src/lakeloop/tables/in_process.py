@@ -18,6 +18,7 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 from pyspark.sql.pandas.types import to_arrow_schema
@@ -263,8 +264,12 @@ def read_batches(
     [{'action': ['retrain', 'retrain']}]
     """
     found = DeltaTable(path, version=version).to_pyarrow_dataset()  # bounded: opened, and then read batch by batch
-    # What is read ahead is held too; the default is sixteen batches of each of four files.
-    ahead = {"batch_readahead": 2, "fragment_readahead": 2}
+    # What is read ahead is held too: by default sixteen batches of each of four files, and every file from end to end.
+    ahead = {
+        "batch_readahead": 2,
+        "fragment_readahead": 1,
+        "fragment_scan_options": ds.ParquetFragmentScanOptions(pre_buffer=False),
+    }
     yield from gather_batches(found.to_batches(columns=list(columns), filter=condition, batch_size=rows, **ahead), rows)
 
 

@@ -407,6 +407,16 @@ class Lake:
         done = self.find_commit(address, identity)
         if done is not None:
             return WriteResult(Outcome.SKIPPED, done.rows, done.version, done.notes)
+        return self._write_own(table, address, rows, identity, notes)
+
+    def _write_own(
+        self,
+        table: TableSchema,
+        address: TableAddress,
+        rows: Sequence[Mapping[str, Any]],
+        identity: WriteIdentity,
+        notes: Mapping[str, Any] | None,
+    ) -> WriteResult:
         app_id = identity.app_id(address)
         metadata = write_metadata(app_id, identity, notes)
         if address.in_catalog:

@@ -112,36 +112,20 @@ class RememberedLake(Lake):
         """Refuse: the tables below are only read."""
         raise AssertionError("a remembered lake is only read")
 
-    def append_own(
+    def _write_own(
         self,
         table: TableSchema,
+        address: TableAddress,
         rows: Sequence[Mapping[str, Any]],
         identity: WriteIdentity,
-        *,
-        notes: Mapping[str, Any] | None = None,
+        notes: Mapping[str, Any] | None,
     ) -> WriteResult:
-        """Remember a few rows of one of the own tables, once.
-
-        Args:
-            table: The table.
-            rows: Column -> value; a missing column is null.
-            identity: What makes this write the same write.
-            notes: Recorded with the write.
-
-        Returns:
-            WRITTEN or SKIPPED.
-        """
-        address = self.create_own(table)
-        done = self.find_commit(address, identity)
-        outcome = Outcome.SKIPPED
-        if done is None:
-            outcome = Outcome.WRITTEN
-            self._remembered[address].append(rows_to_arrow(table.columns, rows))
-            commit = (len(self._made[address]) + 1, identity.app_id(address), identity.job, identity.unit)
-            said = json.loads(json.dumps(notes or {}))  # as they are read back
-            done = Commit(*commit, identity.fingerprint, len(rows), said)
-            self._made[address].append(done)
-        return WriteResult(outcome, done.rows, done.version, done.notes)
+        self._remembered[address].append(rows_to_arrow(table.columns, rows))
+        place = (len(self._made[address]) + 1, identity.app_id(address), identity.job, identity.unit)
+        said = json.loads(json.dumps(notes or {}))  # as they are read back
+        made = Commit(*place, identity.fingerprint, len(rows), said)
+        self._made[address].append(made)
+        return WriteResult(Outcome.WRITTEN, made.rows, made.version, made.notes)
 
 
 def _instant(as_of: datetime) -> pa.Scalar:

@@ -101,18 +101,20 @@ def test_stopped_before_each_effect_it_leaves_what_a_clean_monitoring_leaves(cop
     assert_same_run(copied.config, stopped)
 
 
-def test_a_version_that_was_lost_does_not_keep_the_champion_from_being_monitored(copied, monkeypatch):
-    get_version = type(copied.registry).get_version
+@pytest.mark.parametrize("asked", ["get_version", "read_document"])
+def test_a_version_that_was_lost_does_not_keep_the_champion_from_being_monitored(copied, monkeypatch, asked):
+    """Be it that the registry does not have it any more, or that every document of its run is gone."""
+    found_before = getattr(type(copied.registry), asked)
 
-    def lost(registry, model, version, run_key):
-        if version == "1":
-            raise ConflictError(f"model {model} version {version}", [], "restore it")
-        return get_version(registry, model, version, run_key)
+    def lost(registry, what, *more):
+        if "1" in (*more[:1], getattr(what, "version", None)):
+            raise ConflictError("model late version 1", [], "restore it")
+        return found_before(registry, what, *more)
 
-    monkeypatch.setattr(type(copied.registry), "get_version", lost)
+    monkeypatch.setattr(type(copied.registry), asked, lost)
     later = copied.at(TURNS[1] + 3 * DAY)
     found = monitor(later, "late")
-    assert (found.windows, found.replaced, found.model_version) == (1, 0, "2")
+    assert (found.windows, found.replaced, found.model_version, found.lost) == (1, 0, "2", False)
 
 
 @pytest.fixture

@@ -23,8 +23,8 @@ def monitor_replaced(context: Context, model: Model, promotions: Sequence[Promot
     """Evaluate what is still due of versions that were champion before this turn.
 
     That is the window in whose middle another version took their place, up to that day, and every window whose labels
-    closed only afterwards. No flag is raised or closed by it. A version that the registry has lost, or that was trained
-    by another declaration, is left out.
+    closed only afterwards. No flag is raised or closed by it. A version that the registry has lost, whose documents
+    are all gone, or that was trained by another declaration, is left out.
 
     Args:
         context: Project, lake and logical now.
@@ -61,9 +61,9 @@ def _record(
     try:
         version = context.registry.get_version(model.model, number, run_key)
         assert_same_model(context.config, model, version.tags.get(SERVING_TAG))
+        references = read_references(context, model, version)
     except ConflictError:
         return 0
-    references = read_references(context, model, version)
     if not references.lost:
         profile_predictions(context, model, number, references.plan(context.config, model))
     found = evaluate_windows(context, model, number, references, due.new, due.late)

@@ -129,7 +129,6 @@ def test_a_claim_of_a_turn_that_never_ended_holds_for_the_cooldown(biased):
 @pytest.mark.parametrize("is_locked", [True, False], ids=["locked", "shared storage"])
 def test_of_two_deciders_at_once_exactly_one_retrains(biased, monkeypatch, is_locked):
     """Both have decided to retrain before either claims; without the lock as on a storage that machines share."""
-    monkeypatch.setattr(Lake, "create_own", _created(biased))
     meeting = threading.Barrier(2)
     met = threading.local()
 
@@ -168,13 +167,6 @@ def test_a_claim_made_after_the_decision_was_thought_out_wins(biased, monkeypatc
     assert decided.reasons[-1] == "outcome: retraining was asked for and is blocked by claimed"
     claims = [row["as_of"] for row in biased.lake.own_rows(schemas.FLAGS, None) if row["event"] == "claimed"]
     assert claims == [biased.as_of]
-
-
-def _created(at: Context) -> Any:
-    """Tables are made once, before two ask for them at the same moment."""
-    for table in (schemas.DECISIONS, schemas.FLAGS):
-        at.lake.create_own(table)
-    return lambda lake, table: lake.own(table)
 
 
 def test_what_could_not_be_answered_is_released(biased):

@@ -29,7 +29,7 @@ from lakeloop.tables.commits import Commit, read_history
 
 
 def create_table(path: str, columns: StructType, description: str, properties: Mapping[str, str]) -> None:
-    """Create a table; nothing is done where there is one.
+    """Create a table; nothing is done where there is one, or where another process has made it at the same moment.
 
     Args:
         path: Its folder.
@@ -45,14 +45,18 @@ def create_table(path: str, columns: StructType, description: str, properties: M
     ...     read_columns(path).fieldNames(), read_version(path)
     (['shop'], 0)
     """
-    DeltaTable.create(
-        path,
-        Schema.from_json(columns.json()),
-        mode="ignore",
-        description=description,
-        configuration=dict(properties),
-        raise_if_key_not_exists=False,
-    )
+    try:
+        DeltaTable.create(
+            path,
+            Schema.from_json(columns.json()),
+            mode="ignore",
+            description=description,
+            configuration=dict(properties),
+            raise_if_key_not_exists=False,
+        )
+    except CommitFailedError:
+        if not DeltaTable.is_deltatable(path):
+            raise
 
 
 def read_commits(path: str, limit: int | None = None) -> list[Commit]:
@@ -139,9 +143,9 @@ def append_rows(path: str, columns: StructType, rows: Sequence[Mapping[str, Any]
     ...     read_rows(path, "shop", None)
     [{'shop': 'A', 'town': None}]
     """
-    if DeltaTable(path).transaction_version(app_id) is not None:
-        return
-    _write(path, rows_to_arrow(columns, rows), app_id, metadata)
+    table = DeltaTable(path)
+    if table.transaction_version(app_id) is None:
+        _write(table, rows_to_arrow(columns, rows), app_id, metadata)
 
 
 def rows_to_arrow(columns: StructType, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
@@ -321,14 +325,19 @@ def append_table(path: str, rows: pa.Table, app_id: str, metadata: str) -> None:
     if table.transaction_version(app_id) is not None:
         return
     schema = to_arrow_schema(read_columns(path), timezone="UTC")
-    ordered = rows.select(schema.names).cast(schema)
-    _write(path, ordered, app_id, metadata)
+    _write(table, rows.select(schema.names).cast(schema), app_id, metadata)
 
 
-def _write(path: str, rows: pa.Table, app_id: str, metadata: str) -> None:
+def _write(table: DeltaTable, rows: pa.Table, app_id: str, metadata: str) -> None:
+    """Append to the version at which the write was looked for and not found.
+
+    The library compares a commit with those after the version it was begun at, and with none before: begun at a newer
+    one than was looked at, it would not see the same write in between.
+    """
     properties = CommitProperties(custom_metadata={"userMetadata": metadata}, app_transactions=[Transaction(app_id, 0)])
+    path = table.table_uri
     try:
-        write_deltalake(path, rows, mode="append", commit_properties=properties)
+        write_deltalake(table, rows, mode="append", commit_properties=properties)
     except CommitFailedError:  # somebody has made the same write since it was looked for
         if DeltaTable(path).transaction_version(app_id) is None:
             raise

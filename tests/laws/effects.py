@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from urllib.parse import unquote
 
 import deltalake
 import pyarrow.parquet as pq
@@ -195,8 +196,8 @@ def _watch_delta_rs(effects: Effects, patch: pytest.MonkeyPatch) -> None:
 
 
 def _table_of(this: Any, args: tuple[Any, ...]) -> object:
-    given = args[0] if args and isinstance(args[0], str | Path) else this
-    return given.table_uri if isinstance(given, deltalake.DeltaTable) else given
+    given = args[0] if args and isinstance(args[0], str | Path | deltalake.DeltaTable) else this
+    return unquote(given.table_uri).rstrip("/") if isinstance(given, deltalake.DeltaTable) else given
 
 
 def _wrap(

@@ -145,7 +145,7 @@ def append_rows(path: str, columns: StructType, rows: Sequence[Mapping[str, Any]
     """
     table = DeltaTable(path)
     if table.transaction_version(app_id) is None:
-        _write(table, rows_to_arrow(columns, rows), app_id, metadata)
+        _write(path, table, rows_to_arrow(columns, rows), app_id, metadata)
 
 
 def rows_to_arrow(columns: StructType, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
@@ -325,17 +325,16 @@ def append_table(path: str, rows: pa.Table, app_id: str, metadata: str) -> None:
     if table.transaction_version(app_id) is not None:
         return
     schema = to_arrow_schema(read_columns(path), timezone="UTC")
-    _write(table, rows.select(schema.names).cast(schema), app_id, metadata)
+    _write(path, table, rows.select(schema.names).cast(schema), app_id, metadata)
 
 
-def _write(table: DeltaTable, rows: pa.Table, app_id: str, metadata: str) -> None:
+def _write(path: str, table: DeltaTable, rows: pa.Table, app_id: str, metadata: str) -> None:
     """Append to the version at which the write was looked for and not found.
 
     The library compares a commit with those after the version it was begun at, and with none before: begun at a newer
     one than was looked at, it would not see the same write in between.
     """
     properties = CommitProperties(custom_metadata={"userMetadata": metadata}, app_transactions=[Transaction(app_id, 0)])
-    path = table.table_uri
     try:
         write_deltalake(table, rows, mode="append", commit_properties=properties)
     except CommitFailedError:  # somebody has made the same write since it was looked for

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deltalake import DeltaTable
-from pyspark.sql.types import StructType
 
 from lakeloop import schemas
 from lakeloop.errors import ConflictError
@@ -20,8 +18,7 @@ from lakeloop.runs.models.change import Asked
 from lakeloop.runs.models.events import promote_version, roll_back
 from lakeloop.runs.promotion_events import record_event
 from lakeloop.runs.promotions import find_champion, read_whole_ledger
-from lakeloop.schemas import TEXT, column
-from lakeloop.tables import Lake, in_process
+from lakeloop.tables import Lake
 from tests.runs.models.ledgers import MODEL, aliases, day, judge
 
 ROOT = Path(__file__).parents[3]
@@ -94,23 +91,6 @@ def test_a_place_in_the_ledger_is_taken_once(context: Context) -> None:
     assert "meanwhile; champion is version 2" in str(error.value)
     record_event(first, row | {"promotion_id": "first", "model_version": "2"}, read)  # its own again: nothing more
     assert [each.version for each in read_whole_ledger(context, MODEL)] == ["1", "2"]
-
-
-def test_a_commit_that_came_second_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both have looked whether the write is known, and both commit: Delta lets one in."""
-    path, columns = str(tmp_path / "t"), StructType([column("who", TEXT, "who")])
-    in_process.create_table(path, columns, "One row per writer.", {})
-    write = in_process.write_deltalake
-
-    def overtaken(where: str, rows: Any, **options: Any) -> None:
-        monkeypatch.setattr(in_process, "write_deltalake", write)
-        opened = DeltaTable(where)
-        in_process.append_rows(path, columns, [{"who": "first"}], "place 2", "{}")
-        write(opened, rows, **options)
-
-    monkeypatch.setattr(in_process, "write_deltalake", overtaken)
-    in_process.append_rows(path, columns, [{"who": "second"}], "place 2", "{}")
-    assert in_process.read_rows(path, "who", None) == [{"who": "first"}]
 
 
 def test_who_decided_on_another_champion_is_told(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:

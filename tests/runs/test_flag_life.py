@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -15,12 +15,14 @@ from lakeloop import schemas
 from lakeloop.config import load_config
 from lakeloop.decisions.flags import Flag
 from lakeloop.decisions.policy import recompute
-from lakeloop.runs import decide, decision_inputs
+from lakeloop.errors import ConflictError
+from lakeloop.runs import decide, decision_inputs, ledger
 from lakeloop.runs.context import Context
 from lakeloop.runs.decide import decide_action, preview_action
 from lakeloop.runs.decision_inputs import gather_inputs
 from lakeloop.runs.flag_life import claim_flags, end_flags, find_life, release_flags
 from lakeloop.runs.flags import raise_flags, read_flags
+from lakeloop.runs.ledger import run_step
 from lakeloop.runs.promotions import REJECTED
 from lakeloop.runs.quality import JOB as QUALITY_JOB
 from lakeloop.statuses import Action, FlagKind, FlagState, LedgerEvent, Outcome
@@ -167,6 +169,25 @@ def test_a_claim_made_after_the_decision_was_thought_out_wins(biased, monkeypatc
     assert decided.reasons[-1] == "outcome: retraining was asked for and is blocked by claimed"
     claims = [row["as_of"] for row in biased.lake.own_rows(schemas.FLAGS, None) if row["event"] == "claimed"]
     assert claims == [biased.as_of]
+
+
+@pytest.mark.parametrize("first", [0, 1], ids=["the earlier trains first", "the later trains first"])
+def test_of_two_that_the_clock_alone_asks_to_retrain_one_may(biased, monkeypatch, first):
+    """No flag is there to be claimed: the order of turns lets only the later decider train."""
+    claim_flags(biased, MODEL, {BIAS.flag_id: None})
+    release_flags(biased, MODEL, ["too few rows"])
+    monkeypatch.setattr(ledger, "assert_expressions", lambda _: None)
+    declared = biased.config.root / "conf" / "base" / "models" / "late.yml"
+    text = declared.read_text(encoding="utf-8").replace("cooldown: 3 days", "cooldown: 1 day, schedule: 2 days")
+    declared.write_text(text, encoding="utf-8")
+    config = load_config(biased.config.root)
+    turns = [alone(config, as_of) for as_of in (biased.as_of, biased.as_of + HOUR)]
+    assert [run_step(each, "decide", decide_action, MODEL).action for each in turns] == [Action.RETRAIN] * 2
+    trained = []
+    for place in (first, 1 - first):
+        with suppress(ConflictError):
+            run_step(turns[place], "train", lambda *_, at=place: trained.append(at), MODEL)
+    assert trained == [1]
 
 
 def test_what_could_not_be_answered_is_released(biased):

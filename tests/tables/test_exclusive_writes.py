@@ -11,13 +11,16 @@ import pytest
 from pyspark.sql.types import StructType
 
 from lakeloop.schemas import TEXT, column
-from lakeloop.tables import in_process
+from lakeloop.tables import WriteIdentity, in_process
+from lakeloop.tables.commits import write_metadata
+from lakeloop.tables.integrity import Head, find_damage
 
 SHOPS = StructType([column("shop", TEXT, "the shop"), column("clerk", TEXT, "who wrote it")])
 
 
 def append_row(path: str, clerk: str) -> None:
-    in_process.append_rows(path, SHOPS, [{"shop": "A", "clerk": clerk}], "write 1", "{}")
+    said = write_metadata("write 1", WriteIdentity("shops", "1"), None)
+    in_process.append_rows(path, SHOPS, [{"shop": "A", "clerk": clerk}], "write 1", said)
 
 
 def append_arrow(path: str, clerk: str) -> None:
@@ -70,3 +73,4 @@ def test_a_table_that_several_create_at_once_is_created(tmp_path):
                 each.result()
         append_row(path, "first")  # the library may have recorded the same columns twice
         assert (len(in_process.read_rows(path, "shop", None)), in_process.read_columns(path)) == (1, SHOPS)
+        assert find_damage(path, Head(in_process.read_version(path), "write 1")) is None

@@ -208,11 +208,12 @@ def stream_appended(
         raise explain_loss(cause) from stopped
     finally:
         shutil.rmtree(checkpoint, ignore_errors=True)
-    told = [each for each in query.recentProgress if each["sources"] and each["sources"][0]["endOffset"]]
+    # As JSON: what Spark makes of an offset beside it changes between its releases.
+    told = [json.loads(each.json) for each in query.recentProgress]
+    told = [each for each in told if each["sources"] and each["sources"][0]["endOffset"]]
     if not told:
         return after, 0
-    offset = told[-1]["sources"][0]["endOffset"]
-    end = json.loads(offset) if isinstance(offset, str) else offset
+    end = told[-1]["sources"][0]["endOffset"]
     through = int(end["reservoirVersion"]) - (1 if int(end["index"]) < 0 else 0)
     return max(through, after), sum(int(each["numInputRows"]) for each in told)
 

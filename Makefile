@@ -6,6 +6,9 @@ PY = .venv/bin/python
 PYTEST = $(PY) -m pytest -n 2
 # The interpreter the environment is made from: make setup PYTHON=/path/to/python3.11
 PYTHON =
+# What `make matrix` runs.
+CELLS =
+TESTS = -m 'not slow'
 
 # Any Python from 3.7 on starts it; it finds the right one itself.
 MAKE_ENVIRONMENT = for each in "$(PYTHON)" python3.12 python3.11 python3 python .venv/bin/python; do \
@@ -18,7 +21,7 @@ MAKE_ENVIRONMENT = for each in "$(PYTHON)" python3.12 python3.11 python3 python 
 	exit 1
 
 .DEFAULT_GOAL = help
-.PHONY: help setup environment demo demo-year demo-resume test test-all lint types imports bench-peers bench-quick lock lock-serving clean
+.PHONY: help setup environment demo demo-year demo-resume test test-all matrix lint types imports bench-peers bench-quick lock lock-serving clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +43,9 @@ test: setup ## run the tests, without the slow ones
 
 test-all: setup ## run all tests, with plans compiled as they are for users
 	LAKELOOP_TESTS_COMPILED=1 $(PYTEST)
+
+matrix: setup ## run the tests with every Spark and Python that is supported; CELLS="4.0-3.11 4.2-3.12", TESTS="tests/features"
+	$(PY) -m tests.matrix --cells "$(CELLS)" --tests "$(TESTS)"
 
 lint: environment ## check style, format, and calls that bring rows to the driver
 	$(PY) -m ruff check .

@@ -17,10 +17,10 @@ from lakeloop.online_store import opening
 from lakeloop.online_store.opening import open_store
 from lakeloop.online_store.store import Found, OnlineStore
 from tests.online_store.publishing import publish, state, table
-from tests.online_store.redis_server import REDIS_SERVER, free_port, running_redis
+from tests.online_store.redis_server import free_port, running_redis
 
 YORK = {"shops": [("York",)]}
-needs_redis = pytest.mark.skipif(not REDIS_SERVER.exists(), reason=f"{REDIS_SERVER} is missing: package redis-server")
+needs_redis = pytest.mark.usefixtures("redis_program")
 
 
 def test_a_server_that_is_down_is_told_at_once_without_its_password() -> None:

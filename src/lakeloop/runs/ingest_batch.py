@@ -16,6 +16,7 @@ from lakeloop import schemas
 from lakeloop.config.source import Source
 from lakeloop.errors import DataContractError, Failure
 from lakeloop.landing import MALFORMED, UNKNOWN, staged_schema
+from lakeloop.micro_batches import run_batches
 from lakeloop.quality.accounting import Accounting
 from lakeloop.quality.rules import BROKEN, REASONS, WARNINGS, judge_rows
 from lakeloop.quality.typing import RAW, type_rows
@@ -57,31 +58,14 @@ def drain_staged(context: Context, source: Source, staging: Path, raw_rows: dict
     drop_moved_checkpoint(checkpoint, staging)
     schema = from_arrow_schema(staged_schema(source))
     stream = context.spark.readStream.schema(schema).parquet(str(staging))
-    failures: list[Exception] = []
 
-    def write_batch(batch: DataFrame, batch_id: int) -> None:
+    def take(batch: DataFrame, number: int) -> None:
         try:
-            _write_batch(context, source, batch, batch_id, raw_rows)
+            _write_batch(context, source, batch, number, raw_rows)
         except PySparkException as failure:
-            failures.append(explain_failure(context.config, source, batch, context.as_of, failure))
-            raise
-        except Exception as failure:
-            failures.append(failure)  # the stream would wrap it in its own trace
-            raise
+            raise explain_failure(context.config, source, batch, context.as_of, failure) from failure
 
-    query = (
-        stream.writeStream.foreachBatch(write_batch)
-        .option("checkpointLocation", str(checkpoint))
-        .trigger(availableNow=True)
-        .queryName(f"{JOB} {source.source}")
-        .start()
-    )
-    try:
-        query.awaitTermination()
-    except Exception as stopped:
-        if failures:
-            raise failures[0] from stopped
-        raise
+    run_batches(stream, checkpoint, take, name=f"{JOB} {source.source}")
 
 
 def drain_stretches(context: Context, source: Source, staging: Path, stretches: Sequence[Stretch]) -> None:

@@ -31,6 +31,7 @@ from lakeloop.runs.judgement import note_judgement, read_judgement
 from lakeloop.runs.new_columns import name_added, take_added
 from lakeloop.statuses import Outcome, Severity
 from lakeloop.tables import Commit, Lake, TableAddress, WriteIdentity, identity_hash
+from lakeloop.with_columns import with_columns
 
 JOB = "ingest"
 
@@ -195,7 +196,7 @@ def select_accepted(classified: DataFrame, source: Source, added: Sequence[str] 
     """
     landed = {name: F.col(f"{RAW}.{name}") for name, each in source.columns.items() if each.type == "local_timestamp"}
     accepted = classified.where(F.col(CLASS) == ACCEPTED)
-    return accepted.withColumns(landed).select(*bronze_schema(source).fieldNames(), *added)
+    return with_columns(accepted, landed).select(*bronze_schema(source).fieldNames(), *added)
 
 
 def _refuse_broken(source: Source, classified: DataFrame, file: str) -> None:

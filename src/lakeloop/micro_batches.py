@@ -2,32 +2,34 @@
 
 In a classic session a stream calls a function of this process. Over Spark Connect the function would go to the server
 and run there, without what this process holds: its lock on the workspace, its ledgers, its failures. So there the
-server writes a batch to a folder that both see and waits, this process takes it from there and says that it is done,
-and only then the checkpoint moves on: a batch that fails, or whose client is gone, is handed on again, as ever.
+stream hands its batches over, into a Delta table inside its checkpoint, and this process takes them from there. What
+was handed over and not taken, because a batch failed or the process ended, comes first in the next run, whatever the
+session is then; a batch may be handed over twice, as a stream may call its function twice.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from lakeloop.connect import is_connect
 
 Take = Callable[[DataFrame, int], None]
 """Takes the rows of a batch and its number; a batch it fails on is handed on again by the next run."""
 
-_BEAT_SECONDS = 5.0
-_PATIENCE_SECONDS = 300.0
-"""How long a server waits for a client that gives no sign of life."""
+_HANDED = "handed"
+"""Folder inside a checkpoint: a folder per run over Connect, with the table of its batches and their columns."""
 
 
 def run_batches(
@@ -64,8 +66,14 @@ def run_batches(
     >>> query.isActive
     False
     """
+    _take_handed(rows, checkpoint, take)
     if is_connect(rows.sparkSession):
-        return _run_on_server(rows, checkpoint, take, name=name, every=every, is_over=is_over)
+        while True:
+            query = _hand_over(rows, checkpoint, name)
+            _take_handed(rows, checkpoint, take)
+            if every is None or is_over():
+                return query
+            _wait(every, is_over)
     failures: list[Exception] = []
 
     def hand_on(batch: DataFrame, number: int) -> None:
@@ -75,7 +83,12 @@ def run_batches(
             failures.append(failure)  # the stream would wrap it in its own trace
             raise
 
-    query = _start(rows, checkpoint, hand_on, name, every)
+    writer = _writer(rows, checkpoint, name).foreachBatch(hand_on)
+    if every is None:
+        writer = writer.trigger(availableNow=True)
+    else:
+        writer = writer.trigger(processingTime=f"{every // timedelta(milliseconds=1)} milliseconds")
+    query = writer.start()
     try:
         while not query.awaitTermination(1):
             if is_over():
@@ -87,112 +100,72 @@ def run_batches(
     return query
 
 
-def _start(rows: DataFrame, checkpoint: Path, function: Take, name: str | None, every: timedelta | None) -> Any:
-    writer = rows.writeStream.foreachBatch(function).option("checkpointLocation", str(checkpoint))
-    if name is not None:
-        writer = writer.queryName(name)
-    if every is None:
-        return writer.trigger(availableNow=True).start()
-    return writer.trigger(processingTime=f"{every // timedelta(milliseconds=1)} milliseconds").start()
+def _writer(rows: DataFrame, checkpoint: Path, name: str | None) -> Any:
+    writer = rows.writeStream.option("checkpointLocation", str(checkpoint))
+    return writer if name is None else writer.queryName(name)
 
 
 # --- over Spark Connect -----------------------------------------------------------------------------------------------
 
 
-def _run_on_server(
-    rows: DataFrame,
-    checkpoint: Path,
-    take: Take,
-    *,
-    name: str | None,
-    every: timedelta | None,
-    is_over: Callable[[], bool],
-) -> Any:
-    checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    folder = checkpoint.parent / f".{checkpoint.name}.handed_{uuid.uuid4().hex}"
-    folder.mkdir()
-    with _giving_signs_of_life(folder / "alive"):
-        query = _start(rows, checkpoint, _handing_over(str(folder), _PATIENCE_SECONDS), name, every)
-        try:
-            _take_handed(rows, folder, take, query, is_over)
-        finally:
-            if query.isActive:
-                query.stop()
-            shutil.rmtree(folder, ignore_errors=True)
-    stopped = query.exception()
-    if stopped is not None:
-        raise stopped
+def _hand_over(rows: DataFrame, checkpoint: Path, name: str | None) -> Any:
+    """Have the stream write what is there into a table of its own, a commit for each batch."""
+    place = checkpoint / _HANDED / f"{time.time_ns()}_{uuid.uuid4().hex}"
+    place.mkdir(parents=True)
+    (place / "columns.json").write_text(json.dumps(rows.columns), encoding="utf-8")
+    # Delta refuses names with blanks, and a stream's may have some.
+    plain = rows.toDF(*(f"c{number}" for number in range(len(rows.columns))))
+    query = _writer(plain, checkpoint, name).format("delta").trigger(availableNow=True).start(str(place / "table"))
+    try:
+        while not query.awaitTermination(1):
+            pass
+    finally:
+        if query.isActive:
+            query.stop()
     return query
 
 
-def _take_handed(rows: DataFrame, folder: Path, take: Take, query: Any, is_over: Callable[[], bool]) -> None:
-    """Take the batches that the server hands over, until its stream ends."""
-    taken: set[int] = set()
-    while True:
-        is_last = not query.isActive  # asked first: what it handed over before it ended is taken, too
-        for _ in range(20):
-            for sign in sorted(folder.glob("*.handed"), key=lambda each: int(each.stem)):
-                number = int(sign.stem)
-                if number in taken:
-                    continue
-                try:
-                    take(rows.sparkSession.read.schema(rows.schema).parquet(str(folder / sign.stem)), number)
-                except BaseException:
-                    sign.with_suffix(".failed").touch()
-                    raise
-                taken.add(number)
-                sign.with_suffix(".done").touch()
-                shutil.rmtree(folder / sign.stem, ignore_errors=True)
-            if is_last:
-                return
-            time.sleep(0.05)
-        if is_over():
-            query.stop()
+def _take_handed(rows: DataFrame, checkpoint: Path, take: Take) -> None:
+    """Take the batches that were handed over, oldest first; what was taken is removed."""
+    folder = checkpoint / _HANDED
+    for place in sorted(folder.glob("*_*")):
+        for number, files in _batches(place / "table"):
+            taken = place / f"{number}.taken"
+            if not taken.exists():
+                take(_read(rows, place, files), number)
+                taken.touch()
+        shutil.rmtree(place)
+    with contextlib.suppress(OSError):  # it is not there, or another run has begun
+        folder.rmdir()
 
 
-@contextlib.contextmanager
-def _giving_signs_of_life(file: Path) -> Iterator[None]:
-    """Write a file anew again and again, so that the server knows that somebody will take what it hands over."""
-    ended = threading.Event()
-
-    def beat() -> None:
-        number = 0
-        while not ended.is_set():
-            with contextlib.suppress(OSError):  # a full disk: the batch itself will tell
-                file.write_text(str(number), encoding="utf-8")
-            number += 1
-            ended.wait(_BEAT_SECONDS)
-
-    beating = threading.Thread(target=beat, name="stream-client", daemon=True)
-    beating.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        beating.join()
+def _batches(table: Path) -> Iterator[tuple[int, list[str]]]:
+    """Give number and files of each batch, from the commits of the table they were handed over in."""
+    for commit in sorted((table / "_delta_log").glob("*.json")):
+        actions = [json.loads(line) for line in commit.read_text(encoding="utf-8").splitlines()]
+        numbers = [each["txn"]["version"] for each in actions if "txn" in each]
+        added = [each["add"] for each in actions if "add" in each]
+        if numbers:  # else a maintenance of the platform, which moves rows and has none of its own
+            yield int(numbers[0]), [str(table / unquote(each["path"])) for each in added if each["dataChange"]]
 
 
-def _handing_over(folder: str, patience_seconds: float) -> Take:
-    """Make the function that goes to the server: it holds plain values, and imports what it needs there."""
+def _read(rows: DataFrame, place: Path, files: list[str]) -> DataFrame:
+    """Read a batch with the columns that the stream has now; null where it had none when the batch was handed over."""
+    spark, written = rows.sparkSession, json.loads((place / "columns.json").read_text(encoding="utf-8"))
+    if not files:
+        return spark.createDataFrame([], rows.schema)
+    found = spark.read.parquet(*files)
+    at = {name: f"c{number}" for number, name in enumerate(written)}
+    return found.select(
+        *(
+            (F.col(at[each.name]) if each.name in at else F.lit(None)).cast(each.dataType).alias(each.name)
+            for each in rows.schema.fields
+        )
+    )
 
-    def hand_over(batch: DataFrame, number: int) -> None:
-        import time
-        from pathlib import Path
 
-        batch.write.mode("overwrite").parquet(f"{folder}/{number}")
-        place, beat, since = Path(folder), "", time.monotonic()
-        (place / f"{number}.handed").touch()
-        while not (place / f"{number}.done").exists():
-            if (place / f"{number}.failed").exists():
-                raise RuntimeError(f"lakeloop failed on batch {number}: its own message tells why")
-            try:
-                told = (place / "alive").read_text(encoding="utf-8")
-            except OSError:
-                told = ""
-            if told and told != beat:
-                beat, since = told, time.monotonic()
-            if time.monotonic() - since > patience_seconds:
-                raise RuntimeError(f"the client that was to take batch {number} is gone")
-            time.sleep(0.05)
-
-    return hand_over
+def _wait(every: timedelta, is_over: Callable[[], bool]) -> None:
+    """Wait for the next look, or until it is over."""
+    until = time.monotonic() + every.total_seconds()
+    while time.monotonic() < until and not is_over():
+        time.sleep(min(1.0, every.total_seconds()))

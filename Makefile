@@ -41,10 +41,11 @@ test: setup ## run the tests, without the slow ones
 test-all: setup ## run all tests, with plans compiled as they are for users
 	LAKELOOP_TESTS_COMPILED=1 $(PYTEST)
 
-lint: environment ## check style, format, and calls that bring rows to the driver
+lint: environment ## check style, format, calls that bring rows to the driver or that Connect lacks
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m tests.lint.collects
+	$(PY) -m tests.lint.serverless
 
 types: environment ## check types
 	$(PY) -m mypy

@@ -30,8 +30,8 @@ _SETTINGS = {
     "spark.ui.enabled": "false",
     "spark.connect.grpc.binding.address": HOST,
     "spark.sql.session.timeZone": "UTC",
-    "spark.sql.shuffle.partitions": "2",
-    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.sql.shuffle.partitions": "1",
+    "spark.databricks.delta.snapshotPartitions": "1",
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     # Frames hold a few rows: what a server of the tests compiles it would run once.

@@ -20,9 +20,8 @@ from lakeloop.config import load_config
 from tests.laws.small_loop import TURNS, land
 from tests.shared import shared_session
 
-FIRST, SECOND, LATER = (
-    f"{each:%Y-%m-%dT%H:%M:%SZ}" for each in (*TURNS, datetime.fromisoformat("2024-02-06T00:00:00+00:00"))
-)
+FIRST, SECOND = (f"{each:%Y-%m-%dT%H:%M:%SZ}" for each in TURNS)
+LATER, NEXT_DAY = "2024-02-12T00:00:00Z", "2024-02-13T00:00:00Z"
 
 VERBS: tuple[tuple[tuple[str, ...], int], ...] = (
     (("ingest", "--as-of", FIRST), 0),

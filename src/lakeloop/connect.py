@@ -82,9 +82,8 @@ remedy: write SPARK_REMOTE=sc://spark:15002
     missing = [each for each in _PACKAGES if not _is_there(each)]
     if missing:
         found = Failure("packages", f"{', '.join(missing)} cannot be imported here, and the client needs them")
-        raise EnvironmentProblemError(
-            subject, [found], "pip install 'pyspark[connect]' of the version that is installed"
-        )
+        remedy = f"pip install 'pyspark[connect]=={pyspark.__version__}'"
+        raise EnvironmentProblemError(subject, [found], remedy)
     if address.startswith("local"):
         remedy = f"unset {REMOTE} for a local session, or name a server: docs/spark_connect.md tells how to start one"
         raise UsageError(REMOTE, shown, "the address of a server", remedy)

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lakeloop.delta_jars import spark_home
@@ -65,14 +65,18 @@ def client_environment(address: str) -> dict[str, str]:
 
 @contextlib.contextmanager
 def running_server(
-    folder: Path, settings: Mapping[str, str] = WITH_DELTA, *, cwd: Path | None = None, seconds: float = 180.0
+    folder: Path,
+    settings: Mapping[str, str] = WITH_DELTA,
+    *,
+    before: Sequence[str] = (),
+    seconds: float = 180.0,
 ) -> Iterator[str]:
     """Run a server; its process is ended afterwards.
 
     Args:
         folder: Where it writes its log, warehouse and scratch files.
         settings: Settings beside those that keep it small.
-        cwd: Folder it is started in; `folder` without it.
+        before: Command that starts it: it ends with the command it is given.
         seconds: How long it may take until it listens.
 
     Yields:
@@ -91,9 +95,9 @@ def running_server(
     env.pop("SPARK_REMOTE", None)
     with log.open("wb") as said:
         process = subprocess.Popen(
-            [*command, "spark-internal"],
+            [*before, *command, "spark-internal"],
             env=env,
-            cwd=cwd or folder,
+            cwd=folder,
             stdout=said,
             stderr=said,
             start_new_session=True,  # one group with its Python workers

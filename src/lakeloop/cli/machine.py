@@ -94,8 +94,8 @@ _TROUBLES = (
     ),
     _Trouble(
         "another Python on Spark's workers",
-        "set PYSPARK_PYTHON of the cluster or the Connect server to a Python of this minor version, with the packages of"
-        " this environment",
+        "set PYSPARK_PYTHON of the cluster or the Connect server to a Python of this minor version, with this"
+        " environment's packages",
         texts=("[python_version_mismatch]", "different minor version than that in driver"),
     ),
     _Trouble(

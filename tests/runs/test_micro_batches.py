@@ -41,7 +41,7 @@ def test_batches_that_are_handed_over_are_those_of_a_classic_run(spark: SparkSes
     run_batches(_stream(spark, landed / "in"), landed / "called", _into(called))
     assert sorted(row for _, rows in handed for row in rows) == [(1, "one"), (2, None)]
     assert [number for number, _ in handed] == [number for number, _ in called] == [0, 1]
-    assert {number: rows for number, rows in handed} == {number: rows for number, rows in called}
+    assert dict(handed) == dict(called)
     assert not (landed / "handed" / "handed").exists()
 
 

@@ -47,10 +47,11 @@ test-all: setup ## run all tests, with plans compiled as they are for users
 matrix: setup ## run the tests with every Spark and Python that is supported; CELLS="4.0-3.11 4.2-3.12", TESTS="tests/features"
 	$(PY) -m tests.matrix --cells "$(CELLS)" --tests "$(TESTS)"
 
-lint: environment ## check style, format, and calls that bring rows to the driver
+lint: environment ## check style, format, calls that bring rows to the driver or that Connect lacks
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m tests.lint.collects
+	$(PY) -m tests.lint.serverless
 
 types: environment ## check types
 	$(PY) -m mypy

@@ -33,6 +33,7 @@ SHOWN_BY = [
     *(TESTS / name for name in ("registry/test_loading.py", "runs/test_held.py", "training/test_gate_rules.py")),
     TESTS / "training/test_storable.py",
     *(TESTS / "runs" / name for name in ("test_declared.py", "test_ingest.py", "test_stopped_source.py")),
+    TESTS / "runs/test_connect_refused.py",
 ]
 
 

@@ -20,6 +20,7 @@ from lakeloop.config.aggregate import WindowFeature
 from lakeloop.config.feature_table import FeatureTable
 from lakeloop.features.moments import Moments, merge_moments
 from lakeloop.features.stretches import Stretch
+from lakeloop.with_columns import with_columns
 
 
 def floor_tick(instant: Column, every: timedelta) -> Column:
@@ -112,12 +113,13 @@ def aggregate_windows(
     # One exchange, by entity; the grouping by entity and tick and the windows below all stand on it.
     values = _values(events, table, tick, features).repartition(*entity)
     of_tick = Window.partitionBy(*entity, "_tick")
-    values = values.withColumns(
+    values = with_columns(
+        values,
         {
             f"{column}_level": F.min(F.expr(f"cast({each.raw} as double)")).over(of_tick)
             for column, each in partials.items()
             if each.part.needs_level
-        }
+        },
     )
     sums = values.groupBy(*entity, "_tick").agg(*(each.of_events(column) for column, each in partials.items()))
 
@@ -251,7 +253,7 @@ def _merge(log: DataFrame, entity: Sequence[str], features: Sequence[WindowFeatu
                 moments[over] = Moments(column, seconds, offset)
             else:
                 merged[over] = F.expr(f"{part.merge}(`{column}`)").over(frame)
-    return merge_moments(log.withColumns(merged), entity, moments)
+    return merge_moments(with_columns(log, merged), entity, moments)
 
 
 def _value(feature: WindowFeature, features: Sequence[WindowFeature]) -> Column:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import SparkSession
 
 from lakeloop.config.tree import Config
+from lakeloop.connect import assert_shared_folder, is_connect
 from lakeloop.runs.progress import StepDone
 from lakeloop.session import open_session
 from lakeloop.tables import Lake
@@ -57,8 +58,11 @@ class Context:
 
     @cached_property
     def spark(self) -> SparkSession:
-        """The Spark session."""
-        return open_session(f"lakeloop {self.config.project.project}", self.config.project.spark)
+        """The Spark session; one of Spark Connect sees the workspace."""
+        session = open_session(f"lakeloop {self.config.project.project}", self.config.project.spark)
+        if is_connect(session):
+            assert_shared_folder(session, self.config.workspace)
+        return session
 
     @cached_property
     def lake(self) -> Lake:

@@ -146,8 +146,9 @@ def _load_project(options: Options, *, import_estimators: bool = False) -> Confi
         remedy = "change into the project's folder, or name it with --project"
         raise UsageError("--project", f"{root}, without conf/", "a folder that holds conf/", remedy)
     from lakeloop.config.loading import load_config
+    from lakeloop.secret_scopes import known_variables
 
-    return load_config(root, options.env, import_estimators=import_estimators)
+    return load_config(root, options.env, variables=known_variables(), import_estimators=import_estimators)
 
 
 def _choose_models(config: Config, names: Sequence[str] | None, where: str = "--model") -> tuple[str, ...]:

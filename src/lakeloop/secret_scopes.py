@@ -1,6 +1,6 @@
 """Secrets by scope and key, `${secret:scope/key}`: asked of Databricks where lakeloop runs there.
 
-A serverless job takes no variables of the environment. Elsewhere a secret is the variable that `config.variables` names.
+A serverless job takes no variables of the environment. Elsewhere a secret is a variable, named in `config.variables`.
 """
 
 from __future__ import annotations

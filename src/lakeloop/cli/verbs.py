@@ -24,6 +24,7 @@ from lakeloop.cli.audit import add_audit
 from lakeloop.cli.backfill import add_backfill
 from lakeloop.cli.compare import add_compare
 from lakeloop.cli.decisions import add_decide, add_decisions
+from lakeloop.cli.deploy import add_deploy
 from lakeloop.cli.display import Display
 from lakeloop.cli.features import add_features
 from lakeloop.cli.impact import add_impact
@@ -390,3 +391,4 @@ add_compare(app)
 add_replay(app)
 add_audit(app)
 add_notify(app)
+add_deploy(app)

@@ -71,17 +71,20 @@ def add_deploy(app: typer.Typer) -> None:
     ) -> None:
         def render() -> tuple[Mapping[str, str], tuple[str, ...]]:
             from lakeloop.cli import verbs
-            from lakeloop.deployment.databricks import render_databricks
+            from lakeloop.deployment.databricks import PRODUCTION, render_databricks
 
             root = verbs._load_project(options).root
             up = _up(to, root)
             requirement = f"lakeloop=={__version__}" if source is None else _relative(Path(source), to)
             plans = {name: _plan(replace(options, env=name), at, publish, by) for name in _targets_of(root, target)}
             files = render_databricks(plans, up=up, requirement=requirement)
-            first, place = next(iter(plans.values())), _shown(to)
-            needs = [f"cd {place}", "databricks bundle validate", "databricks bundle deploy"]
-            needs += ["databricks bundle run schemas", "databricks bundle run turn", "databricks bundle run keys"]
-            needs += [f"secret {each}: databricks secrets put-secret" for each in first.secrets]
+            needs = [f"cd {_shown(to)}", "export BUNDLE_VAR_warehouse_id=<id of a SQL warehouse>"]
+            if any(each in PRODUCTION for each in plans):
+                needs.append("export BUNDLE_VAR_service_principal=<its application id>   # for production")
+            secrets = sorted({each for plan in plans.values() for each in plan.secrets})
+            needs += [f"databricks secrets put-secret {each.replace('/', ' ')}" for each in secrets]
+            calls = ("validate", "deploy", "run schemas", "run turn", "run keys")
+            needs += [f"databricks bundle {each}" for each in calls]
             return files, tuple(needs)
 
         _write("databricks", options, to, render, force=force)

@@ -11,12 +11,12 @@ from pydantic import AfterValidator, Field
 
 from lakeloop.config.located_yaml import KeyPath, LocatedYaml
 from lakeloop.config.section import Duration, Section, Text
-from lakeloop.config.variables import SECRET_NAME
+from lakeloop.config.variables import OF_A_SCOPE
 from lakeloop.errors import ConfigIssue
 
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://")
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
-_VARIABLE = re.compile(rf"(?<!\$)\$\{{(?:\w+|{SECRET_NAME})\}}")
+_VARIABLE = re.compile(rf"(?<!\$)\$\{{(?:\w+|{OF_A_SCOPE})\}}")
 _PASSWORD = re.compile(r"//[^/\s@]*:[^/\s@]+@|[?&]password=.")
 _PATH: KeyPath = ("online_store", "address")
 
@@ -55,7 +55,7 @@ def online_store_issues(document: LocatedYaml) -> Iterator[ConfigIssue]:
         The mistake, without the password.
 
     >>> from lakeloop.config.located_yaml import parse_yaml
-    >>> for written in ("redis://:hunter22@cache", "redis://:${SECRET_NAME}@cache"):
+    >>> for written in ("redis://:hunter22@cache", "redis://:${SECRET}@cache"):
     ...     document = parse_yaml(f"online_store: {{address: '{written}'}}", "project.yml", {"SECRET": "hunter22"})
     ...     print([(each.where, each.got, each.remedy) for each in online_store_issues(document)])
     [('online_store.address', '(hidden), a password in the file itself', 'write ${NAME} in its place')]

@@ -13,11 +13,11 @@ from difflib import SequenceMatcher, get_close_matches
 
 ALLOWED = "${NAME}, ${NAME:-default}, ${secret:scope/key}, or $${ for the two characters themselves"
 
-SECRET_NAME = r"secret:[A-Za-z0-9_.@-]+/[A-Za-z0-9_.-]+"
+OF_A_SCOPE = r"secret:[A-Za-z0-9_.@-]+/[A-Za-z0-9_.-]+"
 """Pattern of a secret's name in a reference."""
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{(?P<inside>[^{}]*)\}|\$\{")
-_INSIDE = re.compile(rf"(?P<secret>{SECRET_NAME})|(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?", re.DOTALL)
+_INSIDE = re.compile(rf"(?P<secret>{OF_A_SCOPE})|(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?", re.DOTALL)
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9]")
 _SIMILAR = 0.85  # a name this close is a slip, and naming it gives nothing away
 _SHORTEST_PIECE = 6

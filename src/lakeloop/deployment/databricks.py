@@ -22,6 +22,9 @@ ENTRY_POINT = "lakeloop-task"
 AS_OF = "{{job.trigger.time.timestamp_ms}}"
 """Instant of a run: when it was triggered, in milliseconds since the epoch, which need no time zone."""
 
+PRODUCTION = ("prod", "production")
+"""Targets that run by their schedule and as a service principal; any other is for development."""
+
 _TARGET, _ENVIRONMENT = "databricks", "lakeloop"
 
 
@@ -55,7 +58,7 @@ def render_databricks(plans: Mapping[str, DeployPlan], *, up: str, requirement: 
     }
     volume = volume_of(first.workspace)
     of_sql = {
-        "sql/schemas.sql": render_schemas(volume[1:] if volume is not None else ("ops", "lakeloop")),
+        "sql/schemas.sql": render_schemas(volume[1:], _own_schemas(first)) if volume is not None else "",
         "sql/keys.sql": render_keys(first.keys),
         **{f"sql/monitoring/{each.name}.sql": f"{each.commented}\n" for each in QUERIES},
     }
@@ -98,6 +101,7 @@ def _differences(first: DeployPlan, other: DeployPlan) -> list[str]:
         "the packages of the models": (first.packages, other.packages),
         "the keys of the gold tables": (first.keys, other.keys),
         "the place of the workspace in its catalog": (_place(first), _place(other)),
+        "the schema of the models": (_own_schemas(first), _own_schemas(other)),
     }
     return [name for name, (one, another) in named.items() if one != another]
 
@@ -105,6 +109,12 @@ def _differences(first: DeployPlan, other: DeployPlan) -> list[str]:
 def _place(plan: DeployPlan) -> str:
     volume = volume_of(plan.workspace)
     return "" if volume is None else "/".join(volume[1:])
+
+
+def _own_schemas(plan: DeployPlan) -> list[str]:
+    """Name the schema of the models where it is one of the catalog of the tables."""
+    catalog, _, schema = (plan.model_schema or "").partition(".")
+    return [schema] if catalog == plan.catalog and schema else []
 
 
 def _bundle(plans: Mapping[str, DeployPlan], up: str, requirement: str) -> dict[str, Any]:
@@ -133,8 +143,9 @@ def _bundle(plans: Mapping[str, DeployPlan], up: str, requirement: str) -> dict[
 
 def _target(name: str, plan: DeployPlan, *, is_default: bool) -> dict[str, Any]:
     variables = {"catalog": plan.catalog}
-    if name not in ("prod", "production"):
-        # Schedules are paused, and names carry that of who deploys.
+    if name not in PRODUCTION:
+        # Schedules are paused, names carry that of who deploys, and jobs run as them.
+        variables["service_principal"] = "nobody"
         return {"mode": "development", **({"default": True} if is_default else {}), "variables": variables}
     return {
         "mode": "production",

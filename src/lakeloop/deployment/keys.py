@@ -26,11 +26,12 @@ def volume_of(workspace: str) -> tuple[str, str, str] | None:
     return None if found is None else (found["catalog"], found["schema"], found["volume"])
 
 
-def render_schemas(volume: tuple[str, str]) -> str:
+def render_schemas(volume: tuple[str, str], more: Sequence[str] = ()) -> str:
     """Write the statements that make what a first turn stands on; made already, they change nothing.
 
     Args:
         volume: Schema and name of the volume that holds the workspace.
+        more: Further schemas, such as that of the models.
 
     Returns:
         SQL with the parameter `catalog`.
@@ -38,7 +39,7 @@ def render_schemas(volume: tuple[str, str]) -> str:
     >>> print(render_schemas(("ops", "lakeloop")).splitlines()[-1])
     CREATE VOLUME IF NOT EXISTS `ops`.`lakeloop`;
     """
-    schemas = dict.fromkeys((*LAYERS, volume[0]))
+    schemas = dict.fromkeys((*LAYERS, *more, volume[0]))
     lines = ["USE CATALOG IDENTIFIER(:catalog);"]
     lines += [f"CREATE SCHEMA IF NOT EXISTS {_quoted(each)};" for each in schemas]
     lines.append(f"CREATE VOLUME IF NOT EXISTS {_quoted(volume[0])}.{_quoted(volume[1])};")

@@ -96,6 +96,7 @@ class DeployPlan:
         landing: Folder below which files land, relative to the project; None where none land, or not below one.
         folders: Folders of the project that a turn reads.
         tracks_on_databricks: Whether runs and versions are kept by Databricks and Unity Catalog.
+        model_schema: `catalog.schema` that model versions are registered in; None outside Unity Catalog.
         stores_in_a_file: Whether the online store is a file.
         keys: Primary keys of the gold tables.
     """
@@ -119,6 +120,7 @@ class DeployPlan:
     landing: str | None
     folders: tuple[str, ...]
     tracks_on_databricks: bool
+    model_schema: str | None
     stores_in_a_file: bool
     keys: tuple[GoldKey, ...]
 
@@ -177,6 +179,7 @@ def make_deploy_plan(
         landing=_landing(config),
         folders=tuple(_folders(config)),
         tracks_on_databricks=project.tracking_uri == "databricks" and project.registry.uri == UNITY_CATALOG,
+        model_schema=project.registry.schema_,
         stores_in_a_file=config.online_store_address.startswith("sqlite:"),
         keys=tuple(GoldKey(name, table.entity) for name, table in config.feature_tables.items()),
     )

@@ -266,10 +266,9 @@ PROD = of_databricks("flights")
         (PROD.replace("/Volumes/flights/", "/Volumes/other/"), "lies in the catalog other"),
         (PROD.replace("/ops/", "/elsewhere/"), "the place of the workspace in its catalog is not that of dev"),
         (PROD.replace("tracking_uri: databricks", "seed: 1"), "runs and versions are kept elsewhere"),
-        (f"{PROD}description: ${{TEAM:-us}}\n", "names variables (TEAM), which a serverless job has none of"),
         (PROD, "the online store is a file"),
     ],
-    ids=["catalog", "workspace", "catalog of the volume", "volume", "tracking", "variable", "store"],
+    ids=["catalog", "workspace", "catalog of the volume", "volume", "tracking", "store"],
 )
 def test_what_a_serverless_job_cannot_run_is_refused_with_every_reason(tmp_path: Path, prod: str, told: str) -> None:
     root = write_deployable(tmp_path, {"conf/prod/project.yml": prod})

@@ -13,9 +13,10 @@ import typer
 from lakeloop import __version__
 from lakeloop.cli.options import verb
 from lakeloop.cli.outcome import Options, Report, finish
-from lakeloop.errors import UsageError
+from lakeloop.errors import ConfigError, Failure, NotDeployableError, UsageError
 
 if TYPE_CHECKING:
+    from lakeloop.config.tree import Config
     from lakeloop.deployment.plan import DeployPlan
 
 _To = Annotated[Path, typer.Option("--to", metavar="DIR", help="Where to write; made where it is missing.")]
@@ -37,6 +38,7 @@ _Targets = Annotated[
     typer.Option("--target", metavar="ENV", help="Environment to deploy to; may be repeated; dev and prod by default."),
 ]
 _DEFAULT_TARGETS = ("dev", "prod")
+_SCOPED = "LAKELOOP_SECRET_"
 
 
 def add_deploy(app: typer.Typer) -> None:
@@ -70,13 +72,15 @@ def add_deploy(app: typer.Typer) -> None:
         force: _Force = False,
     ) -> None:
         def render() -> tuple[Mapping[str, str], tuple[str, ...]]:
-            from lakeloop.cli import verbs
             from lakeloop.deployment.databricks import PRODUCTION, render_databricks
 
-            root = verbs._load_project(options).root
+            root = _root(options)
             up = _up(to, root)
             requirement = f"lakeloop=={__version__}" if source is None else _relative(Path(source), to)
-            plans = {name: _plan(replace(options, env=name), at, publish, by) for name in _targets_of(root, target)}
+            plans = {
+                name: _plan_of(_load_without_environment(replace(options, env=name)), at, publish, by)
+                for name in _targets_of(root, target)
+            }
             files = render_databricks(plans, up=up, requirement=requirement)
             needs = [f"cd {_shown(to)}", "export BUNDLE_VAR_warehouse_id=<id of a SQL warehouse>"]
             if any(each in PRODUCTION for each in plans):
@@ -147,20 +151,51 @@ def _write(
 
 def _plan(options: Options, at: str | None, publish: list[str] | None, by: str) -> DeployPlan:
     from lakeloop.cli import verbs
+
+    return _plan_of(verbs._load_project(options), at, publish, by)
+
+
+def _plan_of(config: Config, at: str | None, publish: list[str] | None, by: str) -> DeployPlan:
     from lakeloop.deployment.plan import Turns, make_deploy_plan
 
     known = [each.value for each in Turns]
     if by not in known:
         raise UsageError("--by", repr(by), ", ".join(known), "name one of these, or leave the option out")
-    config = verbs._load_project(options)
     return make_deploy_plan(config, __version__, turns=Turns(by), at=at, publish=publish or ())
+
+
+def _load_without_environment(options: Options) -> Config:
+    """Load the project as a serverless job does; what it cannot do without variables is refused."""
+    from lakeloop.cli import verbs
+    from lakeloop.config.loading import load_config
+
+    config = verbs._load_project(options)  # a mistake of another kind is told as ever
+    secrets = {name: value for name, value in os.environ.items() if name.startswith(_SCOPED)}
+    try:
+        return load_config(config.root, options.env, variables=secrets)
+    except ConfigError as error:
+        found = [Failure(f"{each.file}:{each.line}: {each.where}", each.got) for each in error.issues]
+        remedy = "a serverless job has no variables: write ${secret:scope/key}, or a default; nothing was written"
+        raise NotDeployableError(f"databricks, target {options.env}", found, remedy) from None
+
+
+def _root(options: Options) -> Path:
+    root = (options.project or Path.cwd()).resolve()
+    if not (root / "conf").is_dir():
+        from lakeloop.cli import verbs
+
+        verbs._load_project(options)  # says what is missing
+    return root
 
 
 def _targets_of(root: Path, named: list[str] | None) -> list[str]:
     """Name the environments to deploy to: those asked for, or those of the usual names that are there."""
-    if named:
-        return list(dict.fromkeys(named))
-    found = [each for each in _DEFAULT_TARGETS if (root / "conf" / each).is_dir()]
+    there = sorted(each.name for each in (root / "conf").iterdir() if each.is_dir() and each.name != "base")
+    for name in named or ():
+        if name not in there:
+            remedy = f"make conf/{name}/project.yml with catalog, workspace and tracking_uri (docs/databricks.md)"
+            raise UsageError("--target", repr(name), ", ".join(there) or "no environment is there", remedy)
+    found = list(dict.fromkeys(named or (each for each in _DEFAULT_TARGETS if each in there)))
     if not found:
         remedy = "make conf/dev/project.yml with catalog, workspace and tracking_uri (docs/databricks.md)"
         allowed = "conf/dev, conf/prod, or environments named by --target"

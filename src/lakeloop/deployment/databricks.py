@@ -32,8 +32,9 @@ def render_databricks(plans: Mapping[str, DeployPlan], *, up: str, requirement: 
     """Write a bundle.
 
     Args:
-        plans: Name of a target, which is that of its environment, -> its plan; the first is the default. A target
-            called prod or production is deployed as such, any other for development.
+        plans: Name of a target, which is that of its environment, -> its plan, made as a serverless job reads the
+            project: without variables of the environment. The first is the default. A target called prod or
+            production is deployed as such, any other for development.
         up: Path from the bundle to the project, `.` or `../..`.
         requirement: What the wheel is made from, for pip: a version on an index, or a path to a source.
 
@@ -42,6 +43,16 @@ def render_databricks(plans: Mapping[str, DeployPlan], *, up: str, requirement: 
 
     Raises:
         NotDeployableError: If a target's project is none that a serverless job can run, with every reason.
+
+    >>> from pathlib import Path
+    >>> from lakeloop.config.loading import load_config
+    >>> from lakeloop.deployment.plan import make_deploy_plan
+    >>> plan = make_deploy_plan(load_config(Path()), "1.0")  # the flights are declared for a laptop
+    >>> render_databricks({"dev": plan}, up=".", requirement="lakeloop==1.0")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    lakeloop.errors.NotDeployableError: databricks: the project cannot run there as it is declared
+      - dev: no environment: a target is the environment of the same name, conf/<target>/
+      ...
     """
     problems = [Failure(name, each) for name, plan in plans.items() for each in _problems(plan)]
     first_name, first = next(iter(plans.items()))
@@ -82,9 +93,6 @@ def _problems(plan: DeployPlan) -> list[str]:
         found.append("the workspace is no folder of a volume: write workspace: /Volumes/<catalog>/ops/lakeloop")
     elif volume[0] != plan.catalog:
         found.append(f"the workspace lies in the catalog {volume[0]}, the tables in {plan.catalog}: name one")
-    if plan.variables:
-        listed = ", ".join(plan.variables)
-        found.append(f"conf/ names variables ({listed}), which a serverless job has none of: ${{secret:scope/key}}")
     if not plan.tracks_on_databricks:
         keys = "tracking_uri: databricks and registry: {uri: databricks-uc, schema: <catalog>.<schema>}"
         found.append(f"runs and versions are kept elsewhere: write {keys}")

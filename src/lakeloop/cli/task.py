@@ -1,6 +1,6 @@
 """A call of the command line as a task of Databricks: an instant in milliseconds, repeats, and no exit.
 
-The platform takes an exit for a failure, also one with code 0, and cannot tell exit codes apart. So the task itself
+The platform may take an exit for a failure, also one with code 0, and cannot tell exit codes apart. So the task itself
 repeats what may pass, returns when it is done, and raises otherwise.
 """
 

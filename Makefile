@@ -21,7 +21,7 @@ MAKE_ENVIRONMENT = for each in "$(PYTHON)" python3.12 python3.11 python3 python 
 	exit 1
 
 .DEFAULT_GOAL = help
-.PHONY: help setup environment demo demo-year demo-resume test test-all matrix lint types imports bench-peers bench-quick lock lock-serving clean
+.PHONY: help setup environment demo demo-year demo-resume test test-all matrix lint types imports bench-peers bench-quick lock lock-serving clean deploy-tools deploy-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -59,6 +59,17 @@ types: environment ## check types
 imports: environment ## check who imports whom
 	.venv/bin/lint-imports
 
+# Environments of their own: neither fits beside lakeloop's packages.
+AIRFLOW = apache-airflow==3.3.2
+BUNDLES = databricks-bundles==1.22.1 pyyaml
+
+deploy-tools: environment ## make the environments of Airflow and Databricks' models of bundles, in .venvs
+	test -x .venvs/airflow/bin/airflow || { $(PY) -m venv .venvs/airflow && .venvs/airflow/bin/pip install -q "$(AIRFLOW)"; }
+	test -d .venvs/databricks-bundles/lib || { $(PY) -m venv .venvs/databricks-bundles && .venvs/databricks-bundles/bin/pip install -q $(BUNDLES); }
+
+deploy-test: deploy-tools ## test what lakeloop deploy writes, with Airflow and with Databricks' own models
+	$(PY) -m pytest tests/deployment tests/deploy
+
 bench-peers: environment ## make the environments of the peers that benchmarks compare with
 	@$(PY) -m benchmarks.peers
 
@@ -81,7 +92,7 @@ lock-serving: ## resolve the images' locks again, after make lock; needs uv
 	$(LOCK_IMAGE) --no-deps --output-file deploy/build.lock deploy/build.in
 
 clean: ## remove the environment, the demo's workspace and caches
-	rm -rf .venv workspace spark-warehouse metastore_db derby.log build .coverage
+	rm -rf .venv .venvs workspace spark-warehouse metastore_db derby.log build .coverage
 	rm -rf benchmarks/.venvs benchmarks/.cache
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

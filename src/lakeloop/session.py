@@ -21,6 +21,7 @@ from lakeloop.delta_jars import EXCLUDES, installed_jars, package_coordinates, s
 from lakeloop.errors import EnvironmentProblemError, Failure
 from lakeloop.java import use_java
 from lakeloop.java_process import start_java
+from lakeloop.secret_scopes import RUNTIME
 
 _DELTA: dict[str, str] = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -55,9 +56,9 @@ _TELLING = ("DataFrameQueryContextLogger", "SQLQueryContextLogger")
 def open_session(app: str, settings: Mapping[str, str | int | bool]) -> SparkSession:
     """Open the Spark session.
 
-    A session that is already active (a notebook, Databricks) is used as it is. `SPARK_REMOTE` names a Connect server: a
-    session of it is opened, and given the settings that sessions may have. Under spark-submit only settings that nobody
-    made are added. Otherwise a local session is started.
+    A session that is already active (a notebook), or that of Databricks, is used as it is. `SPARK_REMOTE` names a
+    Connect server: a session of it is opened, and given the settings that sessions may have. Under spark-submit only
+    settings that nobody made are added. Otherwise a local session is started.
 
     Args:
         app: Name shown by Spark.
@@ -80,6 +81,8 @@ def open_session(app: str, settings: Mapping[str, str | int | bool]) -> SparkSes
     active = SparkSession.getActiveSession()
     if active is not None:
         return active
+    if RUNTIME in os.environ:  # a task of Databricks: neither Java nor settings are ours there
+        return SparkSession.builder.getOrCreate()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # workers would take python3 from the PATH
     # glibc keeps up to eight pools of freed memory per core; Spark's threads touch them all.
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")

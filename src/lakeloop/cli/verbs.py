@@ -24,6 +24,7 @@ from lakeloop.cli.audit import add_audit
 from lakeloop.cli.backfill import add_backfill
 from lakeloop.cli.compare import add_compare
 from lakeloop.cli.decisions import add_decide, add_decisions
+from lakeloop.cli.deploy import add_deploy
 from lakeloop.cli.display import Display
 from lakeloop.cli.features import add_features
 from lakeloop.cli.impact import add_impact
@@ -146,8 +147,9 @@ def _load_project(options: Options, *, import_estimators: bool = False) -> Confi
         remedy = "change into the project's folder, or name it with --project"
         raise UsageError("--project", f"{root}, without conf/", "a folder that holds conf/", remedy)
     from lakeloop.config.loading import load_config
+    from lakeloop.secret_scopes import known_variables
 
-    return load_config(root, options.env, import_estimators=import_estimators)
+    return load_config(root, options.env, variables=known_variables(), import_estimators=import_estimators)
 
 
 def _choose_models(config: Config, names: Sequence[str] | None, where: str = "--model") -> tuple[str, ...]:
@@ -389,3 +391,4 @@ add_compare(app)
 add_replay(app)
 add_audit(app)
 add_notify(app)
+add_deploy(app)

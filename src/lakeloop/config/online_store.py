@@ -11,11 +11,12 @@ from pydantic import AfterValidator, Field
 
 from lakeloop.config.located_yaml import KeyPath, LocatedYaml
 from lakeloop.config.section import Duration, Section, Text
+from lakeloop.config.variables import OF_A_SCOPE
 from lakeloop.errors import ConfigIssue
 
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://")
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
-_VARIABLE = re.compile(r"(?<!\$)\$\{\w+\}")
+_VARIABLE = re.compile(rf"(?<!\$)\$\{{(?:\w+|{OF_A_SCOPE})\}}")
 _PASSWORD = re.compile(r"//[^/\s@]*:[^/\s@]+@|[?&]password=.")
 _PATH: KeyPath = ("online_store", "address")
 

@@ -9,9 +9,10 @@ from lakeloop.config.located_yaml import KeyPath, LocatedYaml
 from lakeloop.config.mistakes import listed
 from lakeloop.config.read import PASSWORD, SECRET_NAME, ReadKind
 from lakeloop.config.source import Source
+from lakeloop.config.variables import OF_A_SCOPE
 from lakeloop.errors import ConfigIssue
 
-_VARIABLE = re.compile(r"(?<!\$)\$\{\w+(:-)?\}")
+_VARIABLE = re.compile(rf"(?<!\$)\$\{{(?:\w+(?::-)?|{OF_A_SCOPE})\}}")
 _DEFAULT = re.compile(r"(?<!\$)\$\{\w+:-[^{}]+\}")
 
 _TAKEN = {

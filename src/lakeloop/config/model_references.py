@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from lakeloop.aggregates import AGGREGATES
+from lakeloop.aggregates import find_aggregate
 from lakeloop.conditions import Condition
 from lakeloop.config.columns import FeatureRef, expand_feature, matching_columns
 from lakeloop.config.expressions import at_items, column_issues, expression_issues
@@ -259,7 +259,9 @@ def _column_types(scope: _Scope, config: Config) -> dict[str, ColumnType]:
 def _columns_kept(table: FeatureTable) -> dict[str, str]:
     """Find the features that have the type of a source's column; an attribute's may be any expression."""
     own = {
-        each.name: each.aggregate.of for each in table.window_features if AGGREGATES[each.computed_as].gives == "own"
+        each.name: each.aggregate.of
+        for each in table.window_features
+        if find_aggregate(each.computed_as).gives == "own"
     }
     return {name: attribute.as_ for name, attribute in table.attributes.items()} | {
         name: of for name, of in own.items() if of is not None

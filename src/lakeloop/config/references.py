@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from lakeloop.aggregates import AGGREGATES
+from lakeloop.aggregates import AGGREGATES, find_aggregate
 from lakeloop.config.aggregate import Aggregate
 from lakeloop.config.computed_references import statement_issues
 from lakeloop.config.derivations import derivation_issues
@@ -230,7 +230,7 @@ def _aggregate_issues(document: LocatedYaml, index: int, aggregate: Aggregate, s
     if aggregate.of is not None:
         yield from column_issues(document, {(*path, "of"): [aggregate.of]}, columns, of)
         kind = columns.get(aggregate.of)
-        of_numbers = [word for word in aggregate.as_ if AGGREGATES[word].takes == "number"]
+        of_numbers = [word for word in aggregate.as_ if find_aggregate(word).takes == "number"]
         if kind is not None and kind not in _MEASURES and of_numbers:
             got = f"{aggregate.of}, a column of type {kind}, for {listed(of_numbers)}"
             remedy = f"derive a number from it in {of}, or take {listed(_OF_ANYTHING)} of it"

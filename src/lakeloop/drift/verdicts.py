@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from lakeloop.config.monitor import Monitor
-from lakeloop.distances import DISTANCES
+from lakeloop.distances import find_distance
 from lakeloop.distances.distance import Binned, Distance
 from lakeloop.drift.bins import BinKind, ColumnBins
 from lakeloop.drift.column_counts import ColumnCounts
@@ -212,7 +212,7 @@ class _Family:
 
 
 def _judge(family: _Family, bins: ColumnBins, role: Role, window: DailyCounts) -> ColumnVerdict:
-    distance = DISTANCES[family.monitor.statistic[bins.kind]]
+    distance = find_distance(family.monitor.statistic[bins.kind])
     min_effect = family.monitor.min_effect.get(distance.name, distance.min_effect)
     daily = window.rows.get(bins.name)
     counts = None if daily is None else np.asarray(daily.sum(axis=0))

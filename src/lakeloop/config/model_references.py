@@ -35,7 +35,7 @@ from lakeloop.config.predict import PREDICTION_TS
 from lakeloop.config.preprocess_issues import kinds_of, preprocess_issues, take_columns
 from lakeloop.config.source import TIME_COLUMNS, ColumnType, Source
 from lakeloop.config.tree import Config
-from lakeloop.errors import ConfigIssue
+from lakeloop.errors import ConfigIssue, PluginError
 from lakeloop.on_demand.calls import parse_call
 
 _WEIGHT_COLUMN: KeyPath = ("estimator", "weight", "column")
@@ -283,6 +283,10 @@ def _on_demand_issues(scope: _Scope, types: Mapping[str, ColumnType]) -> Iterato
             yield scope.document.issue(path, f"the column {name!r} a second time", allowed, "rename it", at_key=True)
         try:
             call = parse_call(text)
+        except PluginError as error:
+            got = f"{scope.document.shown_at(path)}: {'; '.join(map(str, error.failures))}"
+            yield scope.document.issue(path, got, "a function of a package that can be used", error.remedy)
+            continue
         except ValueError as error:
             problem, _, allowed = str(error).partition("; allowed: ")
             allowed, _, hint = allowed.partition("; ")

@@ -9,16 +9,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
-from importlib.metadata import entry_points
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from lakeloop.entry_points import PluginGroup, find_plugin, installed_words, load_plugin
 from lakeloop.errors import DataContractError, Failure
 from lakeloop.on_demand.functions import FUNCTIONS, FloatArray
 
-ENTRY_POINT_GROUP = "lakeloop.on_demand"
+ENTRY_POINT_GROUP = PluginGroup.ON_DEMAND.value
 """Group of the entry points by which a project brings functions of its own.
 
 Such a function takes one positional parameter per argument (a column as an array of shape (n_rows,), a constant as
@@ -59,16 +59,22 @@ class Call:
 
 
 def _find_function(name: str) -> Callable[..., FloatArray]:
+    plugin = find_plugin(PluginGroup.ON_DEMAND, name, FUNCTIONS)
+    if plugin is not None:
+        function: Callable[..., FloatArray] = load_plugin(plugin, _problem)
+        return function
     if name in FUNCTIONS:
         return FUNCTIONS[name]
-    own = {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
-    if name in own:
-        function: Callable[..., FloatArray] = own[name].load()
-        return function
-    known = sorted({*FUNCTIONS, *own})
+    known = sorted({*FUNCTIONS, *installed_words(PluginGroup.ON_DEMAND)})
     close = get_close_matches(name, known, n=1)
-    hint = f"; did you mean {close[0]}?" if close else ""
+    otherwise = f"correct the name, or install the package that brings it (entry points of {PluginGroup.ON_DEMAND})"
+    hint = f"; did you mean {close[0]}?" if close else f"; {otherwise}"
     raise ValueError(f"got the function {name!r}; allowed: {', '.join(known)}{hint}")
+
+
+def _problem(found: Any, word: str) -> str | None:
+    _ = word
+    return None if callable(found) else f"it is {type(found).__name__}, not a function"
 
 
 def _check_arity(name: str, function: Callable[..., FloatArray], given: int) -> None:
@@ -174,6 +180,7 @@ def parse_call(text: str) -> Call:
 
     Raises:
         ValueError: If it is no call, names an unknown function, or its arguments are not what the function takes.
+        PluginError: If the function is a package's and cannot be used.
 
     >>> call = parse_call("cyclic(hour_of_day, 24, 'sin')")
     >>> call.columns, call.args[1:]

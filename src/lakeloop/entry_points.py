@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 from functools import lru_cache
-from importlib.metadata import Distribution, EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, distributions, entry_points
 from typing import Any, TypeVar
 
 from lakeloop.errors import Failure, PluginError
@@ -217,6 +217,35 @@ def load_plugin(plugin: Plugin, problem: Callable[[Any, str], str | None]) -> An
     if wrong is not None:
         raise PluginError(subject, [Failure("type", f"{of}: {wrong}")], other)
     return found
+
+
+def list_strays() -> tuple[tuple[tuple[str, str, str, str], PluginError], ...]:
+    """List entry points of groups that are named as lakeloop's are, and are none of them: nothing ever finds them.
+
+    Returns:
+        Group, word, package and version of each, with what to do about it.
+
+    >>> list_strays()
+    ()
+    """
+    known = [each.value for each in PluginGroup]
+    found = sorted(
+        {
+            (each.group, each.name, *_release(dist))
+            for dist in distributions()
+            for each in dist.entry_points
+            if each.group.startswith("lakeloop.") and each.group not in known
+        }
+    )
+    return tuple((each, _stray(each, known)) for each in found)
+
+
+def _stray(stray: tuple[str, str, str, str], known: list[str]) -> PluginError:
+    group, word, package, version = stray
+    close = get_close_matches(group, known, n=1)
+    remedy = f"did you mean {close[0]!r}?" if close else f"correct the group in the pyproject.toml of {package}"
+    failure = Failure("group", f"{package} {version}: there is no such group; allowed: {', '.join(known)}")
+    return PluginError(f"{word} ({group})", [failure], remedy)
 
 
 def forget_plugins() -> None:

@@ -58,7 +58,22 @@ class Call:
         return tuple(dict.fromkeys(arg.name for arg in self.args if isinstance(arg, ColumnName)))
 
 
-def _find_function(name: str) -> Callable[..., FloatArray]:
+def find_function(name: str) -> Callable[..., FloatArray]:
+    """Find an on-demand function by its name: one that is built in, or that a package brings.
+
+    Args:
+        name: The name.
+
+    Returns:
+        The function.
+
+    Raises:
+        ValueError: If there is none.
+        PluginError: If two packages bring it, or what is brought is none.
+
+    >>> find_function("ratio")(np.array([1.0]), np.array([4.0])).tolist()
+    [0.25]
+    """
     plugin = find_plugin(PluginGroup.ON_DEMAND, name, FUNCTIONS)
     if plugin is not None:
         function: Callable[..., FloatArray] = load_plugin(plugin, _problem)
@@ -163,7 +178,7 @@ def bind_calls(calls: Mapping[str, str], timezone: str) -> tuple[BoundCall, ...]
     bound = []
     for name, text in calls.items():
         call = parse_call(text)
-        function = _find_function(call.function)
+        function = find_function(call.function)
         wants_zone = "timezone" in inspect.signature(function).parameters
         bound.append(BoundCall(name, call, partial(function, timezone=timezone) if wants_zone else function))
     return tuple(bound)
@@ -190,7 +205,7 @@ def parse_call(text: str) -> Call:
     if match is None:
         raise ValueError(f"got {text!r}; allowed: function(argument, ...), as in hour(scheduled_departure_ts)")
     name = match.group(1)
-    function = _find_function(name)
+    function = find_function(name)
     args = _parse_arguments(match.group(2))
     _check_arity(name, function, len(args))
     call = Call(name, args)
@@ -232,7 +247,7 @@ def apply_calls(calls: Mapping[str, str], frame: pd.DataFrame, timezone: str) ->
     made: dict[str, FloatArray] = {}
     for name, call in parsed.items():
         columns = {column: frame[column].to_numpy() for column in call.columns}
-        values = np.asarray(_evaluate(call, _find_function(call.function), columns, timezone), dtype=np.float64)
+        values = np.asarray(_evaluate(call, find_function(call.function), columns, timezone), dtype=np.float64)
         if values.shape != (len(frame),):
             raise ValueError(
                 f"{call.function}: returned shape {values.shape}; allowed: ({len(frame)},), one value per row"

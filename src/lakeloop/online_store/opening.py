@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lakeloop.config.online_store import SCHEMES
-from lakeloop.entry_points import Plugin, PluginGroup, find_plugin, installed_words, load_plugin
+from lakeloop.entry_points import PluginGroup, find_plugin, installed_words, load_plugin
 from lakeloop.errors import Failure, PluginError
 from lakeloop.online_store.problems import no_answer
 from lakeloop.online_store.sqlite import SCHEME, SqliteStore
@@ -76,10 +76,10 @@ def open_store(address: str, project: str, *, read_only: bool = False, timeout_s
       remedy: correct online_store.address in project.yml, or install the package that brings this store
     """
     scheme = address.partition(":")[0]
-    plugin = find_plugin(PluginGroup.ONLINE_STORES, scheme, SCHEMES)
-    if plugin is not None:
-        brought: Callable[..., OnlineStore] = load_plugin(plugin, _problem)
-        return _checked(brought(address, project, read_only=read_only, timeout_seconds=timeout_seconds), plugin)
+    brought = find_store(scheme)
+    if brought is not None:
+        store = brought(address, project, read_only=read_only, timeout_seconds=timeout_seconds)
+        return _checked(store, scheme)
     if address.startswith(SCHEME) and address != SCHEME:
         path = Path(address.removeprefix(SCHEME))
         return SqliteStore(path, project, read_only=read_only, timeout_seconds=timeout_seconds)
@@ -104,9 +104,32 @@ def _problem(found: Any, word: str) -> str | None:
     return None if callable(found) else f"it is {type(found).__name__}, not a function that opens a store"
 
 
-def _checked(store: OnlineStore, plugin: Plugin) -> OnlineStore:
+def find_store(scheme: str) -> Callable[..., OnlineStore] | None:
+    """Find what a package brings for the addresses of a scheme.
+
+    Args:
+        scheme: The scheme.
+
+    Returns:
+        What opens such a store; None where no package brings one.
+
+    Raises:
+        PluginError: If two packages bring it, it is built in too, or what is brought cannot be used.
+
+    >>> find_store("redis") is None
+    True
+    """
+    plugin = find_plugin(PluginGroup.ONLINE_STORES, scheme, SCHEMES)
+    if plugin is None:
+        return None
+    brought: Callable[..., OnlineStore] = load_plugin(plugin, _problem)
+    return brought
+
+
+def _checked(store: OnlineStore, scheme: str) -> OnlineStore:
     absent = [name for name in ("manifest", "look_up", "stage", "swap", "close") if not hasattr(store, name)]
-    if absent:
+    plugin = find_plugin(PluginGroup.ONLINE_STORES, scheme)
+    if absent and plugin is not None:
         found = Failure("type", f"{plugin.target} of {plugin.release} gives a store that lacks {', '.join(absent)}")
         remedy = f"install a release of {plugin.package} that is made for this lakeloop"
         raise PluginError(f"{plugin.word} ({plugin.group})", [found], remedy)

@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from lakeloop.config.addresses import address_parts
 from lakeloop.config.plugins import OrPlugin, PluginHost, choose_host
 from lakeloop.config.section import Name, Section, Text, Timezone, Whole
 from lakeloop.entry_points import PluginGroup
@@ -67,13 +68,6 @@ def _web_address(value: SecretStr) -> SecretStr:
 
 WebAddress = Annotated[SecretStr, AfterValidator(_web_address)]
 """An address of http or https; it is a secret."""
-
-
-def _address_parts(address: SecretStr) -> tuple[str, ...]:
-    """Give what an address is known by; `/services` or `/hooks` at its beginning is a word like any other."""
-    parts = urlsplit(address.get_secret_value())
-    path = re.sub(r"^/[a-z]{1,12}(?=/)", "", parts.path)
-    return tuple(each for each in (parts.netloc, path, parts.query) if each.strip("/"))
 
 
 class ChannelKind(StrEnum):
@@ -260,9 +254,9 @@ class Channel(PluginHost):
         ('hooks.example.com', '/T0/B0/x')
         """
         if self.slack is not None:
-            return _address_parts(self.slack)
+            return address_parts(self.slack.get_secret_value())
         if self.webhook is not None:
-            return *_address_parts(self.webhook.url), self.webhook.secret.get_secret_value()
+            return *address_parts(self.webhook.url.get_secret_value()), self.webhook.secret.get_secret_value()
         if self.email is not None:
             password = self.email.password.get_secret_value() if self.email.password is not None else None
             return tuple(each for each in (password, self.email.user, *self.email.to) if each)

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, TypeVar, get_args, get_origin
 from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, SecretStr, create_model
 from pydantic_core import PydanticCustomError, core_schema
 
+from lakeloop.config.addresses import address_parts
 from lakeloop.config.section import Section
 from lakeloop.entry_points import PluginGroup, find_plugin, installed_words, list_plugins, load_plugin
 from lakeloop.errors import PluginError
@@ -282,7 +283,9 @@ def _secrets(section: BaseModel) -> Iterator[str]:
     for name in type(section).model_fields:
         value = getattr(section, name)
         if isinstance(value, SecretStr):
-            yield value.get_secret_value()
+            text = value.get_secret_value()
+            yield text
+            yield from address_parts(text) if "://" in text else ()
         elif isinstance(value, BaseModel):
             yield from _secrets(value)
 

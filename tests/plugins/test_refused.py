@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from lakeloop.cli import main
 from lakeloop.config.loading import load_config
 from lakeloop.entry_points import PluginGroup, find_plugin, list_plugins
 from lakeloop.errors import ConfigError, ConfigIssue, PluginError
@@ -296,15 +297,19 @@ def test_only_what_is_used_is_loaded(bring, tmp_path):
     assert "odds" in sys.modules
 
 
-def test_the_verb_lists_and_ends_with_7_where_something_cannot_be_used(bring, tmp_path):
+def test_the_verb_lists_and_ends_with_7_where_something_cannot_be_used(bring, capsys):
     bring("lakeloop.rules", {"odd": "Odd", "even": "NUMBER"})
-    path = {"PYTHONPATH": ":".join(each for each in sys.path if each)}
-    code = "from lakeloop.cli import main; import sys; sys.argv = ['lakeloop', 'plugins']; main()"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=path)
-    assert done.returncode == 7, done.stderr
-    assert done.stdout.splitlines() == [
+    with pytest.raises(SystemExit) as stop:
+        main(["plugins"])
+    said = capsys.readouterr()
+    assert stop.value.code == 7
+    assert said.out.splitlines() == [
         "lakeloop.rules  even  odds 1.0  CANNOT BE USED",
         "lakeloop.rules  odd   odds 1.0",
     ]
-    assert done.stderr.splitlines()[0] == "even (lakeloop.rules): cannot be used"
-    assert "Traceback" not in done.stderr
+    assert said.err.splitlines()[0] == "even (lakeloop.rules): cannot be used"
+    with pytest.raises(SystemExit):
+        main(["plugins", "--json"])
+    line = json.loads(capsys.readouterr().out)
+    assert [each["word"] for each in line["result"]["plugins"]] == ["even", "odd"]
+    assert line["error"]["type"] == "PluginError"

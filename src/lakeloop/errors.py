@@ -224,6 +224,12 @@ class EnvironmentProblemError(_ListedError):
     headline: ClassVar[str] = "the environment is not ready"
 
 
+class PluginError(EnvironmentProblemError):
+    """What another package brings cannot be used: it is broken, made for another lakeloop, or named twice."""
+
+    headline: ClassVar[str] = "cannot be used"
+
+
 class LostProcessError(_ListedError):
     """A process that a step needs (Java, a worker of Spark) ended on its own. A retry may help."""
 

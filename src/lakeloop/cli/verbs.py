@@ -33,6 +33,7 @@ from lakeloop.cli.monitor import add_monitor
 from lakeloop.cli.notify import add_notify
 from lakeloop.cli.options import verb
 from lakeloop.cli.outcome import Options, Report, finish
+from lakeloop.cli.plugins import add_plugins
 from lakeloop.cli.publish import add_publish
 from lakeloop.cli.quarantine import add_quarantine
 from lakeloop.cli.rebuild import add_rebuild
@@ -342,6 +343,9 @@ def _write_data_docs(options: Options, *, as_of: str) -> None:
             report.result = {"data_docs": run_step(context, "data_docs", build_data_docs)}
 
     finish("data-docs", options, work)
+
+
+add_plugins(app)
 
 
 @verb(app, "doctor", "Tell what this machine has and lacks for the loop.")

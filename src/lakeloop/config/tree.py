@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lakeloop.aggregates import AGGREGATES, find_aggregate
 from lakeloop.config.addresses import without_password
 from lakeloop.config.feature_table import FeatureTable
 from lakeloop.config.located_yaml import KeyPath
@@ -98,7 +99,7 @@ class Config:
         """Say what a channel is: where a file is, and of others the kind alone."""
         channel, path = self.project.notify.channels[name], ("notify", "channels", name, "file")
         if channel.file is None:
-            return channel.kind.value
+            return channel.word
         return self._written("project", self.project.project).get(path, str(self.workspace / channel.file))
 
     def hidden_arguments(self, name: str) -> tuple[str, ...]:
@@ -183,11 +184,22 @@ class Config:
                 _put(content, path, written)
         if kind == "feature_table" and name in self.code:
             content["python_code"] = self.code[name]
+        if kind == "feature_table":
+            content |= _brought_aggregates(self.feature_tables[name])
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def _written(self, kind: str, name: str) -> dict[KeyPath, str]:
         return self.written.get(f"{kind}:{name}", {})
+
+
+def _brought_aggregates(table: FeatureTable) -> dict[str, Any]:
+    """Tell what the aggregates of packages are made of: another meaning of a word is another table."""
+    words = sorted({each.computed_as for each in table.window_features} - set(AGGREGATES))
+    brought = {word: asdict(find_aggregate(word)) for word in words}
+    for each in brought.values():
+        each.pop("description")
+    return {"brought_aggregates": brought} if brought else {}
 
 
 def _put(content: Any, path: KeyPath, text: str) -> None:

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from lakeloop.aggregates import AGGREGATES, Part
+from lakeloop.aggregates import PARTS, Part, find_aggregate
 from lakeloop.config.aggregate import WindowFeature
 from lakeloop.config.feature_table import FeatureTable
 from lakeloop.features.moments import Moments, merge_moments
@@ -226,12 +226,14 @@ def _partials(features: Sequence[WindowFeature]) -> dict[str, _Partial]:
     return {
         _partial(each, part, measures): _Partial(measures[each.aggregate.value], part)
         for each in features
-        for part in AGGREGATES[each.computed_as].parts
+        for part in find_aggregate(each.computed_as).parts
     }
 
 
 def _partial(feature: WindowFeature, part: Part, measures: Mapping[str, str]) -> str:
-    return f"{measures[feature.aggregate.value]}_{part.name}"
+    # What a package calls its own part may be the name of another's: only lakeloop's parts are shared.
+    name = part.name if part in PARTS else f"{feature.computed_as}__{part.name}"
+    return f"{measures[feature.aggregate.value]}_{name}"
 
 
 def _merged(feature: WindowFeature, part: Part, measures: Mapping[str, str]) -> str:
@@ -247,7 +249,7 @@ def _merge(log: DataFrame, entity: Sequence[str], features: Sequence[WindowFeatu
     for each in features:
         seconds, offset = _seconds(each.window), _seconds(each.offset)
         frame = ordered.rangeBetween(1 - seconds - offset, -offset)
-        for part in AGGREGATES[each.computed_as].parts:
+        for part in find_aggregate(each.computed_as).parts:
             column, over = _partial(each, part, measures), _merged(each, part, measures)
             if part.merge == "moments":
                 moments[over] = Moments(column, seconds, offset)
@@ -257,6 +259,6 @@ def _merge(log: DataFrame, entity: Sequence[str], features: Sequence[WindowFeatu
 
 
 def _value(feature: WindowFeature, features: Sequence[WindowFeature]) -> Column:
-    aggregate, measures = AGGREGATES[feature.computed_as], _measures(features)
+    aggregate, measures = find_aggregate(feature.computed_as), _measures(features)
     columns = {part.name: f"`{_merged(feature, part, measures)}`" for part in aggregate.parts}
     return F.expr(aggregate.value_of(columns))

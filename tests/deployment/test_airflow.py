@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from lakeloop import __version__
+from lakeloop.config.loading import load_config
 from lakeloop.deployment.airflow import render_airflow
-from lakeloop.deployment.plan import Turns
+from lakeloop.deployment.plan import Turns, make_deploy_plan
 from tests.deployment.conftest import plan_of
 
 HERE = Path(__file__).parent
@@ -31,6 +33,13 @@ def test_the_dag_is_one_file_that_imports_nothing_of_lakeloop(project: Path) -> 
         *("pendulum", "airflow"),
     }
     assert max(len(line) for line in text.splitlines()) <= 120
+
+
+def test_the_shipped_dag_is_that_of_the_reference_project() -> None:
+    plan = make_deploy_plan(load_config(Path()), __version__, publish=["late_arrival"])
+    ((name, text),) = render_airflow(plan).items()
+    call = "lakeloop deploy airflow --to deploy/airflow --publish late_arrival"
+    assert (Path("deploy/airflow") / name).read_text("utf-8") == text, f"write it again: {call}"
 
 
 def test_every_placeholder_is_filled_in(project: Path) -> None:

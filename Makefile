@@ -65,7 +65,7 @@ BUNDLES = databricks-bundles==1.22.1 pyyaml
 
 deploy-tools: environment ## make the environments of Airflow and Databricks' models of bundles, in .venvs
 	test -x .venvs/airflow/bin/airflow || { $(PY) -m venv .venvs/airflow && .venvs/airflow/bin/pip install -q "$(AIRFLOW)"; }
-	test -d .venvs/databricks-bundles/lib || { $(PY) -m venv .venvs/databricks-bundles && .venvs/databricks-bundles/bin/pip install -q $(BUNDLES); }
+	.venvs/databricks-bundles/bin/python -c 'import databricks.bundles, yaml' 2>/dev/null || { $(PY) -m venv .venvs/databricks-bundles && .venvs/databricks-bundles/bin/pip install -q $(BUNDLES); }
 
 deploy-test: deploy-tools ## test what lakeloop deploy writes, with Airflow and with Databricks' own models
 	$(PY) -m pytest tests/deployment tests/deploy

@@ -42,6 +42,14 @@ def test_a_turn_is_run_and_then_published_at_the_same_instant():
     ]
 
 
+def test_an_environment_is_laid_over_the_base_in_every_call():
+    shared = ["--project", "/project", "--env", "prod", "--as-of", "2013-05-01", "--json"]
+    assert turn.build_calls(["late"], "/project", "2013-05-01", "prod") == [
+        ["lakeloop", "run", *shared],
+        ["lakeloop", "publish", "late", *shared],
+    ]
+
+
 @pytest.mark.parametrize(
     ("run", "publish", "code", "called"),
     [

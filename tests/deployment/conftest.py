@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,19 +18,20 @@ collect_ignore = ["read_by_models.py", "parsed_by_airflow.py"]  # run by interpr
 HIDDEN = "hunter22-hunter22"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small project."""
     return write_deployable(tmp_path_factory.mktemp("deployable"))
 
 
+@cache
 def plan_of(root: Path, env: str | None = None, turns: Turns = Turns.WHOLE, *publish: str) -> DeployPlan:
     """Plan the project; its secrets are known."""
     config = load_config(root, env, variables={WAREHOUSE_SECRET: HIDDEN})
     return make_deploy_plan(config, "1.2.3", turns=turns, publish=publish)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def bundle(project: Path) -> dict[str, str]:
     """The bundle of the small project, by step."""
     plans = {name: plan_of(project, name, Turns.BY_STEP, "late_arrival") for name in ("dev", "prod")}

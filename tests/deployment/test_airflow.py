@@ -10,12 +10,23 @@ from pathlib import Path
 
 import pytest
 
+from lakeloop import __version__
+from lakeloop.config.loading import load_config
 from lakeloop.deployment.airflow import render_airflow
-from lakeloop.deployment.plan import Turns
+from lakeloop.deployment.plan import Turns, make_deploy_plan
 from tests.deployment.conftest import plan_of
 
 HERE = Path(__file__).parent
 AIRFLOW = Path(".venvs/airflow/bin/python")
+
+
+def run_airflow(call: list[str], home: Path, **variables: str) -> str:
+    """Run something with Airflow's packages and a home of its own; give what it prints."""
+    known = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    own = {"AIRFLOW_HOME": str(home / "home"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False", **variables}
+    done = subprocess.run(call, capture_output=True, text=True, check=False, env={**known, **own})
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
 
 
 def test_the_dag_is_one_file_that_imports_nothing_of_lakeloop(project: Path) -> None:
@@ -31,6 +42,13 @@ def test_the_dag_is_one_file_that_imports_nothing_of_lakeloop(project: Path) -> 
         *("pendulum", "airflow"),
     }
     assert max(len(line) for line in text.splitlines()) <= 120
+
+
+def test_the_shipped_dag_is_that_of_the_reference_project() -> None:
+    plan = make_deploy_plan(load_config(Path()), __version__, publish=["late_arrival"])
+    ((name, text),) = render_airflow(plan).items()
+    call = "lakeloop deploy airflow --to deploy/airflow --publish late_arrival"
+    assert (Path("deploy/airflow") / name).read_text("utf-8") == text, f"write it again: {call}"
 
 
 def test_every_placeholder_is_filled_in(project: Path) -> None:
@@ -67,11 +85,7 @@ def test_airflow_parses_fills_in_and_runs_the_dag(project: Path, tmp_path: Path)
         str(dags),
         *map(str, sorted(programs.iterdir())),
     ]
-    home = {"AIRFLOW_HOME": str(tmp_path / "home"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
-    known = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    done = subprocess.run(call, capture_output=True, text=True, check=False, env={**known, **home})
-    assert done.returncode == 0, done.stderr[-2000:]
-    told = json.loads(done.stdout.splitlines()[-1])
+    told = json.loads(run_airflow(call, tmp_path).splitlines()[-1])
     assert told["errors"] == {}
     assert told["dag"] == "lakeloop_flights"
     steps = ["ingest", "features", "score", "monitor", "decide", "answer", "publish"]
@@ -88,3 +102,18 @@ def test_airflow_parses_fills_in_and_runs_the_dag(project: Path, tmp_path: Path)
         "ends_4": "AirflowFailException",  # for good
         "ends_6": "AirflowException",  # tried again
     }
+
+
+@pytest.mark.slow
+def test_airflow_runs_the_shipped_dag_to_its_end_as_of_one_instant(tmp_path: Path) -> None:
+    if not AIRFLOW.exists():
+        pytest.skip("needs Airflow in .venvs/airflow: make deploy-tools")
+    program, made = tmp_path / "lakeloop", tmp_path / "made"
+    program.write_text(f'#!/bin/sh\necho "$@" >> {made}\necho "{{}}"\n')
+    program.chmod(0o755)
+    own = {"LAKELOOP_PROGRAM": str(program), "AIRFLOW__CORE__DAGS_FOLDER": str(Path("deploy/airflow").absolute())}
+    airflow = str(AIRFLOW.absolute().with_name("airflow"))
+    run_airflow([airflow, "db", "migrate"], tmp_path, **own)
+    run_airflow([airflow, "dags", "test", "lakeloop_flights", "2026-07-01T10:30:00+00:00"], tmp_path, **own)
+    shared = "--as-of 2026-07-01T10:30:00+00:00 --project /project --json"
+    assert made.read_text().splitlines() == [f"run {shared}", f"publish late_arrival {shared}"]

@@ -130,7 +130,10 @@ def test_nothing_asks_for_what_serverless_does_not_have(bundle: dict[str, str]) 
     (environment,) = turn_of(bundle)["environments"]
     assert environment == {
         "environment_key": "lakeloop",
-        "spec": {"environment_version": "4", "dependencies": ["../dist/lakeloop-1.2.3-py3-none-any.whl"]},
+        "spec": {
+            "environment_version": "4",
+            "dependencies": ["../dist/lakeloop-1.2.3-py3-none-any.whl", "redis>=5,<9"],
+        },
     }
     assert {each["environment_key"] for each in turn_of(bundle)["tasks"]} == {"lakeloop"}
 

@@ -62,10 +62,14 @@ def test_the_packages_of_an_estimator_come_with_the_plan(tmp_path: Path) -> None
 
 def test_packages_are_those_that_the_wheel_declares() -> None:
     declared = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
-    assert {name: _EXTRAS[name][0] in [each.partition(" ;")[0] for each in declared[name]] for name in _EXTRAS} == {
-        "lightgbm": True,
-        "xgboost": True,
-    }
+    wanted = {name: {each.partition(" ;")[0] for each in declared[name]} for name in _EXTRAS}
+    assert [name for name, package in _EXTRAS.items() if package not in wanted[name]] == []
+
+
+def test_the_client_of_the_online_store_comes_with_what_is_published(project: Path) -> None:
+    assert plan_of(project, "prod").packages == ()
+    assert plan_of(project, "prod", Turns.WHOLE, "late_arrival").packages == ("redis>=5,<9",)
+    assert plan_of(project, None, Turns.WHOLE, "late_arrival").packages == ()  # a file
 
 
 def test_an_unknown_model_is_refused(project: Path) -> None:

@@ -88,3 +88,8 @@ def test_an_instant_that_was_not_filled_in_is_refused_by_the_command_line(capsys
     with pytest.raises(TaskFailedError, match="exit code 2"):
         main(given)
     assert "--as-of: got '{{job.parameters.as_of}}'" in capsys.readouterr().err
+
+
+def test_a_call_that_is_done_ends_with_its_line_and_no_exit(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--retries", "1", "plan", "--project", "."])
+    assert '"verb": "plan", "as_of": null, "outcome": "done"' in capsys.readouterr().out

@@ -102,3 +102,12 @@ def test_a_list_that_somebody_wrote_removes_nothing_elsewhere(tmp_path: Path, li
     (folder / "lakeloop-airflow.json").write_text(text)
     assert write(folder, {"a.yml": "a\n"}).removed == ()
     assert outside.read_text() == "keep\n"
+
+
+@pytest.mark.parametrize("taken", ["to", "to/in"])
+def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path: Path, taken: str) -> None:
+    (tmp_path / taken).parent.mkdir(exist_ok=True)
+    (tmp_path / taken).write_text("mine\n")
+    with pytest.raises(UsageError, match=f"where {tmp_path / taken} is a file"):
+        write(tmp_path / "to", {"in/b.sql": "b\n"})
+    assert (tmp_path / taken).read_text() == "mine\n"

@@ -106,8 +106,8 @@ def add_deploy(app: typer.Typer) -> None:
             from lakeloop.deployment.airflow import render_airflow
 
             plan = _plan(options, at, publish, by)
-            needs = ("in the workers' environment: LAKELOOP_PROJECT_FOLDER, LAKELOOP_PROGRAM", *_variables(plan))
-            return render_airflow(plan), needs
+            needs = ["in the workers' environment: LAKELOOP_PROJECT_FOLDER, LAKELOOP_PROGRAM", *_needs(plan)]
+            return render_airflow(plan), tuple(needs)
 
         _write("airflow", options, to, render, force=force)
 
@@ -124,7 +124,7 @@ def add_deploy(app: typer.Typer) -> None:
             from lakeloop.deployment.kubernetes import render_kubernetes
 
             plan = _plan(options, at, publish, by)
-            return render_kubernetes(plan), (f"kubectl apply -k {_shown(to)}", *_variables(plan))
+            return render_kubernetes(plan), (*_needs(plan), f"kubectl apply -k {_shown(to)}")
 
         _write("kubernetes", options, to, render, force=force)
 
@@ -220,9 +220,10 @@ def _shown(path: Path) -> str:
     return path.as_posix()
 
 
-def _variables(plan: DeployPlan) -> list[str]:
-    """Say what `conf/` names of the environment, by name."""
+def _needs(plan: DeployPlan) -> list[str]:
+    """Say what of the environment `conf/` names, by name, and what the models and the store need beside lakeloop."""
     from lakeloop.config.variables import variable_of
 
     names = [*plan.variables, *(variable_of(f"secret:{each}") for each in plan.secrets)]
-    return [f"variables that conf/ names: {', '.join(names)}"] if names else []
+    needs = [f"variables that conf/ names: {', '.join(names)}"] if names else []
+    return [*needs, *([f"packages beside lakeloop's own: {', '.join(plan.packages)}"] if plan.packages else [])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -141,7 +142,7 @@ def _bundle(plans: Mapping[str, DeployPlan], up: str, requirement: str) -> dict[
             "wheel": {
                 "type": "whl",
                 "path": ".",
-                "build": f"python -m pip wheel --no-deps --wheel-dir dist {requirement}",
+                "build": f"python -m pip wheel --no-deps --wheel-dir dist {shlex.quote(requirement)}",
                 "files": [{"source": _wheel(first)}],
             }
         },

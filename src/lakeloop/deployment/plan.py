@@ -29,8 +29,8 @@ LAYERS = (
 )
 """Layers of the lake: schemas of a catalog."""
 
-_EXTRAS = {"lightgbm": ("lightgbm>=4.5,<5",), "xgboost": ("xgboost>=3,<4",)}
-"""First part of an estimator's path -> what it needs beside the wheel's own dependencies."""
+_EXTRAS = {"lightgbm": "lightgbm>=4.5,<5", "redis": "redis>=5,<9", "xgboost": "xgboost>=3,<4"}
+"""First part of an estimator's path, or kind of online store -> what it needs beside the wheel's own dependencies."""
 
 
 class Turns(StrEnum):
@@ -158,7 +158,9 @@ def make_deploy_plan(
     """
     published = _choose(tuple(config.models), publish)
     project, named = config.project, _named(config)
-    classes = {model.estimator.class_.partition(".")[0] for model in config.models.values()}
+    used = {model.estimator.class_.partition(".")[0] for model in config.models.values()}
+    store = config.online_store_address.partition(":")[0]
+    used |= {"redis"} if published and store in ("redis", "rediss") else set()
     return DeployPlan(
         project=project.project,
         env=config.env,
@@ -173,14 +175,14 @@ def make_deploy_plan(
         published=published,
         variables=tuple(each for each in named if not each.startswith("secret:")),
         secrets=tuple(each.removeprefix("secret:") for each in named if each.startswith("secret:")),
-        packages=tuple(each for name in sorted(classes) for each in _EXTRAS.get(name, ())),
+        packages=tuple(_EXTRAS[name] for name in sorted(used & set(_EXTRAS))),
         catalog=project.catalog,
         workspace=project.workspace,
         landing=_landing(config),
         folders=tuple(_folders(config)),
         tracks_on_databricks=project.tracking_uri == "databricks" and project.registry.uri == UNITY_CATALOG,
         model_schema=project.registry.schema_,
-        stores_in_a_file=config.online_store_address.startswith("sqlite:"),
+        stores_in_a_file=store == "sqlite",
         keys=tuple(GoldKey(name, table.entity) for name, table in config.feature_tables.items()),
     )
 

@@ -68,6 +68,7 @@ def write_deployment(
     (('dag.py',), ('dag.py',))
     """
     place = folder.resolve()
+    _refuse_files_as_folders(folder, place, contents)
     known = _read_list(place / list_name(target))
     found = {path: _hash_of(place / path) for path in {*contents, *known}}
     wanted = {path: _hash(text) for path, text in contents.items()}
@@ -111,6 +112,14 @@ def describe_deployment(done: Deployment) -> str:
     lines = [f"{done.target}: {done.folder}"]
     lines += [f"  {kind:<9}  {path}" for kind, paths in kinds for path in paths]
     return "\n".join([*lines, *(["next", *(f"  {each}" for each in done.needs)] if done.needs else [])])
+
+
+def _refuse_files_as_folders(folder: Path, place: Path, contents: Mapping[str, str]) -> None:
+    """Refuse a file that stands where a folder is to be."""
+    for parent in sorted({above for path in contents for above in (place / path).parents}):
+        if parent.exists() and not parent.is_dir():
+            remedy = "name another folder, or move the file; nothing was written"
+            raise UsageError("--to", f"{folder}, where {parent} is a file", "a folder, or none yet", remedy)
 
 
 def _would_be_lost(

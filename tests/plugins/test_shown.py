@@ -197,6 +197,16 @@ def test_the_plan_lists_what_the_project_uses(tmp_path, monkeypatch):
     assert "s3cret" not in text + load_config(tmp_path).shown_notify
 
 
+def test_a_json_schema_of_the_declarations_has_the_words_and_keys_that_packages_bring():
+    source = json.dumps(Source.model_json_schema())
+    assert '"const": "decimals"' in source
+    assert '"at_most"' in source
+    assert '"sqlite"' in source
+    assert '"teams"' in json.dumps(Project.model_json_schema())
+    aggregate = FeatureTable.model_json_schema()["$defs"]["Aggregate"]["properties"]["as"]["items"]
+    assert aggregate["enum"][-2:] == ["sum", "rms"]
+
+
 def test_a_project_without_plugins_uses_none():
     config = load_config(Path())
     assert all(plugins_used(each) == () for each in (config.project, *config.sources.values(), *config.models.values()))

@@ -184,6 +184,14 @@ class OrPlugin:
             serialization=core_schema.wrap_serializer_function_ser_schema(self._write, info_arg=True, schema=own),
         )
 
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        own = handler(schema)
+        data: list[dict[str, Any]] = [{self.key: word} if self.key else {word: {}} for word in self.words]
+        brought = [each for each in map(self.section_of, data) if each is not None]
+        return {"anyOf": [own, *(handler(each.__pydantic_core_schema__) for each in brought)]} if brought else own
+
     def _read(self, value: Any, read: Callable[[Any], Any]) -> Any:
         if self._is_brought(value):
             return value

@@ -37,6 +37,7 @@ class Config:
         models: Name -> model, in order of names.
         files: Kind and name, `source:outcomes`, -> file relative to the root.
         code: Feature table -> hash of the file its function is written in.
+        secrets: Value that nothing may show -> the variable that stands for it.
         written: Kind and name -> path of each value that is written with an environment variable -> as it is written.
 
     >>> from dataclasses import replace
@@ -59,6 +60,7 @@ class Config:
     files: dict[str, str]
     written: dict[str, dict[KeyPath, str]] = field(default_factory=dict)
     code: dict[str, str] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def workspace(self) -> Path:

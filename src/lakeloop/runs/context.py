@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING
 from pyspark.sql import SparkSession
 
 from lakeloop.config.tree import Config
+from lakeloop.job_tags import label_jobs
+from lakeloop.run_log import hide
 from lakeloop.runs.progress import StepDone
 from lakeloop.session import open_session
 from lakeloop.tables import Lake
@@ -31,6 +34,10 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def _new_run() -> str:
+    return str(uuid.uuid4())
+
+
 @dataclass
 class Context:
     """The surroundings of a step; session and registry are opened when first used.
@@ -42,6 +49,7 @@ class Context:
         finished: Told what every finished step did.
         clock: The wall clock, aware, UTC: for quiet hours and stamps, never for what is made.
         announces: Whether flags and decisions are announced; not where history is replayed.
+        run_id: Id of the call, drawn anew for each: in the run ledger, logs, Spark's jobs and lineage events.
 
     >>> from datetime import timedelta
     >>> context.turn, context.at(context.as_of - timedelta(days=10)).turn
@@ -54,11 +62,22 @@ class Context:
     finished: Callable[[StepDone], None] = field(default=_unnoticed)
     clock: Callable[[], datetime] = field(default=_now)
     announces: bool = True
+    run_id: str = field(default_factory=_new_run)
+
+    def __post_init__(self) -> None:
+        hide(self.config.secrets)
 
     @cached_property
     def spark(self) -> SparkSession:
         """The Spark session."""
-        return open_session(f"lakeloop {self.config.project.project}", self.config.project.spark)
+        session = open_session(f"lakeloop {self.config.project.project}", self.config.project.spark)
+        label_jobs(session)
+        return session
+
+    def label_jobs(self) -> None:
+        """Label the jobs of Spark from now on with what is being done, where there is a session."""
+        if "spark" in self.__dict__:
+            label_jobs(self.spark)
 
     @cached_property
     def lake(self) -> Lake:
@@ -94,7 +113,7 @@ class Context:
         Returns:
             The other surroundings; these stay as they are.
         """
-        other = Context(self.config, as_of, self.progress, self.finished, self.clock, self.announces)
+        other = replace(self, as_of=as_of)
         for name in ("spark", "lake", "registry"):
             if name in self.__dict__:
                 other.__dict__[name] = self.__dict__[name]
@@ -111,7 +130,7 @@ class Context:
         Returns:
             The other surroundings at the same logical now; these stay as they are.
         """
-        other = Context(config, self.as_of, self.progress, self.finished, self.clock, announces=False)
+        other = replace(self, config=config, announces=False)
         other.__dict__ |= {"spark": self.spark, "lake": lake, "registry": registry}
         return other
 

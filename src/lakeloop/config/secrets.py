@@ -46,6 +46,11 @@ ${NAME}, or {{secrets/SCOPE/KEY}} on Databricks')]
         if is_secret and not is_elsewhere(document, path, whole=False) and not _SCOPE.fullmatch(value.strip()):
             remedy = f"write {name}: ${{NAME}}, or {{{{secrets/SCOPE/KEY}}}} on Databricks"
             yield document.issue(path, "(hidden), in the file itself", _ALLOWED, remedy)
+    lineage = document.value_at(("openlineage",))
+    is_given = isinstance(lineage, Mapping) and lineage.get("api_key") is not None
+    if is_given and not is_elsewhere(document, ("openlineage", "api_key"), whole=True):
+        issue = ("(hidden), in the file itself", _ALLOWED, "write api_key: ${NAME}")
+        yield document.issue(("openlineage", "api_key"), *issue)
     place, uri = document.places.get(_URI), document.value_at(_URI)
     written = place.written if place is not None and place.written is not None else uri
     if isinstance(written, str) and PASSWORD.search(re.sub(r"(?<!\$)\$\{\w+\}", "", written)):

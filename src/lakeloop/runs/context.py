@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,9 @@ from pyspark.sql import SparkSession
 
 from lakeloop.config.tree import Config
 from lakeloop.job_tags import label_jobs
-from lakeloop.run_log import hide
+from lakeloop.lineage_events import LineageEvents
+from lakeloop.run_log import current_run, hide
+from lakeloop.runs.lineage import open_lineage, spark_settings
 from lakeloop.runs.progress import StepDone
 from lakeloop.session import open_session
 from lakeloop.tables import Lake
@@ -70,7 +73,8 @@ class Context:
     @cached_property
     def spark(self) -> SparkSession:
         """The Spark session."""
-        session = open_session(f"lakeloop {self.config.project.project}", self.config.project.spark)
+        settings = spark_settings(self.config, self.run_id)
+        session = open_session(f"lakeloop {self.config.project.project}", settings)
         label_jobs(session)
         return session
 
@@ -99,6 +103,11 @@ class Context:
         project, artifacts = self.config.project, self.config.workspace / "mlartifacts"
         return Registry(self.config.tracking_uri, project.project, artifacts, settings=project.registry)
 
+    @cached_property
+    def lineage(self) -> LineageEvents | None:
+        """What sends the lineage events of the call; None where none are asked for."""
+        return open_lineage(self.config, current_run().job or "lakeloop", self.run_id, os.environ)
+
     @property
     def turn(self) -> str:
         """Name of the unit of work: the logical now, UTC."""
@@ -114,7 +123,7 @@ class Context:
             The other surroundings; these stay as they are.
         """
         other = replace(self, as_of=as_of)
-        for name in ("spark", "lake", "registry"):
+        for name in ("spark", "lake", "registry", "lineage"):
             if name in self.__dict__:
                 other.__dict__[name] = self.__dict__[name]
         return other

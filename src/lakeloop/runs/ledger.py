@@ -17,6 +17,7 @@ from lakeloop.run_log import run_fields
 from lakeloop.runs.context import Context
 from lakeloop.runs.expressions import assert_expressions
 from lakeloop.runs.integrity import HEADS, assert_intact, note_heads, read_heads
+from lakeloop.runs.lineage import StepLineage
 from lakeloop.runs.order import ALL, STEPS, refuse_earlier
 from lakeloop.runs.process_use import ProcessUse, read_process_use
 from lakeloop.runs.progress import StepDone
@@ -124,15 +125,17 @@ def _timed(
     context.progress(told)
     context.label_jobs()
     _log.info("%s begins", told, extra={"data": {"event": "begins"}})
+    lineage = StepLineage(context.lineage, context.config, step, subject, context.as_of)
     before = read_process_use()
-    try:
-        with context.lake.uses.noting() as tables:
+    with context.lake.uses.noting() as tables:
+        try:
             result = call()
-    except BaseException as failure:
-        seconds = round(time.perf_counter() - started, 3)
-        data = {"event": "failed", "seconds": seconds, "error": type(failure).__name__}
-        _log.info("%s failed after %s s", told, seconds, extra={"data": data})
-        raise
+        except BaseException as failure:
+            lineage.fail(tables, failure)
+            seconds = round(time.perf_counter() - started, 3)
+            data = {"event": "failed", "seconds": seconds, "error": type(failure).__name__}
+            _log.info("%s failed after %s s", told, seconds, extra={"data": data})
+            raise
     seconds, after = time.perf_counter() - started, read_process_use()
     summary = str(getattr(result, "summary", ""))
     cpu_seconds = after.cpu_seconds - before.cpu_seconds
@@ -140,6 +143,7 @@ def _timed(
     records.append(record)
     data = {"event": "done", "seconds": round(seconds, 3), **record.metrics(), "tables": record.describe_tables()}
     _log.info("%s done%s", told, f": {summary}" if summary else "", extra={"data": data})
+    lineage.complete(tables)
     context.finished(StepDone(step, subject, summary, seconds))
     return result
 

@@ -52,7 +52,7 @@ _CSV_NULLS = ("", "NA")
 
 def _inside(pattern: str) -> str:
     if pattern.startswith("/") or ".." in pattern.split("/"):
-        raise ValueError("it leads out of the landing folder; write a pattern of names below it")
+        raise ValueError("it leads out of the landing folder; write a pattern of names below the landing folder")
     return pattern
 
 

@@ -16,6 +16,7 @@ _SCOPE = re.compile(r"\{\{secrets/[^/{}]+/[^/{}]+\}\}")
 """How Databricks names a secret of a scope; the cluster fills it."""
 
 _NAME = re.compile(r"(?<!\$)\$\{(\w+)")
+_PASSWORD_OF_ADDRESS = re.compile(r"//[^/\s@:]*:\$\{(\w+)[^}]*\}@")
 _IN_ADDRESS = re.compile(r"//[^/\s@:]*:([^/\s@]+)@")
 _WHOLE_ADDRESSES = frozenset({"slack", "url"})
 """Keys below `notify` whose address is a secret: who knows it can post there."""
@@ -79,7 +80,7 @@ def secrets_of(documents: Iterable[LocatedYaml]) -> dict[str, str]:
             name
             for path, written in document.variables.items()
             for name in _NAME.findall(written)
-            if is_secret_name(name) or _is_secret_place(path)
+            if is_secret_name(name) or _is_secret_place(path) or name in _PASSWORD_OF_ADDRESS.findall(written)
         }
         for value, reference in document.values.items():
             password = _IN_ADDRESS.search(value)

@@ -17,6 +17,8 @@ _SCOPE = re.compile(r"\{\{secrets/[^/{}]+/[^/{}]+\}\}")
 
 _NAME = re.compile(r"(?<!\$)\$\{(\w+)")
 _PASSWORD_OF_ADDRESS = re.compile(r"//[^/\s@:]*:\$\{(\w+)[^}]*\}@")
+_VARIABLE = re.compile(r"(?<!\$)\$\{\w+\}")
+_CLEAR = re.compile(r"//[^/\s@]*:[^/\s@]+@|[?&;](?:password|passwd|pwd|token|secret)=[^&;]")
 _IN_ADDRESS = re.compile(r"//[^/\s@:]*:([^/\s@]+)@")
 _WHOLE_ADDRESSES = frozenset({"slack", "url"})
 """Keys below `notify` whose address is a secret: who knows it can post there."""
@@ -54,7 +56,7 @@ ${NAME}, or {{secrets/SCOPE/KEY}} on Databricks')]
         yield document.issue(("openlineage", "api_key"), *issue)
     place, uri = document.places.get(_URI), document.value_at(_URI)
     written = place.written if place is not None and place.written is not None else uri
-    if isinstance(written, str) and PASSWORD.search(re.sub(r"(?<!\$)\$\{\w+\}", "", written)):
+    if isinstance(written, str) and _CLEAR.search(_VARIABLE.sub("", written)):
         got, remedy = "(hidden), a password in the file itself", "write ${NAME} in its place"
         yield document.issue(_URI, got, "a password in a variable of the environment", remedy)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from lakeloop.config.tree import Config
 from lakeloop.lineage_events import Dataset, LineageEvents, is_asked_for, is_disabled, place_of
+from lakeloop.run_log import current_run
 from lakeloop.tables import TableAddress, TableUse
 
 LISTENER = "io.openlineage.spark.agent.OpenLineageSparkListener"
@@ -84,7 +85,7 @@ def spark_settings(config: Config, run_id: str) -> dict[str, str | int | bool]:
     settings |= {
         "spark.openlineage.namespace": namespace,
         "spark.openlineage.parentJobNamespace": namespace,
-        "spark.openlineage.parentJobName": "lakeloop",
+        "spark.openlineage.parentJobName": current_run().job or "lakeloop",
         "spark.openlineage.parentRunId": run_id,
         f"{where}.type": "file" if declared.file is not None else "http",
     }

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,45 +18,17 @@ from lakeloop.run_log import run_fields
 from lakeloop.runs.lineage import LISTENER, PACKAGE, StepLineage, open_lineage, spark_settings
 from lakeloop.tables import TableAddress, TableUse
 from tests.laws.small_loop import write_project
+from tests.lineage_receiver import Receiver, receiving
 
 RUN = "00000000-0000-4000-8000-000000000007"
 NOON = datetime(2024, 2, 4, 12, tzinfo=UTC)
 KEY = "a-key-0f-the-receiver"
 
 
-class Receiver:
-    """A server on loopback that keeps the events it is sent."""
-
-    def __init__(self) -> None:
-        self.events: list[dict[str, Any]] = []
-        self.keys: set[str | None] = set()
-        self.status = 201
-        kept = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                kept.events.append(json.loads(body))
-                kept.keys.add(self.headers.get("Authorization"))
-                self.send_response(kept.status)
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                return
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-
-
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    made = Receiver()
-    thread = threading.Thread(target=made.server.serve_forever, daemon=True)
-    thread.start()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
-    thread.join()
+    with receiving() as made:
+        yield made
 
 
 def project(root: Path, section: str = "", **variables: str) -> Config:

@@ -178,7 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if NOT_JUDGED in codes:
         sys.stderr.write(
             "the audit is not done: what no database of advisories has judged may be vulnerable\n"
-            "  remedy: repeat it where pypi.org or api.osv.dev can be reached\n"
+            "  remedy: repeat it where the advisories of the Python index or of OSV can be reached\n"
         )
         return NOT_JUDGED
     return NONE_KNOWN

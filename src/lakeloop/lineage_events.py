@@ -17,7 +17,7 @@ from lakeloop.errors import EnvironmentProblemError, Failure
 from lakeloop.run_log import redacted
 
 _log = logging.getLogger(__name__)
-_PRODUCER = f"https://pypi.org/project/lakeloop/{__version__}"
+_PRODUCER = f"pkg:pypi/lakeloop@{__version__}"
 _DISABLED, _BY_ENVIRONMENT = "OPENLINEAGE_DISABLED", ("OPENLINEAGE_URL", "OPENLINEAGE_CONFIG")
 _DYNAMIC = "OPENLINEAGE__TRANSPORT"
 
@@ -74,7 +74,11 @@ def is_asked_for(environment: Mapping[str, str]) -> bool:
 
 
 def is_disabled(environment: Mapping[str, str]) -> bool:
-    """Tell whether the environment switches events off."""
+    """Tell whether the environment switches events off.
+
+    >>> is_disabled({"OPENLINEAGE_DISABLED": "True"}), is_disabled({})
+    (True, False)
+    """
     return environment.get(_DISABLED, "").strip().lower() == "true"
 
 
@@ -107,6 +111,12 @@ class LineageEvents:
         namespace: Namespace of the jobs.
         job: Name of the call, as the parent of its steps.
         run_id: The call's id, a UUID.
+
+    >>> nowhere = {"type": "http", "url": "http://127.0.0.1:9", "retry": {"total": 0}}
+    >>> events = LineageEvents(nowhere, "shops", "run", "00000000-0000-4000-8000-000000000007")
+    >>> run = events.begin("score", "late", datetime(2024, 2, 4, tzinfo=UTC))  # cannot be delivered: told, and no error
+    >>> run.job, events.complete(run, [], [Dataset("file", "/ws/predictions/late", rows=70)])
+    ('run.score.late', None)
     """
 
     transport: Mapping[str, Any] | None

@@ -39,6 +39,9 @@ class RunFields:
         step: Step that is being done.
         subject: Model or source it is for.
         as_of: Logical now, ISO, UTC.
+
+    >>> RunFields(run_id="7d", job="score").as_dict()
+    {'run_id': '7d', 'job': 'score', 'step': None, 'subject': None, 'as_of': None}
     """
 
     run_id: str | None = None

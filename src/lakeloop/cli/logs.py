@@ -92,7 +92,12 @@ class _TextLines(logging.Formatter):
 
 
 class Records(io.TextIOBase):
-    """Stands for standard error where it is to hold JSON lines alone: what is written becomes records, line by line."""
+    """Stands for standard error where it is to hold JSON lines alone: what is written becomes records, line by line.
+
+    >>> records = Records(io.StringIO())
+    >>> records.write("the begin of a line"), records.isatty()
+    (19, False)
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self.stream, self._begun = stream, ""

@@ -64,6 +64,14 @@ class StepRecord:
         cpu_seconds: Processor time of Python and its Java process meanwhile.
         taken: Memory at most, when it was done.
         tables: Table -> what was done with it.
+
+    >>> written = {TableAddress("gold", "shops", "/ws"): TableUse(commits=1, rows_written=7, version=3)}
+    >>> taken = ProcessUse(cpu_seconds=5.0, peak_python_bytes=100, peak_java_bytes=None)
+    >>> record = StepRecord("features", None, {}, datetime.now(UTC), 2.0, 1.5, taken, written)
+    >>> record.metrics()["rows_written"], record.metrics()["cpu_seconds"]
+    (7, 1.5)
+    >>> record.describe_tables()["gold.shops"]["version"]
+    3
     """
 
     step: str

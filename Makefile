@@ -6,6 +6,9 @@ PY = .venv/bin/python
 PYTEST = $(PY) -m pytest -n 2
 # The interpreter the environment is made from: make setup PYTHON=/path/to/python3.11
 PYTHON =
+# What `make matrix` runs.
+CELLS =
+TESTS = -m 'not slow'
 
 # Any Python from 3.7 on starts it; it finds the right one itself.
 MAKE_ENVIRONMENT = for each in "$(PYTHON)" python3.12 python3.11 python3 python .venv/bin/python; do \
@@ -18,7 +21,7 @@ MAKE_ENVIRONMENT = for each in "$(PYTHON)" python3.12 python3.11 python3 python 
 	exit 1
 
 .DEFAULT_GOAL = help
-.PHONY: help setup environment demo demo-year demo-resume test test-all lint types imports bench-peers bench-quick lock lock-serving audit sbom clean
+.PHONY: help setup environment demo demo-year demo-resume test test-all matrix lint types imports bench-peers bench-quick lock lock-serving audit sbom clean deploy-tools deploy-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -41,16 +44,31 @@ test: setup ## run the tests, without the slow ones
 test-all: setup ## run all tests, with plans compiled as they are for users
 	LAKELOOP_TESTS_COMPILED=1 $(PYTEST)
 
-lint: environment ## check style, format, and calls that bring rows to the driver
+matrix: setup ## run the tests with every Spark and Python that is supported; CELLS="4.0-3.11 4.2-3.12", TESTS="tests/features"
+	$(PY) -m tests.matrix --cells "$(CELLS)" --tests "$(TESTS)"
+
+lint: environment ## check style, format, calls that bring rows to the driver or that Connect lacks
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m tests.lint.collects
+	$(PY) -m tests.lint.serverless
 
 types: environment ## check types
 	$(PY) -m mypy
 
 imports: environment ## check who imports whom
 	.venv/bin/lint-imports
+
+# Environments of their own: neither fits beside lakeloop's packages.
+AIRFLOW = apache-airflow==3.3.2
+BUNDLES = databricks-bundles==1.22.1 pyyaml
+
+deploy-tools: environment ## make the environments of Airflow and Databricks' models of bundles, in .venvs
+	test -x .venvs/airflow/bin/airflow || { $(PY) -m venv .venvs/airflow && .venvs/airflow/bin/pip install -q "$(AIRFLOW)"; }
+	test -d .venvs/databricks-bundles/lib || { $(PY) -m venv .venvs/databricks-bundles && .venvs/databricks-bundles/bin/pip install -q $(BUNDLES); }
+
+deploy-test: deploy-tools ## test what lakeloop deploy writes, with Airflow and with Databricks' own models
+	$(PY) -m pytest tests/deployment tests/deploy
 
 bench-peers: environment ## make the environments of the peers that benchmarks compare with
 	@$(PY) -m benchmarks.peers
@@ -80,7 +98,7 @@ sbom: environment ## write bills of materials (CycloneDX) to build/sbom
 	@$(PY) -m deploy.supply_chain sbom
 
 clean: ## remove the environment, the demo's workspace and caches
-	rm -rf .venv workspace spark-warehouse metastore_db derby.log build .coverage
+	rm -rf .venv .venvs workspace spark-warehouse metastore_db derby.log build .coverage
 	rm -rf benchmarks/.venvs benchmarks/.cache
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.outside import missing_lines
 from tests.shared import copy_store, shared_session
 
 if TYPE_CHECKING:  # tests without Spark do not wait for its import
@@ -81,6 +82,15 @@ def _group(file: str) -> str:
 @cache
 def _text(file: str) -> str:
     return (ROOT / file).read_text(encoding="utf-8")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """List at the end what tests were skipped for."""
+    missing = missing_lines(terminalreporter.stats)
+    if missing:
+        terminalreporter.section("missing on this machine (REQUIRE_ALL=1 makes each an error)")
+        for line in missing:
+            terminalreporter.line(line)
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ from types import ModuleType
 
 import pytest
 
+from lakeloop import aggregates
 from lakeloop.aggregates import AGGREGATES
 from lakeloop.features import windows
 from lakeloop.quality.rules import holds
@@ -62,7 +63,7 @@ def test_the_shown_rule_judges_rows(spark):
 
 
 def test_the_shown_aggregate_is_computed(spark, monkeypatch):
-    monkeypatch.setattr(windows, "AGGREGATES", {**AGGREGATES, "max": load_kind("aggregates").AGGREGATE})
+    monkeypatch.setattr(aggregates, "AGGREGATES", {**AGGREGATES, "max": load_kind("aggregates").AGGREGATE})
     events = [make_event("2013-05-01 10:00", delay=4.0), make_event("2013-05-01 10:30", delay=10.0)]
     found = windows.aggregate_windows(
         frame(spark, EVENT_COLUMNS, events), declare_windows(), None, instant("2013-05-01 14:00")

@@ -50,18 +50,19 @@ def find_as_of(environment: Mapping[str, str]) -> str:
     return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def build_calls(models: Sequence[str], project: str, as_of: str) -> list[list[str]]:
+def build_calls(models: Sequence[str], project: str, as_of: str, env: str | None = None) -> list[list[str]]:
     """Give the calls of a turn, in order.
 
     Args:
         models: Models to publish once the turn is done.
         project: Folder that holds `conf/`.
         as_of: The logical now.
+        env: Environment laid over the base; None for the base alone.
 
     Returns:
         One command per call.
     """
-    shared = ["--project", project, "--as-of", as_of, "--json"]
+    shared = ["--project", project, *(["--env", env] if env else []), "--as-of", as_of, "--json"]
     return [["lakeloop", "run", *shared], *(["lakeloop", "publish", model, *shared] for model in models)]
 
 
@@ -93,8 +94,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Run one turn, then publish models.")
     parser.add_argument("models", nargs="*", metavar="MODEL", help="models to publish")
     parser.add_argument("--project", default=".", help="folder that holds conf/")
+    parser.add_argument("--env", metavar="NAME", help="environment laid over conf/base")
     given = parser.parse_args(arguments)
-    return run(build_calls(given.models, given.project, find_as_of(os.environ)))
+    return run(build_calls(given.models, given.project, find_as_of(os.environ), given.env))
 
 
 if __name__ == "__main__":

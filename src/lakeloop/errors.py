@@ -187,6 +187,13 @@ class AccountingError(_ListedError):
     headline: ClassVar[str] = "rows are missing from the accounting"
 
 
+class NotDeployableError(_ListedError):
+    """The project, as it is declared, cannot run where it is to be deployed. Do not retry."""
+
+    exit_code: ClassVar[int] = 3
+    headline: ClassVar[str] = "the project cannot run there as it is declared"
+
+
 class NotReadyError(_ListedError):
     """Something this step stands on is not there yet. Retry after doing what the remedy says."""
 
@@ -215,6 +222,12 @@ class EnvironmentProblemError(_ListedError):
 
     exit_code: ClassVar[int] = 7
     headline: ClassVar[str] = "the environment is not ready"
+
+
+class PluginError(EnvironmentProblemError):
+    """What another package brings cannot be used: it is broken, made for another lakeloop, or named twice."""
+
+    headline: ClassVar[str] = "cannot be used"
 
 
 class LostProcessError(_ListedError):

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from pyspark.sql import SparkSession
 
+from lakeloop.connect import is_connect
 from lakeloop.run_log import RunFields, current_run
 
 PREFIX = "lakeloop-run-"
@@ -64,9 +65,7 @@ def _apply(session: SparkSession, fields: RunFields) -> None:
 
 
 def _describe(session: SparkSession, fields: RunFields) -> None:
-    from pyspark.sql.utils import is_remote
-
-    if is_remote():
+    if is_connect(session):
         return
     parts = (fields.job, fields.step if fields.step != fields.job else None, fields.subject, fields.as_of)
     text = " ".join(filter(None, parts))

@@ -16,11 +16,13 @@ from typing import Any
 from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
+from lakeloop.connect import REMOTE, open_remote
 from lakeloop.delta_jars import EXCLUDES, installed_jars, package_coordinates, spark_home
 from lakeloop.errors import EnvironmentProblemError, Failure
 from lakeloop.java import use_java
 from lakeloop.java_process import start_java
 from lakeloop.run_log import SPARK_REDACTION
+from lakeloop.secret_scopes import RUNTIME
 
 _DELTA: dict[str, str] = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -57,8 +59,9 @@ _TELLING = ("DataFrameQueryContextLogger", "SQLQueryContextLogger")
 def open_session(app: str, settings: Mapping[str, str | int | bool]) -> SparkSession:
     """Open the Spark session.
 
-    A session that is already active (a notebook, Databricks), or a Connect server named by `SPARK_REMOTE`, is used as
-    it is. Under spark-submit only settings that nobody made are added. Otherwise a local session is started.
+    A session that is already active (a notebook), or that of Databricks, is used as it is. `SPARK_REMOTE` names a
+    Connect server: a session of it is opened, and given the settings that sessions may have. Under spark-submit only
+    settings that nobody made are added. Otherwise a local session is started.
 
     Args:
         app: Name shown by Spark.
@@ -68,7 +71,9 @@ def open_session(app: str, settings: Mapping[str, str | int | bool]) -> SparkSes
         The session.
 
     Raises:
-        EnvironmentProblemError: If there is no Java that serves, or Spark does not start.
+        EnvironmentProblemError: If there is no Java that serves, Spark does not start, or the Connect server does not
+            serve.
+        ConfigError: If a Connect server does not let a session have a setting.
 
     >>> memory = spark.conf.get("spark.driver.memory")  # a session is active
     >>> open_session("another", {"spark.driver.memory": "64g"}).conf.get("spark.driver.memory") == memory
@@ -79,11 +84,13 @@ def open_session(app: str, settings: Mapping[str, str | int | bool]) -> SparkSes
     active = SparkSession.getActiveSession()
     if active is not None:
         return active
+    if RUNTIME in os.environ:  # a task of Databricks: neither Java nor settings are ours there
+        return SparkSession.builder.getOrCreate()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # workers would take python3 from the PATH
     # glibc keeps up to eight pools of freed memory per core; Spark's threads touch them all.
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
-    if "SPARK_REMOTE" in os.environ:
-        return SparkSession.builder.appName(app).getOrCreate()
+    if REMOTE in os.environ:
+        return open_remote(app, os.environ[REMOTE], {key: _text(value) for key, value in settings.items()})
     if _GATEWAY not in os.environ:  # else spark-submit has started Java
         use_java()
     wanted = {**_LOCAL, **{key: _text(value) for key, value in settings.items()}, **_DELTA}

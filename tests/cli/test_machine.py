@@ -25,6 +25,9 @@ Caused by: org.apache.spark.SparkException: Python worker exited unexpectedly (c
 """
 
 
+GONE = "the Spark Connect server, or our session of it, is gone"
+
+
 class Py4JNetworkError(Exception):
     """Named as Py4J's."""
 
@@ -103,6 +106,19 @@ def test_a_read_only_tracking_store_is_told_from_a_real_error(tmp_path: Path) ->
         (OSError(errno.ENOMEM, "Cannot allocate memory"), "out of memory", False),
         (RuntimeError(WORKER), "a Python worker of Spark ended", True),
         (Py4JNetworkError("Answer from Java side is empty"), "the Java process of Spark ended", True),
+        (RuntimeError("<_MultiThreadedRendezvous ...\n\tstatus = StatusCode.UNAVAILABLE\n>"), GONE, True),
+        (RuntimeError("[RETRIES_EXCEEDED] The maximum number of retries has been exceeded."), GONE, True),
+        (RuntimeError("[INVALID_HANDLE.SESSION_CHANGED] The handle 7 is invalid."), GONE, True),
+        (
+            RuntimeError("[PYTHON_VERSION_MISMATCH] Python in worker has different minor version: 3.12 than 3.11"),
+            "another Python on Spark's workers",
+            False,
+        ),
+        (
+            RuntimeError("x\nModuleNotFoundError: No module named 'lakeloop'"),
+            "lakeloop is not on Spark's workers",
+            False,
+        ),
     ],
 )
 def test_what_spark_and_delta_wrap_is_told_apart(failure: BaseException, name: str, retryable: bool) -> None:

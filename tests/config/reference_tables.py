@@ -20,6 +20,7 @@ from lakeloop.config.durations import write_duration
 from lakeloop.config.feature_table import FeatureTable
 from lakeloop.config.label import ClosesAt
 from lakeloop.config.monitor import Persistence
+from lakeloop.config.plugins import KnownWord
 from lakeloop.config.rules import RULES
 
 ROOTS: tuple[tuple[str, type[BaseModel]], ...] = (
@@ -90,7 +91,8 @@ def _type(annotation: Any) -> str:
         return _PLAIN[annotation]
     origin, inside = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return _type(inside[0])
+        words = next((each.built_in for each in inside if isinstance(each, KnownWord)), ())
+        return _type(Literal[words]) if words else _type(inside[0])
     if origin is Literal:
         return " or ".join(f"`{each.value if isinstance(each, Enum) else each}`" for each in inside)
     if origin in (Union, UnionType):

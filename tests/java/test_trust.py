@@ -7,10 +7,9 @@ import ssl
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from lakeloop.java import find_java
 from lakeloop.java.trust import machine_certificates, read_certificates, runtime_certificates, trust_store
+from tests.outside import skip_without
 
 PEM = ssl.DER_cert_to_PEM_cert(b"no real certificate")
 
@@ -35,7 +34,7 @@ def test_java_reads_the_machine_s_certificates_back(tmp_path: Path) -> None:
     certificates = machine_certificates()
     keytool = shutil.which("keytool") or str(find_java().home / "bin" / "keytool")
     if not certificates or not Path(keytool).exists():
-        pytest.skip("no certificates in files, or no keytool")
+        skip_without("keytool, or certificates in files", "install a JDK and ca-certificates")
     store = tmp_path / "trusted.jks"
     store.write_bytes(trust_store(certificates))
     command = [keytool, "-list", "-rfc", "-keystore", str(store), "-storepass", "changeit"]

@@ -69,6 +69,7 @@ from tests.reporting.recordings import ABOUT, APRIL, MAY, drift, metric, promoti
 DECLARED = {
     *("Severity", "Role", "Task", "Step", "Metric", "ColumnType", "Ink", "Engine", "Mode", "FileFormat"),
     *("NewColumns", "MissingColumns", "Kind", "Part", "LeakCheck", "ReadKind", "Deletes", "LostVersions"),
+    "PluginGroup",
     *(
         "FeatureType",
         "RecalibrationMethod",

@@ -6,13 +6,10 @@ Run by `make lint`: python -m tests.lint.collects
 from __future__ import annotations
 
 import ast
-import json
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.lint.code import Finding, print_findings
+
 MARK = "# bounded: "
 BRINGING = frozenset(
     {
@@ -27,26 +24,6 @@ COUNTED = frozenset({"first", "head", "take", "tail"})
 
 ALLOWED = ("src/lakeloop/tables/", "src/lakeloop/runs/", "src/lakeloop/demo/", "notebooks/")
 """Where rows may be brought to the driver at all; the pure core works where the rows are."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A call that breaks the rule.
-
-    Attributes:
-        path: File, relative to the project.
-        line: 1-based line; in a notebook of its code, cells one after the other.
-        method: The method that is called.
-        problem: What is wrong.
-    """
-
-    path: str
-    line: int
-    method: str
-    problem: str
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {self.method}: {self.problem}"
 
 
 def find_in(path: str, code: str) -> list[Finding]:
@@ -81,24 +58,5 @@ def _says_how_many(call: ast.Call, method: str) -> bool:
     return method in COUNTED and all(isinstance(each, ast.Constant) for each in given)
 
 
-def code_files(root: Path) -> Iterator[tuple[str, str]]:
-    """Give every file that holds the project's code, with its Python; magics of notebooks are left out."""
-    for folder in ("src", "jobs", "notebooks"):
-        for path in sorted((root / folder).rglob("*.py")):
-            yield path.relative_to(root).as_posix(), path.read_text(encoding="utf-8")
-        for path in sorted((root / folder).rglob("*.ipynb")):
-            cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-            code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-            plain = [line if line[:1] not in ("%", "!") else "" for cell in code for line in cell.splitlines()]
-            yield path.relative_to(root).as_posix(), "\n".join(plain)
-
-
-def main() -> int:
-    """Print the findings; 1 when there are any."""
-    findings = [finding for path, code in code_files(ROOT) for finding in find_in(path, code)]
-    sys.stdout.writelines(f"{each}\n" for each in findings)
-    return 1 if findings else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(print_findings(find_in))

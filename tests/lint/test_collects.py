@@ -6,19 +6,20 @@ import json
 
 import pytest
 
-from tests.lint.collects import BRINGING, COUNTED, ROOT, code_files, find_in
+from tests.lint.code import ROOT, code_files
+from tests.lint.collects import BRINGING, COUNTED, find_in
 
 RUNS = "src/lakeloop/runs/score.py"
+CODE = dict(code_files(ROOT))
 
 
-@pytest.mark.parametrize("path", [path for path, _ in code_files(ROOT)])
+@pytest.mark.parametrize("path", list(CODE))
 def test_every_call_that_brings_rows_to_the_driver_says_why_they_are_few(path):
-    code = dict(code_files(ROOT))[path]
-    assert [str(each) for each in find_in(path, code)] == []
+    assert [str(each) for each in find_in(path, CODE[path])] == []
 
 
 def test_the_rule_reads_sources_jobs_and_notebooks():
-    folders = {path.split("/")[0] for path, _ in code_files(ROOT)}
+    folders = {path.split("/")[0] for path in CODE}
     assert folders == {"src", "jobs", "notebooks"}
 
 
@@ -61,4 +62,4 @@ def test_code_of_notebooks_is_read_without_its_magics(tmp_path):
     ]
     (tmp_path / "notebooks" / "look.ipynb").write_text(json.dumps({"cells": cells}), encoding="utf-8")
     ((path, code),) = code_files(tmp_path)
-    assert [(each.line, each.method) for each in find_in(path, code)] == [(2, "toPandas")]
+    assert [(each.line, each.name) for each in find_in(path, code)] == [(2, "toPandas")]

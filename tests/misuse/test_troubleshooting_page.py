@@ -32,7 +32,9 @@ SHOWN_BY = [
     *sorted((TESTS / "runs" / "models").glob("test_*.py")),
     *(TESTS / name for name in ("registry/test_loading.py", "runs/test_held.py", "training/test_gate_rules.py")),
     TESTS / "training/test_storable.py",
+    *(TESTS / name for name in ("cli/test_deploy.py", "deployment/test_write.py", "test_secret_scopes.py")),
     *(TESTS / "runs" / name for name in ("test_declared.py", "test_ingest.py", "test_stopped_source.py")),
+    TESTS / "runs/test_connect_refused.py",
 ]
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,25 +11,26 @@ from hypothesis import strategies as st
 from lakeloop.errors import DataContractError
 from lakeloop.on_demand import calls
 from lakeloop.on_demand.calls import Call, ColumnName, apply_calls, parse_call
+from tests.plugin_packages import install
+
+FUNCTIONS = """
+import numpy as np
 
 
 def above_local_noon(timestamp, share, *, timezone):
-    """A project's own function, found by its entry point."""
     return np.where(timestamp > 43_200, share, 0.0) + len(timezone)
 
 
 def too_short(value):
     return value[:-1]
+"""
 
 
 @pytest.fixture
-def own_functions(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = [
-        EntryPoint(name, f"{__name__}:{name}", calls.ENTRY_POINT_GROUP) for name in ("above_local_noon", "too_short")
-    ]
-    for entry, function in zip(found, (above_local_noon, too_short), strict=True):
-        vars(entry)["load"] = lambda function=function: function
-    monkeypatch.setattr(calls, "entry_points", lambda *, group: found if group == calls.ENTRY_POINT_GROUP else [])
+def own_functions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A project's own functions, found by their entry points."""
+    words = {name: f"own_functions:{name}" for name in ("above_local_noon", "too_short")}
+    install(monkeypatch, tmp_path, {"own_functions.py": FUNCTIONS}, {calls.ENTRY_POINT_GROUP: words})
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,18 @@ import pytest
 from lakeloop.online_store.opening import open_store
 from lakeloop.online_store.store import OnlineStore
 from tests.online_store.redis_server import REDIS_SERVER, running_redis
+from tests.outside import skip_without
 
 
 @pytest.fixture(scope="session")
-def redis_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def redis_program() -> Path:
     if not REDIS_SERVER.exists():
-        pytest.skip(f"{REDIS_SERVER} is missing: install the distribution's package redis-server")
+        skip_without(str(REDIS_SERVER), "install the distribution's package redis-server")
+    return REDIS_SERVER
+
+
+@pytest.fixture(scope="session")
+def redis_address(redis_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with running_redis(tmp_path_factory.mktemp("redis")) as address:
         yield address
 

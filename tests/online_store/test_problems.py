@@ -12,15 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from lakeloop.errors import EnvironmentProblemError
+from lakeloop.errors import EnvironmentProblemError, PluginError
 from lakeloop.online_store import opening
 from lakeloop.online_store.opening import open_store
 from lakeloop.online_store.store import Found, OnlineStore
 from tests.online_store.publishing import publish, state, table
-from tests.online_store.redis_server import REDIS_SERVER, free_port, running_redis
+from tests.online_store.redis_server import free_port, running_redis
+from tests.plugin_packages import install
 
 YORK = {"shops": [("York",)]}
-needs_redis = pytest.mark.skipif(not REDIS_SERVER.exists(), reason=f"{REDIS_SERVER} is missing: package redis-server")
+needs_redis = pytest.mark.usefixtures("redis_program")
 
 
 def test_a_server_that_is_down_is_told_at_once_without_its_password() -> None:
@@ -165,23 +166,33 @@ def test_an_address_of_no_store_is_told(address: str) -> None:
         open_store(address, "demo")
 
 
-def test_a_package_may_bring_a_store(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Brought:
-        def load(self) -> object:
-            return lambda address, project, *, read_only, timeout_seconds: (
-                address,
-                project,
-                read_only,
-                timeout_seconds,
-            )
+STORE = """
+class Opened:
+    def __init__(self, *given):
+        self.given = given
 
-    asked: list[dict[str, str]] = []
+    def close(self): ...
 
-    def entry_points(**wanted: str) -> list[Brought]:
-        asked.append(wanted)
-        return [Brought()]
+    manifest = look_up = stage = swap = close
 
-    monkeypatch.setattr(opening, "entry_points", entry_points)
+
+def open_mine(address, project, *, read_only, timeout_seconds):
+    return Opened(address, project, read_only, timeout_seconds)
+
+
+def open_half(address, project, *, read_only, timeout_seconds):
+    return object()
+"""
+
+
+def test_a_package_may_bring_a_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    words = {"mine": "my_store:open_mine", "half": "my_store:open_half"}
+    install(monkeypatch, tmp_path, {"my_store.py": STORE}, {opening.ENTRY_POINT_GROUP: words}, package="my-store")
     found: OnlineStore = open_store("mine://host", "demo", read_only=True)
-    assert found == ("mine://host", "demo", True, 1.0)  # type: ignore[comparison-overlap]  # it stands for a store
-    assert asked == [{"group": "lakeloop.online_stores", "name": "mine"}]
+    assert found.given == ("mine://host", "demo", True, 1.0)  # type: ignore[attr-defined]  # it is the package's own
+    assert opening.is_address("mine://host")
+    assert not opening.is_address("yours://host")
+    with pytest.raises(
+        PluginError, match=r"my-store 1.0 gives a store that lacks manifest, look_up, stage, swap, close"
+    ):
+        open_store("half://host", "demo")

@@ -10,11 +10,11 @@ from unittest.mock import patch
 
 import pyarrow as pa
 from pyspark.sql import SparkSession
-from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
 from lakeloop.point_in_time import arrow, spark
 from lakeloop.point_in_time.lookup import Lookup
+from lakeloop.tables.in_process import arrow_schema
 from tests.factories import GOLD_COLUMNS, SPINE_COLUMNS, Row, frame, instant, rows_of
 
 LATER = instant("2014-01-01 00:00")
@@ -80,7 +80,7 @@ def arrow_table(columns: str, rows: Sequence[Row]) -> pa.Table:
     assert isinstance(schema, StructType)
     names = schema.fieldNames()
     plain = [{name: row.get(name) for name in names} for row in rows]
-    return pa.Table.from_pylist(plain, schema=to_arrow_schema(schema, timezone="UTC"))
+    return pa.Table.from_pylist(plain, schema=arrow_schema(schema))
 
 
 def minute(number: int) -> datetime:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import pytest
+from tests.outside import skip_without
 
 _SECONDS = 120
 
@@ -26,7 +26,7 @@ def find_program(name: str) -> str:
     places = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     found = next((str(each / name) for each in places if (each / name).exists()), shutil.which(name))
     if found is None:
-        pytest.skip(f"{name} of PostgreSQL is not installed")
+        skip_without(f"{name} of PostgreSQL", "install the distribution's package postgresql")
     return found
 
 
@@ -34,13 +34,10 @@ def _unprivileged() -> dict[str, int]:
     """PostgreSQL refuses to be run by root."""
     if os.geteuid() != 0:
         return {}
-    for name in ("postgres", "nobody"):
-        try:
-            user = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return {"user": user.pw_uid, "group": user.pw_gid}
-    pytest.skip("there is no user but root to run PostgreSQL")
+    user = next((each for each in pwd.getpwall() if each.pw_name in ("postgres", "nobody")), None)
+    if user is None:
+        skip_without("a user but root to run PostgreSQL", "run the tests as another user")
+    return {"user": user.pw_uid, "group": user.pw_gid}
 
 
 def free_port() -> int:

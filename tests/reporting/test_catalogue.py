@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,6 +14,7 @@ from lakeloop.discovery import Catalogue, build_catalogue
 from lakeloop.discovery.facts import DriftState, FeatureFacts, Share, Spread, TableFacts
 from lakeloop.reporting.catalogue import CataloguePage, draw_feature, render_catalogue
 from tests.discovery.tagged_project import load_tagged
+from tests.outside import skip_without
 from tests.reporting.browser import Browser, find_chromium, open_browser
 from tests.reporting.test_in_browser import BACKGROUND, OVERFLOW
 from tests.reporting.test_page import SCRIPT, read
@@ -119,10 +119,7 @@ def test_one_row_among_thousands_is_still_drawn(page: CataloguePage) -> None:
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     program = find_chromium()
     if program is None:
-        reason = "no Chromium on the PATH; name one with CHROMIUM"
-        if os.environ.get("REQUIRE_ALL") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        skip_without("chromium", "put it on the PATH or name one with CHROMIUM")
     with open_browser(program, tmp_path_factory.mktemp("chromium")) as found:
         yield found
 

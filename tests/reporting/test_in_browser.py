@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from lakeloop.reporting.assemble import assemble_model
 from lakeloop.reporting.page import render_report
 from lakeloop.reporting.recorded import Recorded
+from tests.outside import skip_without
 from tests.reporting.browser import Browser, find_chromium, open_browser
 from tests.reporting.odd_reports import many_of_everything
 from tests.reporting.recordings import ABOUT
@@ -93,10 +93,7 @@ pytestmark = pytest.mark.slow
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     program = find_chromium()
     if program is None:
-        reason = "no Chromium on the PATH; name one with CHROMIUM"
-        if os.environ.get("REQUIRE_ALL") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        skip_without("chromium", "put it on the PATH or name one with CHROMIUM")
     with open_browser(program, tmp_path_factory.mktemp("chromium")) as found:
         yield found
 

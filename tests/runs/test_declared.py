@@ -8,12 +8,12 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from pyspark.sql.pandas.types import to_arrow_schema
 
 from lakeloop.errors import ConflictError
 from lakeloop.runs.bronze import create_tables
 from lakeloop.runs.declared import assert_same_source
 from lakeloop.tables import Lake, WriteIdentity
+from lakeloop.tables.in_process import arrow_schema
 from tests.factories import declare_source, instant
 
 UPSERT: dict[str, Any] = {"mode": "upsert", "order_by": "observed_ts"}
@@ -24,7 +24,7 @@ def accept_row(lake: Lake) -> None:
     row = {"origin": "EWR", "observed_ts": at, "wind_mph": 5.5, "event_ts": at, "available_ts": at, "_warnings": []}
     row |= {"_source_file": "a.csv", "_source_row": 1, "_batch_id": 0, "_ingested_ts": at}
     address = lake.address("bronze", "weather")
-    schema = to_arrow_schema(lake.columns(address), timezone="UTC")
+    schema = arrow_schema(lake.columns(address))
     lake.append(pa.Table.from_pylist([row], schema), address, WriteIdentity("ingest", "batch weather"))
 
 

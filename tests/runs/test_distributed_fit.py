@@ -178,7 +178,8 @@ def test_a_sample_is_never_fitted_on_in_place_of_all_rows() -> None:
 
 
 def test_a_session_of_connect_is_refused_with_what_to_do() -> None:
+    session = type("SparkSession", (), {"__module__": "pyspark.sql.connect.session"})()
     with pytest.raises(UsageError) as refused:
-        check_can_spread(SimpleNamespace(spark=object()))  # type: ignore[arg-type]  # of its kind only the session counts
+        check_can_spread(SimpleNamespace(spark=session))  # type: ignore[arg-type]  # of its kind only the session counts
     assert "got a session of Spark Connect" in str(refused.value)
     assert "declare split.sample" in str(refused.value)

@@ -36,6 +36,7 @@ from lakeloop.statuses import Outcome
 from lakeloop.tables import read_arrow
 from tests.laws.small_loop import TURNS
 from tests.online_store.redis_server import REDIS_SERVER, free_port, running_redis
+from tests.outside import skip_without
 from tests.shared import finished_project
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class StoppedError(Exception):
 @pytest.fixture(scope="module")
 def redis_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if not REDIS_SERVER.exists():
-        pytest.skip(f"{REDIS_SERVER} is missing: install the distribution's package redis-server")
+        skip_without(str(REDIS_SERVER), "install the distribution's package redis-server")
     with running_redis(tmp_path_factory.mktemp("redis")) as address:
         yield address
 

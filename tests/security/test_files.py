@@ -91,10 +91,13 @@ spark:
   spark.hadoop.fs.s3a.secret.key: ${KEY}
   spark.hadoop.fs.azure.account.key.lake: "{{secrets/lake/storage}}"
   spark.executor.cores: 2
+  spark.a.password: ${secret:lake/own}
 """
     path.write_text(path.read_text("utf-8") + more, "utf-8")
-    config = load_config(tmp_path, variables={"PW": "hunter22", "KEY": "tiger99"})
-    assert config.secrets == {"hunter22": "${PW}", "tiger99": "${KEY}"}
+    config = load_config(
+        tmp_path, variables={"PW": "hunter22", "KEY": "tiger99", "LAKELOOP_SECRET_LAKE__OWN": "0f-a-scope"}
+    )
+    assert config.hidden == {"hunter22": "${PW}", "tiger99": "${KEY}", "0f-a-scope": "${secret:lake/own}"}
 
 
 # --- expressions ------------------------------------------------------------------------------------------------------

@@ -13,12 +13,12 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
-from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import DecimalType, StructType
 
 from lakeloop import schemas
 from lakeloop.schemas import DATE, DOUBLE, INSTANT, LONG, TEXT, TRUTH, column
 from lakeloop.tables import Lake, WriteIdentity, rewrite_words
+from lakeloop.tables.in_process import arrow_schema
 from tests.shared import finished_project
 
 pytestmark = pytest.mark.loop
@@ -115,7 +115,7 @@ def test_every_reader_gives_all_types_after_the_words_were_rewritten(spark: Spar
     named = ("training_set_id", "audit_id", "model", "check", "subject", "status", "detail")
     finding = {**dict.fromkeys(named, "x"), "value": 1.5, "bound": None, "as_of": noon}
     with lake.writing():
-        rows = pa.Table.from_pylist(written, to_arrow_schema(gold, timezone="UTC"))
+        rows = pa.Table.from_pylist(written, arrow_schema(gold))
         lake.append(rows, address, WriteIdentity("features", "all types"))
         lake.append_own(schemas.LEAKAGE, [finding], WriteIdentity("audit", "x"))
     leakage = lake.own(schemas.LEAKAGE)

@@ -82,6 +82,28 @@ _TROUBLES = (
         types=frozenset({"Py4JNetworkError"}),
         is_lost_process=True,
     ),
+    _Trouble(
+        "the Spark Connect server, or our session of it, is gone",
+        f"look whether the server runs, and at its log, {_REPEAT}",
+        texts=(
+            *("statuscode.unavailable", "failed to connect to all addresses", "[retries_exceeded]"),
+            *("[invalid_handle.session_closed]", "[invalid_handle.session_changed]"),
+            "[invalid_handle.session_not_found]",
+        ),
+        is_lost_process=True,
+    ),
+    _Trouble(
+        "another Python on Spark's workers",
+        "set PYSPARK_PYTHON of the cluster or the Connect server to a Python of this minor version, with this"
+        " environment's packages",
+        texts=("[python_version_mismatch]", "different minor version than that in driver"),
+    ),
+    _Trouble(
+        "lakeloop is not on Spark's workers",
+        "install lakeloop, with the extras of this environment, into the Python of the cluster's or Connect server's"
+        " workers",
+        texts=("no module named 'lakeloop",),
+    ),
 )
 
 

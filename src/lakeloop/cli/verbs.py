@@ -24,6 +24,7 @@ from lakeloop.cli.audit import add_audit
 from lakeloop.cli.backfill import add_backfill
 from lakeloop.cli.compare import add_compare
 from lakeloop.cli.decisions import add_decide, add_decisions
+from lakeloop.cli.deploy import add_deploy
 from lakeloop.cli.display import Display
 from lakeloop.cli.features import add_features
 from lakeloop.cli.impact import add_impact
@@ -32,6 +33,7 @@ from lakeloop.cli.monitor import add_monitor
 from lakeloop.cli.notify import add_notify
 from lakeloop.cli.options import verb
 from lakeloop.cli.outcome import Options, Report, finish
+from lakeloop.cli.plugins import add_plugins
 from lakeloop.cli.publish import add_publish
 from lakeloop.cli.quarantine import add_quarantine
 from lakeloop.cli.rebuild import add_rebuild
@@ -147,9 +149,10 @@ def _load_project(options: Options, *, import_estimators: bool = False) -> Confi
         remedy = "change into the project's folder, or name it with --project"
         raise UsageError("--project", f"{root}, without conf/", "a folder that holds conf/", remedy)
     from lakeloop.config.loading import load_config
+    from lakeloop.secret_scopes import known_variables
 
-    config = load_config(root, options.env, import_estimators=import_estimators)
-    hide(config.secrets)
+    config = load_config(root, options.env, variables=known_variables(), import_estimators=import_estimators)
+    hide(config.hidden)
     return config
 
 
@@ -348,6 +351,9 @@ def _write_data_docs(options: Options, *, as_of: str) -> None:
     finish("data-docs", options, work)
 
 
+add_plugins(app)
+
+
 @verb(app, "doctor", "Tell what this machine has and lacks for the loop.")
 def _doctor(
     options: Options, quick: Annotated[bool, typer.Option("--quick", help="Leave Spark unstarted.")] = False
@@ -395,3 +401,4 @@ add_compare(app)
 add_replay(app)
 add_audit(app)
 add_notify(app)
+add_deploy(app)

@@ -44,3 +44,20 @@ def hide_credentials(text: str) -> str:
     'no answer from postgresql://***@db/mlflow?***'
     """
     return _QUERY.sub(r"\1?***", _USER.sub("//***@", text))
+
+
+def address_parts(address: str) -> tuple[str, ...]:
+    """Give what an address is known by; `/services` or `/hooks` at its beginning is a word like any other.
+
+    Args:
+        address: An address that is a secret.
+
+    Returns:
+        Host, path and query, as far as there are any.
+
+    >>> address_parts("https://hooks.example.com/services/T0/B0/x")
+    ('hooks.example.com', '/T0/B0/x')
+    """
+    parts = urlsplit(address)
+    path = re.sub(r"^/[a-z]{1,12}(?=/)", "", parts.path)
+    return tuple(each for each in (parts.netloc, path, parts.query) if each.strip("/"))

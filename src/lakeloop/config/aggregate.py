@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from lakeloop.aggregates import AGGREGATES
+from lakeloop.aggregates import AGGREGATES, find_aggregate
 from lakeloop.config.durations import short_name, write_duration
+from lakeloop.config.plugins import KnownWord
 from lakeloop.config.section import Duration, Lag, Name, Section, Tags, Text
+from lakeloop.entry_points import PluginGroup
 
-if TYPE_CHECKING:
-    AggregateName = str
-else:
-    AggregateName = Literal[tuple(AGGREGATES)]
+AggregateName = Annotated[str, KnownWord(PluginGroup.AGGREGATES, tuple(AGGREGATES), find_aggregate)]
+"""A word for an aggregate: one that is built in, or that a package brings."""
 
 RATE = "rate"
 _OPTIONAL = frozenset({"rate", "where", "name", "offset"})

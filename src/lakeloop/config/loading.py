@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
@@ -67,7 +67,7 @@ def load_config(
     Args:
         root: Folder that holds `conf/`.
         env: Environment: `conf/<env>/` is laid over `conf/base/`, file by file. None reads the base alone.
-        variables: Environment variables for `${NAME}`; those of the process by default.
+        variables: Variables for `${NAME}`, and secrets by `secret:scope/key`; those of the process by default.
         import_estimators: Whether to import the estimators' classes and check their parameters.
 
     Returns:
@@ -115,7 +115,8 @@ def load_config(
         files={key: document.file for key, document in sorted(reading.documents.items())},
         written={key: each.variables for key, each in sorted(reading.documents.items()) if each.variables},
         code={name: each for name, each in hashes.items() if each is not None},
-        secrets=secrets_of((*base.values(), *over.values())),
+        hidden=secrets_of((*base.values(), *over.values())),
+        secrets=_secrets_of((*base.values(), *over.values())),
     )
     reading.issues += reference_issues(config, reading.documents, frozenset(reading.broken))
     if import_estimators:
@@ -142,9 +143,16 @@ def read_document(config: Config, key: str) -> LocatedYaml:
     ('conf/base/sources/weather.yml', True)
     """
     relative = PurePosixPath(config.files[key]).relative_to("conf", BASE).as_posix()
-    document = read_folder(config.root, BASE, os.environ)[0][relative]
-    over = None if config.env is None else read_folder(config.root, config.env, os.environ)[0].get(relative)
+    variables = {**os.environ, **config.secrets}
+    document = read_folder(config.root, BASE, variables)[0][relative]
+    over = None if config.env is None else read_folder(config.root, config.env, variables)[0].get(relative)
     return document if over is None or over.data is None else document.overridden_by(over)
+
+
+def _secrets_of(documents: Iterable[LocatedYaml]) -> dict[str, str]:
+    """Give the secrets that files refer to by a scope, by their names."""
+    known = references(each.values for each in documents)
+    return {name[2:-1]: value for value, name in known.items() if name.startswith("${secret:")}
 
 
 def _in_order(issues: list[ConfigIssue], values: Mapping[str, str]) -> list[ConfigIssue]:

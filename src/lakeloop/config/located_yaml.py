@@ -365,7 +365,7 @@ def parse_yaml(text: str, file: str, variables: Mapping[str, str] | None = None)
         allowed: each key once per section
         remedy:  remove it, or merge it with the one in line 1
     """
-    reader = _Reader(file, variables or {})
+    reader = _Reader(file, {} if variables is None else variables)
     try:
         node = yaml.compose(text, Loader=_CoreLoader)
         data = reader.read(node, (), 0) if node is not None else None

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from lakeloop.config.durations import UNITS
 from lakeloop.config.located_yaml import KeyPath, LocatedYaml, shown
+from lakeloop.config.plugins import PLUGIN_ERROR, OrPlugin
 from lakeloop.config.section import TAG_PATTERN, Section
 from lakeloop.errors import ConfigIssue
 
@@ -35,6 +36,7 @@ _ALLOWED = {
     "string_type": "text",
     "tuple_type": "a list",
 }
+_INSTALL = "install the package that brings it (entry points of {})"
 _REMEDY = {
     "dict_type": "write `key: value` pairs, indented below the key",
     "model_type": "write `key: value` pairs, indented below the key",
@@ -172,6 +174,8 @@ def path_of(data: Any, detail: ErrorDetails) -> tuple[KeyPath, bool]:
             path = (*path, part)
     if detail["type"] in ("union_tag_invalid", "union_tag_not_found"):
         path = (*path, "rule")
+    elif detail["type"] == PLUGIN_ERROR and detail["ctx"]["key"]:
+        path, at_key = (*path, detail["ctx"]["key"]), detail["ctx"]["key"] != "rule"
     elif detail["type"] == "value_error" and isinstance(data, dict):
         subject = _SUBJECT.match(detail["msg"].removeprefix("Value error, "))
         for name, index in _PART.findall(subject[0]) if subject is not None else ():
@@ -194,19 +198,30 @@ def _translate(
     match kind:
         case "extra_forbidden":
             keys = keys_allowed(section, document.data, path[:-1])
+            brought = _or_plugin(section, document.data, path[:-1])
+            keys = keys if brought is None or brought.key else tuple(sorted({*keys, *brought.words}))
             split = value is None and not re.fullmatch(r"\w+", str(path[-1]))
             otherwise = "put the value before it in quotes: inside { } a comma ends it" if split else "remove the key"
+            otherwise += "" if brought is None or brought.key else f", or {_INSTALL.format(brought.group)}"
             remedy = rename_remedy(str(path[-1]), keys, otherwise)
             return document.issue(path, f"the key {str(path[-1])!r}", listed(keys), remedy, at_key=True)
         case "missing" | "union_tag_not_found":
             return document.issue(path, "nothing", f"the key {path[-1]!r} is required", f"add `{path[-1]}: ...`")
         case "union_tag_invalid":
             options = _QUOTED.findall(str(context["expected_tags"]))
-            tag = str(context["tag"])
-            return document.issue(path, got, listed(options), rename_remedy(tag, options, "write one of these"))
+            brought = _or_plugin(section, document.data, path[:-1])
+            options += () if brought is None else brought.words
+            otherwise = "write one of these" + ("" if brought is None else f", or {_INSTALL.format(brought.group)}")
+            return document.issue(path, got, listed(options), rename_remedy(str(context["tag"]), options, otherwise))
+        case "plugin":
+            return document.issue(
+                path, f"{got}: {context['said']}", "a plugin that can be used", context["remedy"], at_key=at_key
+            )
         case "enum" | "literal_error":
             allowed = _MEMBER.sub(r"\1", str(context["expected"]))
-            remedy = rename_remedy(str(value), _QUOTED.findall(allowed), "write one of these")
+            otherwise = "write one of these"
+            otherwise += f", or {_INSTALL.format(context['group'])}" if "group" in context else ""
+            remedy = rename_remedy(str(value), _QUOTED.findall(allowed), otherwise)
         case "string_pattern_mismatch" if context.get("pattern") == _NAME_PATTERN:
             allowed = "lower case letters, digits and underscores, beginning with a letter, at most 63"
             remedy = "rename it"
@@ -273,8 +288,29 @@ def _members(annotation: Any) -> list[Any]:
     return [annotation]
 
 
+def _or_plugin(section: type[Section], data: Any, path: KeyPath) -> OrPlugin | None:
+    """Find what says that a package may bring the section that stands at a path."""
+    annotation: Any = section
+    for part in path:
+        annotation = _inside(annotation, data, part)
+        data = data[part]
+    return _mark(annotation)
+
+
+def _mark(annotation: Any) -> OrPlugin | None:
+    if get_origin(annotation) is Annotated:
+        inner, *marks = get_args(annotation)
+        return next((each for each in marks if isinstance(each, OrPlugin)), None) or _mark(inner)
+    options = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else ()
+    return next((found for each in options if (found := _mark(each)) is not None), None)
+
+
 def _sections(annotation: Any, data: Any) -> list[type[BaseModel]]:
-    """List the sections an annotation admits; where the data's `rule` chooses one of them, that one."""
+    """List the sections an annotation admits; where the data chooses one of them, that one."""
+    mark = _mark(annotation)
+    brought = None if mark is None else mark.section_of(data)
+    if brought is not None:
+        return [brought]
     sections = [m for m in _members(annotation) if isinstance(m, type) and issubclass(m, BaseModel)]
     tag = data.get("rule") if isinstance(data, Mapping) else None
     chosen = [m for m in sections if "rule" in m.model_fields and tag in _literals(m.model_fields["rule"].annotation)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from lakeloop.aggregates import AGGREGATES
+from lakeloop.aggregates import find_aggregate
 from lakeloop.conditions import Condition
 from lakeloop.config.columns import FeatureRef, expand_feature, matching_columns
 from lakeloop.config.expressions import at_items, column_issues, expression_issues
@@ -35,7 +35,7 @@ from lakeloop.config.predict import PREDICTION_TS
 from lakeloop.config.preprocess_issues import kinds_of, preprocess_issues, take_columns
 from lakeloop.config.source import TIME_COLUMNS, ColumnType, Source
 from lakeloop.config.tree import Config
-from lakeloop.errors import ConfigIssue
+from lakeloop.errors import ConfigIssue, PluginError
 from lakeloop.on_demand.calls import parse_call
 
 _WEIGHT_COLUMN: KeyPath = ("estimator", "weight", "column")
@@ -259,7 +259,9 @@ def _column_types(scope: _Scope, config: Config) -> dict[str, ColumnType]:
 def _columns_kept(table: FeatureTable) -> dict[str, str]:
     """Find the features that have the type of a source's column; an attribute's may be any expression."""
     own = {
-        each.name: each.aggregate.of for each in table.window_features if AGGREGATES[each.computed_as].gives == "own"
+        each.name: each.aggregate.of
+        for each in table.window_features
+        if find_aggregate(each.computed_as).gives == "own"
     }
     return {name: attribute.as_ for name, attribute in table.attributes.items()} | {
         name: of for name, of in own.items() if of is not None
@@ -281,6 +283,10 @@ def _on_demand_issues(scope: _Scope, types: Mapping[str, ColumnType]) -> Iterato
             yield scope.document.issue(path, f"the column {name!r} a second time", allowed, "rename it", at_key=True)
         try:
             call = parse_call(text)
+        except PluginError as error:
+            got = f"{scope.document.shown_at(path)}: {'; '.join(map(str, error.failures))}"
+            yield scope.document.issue(path, got, "a function of a package that can be used", error.remedy)
+            continue
         except ValueError as error:
             problem, _, allowed = str(error).partition("; allowed: ")
             allowed, _, hint = allowed.partition("; ")

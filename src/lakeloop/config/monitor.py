@@ -6,13 +6,15 @@ import re
 from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from lakeloop.conditions import Condition
+from lakeloop.config.plugins import KnownWord
 from lakeloop.config.section import Duration, Name, Number, Section, Text, Whole
-from lakeloop.distances import DISTANCES, distances_of
+from lakeloop.distances import DISTANCES, distances_of, find_distance
+from lakeloop.entry_points import PluginGroup
 from lakeloop.statuses import Role
 
 _PERSISTENCE = re.compile(r"^(\d{1,6}) of (\d{1,6})$", re.ASCII)
@@ -42,10 +44,8 @@ def _parse_persistence(value: Any) -> Any:
     return value
 
 
-if TYPE_CHECKING:
-    DistanceName = str
-else:
-    DistanceName = Literal[tuple(DISTANCES)]
+DistanceName = Annotated[str, KnownWord(PluginGroup.DISTANCES, tuple(DISTANCES), find_distance)]
+"""A word for a distance: one that is built in, or that a package brings."""
 
 
 _DEFAULT_STATISTIC: dict[Literal["number", "category"], str] = {"number": "psi", "category": "total_variation"}
@@ -57,7 +57,7 @@ def _with_default_statistic(value: Any) -> Any:
 
 def _of_their_kind(value: dict[Literal["number", "category"], str]) -> dict[Literal["number", "category"], str]:
     for kind, name in value.items():
-        if kind not in DISTANCES[name].kinds:
+        if kind not in find_distance(name).kinds:
             raise ValueError(
                 f"{kind}: {name} can't be told of a {kind}, its bins have no order; write {_either(distances_of(kind))}"
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime, time
 from enum import StrEnum
 from typing import Annotated, Any, Self
@@ -19,7 +20,10 @@ from pydantic import (
     model_validator,
 )
 
+from lakeloop.config.addresses import address_parts
+from lakeloop.config.plugins import OrPlugin, PluginHost, choose_host
 from lakeloop.config.section import Name, Section, Text, Timezone, Whole
+from lakeloop.entry_points import PluginGroup
 from lakeloop.statuses import FlagKind, MessageAbout, MessageSeverity
 
 _HERE = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -64,13 +68,6 @@ def _web_address(value: SecretStr) -> SecretStr:
 
 WebAddress = Annotated[SecretStr, AfterValidator(_web_address)]
 """An address of http or https; it is a secret."""
-
-
-def _address_parts(address: SecretStr) -> tuple[str, ...]:
-    """Give what an address is known by; `/services` or `/hooks` at its beginning is a word like any other."""
-    parts = urlsplit(address.get_secret_value())
-    path = re.sub(r"^/[a-z]{1,12}(?=/)", "", parts.path)
-    return tuple(each for each in (parts.netloc, path, parts.query) if each.strip("/"))
 
 
 class ChannelKind(StrEnum):
@@ -190,8 +187,8 @@ class EmailChannel(Section):
         return self.port if self.port is not None else _PORTS[self.security]
 
 
-class Channel(Section):
-    """A channel; exactly one of its first five keys says what it is.
+class Channel(PluginHost):
+    """A channel; exactly one of its first five keys, or the word of a package's channel, says what it is.
 
     Attributes:
         file: A file, relative to the workspace, that gets one JSON line per message.
@@ -217,8 +214,10 @@ class Channel(Section):
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        if sum(getattr(self, kind.value) is not None for kind in ChannelKind) != 1:
-            raise ValueError(f"declare exactly one of {', '.join(ChannelKind)}")
+        given = sum(getattr(self, kind.value) is not None for kind in ChannelKind)
+        if given + (self.plugin is not None) != 1:
+            known = ", ".join((*ChannelKind, *((self.plugin_word,) if self.plugin_word is not None else ())))
+            raise ValueError(f"declare exactly one of {known}")
         if self.quiet_hours is not None and (self.file is not None or self.at_any_hour):
             why = "a file wakes nobody" if self.file is not None else "none hold for it"
             raise ValueError(f"quiet_hours: {why}; write them at another channel")
@@ -230,13 +229,22 @@ class Channel(Section):
         return {key: each for key, each in write(self).items() if key in self.model_fields_set}
 
     @property
-    def kind(self) -> ChannelKind:
-        """What it is.
+    def kind(self) -> ChannelKind | None:
+        """What it is; None of a channel that a package brings.
 
         >>> Channel(file="told.jsonl").kind
         <ChannelKind.FILE: 'file'>
         """
-        return next(kind for kind in ChannelKind if getattr(self, kind.value) is not None)
+        return next((kind for kind in ChannelKind if getattr(self, kind.value) is not None), None)
+
+    @property
+    def word(self) -> str:
+        """What it is, as it is written: the key that says so.
+
+        >>> Channel(command=("page", "oncall")).word
+        'command'
+        """
+        return self.plugin_word or str(self.kind)
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -246,13 +254,21 @@ class Channel(Section):
         ('hooks.example.com', '/T0/B0/x')
         """
         if self.slack is not None:
-            return _address_parts(self.slack)
+            return address_parts(self.slack.get_secret_value())
         if self.webhook is not None:
-            return *_address_parts(self.webhook.url), self.webhook.secret.get_secret_value()
+            return *address_parts(self.webhook.url.get_secret_value()), self.webhook.secret.get_secret_value()
         if self.email is not None:
             password = self.email.password.get_secret_value() if self.email.password is not None else None
             return tuple(each for each in (password, self.email.user, *self.email.to) if each)
-        return ()
+        return () if self.plugin is None else self.plugin.secrets
+
+
+def _choose_channel(data: Mapping[Any, Any]) -> type[Section] | None:
+    return choose_host(Channel, PluginGroup.CHANNELS, data)
+
+
+AnyChannel = Annotated[Channel, OrPlugin(PluginGroup.CHANNELS, (Channel,), _choose_channel)]
+"""A channel, or one with the key of a package's channel."""
 
 
 class Notify(Section):
@@ -267,7 +283,7 @@ class Notify(Section):
 
     file: Text | None = None
     command: tuple[Text, ...] | None = Field(default=None, min_length=1)
-    channels: dict[Name, Channel] = Field(default_factory=dict)
+    channels: dict[Name, AnyChannel] = Field(default_factory=dict)
     quiet_hours: QuietHours | None = None
 
     @model_validator(mode="after")

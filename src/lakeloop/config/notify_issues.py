@@ -6,7 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lakeloop.config.located_yaml import KeyPath, LocatedYaml
+from lakeloop.config.notify import Channel
+from lakeloop.config.plugin_issues import plugin_secret_issues
 from lakeloop.config.read_issues import is_elsewhere
+from lakeloop.entry_points import PluginGroup
 from lakeloop.errors import ConfigIssue
 
 _WHOLE = (("webhook", "secret"), ("email", "password"))
@@ -34,6 +37,7 @@ def notify_issues(document: LocatedYaml) -> Iterator[ConfigIssue]:
             if _is_given(channels[name], keys) and not is_elsewhere(document, path, whole=keys in _WHOLE):
                 got, allowed = "(hidden), in the file itself", "an environment variable, without a default"
                 yield document.issue(path, got, allowed, f"write {keys[-1]}: ${{NAME}}")
+        yield from plugin_secret_issues(document, ("notify", "channels", name), Channel, PluginGroup.CHANNELS)
 
 
 def _is_given(channel: Any, keys: tuple[str, ...]) -> bool:

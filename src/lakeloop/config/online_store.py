@@ -10,12 +10,18 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from lakeloop.config.located_yaml import KeyPath, LocatedYaml
+from lakeloop.config.mistakes import listed, rename_remedy
 from lakeloop.config.section import Duration, Section, Text
-from lakeloop.errors import ConfigIssue
+from lakeloop.config.variables import OF_A_SCOPE
+from lakeloop.entry_points import PluginGroup, find_plugin, installed_words
+from lakeloop.errors import ConfigIssue, PluginError
+
+SCHEMES = ("sqlite", "redis", "rediss")
+"""Schemes of the stores that are built in."""
 
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://")
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
-_VARIABLE = re.compile(r"(?<!\$)\$\{\w+\}")
+_VARIABLE = re.compile(rf"(?<!\$)\$\{{(?:\w+|{OF_A_SCOPE})\}}")
 _PASSWORD = re.compile(r"//[^/\s@]*:[^/\s@]+@|[?&]password=.")
 _PATH: KeyPath = ("online_store", "address")
 
@@ -45,13 +51,13 @@ class OnlineStoreSettings(Section):
 
 
 def online_store_issues(document: LocatedYaml) -> Iterator[ConfigIssue]:
-    """Refuse a password of the store that stands in the file itself.
+    """Refuse a password of the store that stands in the file itself, and a store that nobody brings.
 
     Args:
         document: The project's file.
 
     Yields:
-        The mistake, without the password.
+        The mistakes, without the password.
 
     >>> from lakeloop.config.located_yaml import parse_yaml
     >>> for written in ("redis://:hunter22@cache", "redis://:${SECRET}@cache"):
@@ -67,3 +73,19 @@ def online_store_issues(document: LocatedYaml) -> Iterator[ConfigIssue]:
     if isinstance(written, str) and _PASSWORD.search(_VARIABLE.sub("", written)):
         got, allowed = "(hidden), a password in the file itself", "a password in a variable of the environment"
         yield document.issue(_PATH, got, allowed, "write ${NAME} in its place")
+    if isinstance(address, str) and _ADDRESS.match(address):
+        yield from _scheme_issues(document, address.partition(":")[0])
+
+
+def _scheme_issues(document: LocatedYaml, scheme: str) -> Iterator[ConfigIssue]:
+    got, group = f"the scheme {scheme!r}", PluginGroup.ONLINE_STORES
+    try:
+        is_known = find_plugin(group, scheme, SCHEMES) is not None or scheme in SCHEMES
+    except PluginError as error:
+        said = "; ".join(map(str, error.failures))
+        yield document.issue(_PATH, f"{got}: {said}", "a scheme that one package brings", error.remedy)
+        return
+    if not is_known:
+        known = list(dict.fromkeys((*SCHEMES, *installed_words(group))))
+        otherwise = f"write one of these, or install the package that brings it (entry points of {group})"
+        yield document.issue(_PATH, got, listed(known), rename_remedy(scheme, known, otherwise))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Self
@@ -12,7 +13,9 @@ from pydantic import BeforeValidator, Field, SecretStr, SerializerFunctionWrapHa
 from lakeloop.config.addresses import without_password
 from lakeloop.config.durations import short_name
 from lakeloop.config.landing import MissingColumns, NewColumns, written_null
+from lakeloop.config.plugins import OrPlugin, PluginHost, choose_host
 from lakeloop.config.section import Duration, Section, Text, Whole
+from lakeloop.entry_points import PluginGroup
 
 SECRET_NAME = re.compile(
     r"pass(w|phrase|code)|pwd|secret|token|credential|jaas|connection[._-]?(string|ur[il])|key$", re.IGNORECASE
@@ -60,8 +63,8 @@ _KEYS: dict[ReadKind, tuple[str, ...]] = {
 }
 
 
-class Read(Section):
-    """What is read, where and how. One of `delta`, `jdbc` and `stream` says which.
+class Read(PluginHost):
+    """What is read, where and how. One of `delta`, `jdbc` and `stream`, or the word of a package's reader, says which.
 
     Attributes:
         delta: Another Delta table: a path (relative to the workspace, or absolute), or its name in a catalog.
@@ -102,14 +105,14 @@ class Read(Section):
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         given = [kind for kind in ReadKind if getattr(self, kind.value) is not None]
-        if len(given) != 1:
-            raise ValueError("declare one of delta, jdbc and stream")
-        named = {*self.model_fields_set} - set(_KEYS[given[0]])
+        if len(given) + (self.plugin is not None) != 1:
+            raise ValueError(f"declare one of {'' if self.plugin is None else f'{self.word}, '}delta, jdbc and stream")
+        named = {*self.model_fields_set} - set(_KEYS[given[0]] if given else ())
         for kind, keys in _KEYS.items():
             for key in keys:
                 if key in named:
                     shown = key.removesuffix("_")
-                    raise ValueError(f"{shown}: no key of {given[0]}; write it beside `{kind}:`, or remove it")
+                    raise ValueError(f"{shown}: no key of {self.word}; write it beside `{kind}:`, or remove it")
         return self
 
     @model_validator(mode="after")
@@ -149,13 +152,22 @@ class Read(Section):
         return {key: each for key, each in write(self).items() if key.removesuffix("_") not in default}
 
     @property
-    def kind(self) -> ReadKind:
-        """Which of the three is read.
+    def kind(self) -> ReadKind | None:
+        """Which of the three is read; None where a package's reader reads.
 
         >>> Read(delta="/data/orders").kind
         <ReadKind.DELTA: 'delta'>
         """
-        return next(kind for kind in ReadKind if getattr(self, kind.value) is not None)
+        return next((kind for kind in ReadKind if getattr(self, kind.value) is not None), None)
+
+    @property
+    def word(self) -> str:
+        """What reads, as it is written: the key that says so.
+
+        >>> Read(delta="/data/orders").word
+        'delta'
+        """
+        return self.plugin_word or str(self.kind)
 
     @property
     def option_texts(self) -> dict[str, str]:
@@ -199,6 +211,8 @@ class Read(Section):
         >>> Read(delta="/data/orders", changes=True).describe("/data/orders")
         'delta /data/orders: its change data feed, deletes: refuse'
         """
+        if self.plugin is not None:
+            return f"{self.word} {without_password(written)}"
         if self.kind is ReadKind.DELTA:
             what = f"its change data feed, deletes: {self.deletes}" if self.changes else "appended rows"
             return f"delta {without_password(written)}: {what}"
@@ -209,6 +223,14 @@ class Read(Section):
         begin = "jdbc:" if written.startswith("jdbc:") else ""  # urlsplit would take it for the scheme
         place = begin + without_password(_PARAMETERS.sub("", written).removeprefix(begin))
         return f"{place}: {what} by {self.watermark}{again}"
+
+
+def _choose_read(data: Mapping[Any, Any]) -> type[Section] | None:
+    return choose_host(Read, PluginGroup.READERS, data)
+
+
+AnyRead = Annotated[Read, OrPlugin(PluginGroup.READERS, (Read,), _choose_read)]
+"""What is read, or one with the key of a package's reader."""
 
 
 def _shown(overlap: timedelta | int | None) -> str:

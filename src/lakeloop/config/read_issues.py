@@ -9,12 +9,13 @@ from lakeloop.config.located_yaml import KeyPath, LocatedYaml
 from lakeloop.config.mistakes import listed
 from lakeloop.config.read import PASSWORD, SECRET_NAME, ReadKind
 from lakeloop.config.source import Source
+from lakeloop.config.variables import OF_A_SCOPE
 from lakeloop.errors import ConfigIssue
 
-_VARIABLE = re.compile(r"(?<!\$)\$\{\w+(:-)?\}")
+_VARIABLE = re.compile(rf"(?<!\$)\$\{{(?:\w+(?::-)?|{OF_A_SCOPE})\}}")
 _DEFAULT = re.compile(r"(?<!\$)\$\{\w+:-[^{}]+\}")
 
-_TAKEN = {
+_TAKEN: dict[str, tuple[str, ...]] = {
     ReadKind.JDBC: ("url", "dbtable", "query", "user", "password"),
     ReadKind.STREAM: ("checkpointlocation",),
 }
@@ -53,8 +54,8 @@ def read_issues(document: LocatedYaml, source: Source) -> Iterator[ConfigIssue]:
         got, remedy = "(hidden), a password in the URL", "declare user and password beside it"
         yield document.issue(url, got, "a URL without a password", remedy)
     for path in options:
-        if path[1].lower() in _TAKEN.get(read.kind, ()):
-            allowed = f"options other than {listed(_TAKEN[read.kind])}"
+        if path[1].lower() in _TAKEN.get(read.word, ()):
+            allowed = f"options other than {listed(_TAKEN[read.word])}"
             remedy = "remove it: lakeloop sets it, from the keys beside `options` where they are declared"
             yield document.issue(("read", *path), f"the option {path[1]!r}", allowed, remedy, at_key=True)
 

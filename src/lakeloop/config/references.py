@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from lakeloop.aggregates import AGGREGATES
+from lakeloop.aggregates import AGGREGATES, find_aggregate
 from lakeloop.config.aggregate import Aggregate
 from lakeloop.config.computed_references import statement_issues
 from lakeloop.config.derivations import derivation_issues
@@ -19,7 +19,9 @@ from lakeloop.config.model_sense import NUMBERS
 from lakeloop.config.named_source import find_source
 from lakeloop.config.notify_issues import notify_issues
 from lakeloop.config.online_store import online_store_issues
+from lakeloop.config.plugin_issues import plugin_secret_issues
 from lakeloop.config.private_columns import private_source_columns
+from lakeloop.config.read import Read
 from lakeloop.config.read_issues import read_issues
 from lakeloop.config.rules import Rule
 from lakeloop.config.rules.column_statistics import ColumnStatistics
@@ -33,6 +35,7 @@ from lakeloop.config.source import (
     Source,
 )
 from lakeloop.config.tree import Config
+from lakeloop.entry_points import PluginGroup
 from lakeloop.errors import ConfigIssue
 
 _WRITTEN: Mapping[ColumnType, str] = {
@@ -77,6 +80,7 @@ def reference_issues(
     landings: dict[tuple[str, str], str] = {}
     for name, source in config.sources.items():
         yield from read_issues(documents[f"source:{name}"], source)
+        yield from plugin_secret_issues(documents[f"source:{name}"], ("read",), Read, PluginGroup.READERS)
         place = None if source.landing is None else (str(config.landing_path(source)), source.landing.files)
         other = name if place is None else landings.setdefault(place, name)
         if other != name:
@@ -232,7 +236,7 @@ def _aggregate_issues(document: LocatedYaml, index: int, aggregate: Aggregate, s
     if aggregate.of is not None:
         yield from column_issues(document, {(*path, "of"): [aggregate.of]}, columns, of)
         kind = columns.get(aggregate.of)
-        of_numbers = [word for word in aggregate.as_ if AGGREGATES[word].takes == "number"]
+        of_numbers = [word for word in aggregate.as_ if find_aggregate(word).takes == "number"]
         if kind is not None and kind not in _MEASURES and of_numbers:
             got = f"{aggregate.of}, a column of type {kind}, for {listed(of_numbers)}"
             remedy = f"derive a number from it in {of}, or take {listed(_OF_ANYTHING)} of it"

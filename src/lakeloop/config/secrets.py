@@ -9,15 +9,15 @@ from lakeloop.config.located_yaml import KeyPath, LocatedYaml
 from lakeloop.config.read import PASSWORD
 from lakeloop.config.read import SECRET_NAME as OPTION_NAME
 from lakeloop.config.read_issues import is_elsewhere
+from lakeloop.config.variables import OF_A_SCOPE, names_in
 from lakeloop.errors import ConfigIssue
 from lakeloop.run_log import is_secret_name
 
 _SCOPE = re.compile(r"\{\{secrets/[^/{}]+/[^/{}]+\}\}")
 """How Databricks names a secret of a scope; the cluster fills it."""
 
-_NAME = re.compile(r"(?<!\$)\$\{(\w+)")
-_PASSWORD_OF_ADDRESS = re.compile(r"//[^/\s@:]*:\$\{(\w+)[^}]*\}@")
-_VARIABLE = re.compile(r"(?<!\$)\$\{\w+\}")
+_PASSWORD_OF_ADDRESS = re.compile(rf"//[^/\s@:]*:\$\{{(\w+|{OF_A_SCOPE})[^}}]*\}}@")
+_VARIABLE = re.compile(rf"(?<!\$)\$\{{(?:\w+|{OF_A_SCOPE})\}}")
 _CLEAR = re.compile(r"//[^/\s@]*:[^/\s@]+@|[?&;](?:password|passwd|pwd|token|secret)=[^&;]")
 _IN_ADDRESS = re.compile(r"//[^/\s@:]*:([^/\s@]+)@")
 _WHOLE_ADDRESSES = frozenset({"slack", "url"})
@@ -40,14 +40,14 @@ def secret_issues(document: LocatedYaml) -> Iterator[ConfigIssue]:
     >>> text = "spark: {spark.hadoop.fs.s3a.secret.key: hunter22, spark.executor.cores: 2}"
     >>> [(each.where, each.got, each.remedy) for each in secret_issues(parse_yaml(text, "project.yml"))]
     [('spark.spark.hadoop.fs.s3a.secret.key', '(hidden), in the file itself', 'write spark.hadoop.fs.s3a.secret.key: \
-${NAME}, or {{secrets/SCOPE/KEY}} on Databricks')]
+${NAME} or ${secret:scope/key}, or on Databricks {{secrets/SCOPE/KEY}}')]
     """
     settings = document.value_at(("spark",))
     for name, value in settings.items() if isinstance(settings, Mapping) else ():
         path: KeyPath = ("spark", name)
         is_secret = isinstance(value, str) and (is_secret_name(name) or PASSWORD.search(value) is not None)
         if is_secret and not is_elsewhere(document, path, whole=False) and not _SCOPE.fullmatch(value.strip()):
-            remedy = f"write {name}: ${{NAME}}, or {{{{secrets/SCOPE/KEY}}}} on Databricks"
+            remedy = f"write {name}: ${{NAME}} or ${{secret:scope/key}}, or on Databricks {{{{secrets/SCOPE/KEY}}}}"
             yield document.issue(path, "(hidden), in the file itself", _ALLOWED, remedy)
     lineage = document.value_at(("openlineage",))
     is_given = isinstance(lineage, Mapping) and lineage.get("api_key") is not None
@@ -81,8 +81,8 @@ def secrets_of(documents: Iterable[LocatedYaml]) -> dict[str, str]:
         secret_names = {
             name
             for path, written in document.variables.items()
-            for name in _NAME.findall(written)
-            if is_secret_name(name) or _is_secret_place(path) or name in _PASSWORD_OF_ADDRESS.findall(written)
+            for name in names_in(written)
+            if _is_named_secret(name) or _is_secret_place(path) or name in _PASSWORD_OF_ADDRESS.findall(written)
         }
         for value, reference in document.values.items():
             password = _IN_ADDRESS.search(value)
@@ -91,6 +91,10 @@ def secrets_of(documents: Iterable[LocatedYaml]) -> dict[str, str]:
             if password is not None:
                 found[password[1]] = reference
     return found
+
+
+def _is_named_secret(name: str) -> bool:
+    return name.startswith("secret:") or is_secret_name(name)
 
 
 def _is_secret_place(path: KeyPath) -> bool:

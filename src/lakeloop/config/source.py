@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from lakeloop.config.landing import Landing
-from lakeloop.config.read import Read
+from lakeloop.config.read import AnyRead, Read
 from lakeloop.config.rules import Rule
 from lakeloop.config.section import Name, Section, Tags, Text, Unit, Whole, Words
 
@@ -136,7 +136,7 @@ class Source(Section):
     owner: Words = ""
     tags: Tags = ()
     landing: Landing | None = None
-    read: Read | None = None
+    read: AnyRead | None = None
     columns: dict[Name, Column] = Field(min_length=1)
     derive: dict[Name, DerivedColumn] = Field(default_factory=dict)
     key: tuple[str, ...] = Field(min_length=1)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lakeloop.aggregates import AGGREGATES, find_aggregate
 from lakeloop.config.addresses import without_password
 from lakeloop.config.feature_table import FeatureTable
 from lakeloop.config.located_yaml import KeyPath
@@ -37,7 +38,8 @@ class Config:
         models: Name -> model, in order of names.
         files: Kind and name, `source:outcomes`, -> file relative to the root.
         code: Feature table -> hash of the file its function is written in.
-        secrets: Value that nothing may show -> the variable that stands for it.
+        secrets: Name of a secret of a scope -> its value; in no message.
+        hidden: Value that nothing may show -> the variable that stands for it.
         written: Kind and name -> path of each value that is written with an environment variable -> as it is written.
 
     >>> from dataclasses import replace
@@ -61,6 +63,7 @@ class Config:
     written: dict[str, dict[KeyPath, str]] = field(default_factory=dict)
     code: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict, repr=False)
+    hidden: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def workspace(self) -> Path:
@@ -98,7 +101,7 @@ class Config:
         """Say what a channel is: where a file is, and of others the kind alone."""
         channel, path = self.project.notify.channels[name], ("notify", "channels", name, "file")
         if channel.file is None:
-            return channel.kind.value
+            return channel.word
         return self._written("project", self.project.project).get(path, str(self.workspace / channel.file))
 
     def hidden_arguments(self, name: str) -> tuple[str, ...]:
@@ -183,11 +186,22 @@ class Config:
                 _put(content, path, written)
         if kind == "feature_table" and name in self.code:
             content["python_code"] = self.code[name]
+        if kind == "feature_table":
+            content |= _brought_aggregates(self.feature_tables[name])
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def _written(self, kind: str, name: str) -> dict[KeyPath, str]:
         return self.written.get(f"{kind}:{name}", {})
+
+
+def _brought_aggregates(table: FeatureTable) -> dict[str, Any]:
+    """Tell what the aggregates of packages are made of: another meaning of a word is another table."""
+    words = sorted({each.computed_as for each in table.window_features} - set(AGGREGATES))
+    brought = {word: asdict(find_aggregate(word)) for word in words}
+    for each in brought.values():
+        each.pop("description")
+    return {"brought_aggregates": brought} if brought else {}
 
 
 def _put(content: Any, path: KeyPath, text: str) -> None:

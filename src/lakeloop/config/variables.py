@@ -1,4 +1,8 @@
-"""Environment variables in the values of `conf/`: `${NAME}`, `${NAME:-default}`, and `$${` for a literal `${`."""
+"""Variables in the values of `conf/`.
+
+`${NAME}` and `${NAME:-default}` are of the environment, `${secret:scope/key}` is of a scope of secrets, and `$${` is a
+literal `${`.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher, get_close_matches
 
-ALLOWED = "${NAME}, ${NAME:-default}, or $${ for the two characters themselves"
+ALLOWED = "${NAME}, ${NAME:-default}, ${secret:scope/key}, or $${ for the two characters themselves"
+
+OF_A_SCOPE = r"secret:[A-Za-z0-9_.@-]+/[A-Za-z0-9_.-]+"
+"""Pattern of a secret's name in a reference."""
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{(?P<inside>[^{}]*)\}|\$\{")
-_INSIDE = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?", re.DOTALL)
+_INSIDE = re.compile(rf"(?P<secret>{OF_A_SCOPE})|(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?", re.DOTALL)
+_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9]")
 _SIMILAR = 0.85  # a name this close is a slip, and naming it gives nothing away
 _SHORTEST_PIECE = 6
 _SHORTEST_ANYWHERE = 4
@@ -54,12 +62,46 @@ def has_variable(text: str) -> bool:
     return "${" in text
 
 
+def variable_of(secret: str) -> str:
+    """Name the variable of the environment that holds a secret where there is no scope to ask.
+
+    Args:
+        secret: The secret's name, `secret:scope/key`.
+
+    Returns:
+        The variable's name.
+
+    >>> variable_of("secret:flights-prod/store.address")
+    'LAKELOOP_SECRET_FLIGHTS_PROD__STORE_ADDRESS'
+    """
+    scope, _, key = secret.removeprefix("secret:").partition("/")
+    scope, key = (_NOT_IN_A_NAME.sub("_", each).upper() for each in (scope, key))
+    return f"LAKELOOP_SECRET_{scope}__{key}"
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """List the variables and secrets that a text refers to, in the order of their first mention.
+
+    Args:
+        text: Text as it is written.
+
+    Returns:
+        Names, those of secrets as `secret:scope/key`; what is malformed is left out.
+
+    >>> names_in("redis://:${secret:flights/redis}@${HOST:-cache}/0 $${NOT}")
+    ('secret:flights/redis', 'HOST')
+    """
+    inside = (_INSIDE.fullmatch(match["inside"] or "") for match in _REFERENCE.finditer(text))
+    return tuple(dict.fromkeys(found["secret"] or found["name"] for found in inside if found is not None))
+
+
 def fill(text: str, variables: Mapping[str, str]) -> Filled:
     """Put variables into a text.
 
     Args:
         text: Text with references; a variable that is empty counts as not set.
-        variables: Name -> value, as in the environment. What a value holds is not looked into again.
+        variables: Name -> value, as in the environment; a secret's name is `secret:scope/key`, or that of the variable
+            that stands for it. What a value holds is not looked into again.
 
     Returns:
         The text filled.
@@ -71,6 +113,8 @@ def fill(text: str, variables: Mapping[str, str]) -> Filled:
     's3://flights/lake'
     >>> fill("$${NAME}", {}).text
     '${NAME}'
+    >>> fill("${secret:flights/redis}", {"LAKELOOP_SECRET_FLIGHTS__REDIS": "hunter22"}).values
+    {'hunter22': '${secret:flights/redis}'}
     """
     values: dict[str, str] = {}
 
@@ -82,13 +126,15 @@ def fill(text: str, variables: Mapping[str, str]) -> Filled:
             shown = match[0] if match["inside"] is not None else text[match.start() : match.start() + 40]
             remedy = "write it in that form, without one variable inside another"
             raise VariableError(f"{shown!r}", ALLOWED, remedy)
-        name, default = inside["name"], inside["default"]
+        name, default = inside["secret"] or inside["name"], inside["default"]
         value = variables.get(name, "")
+        if not value and inside["secret"]:
+            value = variables.get(variable_of(name), "")
         if value:
             values[value] = f"${{{name}}}"
             return value
         if default is None:
-            raise _not_set(name, variables)
+            raise _unknown_secret(name) if inside["secret"] else _not_set(name, variables)
         return default
 
     filled = _REFERENCE.sub(replace, text)
@@ -102,6 +148,12 @@ def _not_set(name: str, variables: Mapping[str, str]) -> VariableError:
     hint = f"did you mean ${{{close[0]}}}? Or " if close else ""
     remedy = f"{hint}set it, or give a default: ${{{name}:-...}}"
     return VariableError(f"the environment variable {name}, which is {state}", "a variable that has a value", remedy)
+
+
+def _unknown_secret(name: str) -> VariableError:
+    shown = name.removeprefix("secret:")
+    remedy = f"on Databricks put it into the scope; elsewhere set the variable {variable_of(name)}"
+    return VariableError(f"the secret {shown}, which is not known here", "a secret that has a value", remedy)
 
 
 def hide_values(text: str, values: Mapping[str, str], *, pieces: bool = False) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lakeloop.aggregates import AGGREGATES
+from lakeloop.aggregates import find_aggregate
 from lakeloop.config.columns import matching_columns, model_columns, resolve_features
 from lakeloop.config.feature_table import FeatureTable, Kind
 from lakeloop.config.grid import PERIOD_END_TS, PERIOD_TS
@@ -135,7 +135,7 @@ def _of_tables(config: Config) -> Iterator[_Need]:
 def _ordered_features(table: FeatureTable) -> frozenset[str]:
     """Name the windowed features whose value depends on the order of the events."""
     parts = (
-        (each.name, part.of_events) for each in table.window_features for part in AGGREGATES[each.computed_as].parts
+        (each.name, part.of_events) for each in table.window_features for part in find_aggregate(each.computed_as).parts
     )
     return frozenset(name for name, text in parts if "event_ts" in text)
 

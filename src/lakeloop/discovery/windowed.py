@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lakeloop.aggregates import AGGREGATES
+from lakeloop.aggregates import find_aggregate
 from lakeloop.config.aggregate import Aggregate, WindowFeature
 from lakeloop.config.durations import short_name
 from lakeloop.config.expressions import expression_columns
@@ -48,7 +48,7 @@ class WindowedFeature:
 
     def type(self, source: Source) -> str | None:
         """Type of its values; None where its measure has none that is declared."""
-        gives = AGGREGATES[self.declared.computed_as].gives
+        gives = find_aggregate(self.declared.computed_as).gives
         if gives != "own":
             return gives
         measure = self._measure(source)

@@ -2,7 +2,7 @@
 
 A distance is one function over shares, vectorised along the last axis, so that the same code compares one window and
 every stretch of days of a reference. A file may hold a test of counts besides, or alone: tests are recorded, no column
-is judged by one.
+is judged by one. Other packages bring more distances, by entry points of the group `lakeloop.distances`.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from importlib import import_module
 from pkgutil import iter_modules
 from types import MappingProxyType
+from typing import Any
 
 from lakeloop.distances.count_test import CountTest
 from lakeloop.distances.distance import Distance, Kind
+from lakeloop.entry_points import PluginGroup, find_brought
 
-__all__ = ["DISTANCES", "TESTS", "CountTest", "Distance", "distances_of"]
+__all__ = ["DISTANCES", "TESTS", "CountTest", "Distance", "distances_of", "find_distance"]
 
 _MODULES = [import_module(f"{__name__}.{each.name}") for each in iter_modules(__path__)]
 _DISTANCES: list[Distance] = [module.DISTANCE for module in _MODULES if hasattr(module, "DISTANCE")]
@@ -24,7 +26,7 @@ _TESTS: list[CountTest] = [module.TEST for module in _MODULES if hasattr(module,
 DISTANCES: Mapping[str, Distance] = MappingProxyType(
     {each.name: each for each in sorted(_DISTANCES, key=lambda distance: distance.name)}
 )
-"""Name -> distance, by name."""
+"""Name -> distance, by name; those that are built in."""
 
 TESTS: Mapping[str, CountTest] = MappingProxyType(
     {each.name: each for each in sorted(_TESTS, key=lambda test: test.name)}
@@ -33,9 +35,35 @@ TESTS: Mapping[str, CountTest] = MappingProxyType(
 
 
 def distances_of(kind: Kind) -> tuple[str, ...]:
-    """Name the distances that a column of a kind can be judged by.
+    """Name the built-in distances that a column of a kind can be judged by.
 
     >>> "ks" in distances_of("number"), "ks" in distances_of("category")
     (True, False)
     """
     return tuple(name for name, each in DISTANCES.items() if kind in each.kinds)
+
+
+def find_distance(name: str) -> Distance:
+    """Find a distance by its name: one that is built in, or that a package brings.
+
+    Args:
+        name: What is written in `monitor.statistic`.
+
+    Returns:
+        The distance.
+
+    Raises:
+        PluginError: If there is none, two packages bring it, or what is brought is none.
+
+    >>> find_distance("psi").min_effect
+    0.1
+    """
+    return find_brought(PluginGroup.DISTANCES, name, DISTANCES, _problem)
+
+
+def _problem(found: Any, word: str) -> str | None:
+    if not isinstance(found, Distance):
+        return f"it is {type(found).__name__}, not a lakeloop.plugins.distances.Distance"
+    if found.name != word:
+        return f"its name is {found.name!r}, not that of the entry point"
+    return None if found.table_column is None else "it names a table_column, which only lakeloop's own have"

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lakeloop.config.monitor import Monitor
-from lakeloop.distances import DISTANCES
+from lakeloop.distances import find_distance
 from lakeloop.distances.distance import Distance
 from lakeloop.distances.psi import stability_indices
 from lakeloop.drift.bins import ColumnBins
@@ -137,7 +137,7 @@ def propose_roles(
 
 
 def _propose(history: Reference, bins: ColumnBins, declared: Role, monitor: Monitor, seed: int) -> RoleProposal:
-    distance = DISTANCES[monitor.statistic[bins.kind]]
+    distance = find_distance(monitor.statistic[bins.kind])
     min_effect = monitor.min_effect.get(distance.name, distance.min_effect)
     daily = history.counts.get(bins.name)
     if daily is None or not daily[:, :-1].any():

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakeloop.config.monitor import Monitor
-from lakeloop.distances import DISTANCES
+from lakeloop.distances import find_distance
 from lakeloop.drift.bins import ColumnBins
 from lakeloop.drift.column_counts import ColumnCounts
 from lakeloop.drift.reference import Reference
@@ -88,7 +88,7 @@ def measure_slices(reference: Reference, profiles: pa.Table, monitor: Monitor) -
 
 
 def _measure(reference: Reference, bins: ColumnBins, row: Mapping[str, Any], monitor: Monitor) -> SliceDrift:
-    distance = DISTANCES[monitor.statistic[bins.kind]]
+    distance = find_distance(monitor.statistic[bins.kind])
     key, value = row["slice_key"], row["slice_value"]
     counts = np.asarray(row["bins"], dtype=np.int64)
     expected = reference.slices.get((key, value), {}).get(bins.name, np.zeros(bins.n_bins, dtype=np.int64))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from lakeloop.config.monitor import Monitor
-from lakeloop.distances import DISTANCES
+from lakeloop.distances import DISTANCES, find_distance
 from lakeloop.distances.distance import Binned, Distance
 from lakeloop.drift.bins import BinKind, ColumnBins
 from lakeloop.drift.column_counts import ColumnCounts
@@ -24,6 +24,7 @@ from lakeloop.drift.thresholds import (
     reachable,
     resample_threshold,
 )
+from lakeloop.entry_points import PluginGroup, find_plugin
 from lakeloop.errors import DistributionError
 from lakeloop.statuses import Role, Status, Verdict
 
@@ -212,7 +213,7 @@ class _Family:
 
 
 def _judge(family: _Family, bins: ColumnBins, role: Role, window: DailyCounts) -> ColumnVerdict:
-    distance = DISTANCES[family.monitor.statistic[bins.kind]]
+    distance = find_distance(family.monitor.statistic[bins.kind])
     min_effect = family.monitor.min_effect.get(distance.name, distance.min_effect)
     daily = window.rows.get(bins.name)
     counts = None if daily is None else np.asarray(daily.sum(axis=0))
@@ -231,7 +232,7 @@ def _judge(family: _Family, bins: ColumnBins, role: Role, window: DailyCounts) -
         held = _hold(family, column, distance, min_effect)
         status = Status.INSUFFICIENT_REFERENCE if held.threshold is None else status
         missing = family.compare_missing(column, role)
-        evidence = {**held.evidence, "missing": missing.to_dict()}
+        evidence = {**held.evidence, "missing": missing.to_dict(), **_release_of(distance)}
         recorded |= record_statistics(column)
         categories = compare_categories(column, family.monitor.min_category_share)
         if categories is not None:
@@ -253,6 +254,12 @@ def _judge(family: _Family, bins: ColumnBins, role: Role, window: DailyCounts) -
         missing=missing,
         recorded=recorded,
     )
+
+
+def _release_of(distance: Distance) -> dict[str, str]:
+    """Tell the package that brings a statistic: from the evidence alone it can be computed again."""
+    plugin = None if distance.name in DISTANCES else find_plugin(PluginGroup.DISTANCES, distance.name)
+    return {} if plugin is None else {"package": plugin.release}
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, DoubleType, LongType, StringType, StructField, StructType, TimestampType
 
 from lakeloop.config.feature_table import FeatureTable, FeatureType
+from lakeloop.with_columns import with_columns
 
 _LEAST, _GREATEST = -(2**63), 2**63 - 1  # of a long
 
@@ -143,7 +144,7 @@ def _answer_groups(
         known = known.where(F.col(name).isNotNull())
     instants = [each.name for each in events.schema.fields if isinstance(each.dataType, TimestampType)]
     # As microseconds: a key among them goes back as it came, whatever the zone of the session.
-    known = known.withColumns({name: F.unix_micros(name) for name in instants})
+    known = with_columns(known, {name: F.unix_micros(name) for name in instants})
     kept = [StructField(name, events.schema[name].dataType) for name in groups if name not in instants]
     kept += [StructField(name, LongType()) for name in groups if name in instants]
     features = [StructField(name, _TYPES[each.type]) for name, each in table.features.items()]

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 
+from lakeloop.with_columns import with_columns
+
 
 @dataclass(frozen=True)
 class Moments:
@@ -66,8 +68,8 @@ def merge_moments(log: DataFrame, entity: Sequence[str], wanted: Mapping[str, Mo
         columns = sorted({each.column for each in wanted.values() if each.seconds == seconds})
         log = _run_over_blocks(log, entity, columns, seconds)
     ordered = Window.partitionBy(*entity).orderBy("_tick")
-    log = log.withColumns(
-        {f"{name}_{end}": taken for name, each in wanted.items() for end, taken in _ends(each, ordered).items()}
+    log = with_columns(
+        log, {f"{name}_{end}": taken for name, each in wanted.items() for end, taken in _ends(each, ordered).items()}
     )
     return log.select(*names, *(_joined(f"{name}_head", f"{name}_tail").alias(name) for name in wanted))
 
@@ -84,7 +86,7 @@ def _run_over_blocks(log: DataFrame, entity: Sequence[str], columns: Sequence[st
         up_to, onwards = ordered.rowsBetween(start, here), ordered.rowsBetween(here, end)
         running[f"{column}_up_to_{seconds}"] = _running(column, f"{column}_first", up_to)
         running[f"{column}_onwards_{seconds}"] = _running(column, f"{column}_last", onwards)
-    return log.withColumn("_block", F.floor(F.col("_tick") / seconds)).withColumns(levels).withColumns(running)
+    return with_columns(with_columns(log.withColumn("_block", F.floor(F.col("_tick") / seconds)), levels), running)
 
 
 def _running(column: str, level: str, frame: WindowSpec) -> Column:

@@ -15,11 +15,12 @@ from datetime import datetime, timedelta
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from lakeloop.aggregates import AGGREGATES, Part
+from lakeloop.aggregates import PARTS, Part, find_aggregate
 from lakeloop.config.aggregate import WindowFeature
 from lakeloop.config.feature_table import FeatureTable
 from lakeloop.features.moments import Moments, merge_moments
 from lakeloop.features.stretches import Stretch
+from lakeloop.with_columns import with_columns
 
 
 def floor_tick(instant: Column, every: timedelta) -> Column:
@@ -112,12 +113,13 @@ def aggregate_windows(
     # One exchange, by entity; the grouping by entity and tick and the windows below all stand on it.
     values = _values(events, table, tick, features).repartition(*entity)
     of_tick = Window.partitionBy(*entity, "_tick")
-    values = values.withColumns(
+    values = with_columns(
+        values,
         {
             f"{column}_level": F.min(F.expr(f"cast({each.raw} as double)")).over(of_tick)
             for column, each in partials.items()
             if each.part.needs_level
-        }
+        },
     )
     sums = values.groupBy(*entity, "_tick").agg(*(each.of_events(column) for column, each in partials.items()))
 
@@ -224,12 +226,14 @@ def _partials(features: Sequence[WindowFeature]) -> dict[str, _Partial]:
     return {
         _partial(each, part, measures): _Partial(measures[each.aggregate.value], part)
         for each in features
-        for part in AGGREGATES[each.computed_as].parts
+        for part in find_aggregate(each.computed_as).parts
     }
 
 
 def _partial(feature: WindowFeature, part: Part, measures: Mapping[str, str]) -> str:
-    return f"{measures[feature.aggregate.value]}_{part.name}"
+    # What a package calls its own part may be the name of another's: only lakeloop's parts are shared.
+    name = part.name if part in PARTS else f"{feature.computed_as}__{part.name}"
+    return f"{measures[feature.aggregate.value]}_{name}"
 
 
 def _merged(feature: WindowFeature, part: Part, measures: Mapping[str, str]) -> str:
@@ -245,16 +249,16 @@ def _merge(log: DataFrame, entity: Sequence[str], features: Sequence[WindowFeatu
     for each in features:
         seconds, offset = _seconds(each.window), _seconds(each.offset)
         frame = ordered.rangeBetween(1 - seconds - offset, -offset)
-        for part in AGGREGATES[each.computed_as].parts:
+        for part in find_aggregate(each.computed_as).parts:
             column, over = _partial(each, part, measures), _merged(each, part, measures)
             if part.merge == "moments":
                 moments[over] = Moments(column, seconds, offset)
             else:
                 merged[over] = F.expr(f"{part.merge}(`{column}`)").over(frame)
-    return merge_moments(log.withColumns(merged), entity, moments)
+    return merge_moments(with_columns(log, merged), entity, moments)
 
 
 def _value(feature: WindowFeature, features: Sequence[WindowFeature]) -> Column:
-    aggregate, measures = AGGREGATES[feature.computed_as], _measures(features)
+    aggregate, measures = find_aggregate(feature.computed_as), _measures(features)
     columns = {part.name: f"`{_merged(feature, part, measures)}`" for part in aggregate.parts}
     return F.expr(aggregate.value_of(columns))

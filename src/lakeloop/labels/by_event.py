@@ -17,6 +17,7 @@ from lakeloop.labels.found import (
     has_keys,
     micros,
 )
+from lakeloop.with_columns import with_columns
 
 _AT, _ROW, _EVENT_TS, _NO_EVENT_TS, _NO_VOID_TS = "_at", "_row", "_event_ts", "_no_event_ts", "_no_void_ts"
 
@@ -71,7 +72,7 @@ def find_events(spine: DataFrame, truth: DataFrame, label: Label) -> DataFrame:
     ahead = Window.partitionBy(*on).orderBy(_AT).rangeBetween(1, micros(label.within))
     found = {name: F.min(name).over(ahead) for name in (_EVENT_TS, *voids)}
     found |= {name: F.max(name).over(ahead) for name in (_NO_EVENT_TS, _NO_VOID_TS)}
-    looked = rows.withColumns(found).where(F.col(_ROW).isNotNull())
+    looked = with_columns(rows, found).where(F.col(_ROW).isNotNull())
     reasons = [F.when(F.col(name).isNotNull(), F.lit(name.removeprefix("_void_"))) for name in voids]
     void_ts = [F.col(name) for name in voids]
     happened, reason = F.col(_EVENT_TS).isNotNull(), F.coalesce(*reasons, F.lit(None).cast("string"))
@@ -83,4 +84,4 @@ def find_events(spine: DataFrame, truth: DataFrame, label: Label) -> DataFrame:
         CHANGED_TS: F.when(reason.isNull(), F.greatest(F.col(_NO_VOID_TS), F.when(~happened, F.col(_NO_EVENT_TS)))),
         CONFLICT: F.lit(False),
     }
-    return looked.withColumns(made).select(f"{_ROW}.*", *FOUND)
+    return with_columns(looked, made).select(f"{_ROW}.*", *FOUND)

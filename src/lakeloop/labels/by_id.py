@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 from lakeloop.config.label import Label
 from lakeloop.config.predict import Predict
 from lakeloop.labels.found import CHANGED_TS, CONFLICT, FOUND, KNOWN_TS, REASON, judge_truth, settle, void_reason
+from lakeloop.with_columns import with_columns
 
 
 def find_by_id(spine: DataFrame, truth: DataFrame, predict: Predict, label: Label) -> DataFrame:
@@ -50,4 +51,4 @@ def find_by_id(spine: DataFrame, truth: DataFrame, predict: Predict, label: Labe
         CHANGED_TS: F.lit(None).cast("timestamp"),
         CONFLICT: F.coalesce(CONFLICT, F.lit(False)),
     }
-    return rows.withColumns(made).select(*spine.columns, *FOUND)
+    return with_columns(rows, made).select(*spine.columns, *FOUND)

@@ -19,6 +19,7 @@ from lakeloop.labels.found import (
     micros,
     settle,
 )
+from lakeloop.with_columns import with_columns
 
 NO_VALUE = "no_value"
 """Reason of a label that is void because no row of its source is near enough to the instant."""
@@ -84,7 +85,7 @@ def find_later(spine: DataFrame, truth: DataFrame, label: Label) -> DataFrame:
         found[CHANGED_TS] = F.max(_GONE_TS).over(near)
     else:
         found[CHANGED_TS] = F.lit(None).cast("timestamp")
-    looked = rows.withColumns(found).where(F.col(_ROW).isNotNull())
+    looked = with_columns(rows, found).where(F.col(_ROW).isNotNull())
     is_near = F.coalesce(F.col(f"{_FOUND}.{_AT}") > F.col(_AT) - F.lit(tolerance), F.lit(False))
     target_ts = F.timestamp_micros(_AT)
     made = {
@@ -93,4 +94,4 @@ def find_later(spine: DataFrame, truth: DataFrame, label: Label) -> DataFrame:
         KNOWN_TS: F.when(is_near, F.greatest(F.col(f"{_FOUND}.{KNOWN_TS}"), target_ts)),
         CONFLICT: is_near & F.col(f"{_FOUND}.{CONFLICT}"),
     }
-    return looked.withColumns(made).select(f"{_ROW}.*", *FOUND)
+    return with_columns(looked, made).select(f"{_ROW}.*", *FOUND)

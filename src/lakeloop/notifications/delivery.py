@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from lakeloop.config.addresses import hide_credentials
 from lakeloop.config.notify import Channel
 from lakeloop.config.variables import hide_values
+from lakeloop.notifications.channel import DeclaredChannel, send_by
 from lakeloop.notifications.journal import Journal
 from lakeloop.notifications.local import call_command, write_line
 from lakeloop.notifications.mail import send_mail, write_mail
@@ -91,6 +92,8 @@ def _send(channel: Channel, message: Message, place: Place) -> Attempt:
     if channel.email is not None:
         email, mail = channel.email, write_mail(channel.email, message, place)
         return try_again(lambda seconds: send_mail(email, mail, seconds), place.patience)
+    if isinstance(channel.plugin, DeclaredChannel):
+        return send_by(channel.plugin, message, place)
     raise ValueError("a channel of no kind; the declaration refuses it")
 
 

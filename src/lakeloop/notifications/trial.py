@@ -62,7 +62,7 @@ def try_channels(config: Config, names: Sequence[str], now: datetime) -> tuple[C
             lines=("Whoever reads this would be told of flags, decisions and promotions.",),
         )
         delivery = deliver(name, channel, message, place, config.hidden_arguments(name))
-        found.append(ChannelTest(name, channel.kind.value, delivery.is_sent, delivery.error))
+        found.append(ChannelTest(name, channel.word, delivery.is_sent, delivery.error))
     return tuple(found)
 
 

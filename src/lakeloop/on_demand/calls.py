@@ -9,16 +9,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
-from importlib.metadata import entry_points
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from lakeloop.entry_points import PluginGroup, find_plugin, installed_words, load_plugin
 from lakeloop.errors import DataContractError, Failure
 from lakeloop.on_demand.functions import FUNCTIONS, FloatArray
 
-ENTRY_POINT_GROUP = "lakeloop.on_demand"
+ENTRY_POINT_GROUP = PluginGroup.ON_DEMAND.value
 """Group of the entry points by which a project brings functions of its own.
 
 Such a function takes one positional parameter per argument (a column as an array of shape (n_rows,), a constant as
@@ -58,17 +58,38 @@ class Call:
         return tuple(dict.fromkeys(arg.name for arg in self.args if isinstance(arg, ColumnName)))
 
 
-def _find_function(name: str) -> Callable[..., FloatArray]:
+def find_function(name: str) -> Callable[..., FloatArray]:
+    """Find an on-demand function by its name: one that is built in, or that a package brings.
+
+    Args:
+        name: The name.
+
+    Returns:
+        The function.
+
+    Raises:
+        ValueError: If there is none.
+        PluginError: If two packages bring it, or what is brought is none.
+
+    >>> find_function("ratio")(np.array([1.0]), np.array([4.0])).tolist()
+    [0.25]
+    """
+    plugin = find_plugin(PluginGroup.ON_DEMAND, name, FUNCTIONS)
+    if plugin is not None:
+        function: Callable[..., FloatArray] = load_plugin(plugin, _problem)
+        return function
     if name in FUNCTIONS:
         return FUNCTIONS[name]
-    own = {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
-    if name in own:
-        function: Callable[..., FloatArray] = own[name].load()
-        return function
-    known = sorted({*FUNCTIONS, *own})
+    known = sorted({*FUNCTIONS, *installed_words(PluginGroup.ON_DEMAND)})
     close = get_close_matches(name, known, n=1)
-    hint = f"; did you mean {close[0]}?" if close else ""
+    otherwise = f"correct the name, or install the package that brings it (entry points of {PluginGroup.ON_DEMAND})"
+    hint = f"; did you mean {close[0]}?" if close else f"; {otherwise}"
     raise ValueError(f"got the function {name!r}; allowed: {', '.join(known)}{hint}")
+
+
+def _problem(found: Any, word: str) -> str | None:
+    _ = word
+    return None if callable(found) else f"it is {type(found).__name__}, not a function"
 
 
 def _check_arity(name: str, function: Callable[..., FloatArray], given: int) -> None:
@@ -157,7 +178,7 @@ def bind_calls(calls: Mapping[str, str], timezone: str) -> tuple[BoundCall, ...]
     bound = []
     for name, text in calls.items():
         call = parse_call(text)
-        function = _find_function(call.function)
+        function = find_function(call.function)
         wants_zone = "timezone" in inspect.signature(function).parameters
         bound.append(BoundCall(name, call, partial(function, timezone=timezone) if wants_zone else function))
     return tuple(bound)
@@ -174,6 +195,7 @@ def parse_call(text: str) -> Call:
 
     Raises:
         ValueError: If it is no call, names an unknown function, or its arguments are not what the function takes.
+        PluginError: If the function is a package's and cannot be used.
 
     >>> call = parse_call("cyclic(hour_of_day, 24, 'sin')")
     >>> call.columns, call.args[1:]
@@ -183,7 +205,7 @@ def parse_call(text: str) -> Call:
     if match is None:
         raise ValueError(f"got {text!r}; allowed: function(argument, ...), as in hour(scheduled_departure_ts)")
     name = match.group(1)
-    function = _find_function(name)
+    function = find_function(name)
     args = _parse_arguments(match.group(2))
     _check_arity(name, function, len(args))
     call = Call(name, args)
@@ -225,7 +247,7 @@ def apply_calls(calls: Mapping[str, str], frame: pd.DataFrame, timezone: str) ->
     made: dict[str, FloatArray] = {}
     for name, call in parsed.items():
         columns = {column: frame[column].to_numpy() for column in call.columns}
-        values = np.asarray(_evaluate(call, _find_function(call.function), columns, timezone), dtype=np.float64)
+        values = np.asarray(_evaluate(call, find_function(call.function), columns, timezone), dtype=np.float64)
         if values.shape != (len(frame),):
             raise ValueError(
                 f"{call.function}: returned shape {values.shape}; allowed: ({len(frame)},), one value per row"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+from lakeloop.config.online_store import SCHEMES
+from lakeloop.entry_points import PluginGroup, find_plugin, installed_words, load_plugin
+from lakeloop.errors import Failure, PluginError
 from lakeloop.online_store.problems import no_answer
 from lakeloop.online_store.sqlite import SCHEME, SqliteStore
 from lakeloop.online_store.store import OnlineStore
 
-ENTRY_POINT_GROUP = "lakeloop.online_stores"
+ENTRY_POINT_GROUP = PluginGroup.ONLINE_STORES.value
 """Group of the entry points by which a package brings a store, named by the scheme of its addresses.
 
 What it names is called as `open_store` is, and gives an `OnlineStore`.
@@ -38,7 +41,7 @@ def is_address(text: str) -> bool:
         return text != SCHEME
     scheme, separator, rest = text.partition("://")
     if scheme not in ("redis", "rediss"):
-        return bool(separator) and bool(entry_points(group=ENTRY_POINT_GROUP, name=scheme))
+        return bool(separator) and scheme in installed_words(PluginGroup.ONLINE_STORES)
     try:
         parts = urlsplit(text)
         has_place = bool(parts.hostname) and (parts.port is None or parts.port > 0)
@@ -61,6 +64,7 @@ def open_store(address: str, project: str, *, read_only: bool = False, timeout_s
 
     Raises:
         EnvironmentProblemError: If there is no store of this kind, a package is missing, or a file cannot be made.
+        PluginError: If a package's store cannot be used, or two packages bring one for the scheme.
 
     >>> open_store("redis://:secret@cache:6379/0", "demo")
     RedisStore('redis://***@cache:6379/0', 'demo')
@@ -72,15 +76,18 @@ def open_store(address: str, project: str, *, read_only: bool = False, timeout_s
       remedy: correct online_store.address in project.yml, or install the package that brings this store
     """
     scheme = address.partition(":")[0]
+    brought = find_store(scheme)
+    if brought is not None:
+        store = brought(address, project, read_only=read_only, timeout_seconds=timeout_seconds)
+        return _checked(store, scheme)
     if address.startswith(SCHEME) and address != SCHEME:
         path = Path(address.removeprefix(SCHEME))
         return SqliteStore(path, project, read_only=read_only, timeout_seconds=timeout_seconds)
-    opening = _redis_store(address) if scheme in ("redis", "rediss") else _brought(scheme)
-    if opening is None:
+    if scheme not in ("redis", "rediss"):
         remedy = "correct online_store.address in project.yml, or install the package that brings this store"
-        known = ", ".join([ALLOWED, *sorted(f"{each.name}:" for each in entry_points(group=ENTRY_POINT_GROUP))])
+        known = ", ".join([ALLOWED, *(f"{each}:" for each in installed_words(PluginGroup.ONLINE_STORES))])
         raise no_answer(address, f"{scheme!r} is known to no store; allowed: {known}", remedy, name="scheme")
-    return opening(address, project, read_only=read_only, timeout_seconds=timeout_seconds)
+    return _redis_store(address)(address, project, read_only=read_only, timeout_seconds=timeout_seconds)
 
 
 def _redis_store(address: str) -> Callable[..., OnlineStore]:
@@ -92,8 +99,38 @@ def _redis_store(address: str) -> Callable[..., OnlineStore]:
     return RedisStore
 
 
-def _brought(scheme: str) -> Callable[..., OnlineStore] | None:
-    for each in entry_points(group=ENTRY_POINT_GROUP, name=scheme):
-        found: Callable[..., OnlineStore] = each.load()
-        return found
-    return None
+def _problem(found: Any, word: str) -> str | None:
+    _ = word
+    return None if callable(found) else f"it is {type(found).__name__}, not a function that opens a store"
+
+
+def find_store(scheme: str) -> Callable[..., OnlineStore] | None:
+    """Find what a package brings for the addresses of a scheme.
+
+    Args:
+        scheme: The scheme.
+
+    Returns:
+        What opens such a store; None where no package brings one.
+
+    Raises:
+        PluginError: If two packages bring it, it is built in too, or what is brought cannot be used.
+
+    >>> find_store("redis") is None
+    True
+    """
+    plugin = find_plugin(PluginGroup.ONLINE_STORES, scheme, SCHEMES)
+    if plugin is None:
+        return None
+    brought: Callable[..., OnlineStore] = load_plugin(plugin, _problem)
+    return brought
+
+
+def _checked(store: OnlineStore, scheme: str) -> OnlineStore:
+    absent = [name for name in ("manifest", "look_up", "stage", "swap", "close") if not hasattr(store, name)]
+    plugin = find_plugin(PluginGroup.ONLINE_STORES, scheme)
+    if absent and plugin is not None:
+        found = Failure("type", f"{plugin.target} of {plugin.release} gives a store that lacks {', '.join(absent)}")
+        remedy = f"install a release of {plugin.package} that is made for this lakeloop"
+        raise PluginError(f"{plugin.word} ({plugin.group})", [found], remedy)
+    return store

@@ -17,6 +17,7 @@ from lakeloop.quality.marks import list_marks
 from lakeloop.quality.rules import REASONS
 from lakeloop.quality.typing import RAW, cast_text
 from lakeloop.schemas import REASON
+from lakeloop.with_columns import with_columns
 
 CLASS = "_class"
 ACCEPTED, QUARANTINED, DUPLICATE, SUPERSEDED = "accepted", "quarantined", "duplicate", "superseded"
@@ -62,7 +63,7 @@ def classify_rows(
     keys = unique_keys(source)
     if accepted_before is not None:
         absent = {name: F.lit(None).cast("string") for name in added if name not in accepted_before.columns}
-        accepted_before = accepted_before.withColumns(absent)
+        accepted_before = with_columns(accepted_before, absent)
     rows = judged.withColumns({_STANDING: F.size(REASONS) == 0, "_landed": landed})
     rows = _compare_with_earlier(rows, accepted_before, source, keys, added)
     needed = {column for _, columns in keys for column in columns}
@@ -140,7 +141,7 @@ def _compare_within_batch(rows: DataFrame, columns: Sequence[str], index: int) -
     found = {"_rank": F.row_number().over(order), "_holder_claims": F.first(_CLAIMS).over(first)}
     if index == 0:
         found["_holder"] = F.first("_landed").over(first)
-    rows = rows.withColumns(found)
+    rows = with_columns(rows, found)
     is_taken = F.col("_holder_claims") & has_values & F.col(_STANDING)
     is_later = F.col(_CLAIMS) & (F.col("_rank") > 1)
     decided: dict[str, Column] = {}
@@ -153,7 +154,7 @@ def _compare_within_batch(rows: DataFrame, columns: Sequence[str], index: int) -
     decided[_conflict(index)] = F.col(_conflict(index)) | loses
     # Who claimed and is neither a repetition nor a loser claims on.
     decided[_CLAIMS] = F.col(_CLAIMS) & ~repeated & ~loses
-    return rows.withColumns(decided)
+    return with_columns(rows, decided)
 
 
 def _conflict(index: int) -> str:

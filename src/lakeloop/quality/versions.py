@@ -20,6 +20,7 @@ from lakeloop.quality.uniqueness import (
     landed_columns,
 )
 from lakeloop.schemas import REASON
+from lakeloop.with_columns import with_columns
 
 SAME_VERSION = "unique_version"
 """Rule that a row breaks by the ordering value of a version with other content."""
@@ -74,7 +75,7 @@ def _classify_versions(
     newest, is_known = F.lit(None).cast(rows.schema[_ORDER].dataType), F.lit(False)
     if before is not None:
         absent = {name: F.lit(None).cast("string") for name in added if name not in before.columns}
-        known = _with_order(before.withColumns(absent), source, order_by)
+        known = _with_order(with_columns(before, absent), source, order_by)
         known = known.select(
             *(F.col(f"_typed_{name}" if f"_typed_{name}" in known.columns else name).alias(name) for name in key),
             _ORDER,
@@ -182,10 +183,10 @@ def versions_with_ends(rows: DataFrame, source: Source, name: str) -> DataFrame:
 def _with_order(rows: DataFrame, source: Source, order_by: str) -> DataFrame:
     """Add the ordering value to rows of bronze, where a local reading is text and was an instant when it was judged."""
     local = [name for name, each in source.all_columns.items() if each is ColumnType.LOCAL_TIMESTAMP]
-    typed = rows.withColumns({f"_text_{name}": F.col(name) for name in local})
-    typed = typed.withColumns({name: cast_text(F.col(name), ColumnType.LOCAL_TIMESTAMP) for name in local})
+    typed = with_columns(rows, {f"_text_{name}": F.col(name) for name in local})
+    typed = with_columns(typed, {name: cast_text(F.col(name), ColumnType.LOCAL_TIMESTAMP) for name in local})
     ordered = typed.withColumns({_ORDER: _order(order_by), **{f"_typed_{name}": F.col(name) for name in local}})
-    return ordered.withColumns({name: F.col(f"_text_{name}") for name in local})
+    return with_columns(ordered, {name: F.col(f"_text_{name}") for name in local})
 
 
 def _order(order_by: str) -> Column:

@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
 from lakeloop.config.source import Source
+from lakeloop.micro_batches import run_batches
 from lakeloop.quality.texts import MALFORMED
 
 
@@ -52,20 +53,4 @@ def drain_stream(spark: SparkSession, source: Source, checkpoint: Path, take: Ca
     elif read.stream.lower() == "json":  # by name, each value as the text it is written as
         texts = [T.StructField(name, T.StringType()) for name in (*source.columns, MALFORMED)]
         reader = reader.schema(T.StructType(texts)).option("columnNameOfCorruptRecord", MALFORMED)
-    failures: list[Exception] = []
-
-    def hand_on(batch: DataFrame, number: int) -> None:
-        try:
-            take(batch, number)
-        except Exception as failure:
-            failures.append(failure)  # the stream would wrap it in its own trace
-            raise
-
-    writer = reader.load().writeStream.foreachBatch(hand_on).option("checkpointLocation", str(checkpoint))
-    query = writer.trigger(availableNow=True).queryName(f"read {source.source}").start()
-    try:
-        query.awaitTermination()
-    except Exception as stopped:
-        if failures:
-            raise failures[0] from stopped
-        raise
+    run_batches(reader.load(), checkpoint, take, name=f"read {source.source}")

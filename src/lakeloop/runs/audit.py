@@ -12,7 +12,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakeloop import schemas
-from lakeloop.aggregates import AGGREGATES
+from lakeloop.aggregates import find_aggregate
 from lakeloop.config.columns import model_columns
 from lakeloop.config.feature_table import FeatureTable
 from lakeloop.config.metric import Task
@@ -287,7 +287,7 @@ def _compare(
 
 def _emptied_to_zero(table: FeatureTable) -> set[str]:
     """Name the features that are 0 where a window holds nothing: a row that is not there says the same."""
-    return {each.name for each in table.window_features if AGGREGATES[each.computed_as].gives == "long"}
+    return {each.name for each in table.window_features if find_aggregate(each.computed_as).gives == "long"}
 
 
 def _accepted(model: Model, finding: LeakFinding) -> LeakFinding:

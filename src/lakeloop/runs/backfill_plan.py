@@ -196,19 +196,16 @@ def compare_scope(context: Context, scope: Scope, base: Base | None, *, estimate
         known = _published(lake, scope, base).where(F.col("available_ts") > F.lit(scope.stretch.after))
         is_later = F.col("available_ts") > F.lit(scope.stretch.through)
         published, later = (known, later) if scope.is_whole else (known.where(~is_later), known.where(is_later))
-    compared = compare_rows(published, computed, entity).persist()
-    try:
-        with explaining(context.config, table):  # what it reads of others is for them to explain
-            found = count_differences(compared).collect()[0]  # bounded: one row
-        differs = estimate or bool(found["ticks"])
-        spans = find_spans(compared, later, entity)
+    with explaining(context.config, table):  # what it reads of others is for them to explain
+        compared = lake.stage(compare_rows(published, computed, entity))
+    found = count_differences(compared).collect()[0]  # bounded: one row
+    differs = estimate or bool(found["ticks"])
+    spans = find_spans(compared, later, entity)
 
-        def touched(spine: DataFrame) -> DataFrame:
-            return touched_after(spine, scope.stretch.after) if estimate else touched_by(spine, spans, entity)
+    def touched(spine: DataFrame) -> DataFrame:
+        return touched_after(spine, scope.stretch.after) if estimate else touched_by(spine, spans, entity)
 
-        sets, predictions = _touched(context, scope.name, touched) if differs else ((), ())
-    finally:
-        compared.unpersist()
+    sets, predictions = _touched(context, scope.name, touched) if differs else ((), ())
     above = tables_above(context.config.feature_tables, scope.name)
     return BackfillPlan(
         feature_table=scope.name,

@@ -84,7 +84,7 @@ def _statement_rows(context: Context, table: FeatureTable, stretch: Stretch, ver
     if table.every is None:
         raise ValueError(f"{table.feature_table} has no ticks")
     lake, address = context.lake, context.lake.address("gold", table.feature_table)
-    known = newest_states(table, None, lake.read(address, stretch.after)) if lake.exists(address) else None
+    known = newest_states(lake, table, None, lake.read(address, stretch.after)) if lake.exists(address) else None
     parts: list[DataFrame] = []
     for piece in reversed(cut_stretch(stretch, MAX_TICKS * table.every)):
         rows, known = statement_rows(context, table, piece.after, piece.through, known, versions)

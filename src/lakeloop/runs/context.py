@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import SparkSession
 
 from lakeloop.config.tree import Config
+from lakeloop.connect import assert_shared_folder, is_connect
 from lakeloop.job_tags import label_jobs
 from lakeloop.lineage_events import LineageEvents
 from lakeloop.run_log import current_run, hide
@@ -68,13 +69,15 @@ class Context:
     run_id: str = field(default_factory=_new_run)
 
     def __post_init__(self) -> None:
-        hide(self.config.secrets)
+        hide(self.config.hidden)
 
     @cached_property
     def spark(self) -> SparkSession:
-        """The Spark session."""
+        """The Spark session; one of Spark Connect sees the workspace."""
         settings = spark_settings(self.config, self.run_id)
         session = open_session(f"lakeloop {self.config.project.project}", settings)
+        if is_connect(session):
+            assert_shared_folder(session, self.config.workspace)
         label_jobs(session)
         return session
 

@@ -24,6 +24,7 @@ from lakeloop.runs.engine import choose_engine, held_columns, types_of
 from lakeloop.runs.windows import MonitorWindow
 from lakeloop.statuses import Purpose
 from lakeloop.tables import WriteIdentity, read_arrow, read_arrow_batches
+from lakeloop.with_columns import with_columns
 
 JOB = "profile"
 SKETCHES = ("quantile_sketch", "distinct_sketch")
@@ -206,7 +207,7 @@ def on_spark(
     lake = context.lake
     scored = lake.read(lake.address("predictions", model.model), context.as_of, by="as_of", after=after)
     own = scored.where((F.col("model_version") == version) & (F.col("purpose") == Purpose.PRODUCTION.value))
-    return profile_frame(own, plan).withColumns({name: F.lit(value) for name, value in same.items()})
+    return with_columns(profile_frame(own, plan), {name: F.lit(value) for name, value in same.items()})
 
 
 def profile_frame(rows: DataFrame, plan: ProfilePlan) -> DataFrame:

@@ -13,6 +13,9 @@ from lakeloop.runs.bronze import bronze_schema
 from lakeloop.runs.new_columns import is_added
 from lakeloop.tables import Lake, TableAddress, count_logged_rows, identity_hash, read_properties
 
+PACKAGES_TAG = "packages"
+"""Tag of a run and its version: package -> version that took part in the fit, as JSON."""
+
 SERVING_TAG = "serving_hash"
 """Tag of a model version: `serving_hash` of the declaration it was trained by."""
 

@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 from sklearn.pipeline import Pipeline
 
 from lakeloop.config.metric import Task
+from lakeloop.connect import is_connect
 from lakeloop.errors import EnvironmentProblemError, Failure, UsageError
 from lakeloop.on_demand.arrow import as_model_input
 from lakeloop.runs.context import Context
@@ -151,7 +152,7 @@ def check_can_spread(context: Context) -> None:
     if importlib.util.find_spec("xgboost") is None:
         remedy = "install it, `pip install 'lakeloop[xgboost]'`, here and on the workers"
         raise UsageError("estimator.distributed", "no package xgboost", "the package that fits on Spark", remedy)
-    if not hasattr(context.spark, "_jsc"):
+    if is_connect(context.spark):
         remedy = "run it on a cluster that gives a classic session, or remove `distributed` and declare split.sample"
         allowed = "a classic session: XGBoost schedules its workers together by RDDs, which Connect does not have"
         raise UsageError("estimator.distributed", "a session of Spark Connect", allowed, remedy)

@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -70,6 +70,32 @@ def installed_versions(names: Iterable[str]) -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = UNKNOWN
     return found
+
+
+def changed_packages(recorded: Mapping[str, str]) -> tuple[str, ...]:
+    """Tell which packages are not those that were recorded.
+
+    Args:
+        recorded: Package -> version.
+
+    Returns:
+        A text per package that differs; what was not known then is left out.
+
+    >>> changed_packages({"numpy": "0.1", "no-such-package": "1.0"})  # doctest: +ELLIPSIS
+    ('no-such-package is not installed, was 1.0', 'numpy ..., was 0.1')
+    """
+    told = []
+    for name, then in sorted(recorded.items()):
+        if then == UNKNOWN:
+            continue
+        try:
+            now = version(name)
+        except PackageNotFoundError:
+            told.append(f"{name} is not installed, was {then}")
+            continue
+        if now != then:
+            told.append(f"{name} {now}, was {then}")
+    return tuple(told)
 
 
 def read_code_version(root: Path, workspace: Path) -> CodeVersion:

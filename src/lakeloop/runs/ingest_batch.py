@@ -16,6 +16,7 @@ from lakeloop import schemas
 from lakeloop.config.source import Source
 from lakeloop.errors import DataContractError, Failure
 from lakeloop.landing import MALFORMED, UNKNOWN, staged_schema
+from lakeloop.micro_batches import run_batches
 from lakeloop.quality.accounting import Accounting
 from lakeloop.quality.rules import BROKEN, REASONS, WARNINGS, judge_rows
 from lakeloop.quality.typing import RAW, type_rows
@@ -30,6 +31,7 @@ from lakeloop.runs.judgement import note_judgement, read_judgement
 from lakeloop.runs.new_columns import name_added, take_added
 from lakeloop.statuses import Outcome, Severity
 from lakeloop.tables import Commit, Lake, TableAddress, WriteIdentity, identity_hash
+from lakeloop.with_columns import with_columns
 
 JOB = "ingest"
 
@@ -57,31 +59,14 @@ def drain_staged(context: Context, source: Source, staging: Path, raw_rows: dict
     drop_moved_checkpoint(checkpoint, staging)
     schema = from_arrow_schema(staged_schema(source))
     stream = context.spark.readStream.schema(schema).parquet(str(staging))
-    failures: list[Exception] = []
 
-    def write_batch(batch: DataFrame, batch_id: int) -> None:
+    def take(batch: DataFrame, number: int) -> None:
         try:
-            _write_batch(context, source, batch, batch_id, raw_rows)
+            _write_batch(context, source, batch, number, raw_rows)
         except PySparkException as failure:
-            failures.append(explain_failure(context.config, source, batch, context.as_of, failure))
-            raise
-        except Exception as failure:
-            failures.append(failure)  # the stream would wrap it in its own trace
-            raise
+            raise explain_failure(context.config, source, batch, context.as_of, failure) from failure
 
-    query = (
-        stream.writeStream.foreachBatch(write_batch)
-        .option("checkpointLocation", str(checkpoint))
-        .trigger(availableNow=True)
-        .queryName(f"{JOB} {source.source}")
-        .start()
-    )
-    try:
-        query.awaitTermination()
-    except Exception as stopped:
-        if failures:
-            raise failures[0] from stopped
-        raise
+    run_batches(stream, checkpoint, take, name=f"{JOB} {source.source}")
 
 
 def drain_stretches(context: Context, source: Source, staging: Path, stretches: Sequence[Stretch]) -> None:
@@ -211,7 +196,7 @@ def select_accepted(classified: DataFrame, source: Source, added: Sequence[str] 
     """
     landed = {name: F.col(f"{RAW}.{name}") for name, each in source.columns.items() if each.type == "local_timestamp"}
     accepted = classified.where(F.col(CLASS) == ACCEPTED)
-    return accepted.withColumns(landed).select(*bronze_schema(source).fieldNames(), *added)
+    return with_columns(accepted, landed).select(*bronze_schema(source).fieldNames(), *added)
 
 
 def _refuse_broken(source: Source, classified: DataFrame, file: str) -> None:

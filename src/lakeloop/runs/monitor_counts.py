@@ -28,6 +28,7 @@ from lakeloop.runs.truth import read_truth, refuse_conflicts
 from lakeloop.runs.windows import MonitorWindow
 from lakeloop.schemas import CLASS_SCORES, PREDICTED_CLASS
 from lakeloop.statuses import LabelStatus
+from lakeloop.with_columns import with_columns
 
 SCORE_BINS = 200
 CLASS = "class"
@@ -239,7 +240,7 @@ def _of_classes(
     squares = F.aggregate(CLASS_SCORES, F.lit(0.0), lambda total, each: total + each * each)
     made = {CLASS: F.col("label").cast("int"), "label": (predicted == F.col("label")).cast("double")}
     brier = (squares - of_truth * of_truth + (1 - of_truth) * (1 - of_truth)) / 2
-    return labelled.withColumns(made), _surprise(of_truth), _surprise(constant), brier
+    return with_columns(labelled, made), _surprise(of_truth), _surprise(constant), brier
 
 
 def _surprise(probability: Column) -> Column:

@@ -11,6 +11,7 @@ from pyspark.sql.types import StructField, StructType
 from lakeloop.config.landing import NewColumns
 from lakeloop.config.source import Source
 from lakeloop.landing import UNKNOWN
+from lakeloop.with_columns import with_columns
 
 _MEANING = "as landed; not declared: taken from files by new_columns: add_nullable"
 
@@ -68,7 +69,7 @@ def take_added(rows: DataFrame, names: Sequence[str]) -> DataFrame:
     """
     has_any = UNKNOWN in rows.columns
     taken = {name: F.element_at(UNKNOWN, F.lit(name)) if has_any else F.lit(None).cast("string") for name in names}
-    described = rows.withColumns(taken)
+    described = with_columns(rows, taken)
     for name in names:
         described = described.withMetadata(name, {"comment": _MEANING})
     return described

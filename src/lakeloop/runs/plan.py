@@ -12,11 +12,14 @@ from lakeloop.config.durations import short_name
 from lakeloop.config.feature_table import FeatureTable
 from lakeloop.config.model import Model
 from lakeloop.config.model_sense import count_combinations
+from lakeloop.config.plugin_uses import plugins_used
+from lakeloop.config.plugins import PluginSection
 from lakeloop.config.predict import Predict
 from lakeloop.config.source import Source
 from lakeloop.config.split import Split
 from lakeloop.config.tree import Config
 from lakeloop.config.tuning import Tuner
+from lakeloop.config.variables import hide_values
 from lakeloop.discovery.text import count_of
 
 STEPS: tuple[tuple[str, str], ...] = (
@@ -112,6 +115,23 @@ class PlannedModel:
 
 
 @dataclass(frozen=True)
+class PlannedPlugin:
+    """What a package brings and the project uses.
+
+    Attributes:
+        group: Group of entry points: what it is a word for.
+        word: The word.
+        package: The package.
+        version: Its version.
+    """
+
+    group: str
+    word: str
+    package: str
+    version: str
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a run would do.
 
@@ -126,6 +146,7 @@ class Plan:
         feature_tables: The gold tables.
         models: The models.
         steps: The steps of a run in their order.
+        plugins: What packages bring of what is declared: group, word, package and version.
     """
 
     project: str
@@ -138,6 +159,7 @@ class Plan:
     feature_tables: tuple[PlannedTable, ...]
     models: tuple[PlannedModel, ...]
     steps: tuple[str, ...]
+    plugins: tuple[PlannedPlugin, ...] = ()
 
 
 def make_plan(config: Config) -> Plan:
@@ -175,6 +197,7 @@ def make_plan(config: Config) -> Plan:
         ),
         models=tuple(_plan_model(config, model) for model in config.models.values()),
         steps=tuple(name for name, _ in STEPS),
+        plugins=_plan_plugins(config),
     )
 
 
@@ -197,6 +220,12 @@ def describe_plan(plan: Plan, *, width: int = 80) -> str:
     return "\n".join(line.rstrip() for line in _lines(plan, width))
 
 
+def _plan_plugins(config: Config) -> tuple[PlannedPlugin, ...]:
+    declared = (config.project, *config.sources.values(), *config.feature_tables.values(), *config.models.values())
+    used = sorted({plugin for each in declared for plugin in plugins_used(each)})
+    return tuple(PlannedPlugin(each.group.value, each.word, each.package, each.version) for each in used)
+
+
 def _plan_source(config: Config, source: Source) -> PlannedSource:
     trusted = source.history.trusted_until.isoformat() if source.history is not None else None
     landing = None if source.landing is None else str(config.landing_path(source))
@@ -207,8 +236,29 @@ def _describe_read(config: Config, source: Source) -> str | None:
     read = source.read
     if read is None:
         return None
-    written = config.written_read(source).get(read.kind.value, getattr(read, read.kind.value))
-    return read.describe(written)
+    if read.plugin is not None:
+        return read.describe(describe_place(read.plugin))
+    return read.describe(config.written_read(source).get(read.word, getattr(read, read.word)))
+
+
+def describe_place(reader: PluginSection) -> str:
+    """Say what a package's reader reads, whatever the package does.
+
+    Args:
+        reader: What is declared of it.
+
+    Returns:
+        What it says, without the values of its secrets.
+
+    >>> describe_place(PluginSection())
+    'PluginSection, which does not tell what it reads'
+    """
+    try:
+        place = str(getattr(reader, "place", None) or "")
+    except Exception:  # noqa: BLE001 - a package may raise anything; a plan is told all the same
+        place = ""
+    place = place or f"{type(reader).__name__}, which does not tell what it reads"
+    return hide_values(place, dict.fromkeys(reader.secrets, "(hidden)"), pieces=True)
 
 
 def _plan_table(table: FeatureTable, used_by: tuple[str, ...]) -> PlannedTable:
@@ -301,6 +351,11 @@ def _lines(plan: Plan, width: int) -> Iterator[str]:
         yield from _wrapped(f"gate: {model.metric} against {', '.join(model.against)}", width)
         again = f"every {model.schedule}, or when a flag asks" if model.schedule is not None else "when a flag asks"
         yield from _wrapped(f"trained again: {again}", width)
+    if plan.plugins:
+        yield from ("", "plugins")
+        longest = max(len(plugin.group) for plugin in plan.plugins)
+        for plugin in plan.plugins:
+            yield from _entry(plugin.group, longest, f"{plugin.word} of {plugin.package} {plugin.version}", width)
     yield from ("", "a run, in this order")
     meaning = dict(STEPS)
     longest = max((len(step) for step in plan.steps), default=0)

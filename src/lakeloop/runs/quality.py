@@ -34,6 +34,7 @@ from lakeloop.runs.table_rules import (
 )
 from lakeloop.statuses import Severity, Status
 from lakeloop.tables import Commit, Lake, WriteIdentity
+from lakeloop.with_columns import with_columns
 
 JOB = "quality"
 _AGAIN = " again "
@@ -238,7 +239,7 @@ def with_computed(turn: DataFrame, source: Source) -> DataFrame:
     >>> [name for name in with_computed(orders, context.config.sources["orders"]).columns if name.startswith("holds_")]
     ['holds_range_items']
     """
-    return turn.withColumns({name: holds(each) for rule in source.rules for name, each in rule.computed().items()})
+    return with_columns(turn, {name: holds(each) for rule in source.rules for name, each in rule.computed().items()})
 
 
 def _check(context: Context, source: Source) -> SourceQuality:

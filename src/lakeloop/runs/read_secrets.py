@@ -40,6 +40,8 @@ def describe_safely(config: Config, source: Source, failure: Exception) -> str:
     secrets = {
         str(value): written[key] for name, value in read.options.items() if (key := f"options.{name}") in written
     }
+    if read.plugin is not None:
+        secrets |= dict.fromkeys(read.plugin.secrets, "(hidden)")
     if read.password is not None:
         secrets[read.password.get_secret_value()] = written.get("password", "(the password)")
     text = hide_values(text, secrets, pieces=True)

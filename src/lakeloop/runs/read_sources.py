@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from lakeloop.config.read import ReadKind
+from lakeloop.config.read import Read, ReadKind
 from lakeloop.config.source import Source
 from lakeloop.landing import LandedFile
 from lakeloop.reading import Stretch
 from lakeloop.runs.context import Context
 from lakeloop.runs.reading_database import read_database
 from lakeloop.runs.reading_delta import read_delta
+from lakeloop.runs.reading_plugin import read_by_plugin
 from lakeloop.runs.reading_stream import read_stream
 from lakeloop.runs.readings import Reading, as_landed, list_stretches, take_staged
 
@@ -57,4 +58,8 @@ def read_new(context: Context, source: Source, staging: Path, seen: Sequence[Lan
     staged = take_staged(source, read, staging, {each.content_hash for each in seen})
     context.progress(f"read {source.source}")
     reading = Reading(context, source, staging, [*list_stretches(seen), *staged])
-    return [as_landed(each) for each in (*staged, *_READERS[read.kind](reading))]
+    return [as_landed(each) for each in (*staged, *_reader_of(read)(reading))]
+
+
+def _reader_of(read: Read) -> Callable[[Reading], Iterator[Stretch]]:
+    return read_by_plugin if read.kind is None else _READERS[read.kind]

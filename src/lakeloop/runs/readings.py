@@ -97,13 +97,13 @@ class Reading:
         Raises:
             ConflictError: If what was read before was read from something else.
         """
-        kind: ReadKind = self.read.kind
-        if self.last is not None and (self.last.kind, self.last.of) != (kind.value, of):
+        kind = self.read.word
+        if self.last is not None and (self.last.kind, self.last.of) != (kind, of):
             found = f"it was read from another {self.last.kind} than now"
             raise ConflictError(f"source {self.source.source}", [Failure("read", found)], _RENAME)
         number = 0 if self.last is None else self.last.number + 1
         columns, as_of = tuple(self.source.columns), self.context.as_of.isoformat()
-        return Stretch(self.source.source, kind.value, number, of, label, after, None, 0, 0, columns, as_of)
+        return Stretch(self.source.source, kind, number, of, label, after, None, 0, 0, columns, as_of)
 
     def as_texts(self, rows: DataFrame, left_out: Sequence[str] = ()) -> DataFrame:
         """Match the columns by name and write the rows as text.

@@ -13,6 +13,7 @@ from lakeloop.config.model import Model
 from lakeloop.errors import ConflictError, Failure, NotReadyError
 from lakeloop.runs.content import read_content
 from lakeloop.runs.context import Context
+from lakeloop.runs.environment import changed_packages
 from lakeloop.runs.manifests import Manifest, PinnedInput, find_expired, find_manifest, read_manifests
 from lakeloop.runs.model_inputs import GoldInput, features_by_table
 from lakeloop.runs.pinned_model import pinned_model
@@ -37,7 +38,8 @@ class RebuildResult:
         rows_rebuilt: Rows that were made; None when nothing could be made.
         content_hash: Hash of the manifest.
         content_hash_rebuilt: Hash of the rows that were made; None when nothing could be made.
-        different: What differs: counts, columns, the stored rows; empty unless the status is DIFFERENT.
+        different: What differs: counts, columns, the stored rows, and packages that are not those of then; empty
+            unless the status is DIFFERENT.
         expired: Pinned tables with the version that is gone; empty unless the status is INPUTS_EXPIRED.
 
     >>> lost = ("bronze.orders version 3",)
@@ -161,7 +163,7 @@ def _compare(
         columns = _different_columns(stored, rows) if is_stored else ()
         among = f" in {', '.join(columns)}" if columns else ""
         found.append(f"the content hash{among}")
-    return tuple(found)
+    return (*found, *changed_packages(manifest.packages)) if found else ()
 
 
 def _different_columns(stored: DataFrame, rows: DataFrame) -> tuple[str, ...]:

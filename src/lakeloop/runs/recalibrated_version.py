@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from lakeloop import __version__
 from lakeloop.config.metric import Task
 from lakeloop.config.model import Model
+from lakeloop.config.plugin_uses import function_plugins, releases
 from lakeloop.drift.reference import SCORE_COLUMN, Reference
 from lakeloop.model_versions import DatasetInput, ModelVersion
 from lakeloop.runs.context import Context, instant_text
-from lakeloop.runs.declared import SERVING_TAG
+from lakeloop.runs.declared import PACKAGES_TAG, SERVING_TAG
 from lakeloop.runs.promotions import Promotion
 from lakeloop.runs.recalibration_rows import ScoredRows, read_example
 from lakeloop.runs.references import PREDICTION_REFERENCE_FILE, REFERENCE_FILE, freeze_reference
@@ -30,7 +31,7 @@ from lakeloop.training.recalibration import Correction, corrected, fit_correctio
 PARENT_TAG = "parent_version"
 """Tag of a version that shares another's fitted steps: the other's number."""
 
-_INHERITED = ("training_set_id", "content_hash", "spec_hash", "seed", SERVING_TAG)
+_INHERITED = ("training_set_id", "content_hash", "spec_hash", "seed", PACKAGES_TAG, SERVING_TAG)
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def register_corrected(
             pipeline.predict_proba(example) if is_classification else pipeline.predict(example),
             probabilities=is_classification,
             trusted_types=TRUSTED_TYPES,
-            packages=estimator_packages(model.estimator),
+            packages=(*estimator_packages(model.estimator), *releases(function_plugins(model))),
             tags=tags,
         )
 

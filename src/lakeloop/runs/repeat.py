@@ -7,8 +7,6 @@ import math
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as installed_version
 from typing import Any
 
 from lakeloop.config.model import Model
@@ -17,12 +15,13 @@ from lakeloop.errors import ConflictError, Failure, NotReadyError
 from lakeloop.model_versions import ModelVersion
 from lakeloop.registry import LoggedTrial
 from lakeloop.runs.context import Context
+from lakeloop.runs.declared import PACKAGES_TAG
+from lakeloop.runs.environment import changed_packages
 from lakeloop.runs.manifests import Manifest, find_manifest
 from lakeloop.runs.pinned_model import pinned_model
 from lakeloop.runs.search import search_model
 from lakeloop.runs.train import (
     DECLARATION_FILE,
-    PACKAGES_TAG,
     SPEC_HASHES_FILE,
     fit_and_register,
     measure,
@@ -232,30 +231,6 @@ def _is_same(recorded: float | None, now: float | None) -> bool:
     if recorded is None or now is None:
         return False
     return math.isclose(recorded, now, rel_tol=_RELATIVE, abs_tol=_ABSOLUTE)
-
-
-def changed_packages(recorded: Mapping[str, str]) -> tuple[str, ...]:
-    """Tell which packages are not those that were recorded.
-
-    Args:
-        recorded: Package -> version.
-
-    Returns:
-        A text per package that differs.
-
-    >>> changed_packages({"numpy": "0.1", "no-such-package": "1.0"})  # doctest: +ELLIPSIS
-    ('no-such-package is not installed, was 1.0', 'numpy ..., was 0.1')
-    """
-    told = []
-    for name, then in sorted(recorded.items()):
-        try:
-            now = installed_version(name)
-        except PackageNotFoundError:
-            told.append(f"{name} is not installed, was {then}")
-            continue
-        if now != then:
-            told.append(f"{name} {now}, was {then}")
-    return tuple(told)
 
 
 def _refuse_other_declaration(context: Context, model: Model, manifest: Manifest, seed: int) -> None:

@@ -20,6 +20,7 @@ from lakeloop.config.score import LateRows
 from lakeloop.discovery.text import count_of
 from lakeloop.errors import NotReadyError
 from lakeloop.labels.spine import prediction_instant
+from lakeloop.micro_batches import run_batches
 from lakeloop.reading import identify_checkpoint
 from lakeloop.runs.aliases import reconcile_aliases
 from lakeloop.runs.context import Context, instant_text
@@ -181,7 +182,6 @@ class _Stream:
         self._model: Model = context.config.models[name]
         self._waits_for_champion, self._is_over = waits_for_champion, is_over
         self._checkpoint = Path(context.lake.workspace) / "checkpoints" / "score" / name
-        self._failures: list[Exception] = []
         self._ended = False
         self.result = StreamResult(name)
 
@@ -192,37 +192,20 @@ class _Stream:
         beats = context.spark.readStream.format("rate").option("rowsPerSecond", 1).load()
         # A beat has no row of the source: it lets time pass where nothing comes in.
         followed = bronze.union(beats.select(F.lit(None).cast("timestamp").alias("available_ts")))
-        writer = followed.writeStream.foreachBatch(self._take).option("checkpointLocation", str(self._checkpoint))
-        trigger = (
-            writer.trigger(availableNow=True)
-            if every is None
-            else writer.trigger(processingTime=f"{every // timedelta(milliseconds=1)} milliseconds")
-        )
-        query = trigger.queryName(f"score {self._model.model}").start()
-        try:
-            while not query.awaitTermination(1):
-                if self._ended:
-                    query.stop()
-        except Exception as stopped:
-            if self._failures:
-                raise self._failures[0] from stopped
-            raise
+        query = f"score {self._model.model}"
+        run_batches(followed, self._checkpoint, self._take, name=query, every=every, is_over=lambda: self._ended)
 
     def _take(self, batch: DataFrame, number: int) -> None:
         if self._ended:
             return
-        try:
-            counted = batch.agg(F.count("available_ts"), F.min("available_ts")).first()
-            new, since = (int(counted[0]), _aware(counted[1])) if counted is not None else (0, None)
-            if self._waits_for_champion:  # others write between the micro-batches
-                with self._context.lake.writing(wait_seconds=_WAIT_SECONDS):
-                    self.settle(str(number), since, has_new=new > 0)
-            else:
+        counted = batch.agg(F.count("available_ts"), F.min("available_ts")).first()
+        new, since = (int(counted[0]), _aware(counted[1])) if counted is not None else (0, None)
+        if self._waits_for_champion:  # others write between the micro-batches
+            with self._context.lake.writing(wait_seconds=_WAIT_SECONDS):
                 self.settle(str(number), since, has_new=new > 0)
-            self._ended = self._is_over(self.result)
-        except Exception as failure:
-            self._failures.append(failure)  # the stream would wrap it in its own trace
-            raise
+        else:
+            self.settle(str(number), since, has_new=new > 0)
+        self._ended = self._is_over(self.result)
 
     def settle(self, unit: str, since: datetime | None, *, has_new: bool) -> None:
         """Score what is due, and note what is held.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,12 +16,13 @@ from lakeloop import schemas
 from lakeloop.config.columns import input_columns, model_columns, resolve_features
 from lakeloop.config.metric import Task
 from lakeloop.config.model import Model
+from lakeloop.config.plugin_uses import function_plugins, releases
 from lakeloop.errors import Failure, NotReadyError, UsageError
 from lakeloop.model_versions import ModelVersion
 from lakeloop.point_in_time.lookup import STATUS_SUFFIX
 from lakeloop.runs.class_scores import add_class_scores, read_classes
 from lakeloop.runs.context import Context, instant_text
-from lakeloop.runs.declared import MODEL_REMEDY, SERVING_TAG, assert_same_columns, assert_same_model
+from lakeloop.runs.declared import MODEL_REMEDY, PACKAGES_TAG, SERVING_TAG, assert_same_columns, assert_same_model
 from lakeloop.runs.model_inputs import GoldInput, add_model_inputs, described_columns, with_columns
 from lakeloop.runs.model_tables import describe_model_table
 from lakeloop.runs.outdated import tables_learned_otherwise
@@ -146,7 +148,31 @@ def _nobody(model: Model, found: str) -> NotReadyError:
 def _open(context: Context, model: Model, promotion: Promotion, *, is_challenger: bool = False) -> Scorer:
     version = context.registry.get_version(model.model, promotion.version, promotion.run_key)
     assert_same_model(context.config, model, version.tags.get(SERVING_TAG))
+    for each in changed_functions(model, version):
+        context.progress(f"score {model.model}: {each}")
     return Scorer(promotion, version, is_challenger)
+
+
+def changed_functions(model: Model, version: ModelVersion) -> tuple[str, ...]:
+    """Tell which packages of on-demand functions are not those a version was trained with.
+
+    Args:
+        model: The model's declaration.
+        version: The version.
+
+    Returns:
+        A sentence per package; none of a version that was trained before packages were noted.
+
+    >>> changed_functions(context.config.models["late"], context.registry.list_versions("late")[0])
+    ()
+    """
+    then = json.loads(version.tags.get(PACKAGES_TAG, "{}"))
+    return tuple(
+        f"{package} {now} is installed, version {version.version} was trained with {then[package]}: its functions may"
+        " answer otherwise"
+        for package, now in releases(function_plugins(model)).items()
+        if then.get(package, now) != now
+    )
 
 
 def purpose_of(trained_through: datetime, usual: Purpose = Purpose.PRODUCTION) -> Column:

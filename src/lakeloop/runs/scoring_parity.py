@@ -12,7 +12,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakeloop import __version__, schemas
+from lakeloop.config.plugin_uses import releases
 from lakeloop.config.score import ScoringEngine
+from lakeloop.entry_points import PluginGroup, list_plugins
 from lakeloop.model_versions import ModelVersion
 from lakeloop.runs.context import Context
 from lakeloop.statuses import ParityStatus
@@ -112,7 +114,7 @@ def scoring_environment() -> str:
     >>> scoring_environment() == scoring_environment()
     True
     """
-    versions = {name: _installed(name) for name in _PACKAGES}
+    versions = {name: _installed(name) for name in _PACKAGES} | releases(list_plugins(PluginGroup.ON_DEMAND))
     return identity_hash(versions | {"pyspark": pyspark.__version__, "lakeloop": __version__})
 
 

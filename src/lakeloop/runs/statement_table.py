@@ -21,7 +21,7 @@ from lakeloop.features.statement_ticks import evaluate_ticks, is_known_after, lo
 from lakeloop.features.tick_lists import Presence, TickRun, cut_ticks, list_ticks
 from lakeloop.features.windows import floor_tick
 from lakeloop.runs.context import Context, instant_text
-from lakeloop.tables import TableAddress
+from lakeloop.tables import Lake, TableAddress
 
 _TICK = "_tick_ts"  # as `evaluate_ticks` calls it
 MAX_TICKS = 50_000
@@ -29,6 +29,9 @@ MAX_TICKS = 50_000
 
 TICKS_A_QUERY = 32
 """Ticks in one query: the statement stands in it once for each, and Spark's planning grows with it."""
+
+_STAGED_FROM = 2
+"""Queries from which on what they read is written aside."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def statement_stretches(
     with closing(_answers(context, table, since, through, {}, max_ticks, ticks_a_query)) as runs:
         for run, answers in runs:
             if run.since is not None:  # of what was published, only what is new since the last query
-                known = newest_states(table, known, lake.read(address, run.since, after=known_through))
+                known = newest_states(lake, table, known, lake.read(address, run.since, after=known_through))
                 known_through = run.since
             yield Stretch(run.since, run.through, log_changes(answers, table, known, run.since, run.through))
 
@@ -133,8 +136,8 @@ def statement_rows(
     with closing(_answers(context, table, since, through, versions, max_ticks, ticks_a_query)) as runs:
         for run, answers in runs:
             # Cut off from what they were computed from: the plan of the last one would hold those of all.
-            rows = log_changes(answers, table, known, run.since, run.through).localCheckpoint()
-            known = newest_states(table, known, rows)
+            rows = context.lake.stage(log_changes(answers, table, known, run.since, run.through))
+            known = newest_states(context.lake, table, known, rows)
             parts.append(rows)
     return reduce(DataFrame.unionByName, parts), known
 
@@ -160,10 +163,11 @@ def statement_columns(context: Context, table: FeatureTable, through: datetime) 
     return log_changes(evaluate_ticks(table, rows, [through]), table, None, None, through).schema
 
 
-def newest_states(table: FeatureTable, known: DataFrame | None, log: DataFrame) -> DataFrame:
+def newest_states(lake: Lake, table: FeatureTable, known: DataFrame | None, log: DataFrame) -> DataFrame:
     """Give the newest state of every entity, those that are gone included.
 
     Args:
+        lake: The lake.
         table: The table's declaration.
         known: Newest states as they were before some rows; None where there were none.
         log: These rows of the state log.
@@ -172,15 +176,18 @@ def newest_states(table: FeatureTable, known: DataFrame | None, log: DataFrame) 
         Entity, `available_ts` and the features, a row per entity.
 
     >>> table = context.config.feature_tables["shop_last"]
-    >>> log = context.lake.read(context.lake.address("gold", "shop_last"), context.as_of)
-    >>> newest_states(table, newest_states(table, None, log), log).count() == log.select("shop").distinct().count()
+    >>> lake, address = context.lake, context.lake.address("gold", "shop_last")
+    >>> log = lake.read(address, context.as_of)
+    >>> with lake.writing():
+    ...     newest = newest_states(lake, table, newest_states(lake, table, None, log), log).count()
+    >>> newest == log.select("shop").distinct().count()
     True
     """
     columns = [*table.entity, "available_ts", *table.feature_names]
     rows = log.select(*columns)
     if known is not None:
         # Cut off from what it was computed from, which a hundred queries would else carry along.
-        rows = known.localCheckpoint().unionByName(rows)
+        rows = lake.stage(known).unionByName(rows)
     newest = F.max_by(F.struct("available_ts", *table.feature_names), "available_ts").alias("_state")
     return rows.groupBy(*table.entity).agg(newest).select(*table.entity, "_state.*")
 
@@ -197,17 +204,27 @@ def _answers(
     """Evaluate the statement at every tick of a stretch that sees a row, run by run."""
     if table.every is None or table.needs is None:
         raise ValueError(f"{table.feature_table} has no ticks")
-    rows = {key: _read(context, table, key, since, through, versions.get(key)).persist() for key in table.inputs}
-    try:
-        seen = [each for key in rows for each in _presences(table, key, rows[key], since, through, max_ticks)]
-        ticks = list_ticks(seen, table.every, through, max_ticks)
-        refuse_many(table, ticks, since, through, max_ticks)
-        for run in cut_ticks(ticks, since, through, ticks_a_query):
-            answers = evaluate_ticks(table, rows, run.ticks or [run.through])
-            yield run, answers if run.ticks else answers.where("false")  # without ticks for its columns alone
-    finally:
-        for each in rows.values():
-            each.unpersist()
+    pinned = _pinned(context, table, versions)
+    rows = {key: _read(context, table, key, since, through, pinned[key]) for key in table.inputs}
+    seen = [each for key in rows for each in _presences(table, key, rows[key], since, through, max_ticks)]
+    ticks = list_ticks(seen, table.every, through, max_ticks)
+    refuse_many(table, ticks, since, through, max_ticks)
+    runs = cut_ticks(ticks, since, through, ticks_a_query)
+    rows = _kept_for(context, rows, len(runs))
+    for run in runs:
+        answers = evaluate_ticks(table, rows, run.ticks or [run.through])
+        yield run, answers if run.ticks else answers.where("false")  # without ticks for its columns alone
+
+
+def _pinned(context: Context, table: FeatureTable, versions: Mapping[str, int]) -> dict[str, int]:
+    """Give the version to read of every input: the same for all queries, whatever is written in between."""
+    lake = context.lake
+    return {key: versions.get(key, lake.version(input_address(context, key))) for key in table.inputs}
+
+
+def _kept_for(context: Context, rows: dict[str, DataFrame], queries: int) -> dict[str, DataFrame]:
+    """Write aside what many queries read: one reads the tables themselves, at a lower cost than a copy."""
+    return rows if queries < _STAGED_FROM else {key: context.lake.stage(each) for key, each in rows.items()}
 
 
 def statement_answers(context: Context, table: FeatureTable, asked: DataFrame) -> DataFrame:
@@ -239,21 +256,20 @@ def statement_answers(context: Context, table: FeatureTable, asked: DataFrame) -
     if not ticks:
         return asked.select("_sample", *(F.lit(None).alias(name) for name in table.features))
     since, through = ticks[0] - table.every, ticks[-1]
-    rows = {key: _read(context, table, key, since, through, None).persist() for key in table.inputs}
-    try:
-        seen = _seen_ticks(table, rows, since, ticks)
-        found: pa.Table | None = None
-        for first in range(0, max(len(seen), 1), TICKS_A_QUERY):
-            answers = evaluate_ticks(table, rows, seen[first : first + TICKS_A_QUERY] or ticks[:1])
-            if not seen:  # for its columns alone
-                answers = answers.where("false")
-            own = answers.join(F.broadcast(asked), [_TICK, *table.entity]).select("_sample", *table.features)
-            part: pa.Table = own.toArrow()  # bounded: an answer per row that is asked
-            found = part if found is None else pa.concat_tables([found, part])
-        return context.spark.createDataFrame(found)
-    finally:
-        for each in rows.values():
-            each.unpersist()
+    pinned = _pinned(context, table, {})
+    rows = {key: _read(context, table, key, since, through, pinned[key]) for key in table.inputs}
+    seen = _seen_ticks(table, rows, since, ticks)
+    firsts = range(0, max(len(seen), 1), TICKS_A_QUERY)
+    rows = _kept_for(context, rows, len(firsts))
+    found: pa.Table | None = None
+    for first in firsts:
+        answers = evaluate_ticks(table, rows, seen[first : first + TICKS_A_QUERY] or ticks[:1])
+        if not seen:  # for its columns alone
+            answers = answers.where("false")
+        own = answers.join(F.broadcast(asked), [_TICK, *table.entity]).select("_sample", *table.features)
+        part: pa.Table = own.toArrow()  # bounded: an answer per row that is asked
+        found = part if found is None else pa.concat_tables([found, part])
+    return context.spark.createDataFrame(found)
 
 
 def _seen_ticks(

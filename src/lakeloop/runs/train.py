@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from lakeloop import __version__
 from lakeloop.config.metric import Task
 from lakeloop.config.model import Model
+from lakeloop.config.plugin_uses import function_plugins, releases
 from lakeloop.discovery.text import count_of
 from lakeloop.model_versions import DatasetInput, ModelVersion
 from lakeloop.runs.class_scores import CLASSES_FILE, describe_classes
 from lakeloop.runs.context import Context, instant_text
-from lakeloop.runs.declared import SERVING_TAG, assert_same_model, serving_hash
+from lakeloop.runs.declared import PACKAGES_TAG, SERVING_TAG, assert_same_model, serving_hash
 from lakeloop.runs.environment import read_environment
 from lakeloop.runs.holdout_judgement import judge_on_holdout
 from lakeloop.runs.manifests import find_manifest
@@ -37,7 +38,7 @@ from lakeloop.runs.references import (
 from lakeloop.runs.search import Chosen, refit_chosen, search_model
 from lakeloop.runs.training_data import TrainingData, read_training_data
 from lakeloop.runs.training_evidence import gather_evidence
-from lakeloop.runs.training_set import TrainingSet, find_training_set, name_spec_hashes
+from lakeloop.runs.training_set import TrainingSet, find_training_set, name_spec_hashes, plugin_packages
 from lakeloop.statuses import Outcome
 from lakeloop.tables import identity_hash
 from lakeloop.training.estimators import estimator_packages
@@ -47,9 +48,6 @@ from lakeloop.training.preprocessing import TRUSTED_TYPES
 from lakeloop.training.split import HOLDOUT
 
 JOB = "train"
-PACKAGES_TAG = "packages"
-"""Tag of a run: package -> version that took part in the fit, as JSON."""
-
 DECLARATION_FILE = "declaration.json"
 """Document of a run: the model's declaration."""
 
@@ -221,7 +219,9 @@ def fit_and_register(
         training_set.content_hash,
         address.in_catalog,
     )
+    brought = plugin_packages(context, model)
     environment = read_environment(context.config.root, context.config.workspace)
+    environment = replace(environment, packages={**environment.packages, **brought})
     tags = {
         **environment.tags,
         "as_of": instant_text(context.as_of),
@@ -230,7 +230,7 @@ def fit_and_register(
         "lakeloop_version": __version__,
         "spec_hash": context.config.spec_hash("model", model.model),
         "seed": str(chosen_seed),
-        PACKAGES_TAG: json.dumps(_packages(model), sort_keys=True),
+        PACKAGES_TAG: json.dumps(_packages(model) | brought, sort_keys=True),
         SERVING_TAG: serving_hash(context.config, model),
         "trained_through": training_set.data_through.isoformat(),
         **{name: str(value) for name, value in data.sampling.items()},
@@ -270,7 +270,7 @@ def fit_and_register(
             answer,
             probabilities=probabilities,
             trusted_types=TRUSTED_TYPES,
-            packages=estimator_packages(model.estimator),
+            packages=(*estimator_packages(model.estimator), *releases(function_plugins(model))),
             tags=tags | chosen.tags,
             judged=None if refitted is None else chosen.pipeline,
         )

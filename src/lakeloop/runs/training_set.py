@@ -14,7 +14,9 @@ from pyspark.sql import functions as F
 
 from lakeloop import schemas
 from lakeloop.config.model import Model
+from lakeloop.config.plugin_uses import plugins_used, releases
 from lakeloop.config.project import Engine
+from lakeloop.config.section import Section
 from lakeloop.config.table_inputs import sources_below, tables_below
 from lakeloop.discovery.text import count_of
 from lakeloop.errors import AccountingError, Failure, NotReadyError
@@ -159,6 +161,25 @@ def rows_spec_hash(context: Context, model: Model) -> str:
 
 def _hashes_below(context: Context, model: Model) -> list[str]:
     return [context.config.spec_hash(kind, each) for kind, each in _declared_below(context, model)]
+
+
+def plugin_packages(context: Context, model: Model) -> dict[str, str]:
+    """Tell the versions of the packages that bring what a training set, or a model, is made with.
+
+    Args:
+        context: Project, lake and logical now.
+        model: The model's declaration.
+
+    Returns:
+        Package -> version, of what the model names and of all that its rows are made from.
+
+    >>> plugin_packages(context, context.config.models["late"])
+    {}
+    """
+    config = context.config
+    kinds: dict[str, Mapping[str, Section]] = {"source": config.sources, "feature_table": config.feature_tables}
+    declared = [model, *(kinds[kind][name] for kind, name in _declared_below(context, model))]
+    return releases(plugin for each in declared for plugin in plugins_used(each))
 
 
 def _declared_below(context: Context, model: Model) -> list[tuple[str, str]]:
@@ -348,7 +369,7 @@ def _record(
         "content_hash": content.digest,
         "data_through": content.data_through,
         "delta_version": written.version,
-        "packages": json.dumps(installed_versions(_PACKAGES)),
+        "packages": json.dumps(installed_versions(_PACKAGES) | plugin_packages(context, model)),
         "engine": written.notes["engine"],
         "as_of": context.as_of,
     }

@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from lakeloop.errors import AccountingError, Failure, NotReadyError
+from lakeloop.micro_batches import run_batches
 from lakeloop.tables.commits import VERSION_GONE
 
 CHANGE = "_change_type"
@@ -186,33 +187,29 @@ def stream_appended(
     options = {"startingVersion": str(after + 1), "maxFilesPerTrigger": str(2**31 - 1)}
     reader = spark.readStream.format("delta").options(**options)
     rows = reader.load(table.place) if "/" in table.place else reader.table(table.sql)
-    failures: list[Exception] = []
 
     def hand_on(batch: DataFrame, number: int) -> None:
-        try:
-            if number:
-                found = Failure("batches", f"{number + 1} of a stretch that is one")
-                raise AccountingError(table.place, [found], "report this")  # noqa: TRY301
-            take(batch)
-        except Exception as failure:
-            failures.append(failure)  # the stream would wrap it in its own trace
-            raise
+        if number:
+            found = Failure("batches", f"{number + 1} of a stretch that is one")
+            raise AccountingError(table.place, [found], "report this")
+        take(batch)
 
     shutil.rmtree(checkpoint, ignore_errors=True)
-    writer = rows.writeStream.foreachBatch(hand_on).option("checkpointLocation", str(checkpoint))
-    query = writer.trigger(availableNow=True).start()
     try:
-        query.awaitTermination()
-    except PySparkException as stopped:
-        cause = failures[0] if failures else stopped
-        raise explain_loss(cause) from stopped
+        query = run_batches(rows, checkpoint, hand_on)
+    except Exception as failure:
+        meaning = explain_loss(failure)
+        if meaning is failure:
+            raise
+        raise meaning from failure
     finally:
         shutil.rmtree(checkpoint, ignore_errors=True)
-    told = [each for each in query.recentProgress if each["sources"] and each["sources"][0]["endOffset"]]
+    # As JSON: what Spark makes of an offset beside it changes between its releases.
+    told = [json.loads(each.json) for each in query.recentProgress]
+    told = [each for each in told if each["sources"] and each["sources"][0]["endOffset"]]
     if not told:
         return after, 0
-    offset = told[-1]["sources"][0]["endOffset"]
-    end = json.loads(offset) if isinstance(offset, str) else offset
+    end = told[-1]["sources"][0]["endOffset"]
     through = int(end["reservoirVersion"]) - (1 if int(end["index"]) < 0 else 0)
     return max(through, after), sum(int(each["numInputRows"]) for each in told)
 

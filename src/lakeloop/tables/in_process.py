@@ -21,7 +21,6 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
-from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
 from lakeloop.batches import gather_batches
@@ -123,6 +122,22 @@ def read_columns(path: str) -> StructType:
     return StructType.fromJson(json.loads(DeltaTable(path).schema().to_json()))
 
 
+def arrow_schema(columns: StructType) -> pa.Schema:
+    """Tell how Delta sees the columns of a table in Arrow; Spark's own answer changes between its releases.
+
+    Args:
+        columns: The table's columns.
+
+    Returns:
+        The same columns; instants in microseconds, UTC.
+
+    >>> from lakeloop.schemas import INSTANT, column
+    >>> arrow_schema(StructType([column("sold_ts", INSTANT, "when it was sold")])).field("sold_ts").type
+    TimestampType(timestamp[us, tz=UTC])
+    """
+    return pa.schema(Schema.from_json(columns.json()))
+
+
 def append_rows(path: str, columns: StructType, rows: Sequence[Mapping[str, Any]], app_id: str, metadata: str) -> None:
     """Append rows that are born in this process; nothing is done where the table knows the write, as in Spark.
 
@@ -163,7 +178,7 @@ def rows_to_arrow(columns: StructType, rows: Sequence[Mapping[str, Any]]) -> pa.
     >>> rows_to_arrow(columns, [{"shop": "A"}]).to_pylist()
     [{'shop': 'A', 'town': None}]
     """
-    schema = to_arrow_schema(columns, timezone="UTC")
+    schema = arrow_schema(columns)
     plain = [{name: _as_arrow(row.get(name), columns[name].dataType) for name in columns.fieldNames()} for row in rows]
     return pa.Table.from_pylist(plain, schema=schema)
 
@@ -324,7 +339,7 @@ def append_table(path: str, rows: pa.Table, app_id: str, metadata: str) -> None:
     table = DeltaTable(path)
     if table.transaction_version(app_id) is not None:
         return
-    schema = to_arrow_schema(read_columns(path), timezone="UTC")
+    schema = pa.schema(table.schema())
     _write(path, table, rows.select(schema.names).cast(schema), app_id, metadata)
 
 

@@ -31,6 +31,7 @@ from lakeloop.tables.new_columns import add_missing_columns
 from lakeloop.tables.retention import Retention
 from lakeloop.tables.settings import APPEND_ONLY, plain_settings
 from lakeloop.tables.spark_append import append_frame
+from lakeloop.tables.staged import StagedFrames
 from lakeloop.tables.uses import TableUses
 
 
@@ -81,6 +82,7 @@ class Lake:
         self._complete: set[TableAddress] = set()
         self._reading = threading.Lock()
         self.uses = TableUses()
+        self._staged = StagedFrames(workspace)
 
     @property
     def spark(self) -> SparkSession:
@@ -122,7 +124,16 @@ class Lake:
         with hold(self.workspace, wait_seconds, self._tell) as is_outermost:
             if is_outermost:  # other processes may have written since this one last held the workspace
                 self._commits.clear()
-            yield
+                self._staged.remove_abandoned()
+            try:
+                yield
+            finally:
+                if is_outermost:
+                    self._staged.clear()
+
+    def stage(self, rows: DataFrame) -> DataFrame:
+        """Compute rows once that several queries go on from; they are kept until the workspace is released."""
+        return self._staged.write(rows)
 
     # --- existence and creation -------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,8 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from lakeloop.errors import EnvironmentProblemError
+from lakeloop.connect import REMOTE, assert_shared_folder, is_connect
+from lakeloop.errors import ConfigError, EnvironmentProblemError, UsageError
 from lakeloop.runs.doctor.finding import Finding, fail, ok
 from lakeloop.session import open_session
 
@@ -35,8 +37,14 @@ def check_spark_start(config: Config | None) -> Finding:
     remedy = "mend what fails above; else check the settings under spark: in project.yml"
     try:
         session = open_session("lakeloop doctor", settings)
+        if config is not None and is_connect(session):
+            assert_shared_folder(session, config.workspace)
     except EnvironmentProblemError as error:
-        return fail("Spark starts", "; ".join(map(str, error.failures)), remedy)
+        return fail(
+            "Spark starts", "; ".join(map(str, error.failures)), error.remedy if REMOTE in os.environ else remedy
+        )
+    except (UsageError, ConfigError) as error:  # of a Connect server
+        return fail("Spark starts", " ".join(str(error).split()), "docs/spark_connect.md tells what a server needs")
     try:
         session.range(3).count()
         session.sql("SHOW TABLES").count()

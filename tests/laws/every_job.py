@@ -1,0 +1,36 @@
+"""Every file of jobs/ on a project whose verbs were all called: python -m tests.laws.every_job ROOT INSTANT.
+
+Nothing is left to do; each prints its JSON line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import runpy
+import sys
+from pathlib import Path
+
+JOBS = Path(__file__).parents[2] / "jobs"
+
+
+def call(job: Path, arguments: list[str]) -> dict[str, object]:
+    """Run a job as `spark-submit` does, in this process, and give its last line."""
+    out = io.StringIO()
+    sys.argv = [str(job), *arguments]
+    with contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
+        runpy.run_path(str(job), run_name="__main__")
+    line: dict[str, object] = json.loads(out.getvalue().strip().splitlines()[-1])
+    return line
+
+
+if __name__ == "__main__":
+    root, as_of = sys.argv[1:]
+    for path in sorted(JOBS.glob("*.py")):
+        options = ["--project", root, "--as-of", as_of]
+        if path.stem == "replay":
+            options = ["late", "--project", root, "--from", "2024-02-04", "--to", as_of, "--policy", "never"]
+        said = call(path, options)
+        sys.stdout.write(f"{json.dumps({'job': path.stem, **said})}\n")
+        sys.stdout.flush()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from pydantic import BaseModel, SecretStr
+
 from lakeloop.config.located_yaml import KeyPath, LocatedYaml
 from lakeloop.config.read import PASSWORD
 from lakeloop.config.read import SECRET_NAME as OPTION_NAME
@@ -104,3 +106,34 @@ def _is_secret_place(path: KeyPath) -> bool:
     return any(is_secret_name(name) for name in names) or (
         path[0] == "read" and OPTION_NAME.search(names[-1]) is not None
     )
+
+
+def declared_secrets(sections: Iterable[BaseModel]) -> Iterator[str]:
+    """Find the values that are secrets by their type, also in sections that packages bring.
+
+    Args:
+        sections: Sections of the configuration.
+
+    Yields:
+        The values.
+
+    >>> from lakeloop.config.notify import Channel
+    >>> list(declared_secrets([Channel(slack="https://hooks.example.com/services/T0/B0/x")]))
+    ['https://hooks.example.com/services/T0/B0/x']
+    """
+    for section in sections:
+        yield from _secret_values(section)
+
+
+def _secret_values(value: object) -> Iterator[str]:
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _secret_values(getattr(value, name))
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _secret_values(each)
+    elif isinstance(value, tuple | list):
+        for each in value:
+            yield from _secret_values(each)

@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from lakeloop.runs.lineage import LISTENER, PACKAGE, StepLineage, open_lineage, 
 from lakeloop.tables import TableAddress, TableUse
 from tests.laws.small_loop import write_project
 from tests.lineage_receiver import Receiver, receiving
+from tests.outside import skip_without
 
 RUN = "00000000-0000-4000-8000-000000000007"
 NOON = datetime(2024, 2, 4, 12, tzinfo=UTC)
@@ -29,6 +31,11 @@ KEY = "a-key-0f-the-receiver"
 def receiver() -> Iterator[Receiver]:
     with receiving() as made:
         yield made
+
+
+def needs_client() -> None:
+    if find_spec("openlineage") is None:
+        skip_without("openlineage-python", "pip install 'lakeloop[lineage]'")
 
 
 def project(root: Path, section: str = "", **variables: str) -> Config:
@@ -54,7 +61,7 @@ def lineage(config: Config, step: str = "score") -> StepLineage:
 
 
 def test_a_step_tells_when_it_begins_and_what_it_read_and_wrote(tmp_path: Path, receiver: Receiver) -> None:
-    pytest.importorskip("openlineage.client", reason="openlineage-python is not installed")
+    needs_client()
     config = project(tmp_path, f"openlineage: {{url: '{receiver.url}', api_key: '${{KEY}}'}}\n", KEY=KEY)
     lineage(config).complete(used(config))
     begun, done = receiver.events
@@ -79,7 +86,7 @@ def test_a_step_tells_when_it_begins_and_what_it_read_and_wrote(tmp_path: Path, 
 
 
 def test_a_step_that_fails_tells_the_class_of_its_error_alone(tmp_path: Path, receiver: Receiver) -> None:
-    pytest.importorskip("openlineage.client", reason="openlineage-python is not installed")
+    needs_client()
     config = project(tmp_path, f"openlineage: {{url: '{receiver.url}'}}\n")
     lineage(config).fail({}, NotReadyError("model late", [], "a value: Ada"))
     failed = receiver.events[-1]
@@ -89,7 +96,7 @@ def test_a_step_that_fails_tells_the_class_of_its_error_alone(tmp_path: Path, re
 
 
 def test_an_ingest_reads_the_landing_folders_that_are_there(tmp_path: Path, receiver: Receiver) -> None:
-    pytest.importorskip("openlineage.client", reason="openlineage-python is not installed")
+    needs_client()
     config = project(tmp_path, f"openlineage: {{url: '{receiver.url}', namespace: prod}}\n")
     landing = config.landing_path(config.sources["orders"])
     landing.mkdir(parents=True)
@@ -100,7 +107,7 @@ def test_an_ingest_reads_the_landing_folders_that_are_there(tmp_path: Path, rece
 
 
 def test_events_go_to_a_file(tmp_path: Path) -> None:
-    pytest.importorskip("openlineage.client", reason="openlineage-python is not installed")
+    needs_client()
     config = project(tmp_path, "openlineage: {file: lineage.jsonl}\n")
     config.workspace.mkdir()
     lineage(config).complete(used(config))
@@ -111,7 +118,7 @@ def test_events_go_to_a_file(tmp_path: Path) -> None:
 def test_a_receiver_that_is_down_is_told_once_and_fails_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    pytest.importorskip("openlineage.client", reason="openlineage-python is not installed")
+    needs_client()
     config = project(tmp_path, "openlineage: {url: 'http://127.0.0.1:9', api_key: '${KEY}'}\n", KEY=KEY)
     with caplog.at_level(logging.WARNING):
         lineage(config).complete(used(config))
@@ -124,7 +131,7 @@ def test_a_receiver_that_is_down_is_told_once_and_fails_nothing(
 def test_a_receiver_that_refuses_is_told_once(
     tmp_path: Path, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
-    pytest.importorskip("openlineage.client", reason="openlineage-python is not installed")
+    needs_client()
     receiver.status = 403
     config = project(tmp_path, f"openlineage: {{url: '{receiver.url}'}}\n")
     with caplog.at_level(logging.WARNING):

@@ -16,6 +16,8 @@ from lakeloop.config.tree import Config
 from lakeloop.errors import NotReadyError
 from lakeloop.lineage_events import LineageEvents
 from lakeloop.run_log import run_fields
+from lakeloop.runs.context import Context
+from lakeloop.runs.ledger import StepRecord, timed
 from lakeloop.runs.lineage import LISTENER, PACKAGE, StepLineage, open_lineage, spark_settings
 from lakeloop.tables import TableAddress, TableUse
 from tests.laws.small_loop import write_project
@@ -211,3 +213,26 @@ def test_a_wrong_section_is_refused(tmp_path: Path, section: str, message: str) 
     with pytest.raises(Exception, match="openlineage") as raised:
         project(tmp_path, f"openlineage: {section}\n", KEY=KEY)
     assert " ".join(str(raised.value).split()).find(message) > 0
+
+
+def test_a_step_of_a_job_sends_its_events_and_those_of_its_failure(tmp_path: Path, receiver: Receiver) -> None:
+    needs_client()
+    context = Context(project(tmp_path, f"openlineage: {{url: '{receiver.url}'}}\n"), NOON)
+    gold = context.lake.address("gold", "shop_last")
+    records: list[StepRecord] = []
+    with run_fields(run_id=context.run_id, job="run"):
+        timed(context, "score", "late", lambda: context.lake.uses.read(gold, 7), records)
+        with pytest.raises(ZeroDivisionError):
+            timed(context, "monitor", "late", lambda: 1 / 0, records)
+    told = [(each["eventType"], each["job"]["name"]) for each in receiver.events]
+    assert told == [
+        ("START", "run.score.late"),
+        ("COMPLETE", "run.score.late"),
+        ("START", "run.monitor.late"),
+        ("FAIL", "run.monitor.late"),
+    ]
+    assert [each["name"] for each in receiver.events[1]["inputs"]] == [gold.path]
+    assert {each["run"]["facets"]["parent"]["run"]["runId"] for each in receiver.events} == {context.run_id}
+    (record,) = records
+    assert record.describe_tables() == {"gold.shop_last": {"is_read": True, "rows_read": 7}}
+    assert record.metrics()["rows_written"] == 0

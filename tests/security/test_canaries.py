@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
@@ -163,6 +164,7 @@ def test_the_run_id_joins_ledger_logs_result_and_sparks_jobs(said: Said) -> None
 
 
 def test_no_secret_is_in_a_lineage_event(said: Said) -> None:
+    assert ("COMPLETE" in said.events) is (find_spec("openlineage") is not None)
     assert found_in(said.events) == []
 
 

@@ -21,7 +21,7 @@ MAKE_ENVIRONMENT = for each in "$(PYTHON)" python3.12 python3.11 python3 python 
 	exit 1
 
 .DEFAULT_GOAL = help
-.PHONY: help setup environment demo demo-year demo-resume test test-all matrix lint types imports bench-peers bench-quick lock lock-serving clean deploy-tools deploy-test
+.PHONY: help setup environment demo demo-year demo-resume test test-all matrix lint types imports bench-peers bench-quick lock lock-serving audit sbom clean deploy-tools deploy-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -90,6 +90,12 @@ lock-serving: ## resolve the images' locks again, after make lock; needs uv
 	$(LOCK_IMAGE) --no-deps --output-file deploy/serving-lightgbm.lock deploy/serving-lightgbm.in
 	$(LOCK_IMAGE) --no-deps --output-file deploy/serving-xgboost.lock deploy/serving-xgboost.in
 	$(LOCK_IMAGE) --no-deps --output-file deploy/build.lock deploy/build.in
+
+audit: environment ## look the locked packages up in databases of advisories; fails where none can be asked
+	@$(PY) -m deploy.supply_chain audit
+
+sbom: environment ## write bills of materials (CycloneDX) to build/sbom
+	@$(PY) -m deploy.supply_chain sbom
 
 clean: ## remove the environment, the demo's workspace and caches
 	rm -rf .venv .venvs workspace spark-warehouse metastore_db derby.log build .coverage

@@ -21,6 +21,7 @@ from lakeloop.delta_jars import EXCLUDES, installed_jars, package_coordinates, s
 from lakeloop.errors import EnvironmentProblemError, Failure
 from lakeloop.java import use_java
 from lakeloop.java_process import start_java
+from lakeloop.run_log import SPARK_REDACTION
 from lakeloop.secret_scopes import RUNTIME
 
 _DELTA: dict[str, str] = {
@@ -43,6 +44,8 @@ _LOCAL: dict[str, str] = {
     # VACUUM and file listing with the default parallelism took 77 s on a small table, 3 s with this.
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
+    # Spark's own misses keys of Azure's storage accounts; what it covers is shown by no page of Spark's.
+    "spark.redaction.regex": SPARK_REDACTION,
     # Else every operation on a column asks Java several times for who called, of which no message of ours speaks.
     "spark.python.sql.dataFrameDebugging.enabled": "false",
 }
@@ -92,7 +95,8 @@ def open_session(app: str, settings: Mapping[str, str | int | bool]) -> SparkSes
         use_java()
     wanted = {**_LOCAL, **{key: _text(value) for key, value in settings.items()}, **_DELTA}
     if len(installed_jars(spark_home())) < 2:
-        wanted["spark.jars.packages"] = package_coordinates()
+        asked = wanted.get("spark.jars.packages", "")
+        wanted["spark.jars.packages"] = ",".join(filter(None, (asked, package_coordinates())))
         wanted["spark.jars.excludes"] = ",".join(EXCLUDES)
     quiet = f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties').as_uri()}"
     wanted["spark.driver.extraJavaOptions"] = f"{quiet} {wanted.get('spark.driver.extraJavaOptions', '')}".strip()

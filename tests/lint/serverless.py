@@ -77,6 +77,9 @@ OWNERS: Mapping[str, Owner] = {
         frozenset({"foreachBatch"}),
         "calls it in classic sessions; over Connect batches come by a table",
     ),
+    "src/lakeloop/job_tags.py": Owner(
+        frozenset({"sparkContext"}), "describes the jobs of a classic session; over Connect tags alone tell them apart"
+    ),
     "src/lakeloop/with_columns.py": Owner(frozenset({"withColumns"}), "asks before whether there are any"),
 }
 """Who may use what; a name that its owner uses no more is taken off the list."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from lakeloop.config.section import Folder, Section, Text
 
@@ -50,6 +50,12 @@ _PATTERNS = {FileFormat.CSV: "*.csv", FileFormat.JSON: "*.jsonl", FileFormat.PAR
 _CSV_NULLS = ("", "NA")
 
 
+def _inside(pattern: str) -> str:
+    if pattern.startswith("/") or ".." in pattern.split("/"):
+        raise ValueError("it leads out of the landing folder; write a pattern of names below the landing folder")
+    return pattern
+
+
 class Landing(Section):
     """Where files arrive.
 
@@ -64,7 +70,7 @@ class Landing(Section):
 
     path: Folder
     format: FileFormat = FileFormat.CSV
-    pattern: Text | None = None
+    pattern: Annotated[Text, AfterValidator(_inside)] | None = None
     null_values: tuple[str, ...] | None = None
     new_columns: NewColumns = NewColumns.REFUSE
     missing_columns: Annotated[MissingColumns, BeforeValidator(written_null)] = MissingColumns.REFUSE

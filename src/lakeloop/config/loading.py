@@ -22,6 +22,7 @@ from lakeloop.config.model import Model
 from lakeloop.config.overrides import override_issues
 from lakeloop.config.project import Project
 from lakeloop.config.references import reference_issues
+from lakeloop.config.secrets import declared_secrets, secrets_of
 from lakeloop.config.section import Section
 from lakeloop.config.source import Source
 from lakeloop.config.traps import trap_issues
@@ -114,6 +115,8 @@ def load_config(
         files={key: document.file for key, document in sorted(reading.documents.items())},
         written={key: each.variables for key, each in sorted(reading.documents.items()) if each.variables},
         code={name: each for name, each in hashes.items() if each is not None},
+        hidden=dict.fromkeys(declared_secrets(reading.objects.values()), "(hidden)")
+        | secrets_of((*base.values(), *over.values())),
         secrets=_secrets_of((*base.values(), *over.values())),
     )
     reading.issues += reference_issues(config, reading.documents, frozenset(reading.broken))

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from lakeloop.config.notify import Notify
 from lakeloop.config.online_store import OnlineStoreSettings
+from lakeloop.config.openlineage import OpenLineage
 from lakeloop.config.registry import RegistrySettings
 from lakeloop.config.section import Duration, Folder, Name, Section, Text, Timezone, Whole, Words
 
@@ -61,6 +62,7 @@ class Project(Section):
             `spark` or `local` forces one.
         seed: Seed of everything random: 0 to 4,294,967,295, as NumPy takes it.
         notify: Where flags, decisions and promotions are announced.
+        openlineage: Where events of lineage go; it changes nothing that is made.
         spark: Session settings, used where the session has none of its own.
     """
 
@@ -77,6 +79,7 @@ class Project(Section):
     engine: Engine = Engine.AUTO
     seed: Whole = Field(default=0, ge=0, lt=2**32)
     notify: Notify = Notify(file="notifications.jsonl")
+    openlineage: OpenLineage | None = Field(default=None, exclude=True)
     spark: dict[str, Annotated[str | int | bool, BeforeValidator(_as_setting)]] = Field(default_factory=dict)
 
     @model_validator(mode="after")

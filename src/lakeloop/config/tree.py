@@ -39,6 +39,7 @@ class Config:
         files: Kind and name, `source:outcomes`, -> file relative to the root.
         code: Feature table -> hash of the file its function is written in.
         secrets: Name of a secret of a scope -> its value; in no message.
+        hidden: Value that nothing may show -> the variable that stands for it.
         written: Kind and name -> path of each value that is written with an environment variable -> as it is written.
 
     >>> from dataclasses import replace
@@ -62,6 +63,7 @@ class Config:
     written: dict[str, dict[KeyPath, str]] = field(default_factory=dict)
     code: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict, repr=False)
+    hidden: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def workspace(self) -> Path:

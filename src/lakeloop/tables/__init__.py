@@ -29,6 +29,7 @@ from lakeloop.tables.profiles import (
 )
 from lakeloop.tables.ranges import range_condition, replace_range
 from lakeloop.tables.remembered import RememberedLake
+from lakeloop.tables.uses import TableUse
 from lakeloop.tables.versions import holds_version, listed_versions
 from lakeloop.tables.words import read_properties, rewrite_words
 
@@ -48,6 +49,7 @@ __all__ = [
     "RememberedLake",
     "TableAddress",
     "TableProfile",
+    "TableUse",
     "WriteIdentity",
     "WriteResult",
     "count_logged_rows",

@@ -7,6 +7,10 @@ import json
 from dataclasses import dataclass
 
 
+def _quoted(name: str) -> str:
+    return f"`{name.replace('`', '``')}`"
+
+
 @dataclass(frozen=True)
 class TableAddress:
     """Where a table is.
@@ -34,10 +38,12 @@ class TableAddress:
         'delta.`/data/ws/gold/weather`'
         >>> TableAddress("gold", "weather", "main", in_catalog=True).sql
         '`main`.`gold`.`weather`'
+        >>> TableAddress("gold", "weather", "/data/it`s").sql
+        'delta.`/data/it``s/gold/weather`'
         """
         if self.in_catalog:
-            return f"`{self.location}`.`{self.layer}`.`{self.name}`"
-        return f"delta.`{self.path}`"
+            return ".".join(map(_quoted, (self.location, self.layer, self.name)))
+        return f"delta.{_quoted(self.path)}"
 
     @property
     def path(self) -> str:

@@ -34,6 +34,7 @@ class Commit:
         rows: Rows written; not those that only moved to another file.
         notes: What the job recorded with the commit.
         committed_ts: Wall-clock time of the commit, UTC; None where the history does not tell.
+        bytes: Bytes of the files it added; None where the history does not tell.
     """
 
     version: int
@@ -44,6 +45,7 @@ class Commit:
     rows: int
     notes: Mapping[str, Any] = field(default_factory=dict)
     committed_ts: datetime | None = None
+    bytes: int | None = None
 
     def assert_rows(self, address: TableAddress, expected: int | None) -> None:
         """Check that the commit has the rows that were to be written.
@@ -145,6 +147,7 @@ def read_history(history: Iterable[Mapping[str, Any]]) -> list[Commit]:
                 written,
                 said["notes"],
                 _instant(entry.get("timestamp")),
+                int(metrics["numOutputBytes"]) if "numOutputBytes" in metrics else None,
             )
         except (ValueError, KeyError, TypeError):
             continue

@@ -32,6 +32,7 @@ from lakeloop.tables.retention import Retention
 from lakeloop.tables.settings import APPEND_ONLY, plain_settings
 from lakeloop.tables.spark_append import append_frame
 from lakeloop.tables.staged import StagedFrames
+from lakeloop.tables.uses import TableUses
 
 
 class Lake:
@@ -80,6 +81,7 @@ class Lake:
         self._commits: dict[TableAddress, list[Commit]] = {}
         self._complete: set[TableAddress] = set()
         self._reading = threading.Lock()
+        self.uses = TableUses()
         self._staged = StagedFrames(workspace)
 
     @property
@@ -249,7 +251,9 @@ class Lake:
         if not self.exists(address):
             return []
         if not address.in_catalog:
-            return in_process.read_rows(address.path, table.cut_by, as_of, where=where)
+            rows = in_process.read_rows(address.path, table.cut_by, as_of, where=where)
+            self.uses.read(address, len(rows))
+            return rows
         frame = self.read_uncut(address) if as_of is None else self.read_own(table, as_of)
         for name, text in (where or {}).items():
             frame = frame.where(F.col(name).isNull() if text is None else F.col(name) == text)
@@ -270,6 +274,7 @@ class Lake:
             NotReadyError: If the table does not exist.
         """
         self._assert_there(address)
+        self.uses.read(address)
         if version is None:
             return self.spark.table(address.sql)
         return self.spark.sql(f"SELECT * FROM {address.sql} VERSION AS OF {int(version)}")
@@ -277,6 +282,7 @@ class Lake:
     def stream(self, address: TableAddress) -> DataFrame:
         """Follow a table: a streaming frame of the rows that are appended to it; refused as not ready without it."""
         self._assert_there(address)
+        self.uses.read(address)
         follow = self.spark.readStream.option("skipChangeCommits", "true")  # a file that was rewritten has no new rows
         return follow.table(address.name) if address.in_catalog else follow.format("delta").load(address.path)
 
@@ -380,6 +386,7 @@ class Lake:
                 if commit.app_id == app_id:
                     commit.assert_rows(address, expect_rows)
                     self.commits(address).append(commit)
+                    self.uses.wrote(address, commit)
                     return WriteResult(Outcome.WRITTEN, commit.rows, commit.version, commit.notes)
         raise AccountingError(
             str(address),

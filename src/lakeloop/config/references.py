@@ -31,7 +31,9 @@ from lakeloop.config.source import (
     Mode,
     Source,
 )
+from lakeloop.config.spark_issues import spark_issues
 from lakeloop.config.tree import Config
+from lakeloop.config.workspace_issues import workspace_issues
 from lakeloop.errors import ConfigIssue
 
 _WRITTEN: Mapping[ColumnType, str] = {
@@ -72,6 +74,8 @@ def reference_issues(
     if project is not None:
         yield from online_store_issues(project)
         yield from notify_issues(project)
+        yield from spark_issues(project)
+        yield from workspace_issues(project, config.project)
     landings: dict[tuple[str, str], str] = {}
     for name, source in config.sources.items():
         yield from read_issues(documents[f"source:{name}"], source)

@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 from lakeloop.config.tree import Config
 from lakeloop.runs.progress import StepDone
 from lakeloop.session import open_session
-from lakeloop.tables import Lake
+from lakeloop.tables import Lake, Store
 
 if TYPE_CHECKING:
     from lakeloop.registry import Registry
@@ -70,6 +70,7 @@ class Context:
             retention=project.retention,
             catalog=project.catalog,
             tell=self.progress,
+            store=Store(self.config.tables, project.s3_writers, project.spark),
         )
 
     @cached_property

@@ -209,6 +209,13 @@ class ConflictError(_ListedError):
     headline: ClassVar[str] = "conflicts with what is recorded"
 
 
+class NewerFormatError(_ListedError):
+    """A table was written by a newer lakeloop, in a format that this one would read wrongly. Do not retry."""
+
+    exit_code: ClassVar[int] = 6
+    headline: ClassVar[str] = "written by a newer lakeloop"
+
+
 class BusyError(_ListedError):
     """Another job holds the workspace. Retry later."""
 

@@ -33,6 +33,8 @@ SHOWN_BY = [
     *(TESTS / name for name in ("registry/test_loading.py", "runs/test_held.py", "training/test_gate_rules.py")),
     TESTS / "training/test_storable.py",
     *(TESTS / name for name in ("cli/test_deploy.py", "deployment/test_write.py", "test_secret_scopes.py")),
+    TESTS / "cli/test_store_failure.py",
+    *(TESTS / name for name in ("storage/test_store.py", "tables/test_formats.py", "config/test_wrong_files.py")),
     *(TESTS / "runs" / name for name in ("test_declared.py", "test_ingest.py", "test_stopped_source.py")),
     TESTS / "runs/test_connect_refused.py",
 ]

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from lakeloop.cli.interrupts import handling_interrupts
 from lakeloop.cli.logs import LogFormat, describe_error, log_format, set_up_logs, tell_error
 from lakeloop.cli.machine import explain_machine_failure, first_line, prefer_full_disk, trace_of
+from lakeloop.cli.store_failure import explain_store_failure
 from lakeloop.errors import LakeloopError, UsageError
 from lakeloop.run_log import redacted, run_fields
 
@@ -107,7 +108,7 @@ def finish(verb: str, options: Options, work: Callable[[Report], None]) -> NoRet
         tell_error(form, "interrupted\n", exit_code=INTERRUPTED, **_run_of(verb, report))
         _end(verb, options, report, INTERRUPTED, {"type": "KeyboardInterrupt", "message": "interrupted"})
     except Exception as failure:  # noqa: BLE001 - the boundary: every failure becomes a line and an exit code
-        known = explain_machine_failure(failure)
+        known = explain_machine_failure(failure) or explain_store_failure(failure)
         if known is not None:
             known.__cause__ = failure
             report.failures = (*report.failures, known)

@@ -35,6 +35,7 @@ from lakeloop.config.source import (
     Source,
 )
 from lakeloop.config.tree import Config
+from lakeloop.config.workspace_issues import workspace_issues
 from lakeloop.entry_points import PluginGroup
 from lakeloop.errors import ConfigIssue
 
@@ -77,6 +78,7 @@ def reference_issues(
         yield from online_store_issues(project)
         yield from notify_issues(project)
         yield from secret_issues(project)
+        yield from workspace_issues(project, config.project)
     landings: dict[tuple[str, str], str] = {}
     for name, source in config.sources.items():
         yield from read_issues(documents[f"source:{name}"], source)

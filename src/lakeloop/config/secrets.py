@@ -15,6 +15,11 @@ from lakeloop.config.variables import OF_A_SCOPE, names_in
 from lakeloop.errors import ConfigIssue
 from lakeloop.run_log import is_secret_name
 
+_NO_SECRET = re.compile(
+    r"provider|class|file$|path$|enabled$|type$|kubernetes\.(?:driver|executor)\.secret", re.IGNORECASE
+)
+"""Settings that say where a secret is, or of which kind."""
+
 _SCOPE = re.compile(r"\{\{secrets/[^/{}]+/[^/{}]+\}\}")
 """How Databricks names a secret of a scope; the cluster fills it."""
 
@@ -47,7 +52,7 @@ ${NAME} or ${secret:scope/key}, or on Databricks {{secrets/SCOPE/KEY}}')]
     settings = document.value_at(("spark",))
     for name, value in settings.items() if isinstance(settings, Mapping) else ():
         path: KeyPath = ("spark", name)
-        is_secret = isinstance(value, str) and (is_secret_name(name) or PASSWORD.search(value) is not None)
+        is_secret = isinstance(value, str) and (is_secret_setting(name) or PASSWORD.search(value) is not None)
         if is_secret and not is_elsewhere(document, path, whole=False) and not _SCOPE.fullmatch(value.strip()):
             remedy = f"write {name}: ${{NAME}} or ${{secret:scope/key}}, or on Databricks {{{{secrets/SCOPE/KEY}}}}"
             yield document.issue(path, "(hidden), in the file itself", _ALLOWED, remedy)
@@ -61,6 +66,17 @@ ${NAME} or ${secret:scope/key}, or on Databricks {{secrets/SCOPE/KEY}}')]
     if isinstance(written, str) and _CLEAR.search(_VARIABLE.sub("", written)):
         got, remedy = "(hidden), a password in the file itself", "write ${NAME} in its place"
         yield document.issue(_URI, got, "a password in a variable of the environment", remedy)
+
+
+def is_secret_setting(name: str) -> bool:
+    """Tell whether a setting of Spark or Hadoop holds a secret, by its name.
+
+    >>> [is_secret_setting(f"spark.hadoop.fs.{each}") for each in ("s3a.secret.key", "s3a.aws.credentials.provider")]
+    [True, False]
+    >>> is_secret_setting("spark.hadoop.fs.azure.account.key.lake.dfs.core.windows.net")
+    True
+    """
+    return is_secret_name(name) and _NO_SECRET.search(name) is None
 
 
 def secrets_of(documents: Iterable[LocatedYaml]) -> dict[str, str]:

@@ -19,7 +19,7 @@ from lakeloop.config.section import Section
 from lakeloop.config.source import Source
 
 _PLACES: dict[str, tuple[KeyPath, ...]] = {
-    "project": (("workspace",), ("tracking_uri",), ("notify",), ("spark",)),
+    "project": (("workspace",), ("local",), ("tracking_uri",), ("notify",), ("spark",)),
     "source": (("landing", "path"), ("read",)),
 }
 """Keys that say where something is and may hold a secret; a variable in them is no part of what is declared."""
@@ -67,8 +67,13 @@ class Config:
 
     @property
     def workspace(self) -> Path:
-        """Absolute folder of the tables and of everything the project writes."""
-        return self.root / self.project.workspace
+        """Absolute folder of everything the project writes but its tables, which may be at an address."""
+        return self.root / self.project.folder
+
+    @property
+    def tables(self) -> str:
+        """Where tables lie that are in no catalog: the workspace, or the address that is declared in its place."""
+        return str(self.workspace) if self.project.local is None else self.project.workspace
 
     @property
     def tracking_uri(self) -> str:

@@ -20,7 +20,7 @@ from lakeloop.run_log import current_run, hide
 from lakeloop.runs.lineage import open_lineage, spark_settings
 from lakeloop.runs.progress import StepDone
 from lakeloop.session import open_session
-from lakeloop.tables import Lake
+from lakeloop.tables import Lake, Store
 
 if TYPE_CHECKING:
     from lakeloop.registry import Registry
@@ -96,6 +96,7 @@ class Context:
             retention=project.retention,
             catalog=project.catalog,
             tell=self.progress,
+            store=Store(self.config.tables, project.s3_writers, project.spark),
         )
 
     @cached_property

@@ -18,14 +18,16 @@ class TableAddress:
     Attributes:
         layer: `bronze`, `gold`, `ops`, ...
         name: Name inside the layer.
-        location: Folder of the workspace, or the name of the catalog.
+        location: Folder or address of the workspace, or the name of the catalog.
         in_catalog: Whether `location` is a catalog.
+        by_spark: Whether only Spark commits to it, although it lies on a path.
     """
 
     layer: str
     name: str
     location: str
     in_catalog: bool = False
+    by_spark: bool = False
 
     def __str__(self) -> str:
         return f"{self.layer}.{self.name}"
@@ -47,8 +49,17 @@ class TableAddress:
 
     @property
     def path(self) -> str:
-        """The table's folder; only of a table on a path."""
+        """The table's folder or address; only of a table on a path.
+
+        >>> TableAddress("gold", "weather", "s3a://lake/flights").path
+        's3a://lake/flights/gold/weather'
+        """
         return f"{self.location}/{self.layer}/{self.name}"
+
+    @property
+    def is_committed_by_spark(self) -> bool:
+        """Whether every commit to it is Spark's."""
+        return self.in_catalog or self.by_spark
 
 
 @dataclass(frozen=True)

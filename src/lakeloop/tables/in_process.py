@@ -24,7 +24,9 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from pyspark.sql.types import StructType
 
 from lakeloop.batches import gather_batches
+from lakeloop.config.workspace import is_address
 from lakeloop.tables.commits import Commit, read_history
+from lakeloop.tables.objects import list_files
 
 
 def create_table(path: str, columns: StructType, description: str, properties: Mapping[str, str]) -> None:
@@ -92,6 +94,8 @@ def holds_version(path: str, version: int) -> bool:
         table = DeltaTable(path, version=version)
     except DeltaError:
         return False
+    if is_address(path):
+        return data_files(table) <= list_files(path)
     return all(Path(path, each).is_file() for each in data_files(table))
 
 

@@ -15,14 +15,22 @@ from typing import Any
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
+from lakeloop.config.workspace import is_address
 from lakeloop.errors import Failure
 from lakeloop.tables.commits import read_history
+from lakeloop.tables.objects import has_log, list_files
 
 ACCEPTED_THROUGH = "lakeloop.accepted_through"
 """Table property: changes by hand up to this version are meant, and answered for by who set it."""
 
 ADDED_COLUMNS = "lakeloop: columns declared since"
 """What a commit says that gave a table of an earlier lakeloop its new columns; a job may be killed right after it."""
+
+NEW_WORDS = "lakeloop: words of the declaration"
+"""What a commit says that gave a table or a column another description."""
+
+_OF_OURS = {"ADD COLUMN": ADDED_COLUMNS, "ADD COLUMNS": ADDED_COLUMNS, "CHANGE COLUMN": NEW_WORDS}
+"""Operations that are harmless where lakeloop made them -> what it says then. Spark has other names for them."""
 
 _HARMLESS = frozenset(
     {
@@ -75,27 +83,11 @@ BACKUP = (
 )
 
 
-def has_log(path: str) -> bool:
-    """Tell whether a folder holds a Delta table: a creation that was stopped leaves `_delta_log` without a version.
-
-    Args:
-        path: The table's folder.
-
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     (Path(folder) / "_delta_log").mkdir()
-    ...     has_log(folder)
-    False
-    """
-    log = Path(path) / "_delta_log"
-    return log.is_dir() and any(each.suffix in (".json", ".parquet") for each in log.iterdir())
-
-
 def find_damage(path: str, head: Head | None) -> Damage | None:
     """Look for what nobody but lakeloop may have done to a table.
 
     Args:
-        path: The table's folder.
+        path: The table's folder or address.
         head: Its newest write when the last job ended; None when that is not known.
 
     Returns:
@@ -130,7 +122,10 @@ def find_damage(path: str, head: Head | None) -> Damage | None:
 
 
 def _missing_files(table: DeltaTable, path: str) -> list[str]:
-    there = {each.name for each in Path(path).iterdir()}
+    if is_address(path):
+        there = {each.rsplit("/", 1)[-1] for each in list_files(path)}
+    else:
+        there = {each.name for each in Path(path).iterdir()}
     return sorted(name for name in (uri.rsplit("/", 1)[-1] for uri in table.file_uris()) if name not in there)
 
 
@@ -178,8 +173,8 @@ def _find_change(path: str, history: Sequence[Mapping[str, Any]], head: Head | N
 
 
 def _is_harmless(entry: Mapping[str, Any], operation: str) -> bool:
-    added = operation == "ADD COLUMN" and entry.get("userMetadata") == ADDED_COLUMNS
-    return added or operation in _HARMLESS
+    is_ours = operation in _OF_OURS and entry.get("userMetadata") == _OF_OURS[operation]
+    return is_ours or operation in _HARMLESS
 
 
 def _restored(entry: Mapping[str, Any]) -> int:

@@ -25,13 +25,15 @@ from lakeloop.tables import in_process
 from lakeloop.tables.address import TableAddress, WriteIdentity
 from lakeloop.tables.catalog import render_create
 from lakeloop.tables.commits import Commit, WriteResult, find_write, read_history, write_metadata
-from lakeloop.tables.integrity import Damage, Head, find_damage, has_log
+from lakeloop.tables.integrity import Damage, Head, find_damage
 from lakeloop.tables.lock import hold
 from lakeloop.tables.new_columns import add_missing_columns
+from lakeloop.tables.objects import has_log
 from lakeloop.tables.retention import Retention
 from lakeloop.tables.settings import APPEND_ONLY, plain_settings
 from lakeloop.tables.spark_append import append_frame
 from lakeloop.tables.staged import StagedFrames
+from lakeloop.tables.store import Store
 from lakeloop.tables.uses import TableUses
 
 
@@ -44,6 +46,7 @@ class Lake:
         retention: How long versions stay readable.
         catalog: Catalog that holds the tables; without it they live below the workspace.
         tell: Told when another job is waited for.
+        store: Where tables lie that are in no catalog; the workspace without it.
 
     >>> import tempfile
     >>> from datetime import UTC
@@ -72,9 +75,11 @@ class Lake:
         retention: timedelta,
         catalog: str | None = None,
         tell: Callable[[str], None] = lambda _: None,
+        store: Store | None = None,
     ) -> None:
         self._spark = spark
         self.workspace = workspace
+        self.store = Store(str(workspace)) if store is None else store
         self._retention, self._kept = retention, Retention(retention)
         self._catalog = catalog
         self._tell = tell
@@ -101,7 +106,7 @@ class Lake:
         """
         if self._catalog is not None:
             return TableAddress(layer, name, self._catalog, in_catalog=True)
-        return TableAddress(layer, name, str(self.workspace))
+        return TableAddress(layer, name, self.store.root, by_spark=self.store.by_spark)
 
     def own(self, table: TableSchema) -> TableAddress:
         """Name one of the lake's own tables."""
@@ -119,8 +124,10 @@ class Lake:
 
         Raises:
             BusyError: If another job still holds the workspace.
-            EnvironmentProblemError: If the workspace is no folder that can be written to.
+            EnvironmentProblemError: If the workspace is no folder that can be written to, or lies on S3 where
+                commits of other jobs would be lost.
         """
+        self.store.assert_writable(lambda: self.spark)
         with hold(self.workspace, wait_seconds, self._tell) as is_outermost:
             if is_outermost:  # other processes may have written since this one last held the workspace
                 self._commits.clear()
@@ -138,10 +145,11 @@ class Lake:
     # --- existence and creation -------------------------------------------------------------------------------------
 
     def exists(self, address: TableAddress) -> bool:
-        """Tell whether a table is there."""
-        if not address.in_catalog:
-            return has_log(address.path)
-        return bool(self.spark.catalog.tableExists(address.sql))
+        """Tell whether a table is there; one that a newer lakeloop has written is refused before anything is read."""
+        is_there = bool(self.spark.catalog.tableExists(address.sql)) if address.in_catalog else has_log(address.path)
+        if is_there:
+            self._kept.look(address, lambda: self.spark)
+        return is_there
 
     def read_head(self, address: TableAddress) -> Head | None:
         """Tell the newest write of lakeloop to a table; None without the table, or in a catalog."""
@@ -177,7 +185,7 @@ class Lake:
             self._kept.settle(address, lambda: self.spark)
             return
         settings = plain_settings(self._retention, properties or {})
-        if address.in_catalog:
+        if address.is_committed_by_spark:
             self.spark.sql(render_create(address, columns, description, settings))
         else:
             in_process.create_table(address.path, columns, description, settings)
@@ -397,6 +405,8 @@ class Lake:
     def _commit(
         self, rows: DataFrame | pa.Table, address: TableAddress, app_id: str, metadata: str, adds: bool = False
     ) -> None:
+        if isinstance(rows, pa.Table) and address.by_spark:
+            rows = self.spark.createDataFrame(rows)
         if isinstance(rows, pa.Table):
             in_process.append_table(address.path, rows, app_id, metadata)
         else:
@@ -437,7 +447,7 @@ class Lake:
     ) -> WriteResult:
         app_id = identity.app_id(address)
         metadata = write_metadata(app_id, identity, notes)
-        if address.in_catalog:
+        if address.is_committed_by_spark:
             names = table.columns.fieldNames()
             frame = self.spark.createDataFrame([tuple(row.get(each) for each in names) for row in rows], table.columns)
             self._commit(frame.coalesce(1), address, app_id, metadata)

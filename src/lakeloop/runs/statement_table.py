@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
+from lakeloop.arrow_frame import frame_of
 from lakeloop.config.feature_table import FeatureTable
 from lakeloop.config.source import TIME_COLUMNS
 from lakeloop.config.sql_statement import GOLD
@@ -269,7 +270,7 @@ def statement_answers(context: Context, table: FeatureTable, asked: DataFrame) -
         own = answers.join(F.broadcast(asked), [_TICK, *table.entity]).select("_sample", *table.features)
         part: pa.Table = own.toArrow()  # bounded: an answer per row that is asked
         found = part if found is None else pa.concat_tables([found, part])
-    return context.spark.createDataFrame(found)
+    return frame_of(context.spark, found)
 
 
 def _seen_ticks(

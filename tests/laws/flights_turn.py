@@ -1,4 +1,4 @@
-"""The slice of the flights in a process of its own: python -m tests.laws.flights_turn ROOT, classic or by SPARK_REMOTE."""
+"""The slice of the flights in a process of its own, classic or remote: python -m tests.laws.flights_turn ROOT."""
 
 from __future__ import annotations
 

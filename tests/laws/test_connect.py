@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from lakeloop.config import Config
-from tests.laws.compare import announced, assert_same_models, tables
+from tests.laws.compare import announced, assert_same_models, assert_same_rows, rows, tables
 from tests.laws.every_verb import NEXT_DAY, VERBS
 from tests.laws.small_loop import TURNS, land, write_project
 from tests.runs.connect_server import ROOT, client_environment, running_server

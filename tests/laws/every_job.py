@@ -1,6 +1,6 @@
-"""Every file of jobs/ on a project whose verbs were all called: python -m tests.laws.every_job ROOT INSTANT.
+"""Every file of jobs/, one after the other, each with work to do: python -m tests.laws.every_job ROOT INSTANT.
 
-Nothing is left to do; each prints its JSON line.
+Each prints its JSON line. What the turn is about has landed before.
 """
 
 from __future__ import annotations
@@ -13,6 +13,10 @@ import sys
 from pathlib import Path
 
 JOBS = Path(__file__).parents[2] / "jobs"
+ORDER = (
+    *("ingest", "features", "score", "monitor", "decide", "recalibrate", "training_set", "train", "run", "publish"),
+    "replay",
+)
 
 
 def call(job: Path, arguments: list[str]) -> dict[str, object]:
@@ -27,10 +31,10 @@ def call(job: Path, arguments: list[str]) -> dict[str, object]:
 
 if __name__ == "__main__":
     root, as_of = sys.argv[1:]
-    for path in sorted(JOBS.glob("*.py")):
+    for name in ORDER:
         options = ["--project", root, "--as-of", as_of]
-        if path.stem == "replay":
+        if name == "replay":
             options = ["late", "--project", root, "--from", "2024-02-04", "--to", as_of, "--policy", "never"]
-        said = call(path, options)
-        sys.stdout.write(f"{json.dumps({'job': path.stem, **said})}\n")
+        said = call(JOBS / f"{name}.py", options)
+        sys.stdout.write(f"{json.dumps({'job': name, **said})}\n")
         sys.stdout.flush()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ import pytest
 
 from lakeloop.config import Config
 from tests.laws.compare import announced, assert_same_models, assert_same_rows, rows, tables
-from tests.laws.every_verb import NEXT_DAY, VERBS
+from tests.laws.every_verb import LATER, VERBS
 from tests.laws.small_loop import TURNS, land, write_project
 from tests.runs.connect_server import ROOT, client_environment, running_server
 
 pytestmark = [pytest.mark.loop, pytest.mark.slow]
+
+JOBS_AT = datetime(2024, 2, 14, tzinfo=UTC)
 
 _TIMES_AND_PLACES = frozenset({"seconds", "report", "data_docs", "page", "run_id", "tracking_uri", "bundle_id"})
 """What an answer says of when and where it was made; a bundle's id is a hash of files that name their run."""
@@ -101,11 +104,12 @@ def test_nothing_that_was_handed_over_or_written_aside_is_left(remote: Ran) -> N
 
 
 def test_every_job_runs_over_connect(remote: Ran, server: str) -> None:
-    command = [sys.executable, "-m", "tests.laws.every_job", str(remote.config.root), NEXT_DAY]
+    land(remote.config, JOBS_AT, after=datetime.fromisoformat(LATER))
+    command = [sys.executable, "-m", "tests.laws.every_job", str(remote.config.root), JOBS_AT.isoformat()]
     done = subprocess.run(command, env=client_environment(server), cwd=ROOT, capture_output=True, timeout=1800)
     assert done.returncode == 0, done.stderr[-3000:].decode()
     said = [json.loads(line) for line in done.stdout.decode().splitlines()]
-    assert [each["job"] for each in said] == sorted(path.stem for path in (ROOT / "jobs").glob("*.py"))
+    assert {each["job"] for each in said} == {path.stem for path in (ROOT / "jobs").glob("*.py")}
     codes = {each["job"]: each["exit_code"] for each in said}
     assert codes == dict.fromkeys(codes, 0), [each for each in said if each["exit_code"]]
 

@@ -129,8 +129,9 @@ def statement_rows(
     ...     "sql": "select shop, count(*) as n from deliveries group by shop", "features": {"n": {"type": "long"}}})
     >>> days = datetime(2024, 1, 4, tzinfo=UTC), datetime(2024, 1, 18, tzinfo=UTC)
     >>> version = context.lake.version(context.lake.address("bronze", "deliveries"))
-    >>> rows, known = statement_rows(context, table, *days, None, {"deliveries": version}, ticks_a_query=1)
-    >>> sorted({f"{row['available_ts']:%d}" for row in rows.collect()}), known.count()
+    >>> with context.lake.writing():
+    ...     rows, known = statement_rows(context, table, *days, None, {"deliveries": version}, ticks_a_query=1)
+    ...     sorted({f"{row['available_ts']:%d}" for row in rows.collect()}), known.count()
     (['11', '18'], 3)
     """
     parts: list[DataFrame] = []

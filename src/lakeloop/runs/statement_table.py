@@ -189,7 +189,7 @@ def newest_states(lake: Lake, table: FeatureTable, known: DataFrame | None, log:
     rows = log.select(*columns)
     if known is not None:
         # Cut off from what it was computed from, which a hundred queries would else carry along.
-        rows = lake.stage(known).unionByName(rows)
+        rows = lake.stage(known, replaces=f"known of {table.feature_table}").unionByName(rows)
     newest = F.max_by(F.struct("available_ts", *table.feature_names), "available_ts").alias("_state")
     return rows.groupBy(*table.entity).agg(newest).select(*table.entity, "_state.*")
 

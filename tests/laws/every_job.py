@@ -1,6 +1,7 @@
-"""Every file of jobs/, one after the other, each with work to do: python -m tests.laws.every_job ROOT INSTANT.
+"""Every file of jobs/, one after the other: python -m tests.laws.every_job ROOT INSTANT RECALIBRATED.
 
-Each prints its JSON line. What the turn is about has landed before.
+Each prints its JSON line. What the turn is about has landed before. One version is judged at an instant: recalibrated
+is at an earlier one, once more.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 
 JOBS = Path(__file__).parents[2] / "jobs"
 ORDER = (
-    *("ingest", "features", "score", "monitor", "decide", "recalibrate", "training_set", "train", "run", "publish"),
+    *("recalibrate", "ingest", "features", "score", "monitor", "decide", "training_set", "train", "run", "publish"),
     "replay",
 )
 
@@ -30,9 +31,9 @@ def call(job: Path, arguments: list[str]) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    root, as_of = sys.argv[1:]
+    root, as_of, recalibrated = sys.argv[1:]
     for name in ORDER:
-        options = ["--project", root, "--as-of", as_of]
+        options = ["--project", root, "--as-of", recalibrated if name == "recalibrate" else as_of]
         if name == "replay":
             options = ["late", "--project", root, "--from", "2024-02-04", "--to", as_of, "--policy", "never"]
         said = call(JOBS / f"{name}.py", options)

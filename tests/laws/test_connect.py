@@ -105,7 +105,7 @@ def test_nothing_that_was_handed_over_or_written_aside_is_left(remote: Ran) -> N
 
 def test_every_job_runs_over_connect(remote: Ran, server: str) -> None:
     land(remote.config, JOBS_AT, after=datetime.fromisoformat(LATER))
-    command = [sys.executable, "-m", "tests.laws.every_job", str(remote.config.root), JOBS_AT.isoformat()]
+    command = [sys.executable, "-m", "tests.laws.every_job", str(remote.config.root), JOBS_AT.isoformat(), LATER]
     done = subprocess.run(command, env=client_environment(server), cwd=ROOT, capture_output=True, timeout=1800)
     assert done.returncode == 0, done.stderr[-3000:].decode()
     said = [json.loads(line) for line in done.stdout.decode().splitlines()]

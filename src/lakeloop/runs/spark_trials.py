@@ -10,6 +10,7 @@ import pyarrow as pa
 from pyspark.sql import SparkSession
 from threadpoolctl import threadpool_limits
 
+from lakeloop.arrow_frame import frame_of
 from lakeloop.config.model import Model
 from lakeloop.config.tuning import Parallel
 from lakeloop.errors import BudgetError, Failure, LakeloopError
@@ -96,7 +97,7 @@ def run_on_spark(
         found = Failure("rows", f"they weigh {len(carried) // _MIB} MiB, {_MOST_MIB} can go with a function")
         raise BudgetError("trials on Spark", [found], "declare estimator.tuning.parallel: threads, or a shorter split")
     given = pa.table({"trial": pa.array([pickle.dumps(each) for each in trials], pa.binary())})
-    tasks = spark.createDataFrame(given).repartition(len(trials))
+    tasks = frame_of(spark, given).repartition(len(trials))
     done = tasks.mapInArrow(_fitting(carried, file), "number int, result binary").toArrow()  # bounded: a row per trial
     found_by_number = {row["number"]: pickle.loads(row["result"]) for row in done.to_pylist()}  # noqa: S301 - our own
     results = [found_by_number[each.number] for each in trials]

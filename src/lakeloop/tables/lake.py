@@ -138,9 +138,9 @@ class Lake:
                 if is_outermost:
                     self._staged.clear()
 
-    def stage(self, rows: DataFrame) -> DataFrame:
-        """Compute rows once that several queries go on from; they are kept until the workspace is released."""
-        return self._staged.write(rows)
+    def stage(self, rows: DataFrame, *, replaces: str | None = None) -> DataFrame:
+        """Compute rows once that several queries go on from; kept until the workspace is released, or replaced."""
+        return self._staged.write(rows, replaces=replaces)
 
     # --- existence and creation -------------------------------------------------------------------------------------
 

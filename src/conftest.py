@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 
-
 collect_ignore = ["lakeloop/starter/template"]
 """The tests of a new project are run in a new project: tests/starter."""
 

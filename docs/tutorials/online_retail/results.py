@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,23 +19,23 @@ TWIN = Path(__file__).resolve().parent / "workspace" / "report.json"
 
 
 def main() -> int:
-    """Print four tables."""
+    """Print the tables."""
     if not TWIN.is_file():
         sys.exit(f"results.py: {TWIN} is missing\n  remedy: lakeloop report --as-of DAY")
     report = json.loads(TWIN.read_text(encoding="utf-8"))
     (model,) = report["models"]
-    print("source   read      accepted  quarantined  duplicates")
+    print(f"{'source':<7}{'read':>9} {'accepted':>9} {'quarantined':>12} {'duplicates':>11}")
     for each in report["sources"]:
         told = f"{each['read']:>9,} {each['accepted']:>9,} {each['quarantined']:>12,} {each['duplicates']:>11,}"
         print(f"{each['source']:<7}{told}")
-    print("\nturn        champion  scored  drifted  decision     outcome")
+    print("\nturn        champion   scored  decision     outcome")
     for turn in reversed(model["turns"]):
-        drifted = f"{turn['drifted']} of {turn['compared']}" if turn["compared"] else "-"
         print(
-            f"{day(turn['as_of'])}  {turn['champion'] or '-':<8} {turn['rows_scored']:>7,}  {drifted:<8}"
-            f" {turn['action']:<12} {turn['outcome'] or '-'}".rstrip()
+            f"{day(turn['as_of'])}  {turn['champion'] or '-':<8}  {turn['rows_scored']:>7,}"
+            f"  {turn['action']:<12} {turn['outcome'] or '-'}".rstrip()
         )
-    print("\nwindow                  version  status       rows   log loss  constant  mean score  bought again  bias")
+    names = "".join(f"  {name:>8}" for name in ("loss", "constant", "score", "bought", "bias"))
+    print(f"\n{'window':<22}  version  {'status':<11}  {'rows':>6}{names}")
     for each in model["windows"]:
         figures = "".join(
             f"  {figure(each[name], digits)}"
@@ -44,7 +45,10 @@ def main() -> int:
             f"{day(each['start'])}..{day(each['end'])}  {each['version']:<7}  {each['status']:<11}  {each['rows']:>6,}"
         )
         print(f"{row}{figures}")
-    print("\nversion  of          outcome    rows    days  check                    by")
+    cells = [row["cells"][-1] for row in model["features"]["rows"] if row["cells"]]
+    newest = Counter(f"{cell['verdict']} {cell['status']}" for cell in cells)
+    print(f"\nfeatures in the newest window: {', '.join(f'{n} {words}' for words, n in sorted(newest.items()))}")
+    print("\nversion  of          outcome      rows  days  check                    difference of log loss")
     for each in model["promotions"]:
         for check in each["checks"]:
             if check["lower"] is not None:

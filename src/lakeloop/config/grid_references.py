@@ -62,7 +62,8 @@ def grid_issues(document: LocatedYaml, model: Model, source: Source) -> Iterator
     models/late.yml:1: predict.id[0]
         got:     shop, which may be null in source orders
         allowed: columns that no row of the source lacks
-        remedy:  declare {rule: not_null, columns: [shop]} in source orders; with severity: warn they are passed over
+        remedy:  declare {rule: not_null, columns: [shop]} in source orders; with
+                 severity: warn rows without it are passed over
     """
     predict = model.predict
     if predict.every is None:
@@ -80,7 +81,7 @@ def grid_issues(document: LocatedYaml, model: Model, source: Source) -> Iterator
         if name in source.all_columns and name not in (*present, *MADE):
             got, allowed = f"{name}, which may be null in {of}", "columns that no row of the source lacks"
             asked = f"declare {{rule: not_null, columns: [{name}]}} in {of}"
-            remedy = f"{asked}; with severity: warn they are passed over"
+            remedy = f"{asked}; with severity: warn rows without it are passed over"
             yield document.issue(("predict", "id", index), got, allowed, remedy)
     closes = model.label.closes
     counted = closes.of in (*MADE, PREDICTION_TS)

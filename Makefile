@@ -21,7 +21,7 @@ MAKE_ENVIRONMENT = for each in "$(PYTHON)" python3.12 python3.11 python3 python 
 	exit 1
 
 .DEFAULT_GOAL = help
-.PHONY: help setup environment demo demo-year demo-resume test test-all matrix lint types imports bench-peers bench-quick lock lock-serving audit sbom clean deploy-tools deploy-test
+.PHONY: help setup environment demo demo-year demo-resume tutorial test test-all matrix lint types imports bench-peers bench-quick lock lock-serving audit sbom clean deploy-tools deploy-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,13 @@ demo-year: setup ## the same up to 31 December, with a second model; starts clea
 
 demo-resume: setup ## go on where the demo stopped
 	@.venv/bin/lakeloop demo --resume
+
+tutorial: setup ## the loop on an online shop's invoices, as docs/tutorial_online_retail.md tells it, in retail/
+	@mkdir -p retail && cp -R docs/tutorials/online_retail/. retail
+	@cd retail && PATH="$(CURDIR)/.venv/bin:$$PATH" && export PATH && \
+	  for turn in 2010-10-01 2010-11-01 2011-01-01 2011-03-01; do \
+	    python land.py $$turn && lakeloop run --as-of $$turn || exit; \
+	  done && lakeloop report --as-of 2011-03-01 && python results.py
 
 test: setup ## run the tests, without the slow ones
 	$(PYTEST) -m "not slow"
@@ -98,7 +105,7 @@ sbom: environment ## write bills of materials (CycloneDX) to build/sbom
 	@$(PY) -m deploy.supply_chain sbom
 
 clean: ## remove the environment, the demo's workspace and caches
-	rm -rf .venv .venvs workspace spark-warehouse metastore_db derby.log build .coverage
+	rm -rf .venv .venvs workspace retail spark-warehouse metastore_db derby.log build .coverage
 	rm -rf benchmarks/.venvs benchmarks/.cache
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -64,7 +64,7 @@ OWNERS: Mapping[str, Owner] = {
     "src/lakeloop/java_process.py": Owner(
         frozenset({"SparkContext", "pyspark.java_gateway"}), "starts the Java of a local session; not over Connect"
     ),
-    "src/lakeloop/runs/doctor/spark_start.py": Owner(
+    "src/lakeloop/runs/doctor/failures.py": Owner(
         frozenset({"py4j.protocol"}), "names the failure of a local session; its import starts nothing"
     ),
     "src/lakeloop/runs/distributed_fit.py": Owner(

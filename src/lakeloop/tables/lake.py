@@ -18,6 +18,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
+from lakeloop.arrow_frame import frame_of
 from lakeloop.errors import AccountingError, Failure, NotReadyError
 from lakeloop.schemas import TableSchema
 from lakeloop.statuses import Outcome
@@ -406,7 +407,7 @@ class Lake:
         self, rows: DataFrame | pa.Table, address: TableAddress, app_id: str, metadata: str, adds: bool = False
     ) -> None:
         if isinstance(rows, pa.Table) and address.by_spark:
-            rows = self.spark.createDataFrame(rows)
+            rows = frame_of(self.spark, rows)
         if isinstance(rows, pa.Table):
             in_process.append_table(address.path, rows, app_id, metadata)
         else:

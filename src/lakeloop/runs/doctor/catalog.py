@@ -8,12 +8,10 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from py4j.protocol import Py4JError
-from pyspark.errors import PySparkException
-
 from lakeloop.discovery.text import count_of
 from lakeloop.errors import NewerFormatError
 from lakeloop.runs.doctor.cluster import within
+from lakeloop.runs.doctor.failures import SPARK_FAILURES
 from lakeloop.runs.doctor.finding import Finding, fail, not_checked, ok
 from lakeloop.runs.doctor.names import CATALOG
 
@@ -49,7 +47,7 @@ def check_catalog(session: SparkSession, config: Config) -> Finding:
         return fail(CATALOG, f"{name}: no answer within {_PATIENCE_SECONDS} s", "check the server of the catalog")
     except NewerFormatError as error:
         return fail(CATALOG, f"{name}.{error.subject}: {error.failures[0]}", error.remedy)
-    except (PySparkException, Py4JError) as failure:
+    except SPARK_FAILURES as failure:
         return _refused(name, failure)
     return finding
 
@@ -97,7 +95,7 @@ def _try_table(session: SparkSession, schema: str) -> None:
     try:
         session.sql(f"CREATE TABLE {table} (n BIGINT) USING DELTA")
     finally:
-        with suppress(PySparkException, Py4JError):  # what kept it from being made is told
+        with suppress(*SPARK_FAILURES):  # what kept it from being made is told
             session.sql(f"DROP TABLE IF EXISTS {table}")
 
 

@@ -10,10 +10,8 @@ from importlib.metadata import version
 from queue import Empty, Queue
 from typing import TYPE_CHECKING, Any
 
-from py4j.protocol import Py4JError
-from pyspark.errors import PySparkException
-
 from lakeloop.discovery.text import count_of
+from lakeloop.runs.doctor.failures import SPARK_FAILURES
 from lakeloop.runs.doctor.finding import Finding, fail, ok
 from lakeloop.runs.doctor.names import CLUSTER
 
@@ -44,7 +42,7 @@ def check_executors(session: SparkSession, wanted: str) -> Finding:
     except TimeoutError:
         found = f"{wanted}: no executor took a job within {_PATIENCE_SECONDS} s"
         return fail(CLUSTER, found, "see the cluster's page: no worker may be free, or none reaches this driver")
-    except (PySparkException, Py4JError) as failure:
+    except SPARK_FAILURES as failure:
         first = str(failure).strip().partition("\n")[0]
         return fail(CLUSTER, f"{wanted}: a small job fails: {first[:200]}", "see the executors' logs")
     return judge_answers(answers, wanted, ".".join(map(str, sys.version_info[:2])), version("lakeloop"))

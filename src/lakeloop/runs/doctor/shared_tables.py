@@ -7,11 +7,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from deltalake.exceptions import DeltaError
-from py4j.protocol import Py4JError
-from pyspark.errors import PySparkException
 
 from lakeloop.discovery.text import in_a_line
 from lakeloop.runs.doctor.cluster import within
+from lakeloop.runs.doctor.failures import SPARK_FAILURES
 from lakeloop.runs.doctor.finding import Finding, fail, ok
 from lakeloop.runs.doctor.names import SHARED
 
@@ -49,7 +48,7 @@ def check_shared(session: SparkSession, root: str) -> Finding:
         found = within(exchange, _PATIENCE_SECONDS)
     except TimeoutError:
         return fail(SHARED, f"{root}: Spark wrote nothing within {_PATIENCE_SECONDS} s", remedy)
-    except (PySparkException, Py4JError, DeltaError, OSError) as failure:
+    except (*SPARK_FAILURES, DeltaError, OSError) as failure:
         return fail(SHARED, f"{root}: {in_a_line(failure)[:_MOST_SHOWN]}", _remedy(failure, remedy))
     finally:
         with suppress(OSError):

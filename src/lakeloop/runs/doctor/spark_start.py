@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
@@ -17,6 +16,7 @@ from lakeloop.errors import ConfigError, EnvironmentProblemError, UsageError
 from lakeloop.runs.doctor.catalog import check_catalog
 from lakeloop.runs.doctor.cluster import check_executors, within
 from lakeloop.runs.doctor.connect import check_server
+from lakeloop.runs.doctor.failures import SPARK_FAILURES
 from lakeloop.runs.doctor.finding import Finding, fail, not_checked, ok
 from lakeloop.runs.doctor.names import AFTER_START, CATALOG, CLUSTER, SHARED, SPARK_STARTS
 from lakeloop.runs.doctor.reach import check_server_reached
@@ -56,7 +56,7 @@ def check_with_spark(config: Config | None, master: str) -> list[Finding]:
         return [*findings, _check_shared(session, config, master, remote), _check_catalog(session, config)]
     finally:
         if active is None:
-            with suppress(PySparkException, Py4JError):
+            with suppress(*SPARK_FAILURES):
                 session.stop()
 
 
@@ -116,7 +116,7 @@ def _start(config: Config | None) -> tuple[SparkSession | None, Finding]:
     except TimeoutError:
         found = f"it starts, and then: no answer within {_PATIENCE_SECONDS} s"
         return session, fail(SPARK_STARTS, found, "see the cluster's page: no worker may be free; or start it anew")
-    except (PySparkException, Py4JError) as failure:
+    except SPARK_FAILURES as failure:
         return session, fail(SPARK_STARTS, f"it starts, and then: {_first(failure)}", remedy)
     return session, ok(SPARK_STARTS, f"Spark {version} answered after {answered:.0f} s")
 

@@ -39,6 +39,7 @@ from lakeloop.runs.ingest_batch import select_accepted
 from lakeloop.runs.plan import Plan, make_plan
 from lakeloop.runs.turn import TurnResult, run_turn
 from lakeloop.tables import WriteIdentity
+from lakeloop.with_columns import with_columns
 
 Row = Mapping[str, Any]
 """A landed row: declared column -> text, number, truth value, date or datetime; None, or left out, is missing."""
@@ -271,7 +272,7 @@ class Sandbox:
             remedy = "give rows that the rules keep; what becomes of the others is told by judge"
             raise DataContractError(f"rows of source {source.source}", failures, remedy)
         stamps = {"_batch_id": F.lit(0).cast("long"), "_ingested_ts": F.lit(_EARLIEST)}
-        accepted = select_accepted(self._judge(source, rows).withColumns(stamps), source)
+        accepted = select_accepted(with_columns(self._judge(source, rows), stamps), source)
         identity = WriteIdentity("sandbox", source.source)
         context.lake.append(accepted, context.lake.address("bronze", source.source), identity)
 

@@ -18,7 +18,7 @@ MAKE_ENVIRONMENT = for each in "$(PYTHON)" python3.12 python3.11 python3 python 
 	exit 1
 
 .DEFAULT_GOAL = help
-.PHONY: help setup environment demo demo-year demo-resume test test-all lint types imports bench-peers bench-quick lock lock-serving clean
+.PHONY: help setup environment demo demo-year demo-resume test test-all cluster-test executors lint types imports bench-peers bench-quick lock lock-serving clean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,27 @@ test: setup ## run the tests, without the slow ones
 
 test-all: setup ## run all tests, with plans compiled as they are for users
 	LAKELOOP_TESTS_COMPILED=1 $(PYTEST)
+
+cluster-test: setup executors ## run the jobs on a standalone cluster of this machine, and kill its workers (part of test-all)
+	$(PY) -m pytest -m cluster
+
+executors: environment build/executors.tar.gz build/lakeloop.zip ## pack what a cluster's executors are sent
+
+# See docs/clusters.md. Packed anew after another lock alone: a minute and a half.
+build/executors.tar.gz: deploy/executors.in requirements.lock
+	rm -rf build/executors && mkdir -p build
+	$(PY) -m venv --without-pip build/executors
+	$(PY) -m pip --python build/executors/bin/python install --quiet --disable-pip-version-check \
+	  --constraint requirements.lock --requirement deploy/executors.in
+	find build/executors -depth -type d \( -name tests -o -path '*/pyarrow/include' \) -exec rm -r {} +
+	tar -czf $@.part -C build/executors . && mv $@.part $@
+	rm -rf build/executors
+
+# Under the name of a zip: Spark unpacks no .whl. `build/lib` may hold modules that are no more.
+build/lakeloop.zip: FORCE
+	rm -rf build/wheel build/lib
+	$(PY) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/wheel .
+	mv build/wheel/lakeloop-*.whl $@ && rm -rf build/wheel build/lib
 
 lint: environment ## check style, format, and calls that bring rows to the driver
 	$(PY) -m ruff check .

@@ -98,9 +98,7 @@ class Cluster:
         number = len(self._started) - 1
         work = self.folder / f"work_{number}"
         place = ("--host", HOST, "--webui-port", "0", "--work-dir", str(work))
-        process = self._run(
-            f"worker_{number}", _WORKER, *place, "--cores", "1", "--memory", self.memory, self.address
-        )
+        process = self._run(f"worker_{number}", _WORKER, *place, "--cores", "1", "--memory", self.memory, self.address)
         self.workers.append(Worker(number, process, work))
         return self.workers[-1]
 

@@ -61,7 +61,7 @@ STEPS = (
     Step("training_set", LATER, kill_after=10),
     Step("train", LATER, kill_after=5),
 )
-"""A turn that trains; the next one verb by verb; a gate that fails before it passes, and a declaration that is wrong."""
+"""A turn that trains, and the next one verb by verb; with a gate that fails first, and a wrong declaration."""
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -12,12 +15,9 @@ from pyspark.sql import SparkSession
 
 
 def _look(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    import importlib
-    import os
-
     for _ in batches:
         found = {each: importlib.import_module(each).__file__ for each in ("lakeloop", "numpy", "sklearn", "mlflow")}
-        found |= {"python": sys.executable, "working_in": os.getcwd(), "path": os.pathsep.join(sys.path)}
+        found |= {"python": sys.executable, "working_in": str(Path.cwd()), "path": os.pathsep.join(sys.path)}
         yield pa.RecordBatch.from_pylist([{"found": json.dumps(found)}])
 
 

@@ -42,7 +42,7 @@ test-all: setup ## run all tests, with plans compiled as they are for users
 	LAKELOOP_TESTS_COMPILED=1 $(PYTEST)
 
 cluster-test: setup executors ## run the jobs on a standalone cluster of this machine, and kill its workers (part of test-all)
-	$(PY) -m pytest -m cluster
+	$(PY) -m pytest -m cluster tests
 
 executors: environment build/executors.tar.gz build/lakeloop.zip ## pack what a cluster's executors are sent
 

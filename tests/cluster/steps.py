@@ -50,7 +50,7 @@ class Step:
 
 
 STEPS = (
-    Step("run", TURN, month=1, kill_after=120),
+    Step("run", TURN, month=1, kill_after=250),
     Step("ingest", LATER, month=2, kill_after=40),
     Step("features", LATER, exit_code=4, env="strict"),
     Step("features", LATER, kill_after=40),

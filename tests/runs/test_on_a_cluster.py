@@ -25,7 +25,7 @@ from tests.runs.cluster import ROOT, environment, running_cluster
 from tests.shared import shared_session
 
 pytest.importorskip("xgboost")
-pytestmark = [pytest.mark.loop, pytest.mark.slow]
+pytestmark = [pytest.mark.loop, pytest.mark.cluster, pytest.mark.slow]
 
 LOCAL_FIT = """  class: sklearn.linear_model.LogisticRegression
   search: {C: [0.1, 1.0]}

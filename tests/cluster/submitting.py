@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -96,6 +97,7 @@ def submit(
                 "PYSPARK_DRIVER_PYTHON": sys.executable,
                 "PYSPARK_PYTHON": "./environment/bin/python",
                 "SPARK_LOCAL_IP": HOST,
+                "SPARK_LOCAL_DIRS": str(folder / "scratch"),
             },
             cwd=folder,
             stdout=output,
@@ -115,6 +117,8 @@ def submit(
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+    shutil.rmtree(folder / "scratch", ignore_errors=True)
+    cluster.tidy()
     read = [(folder / name).read_text(encoding="utf-8", errors="replace") for name in ("stdout", "stderr")]
     return Submitted(process.returncode, *read, killed, _read_log(folder))
 

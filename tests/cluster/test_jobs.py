@@ -15,7 +15,7 @@ import pytest
 
 from lakeloop.config import Config, load_config
 from tests.cluster.here import run_here
-from tests.cluster.shipped import make_archives
+from tests.cluster.shipped import Shipped, make_archives
 from tests.cluster.steps import STEPS, Outcome, Step, note, prepare, write_project
 from tests.cluster.submitting import Submitted, submit
 from tests.laws.compare import assert_same_run, assert_same_table, tables
@@ -74,7 +74,7 @@ def run_all(folder: Path) -> Done:
     return Done(here, there, submitted, load_config(ours, "slice"), load_config(theirs, "slice"), machines, imports)
 
 
-def _submit(cluster: Cluster, shipped, step: Step, root: Path, folder: Path) -> Submitted:
+def _submit(cluster: Cluster, shipped: Shipped, step: Step, root: Path, folder: Path) -> Submitted:
     while len(cluster.workers) < 2:
         cluster.add_worker()
     cluster.wait()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -107,6 +108,12 @@ class Cluster:
         worker.signal(signal.SIGKILL)
         worker.process.wait(timeout=30)
         self.workers.remove(worker)
+        shutil.rmtree(self._scratch(worker.number), ignore_errors=True)  # nobody else does
+
+    def tidy(self) -> None:
+        """Remove what the executors of ended applications had unpacked; their logs stay."""
+        for unpacked in self.folder.glob("work_*/app-*/*/*/"):
+            shutil.rmtree(unpacked, ignore_errors=True)  # an executor may be about to end
 
     def wait(self, *, seconds: float = 120.0) -> None:
         """Wait until every worker that lives has registered."""
@@ -130,11 +137,15 @@ class Cluster:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
 
-    def _run(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
+    def _scratch(self, number: int) -> Path:
+        return self.folder / f"scratch_{number}"
+
+    def _run(self, name: str, *arguments: str, scratch: Path | None = None) -> subprocess.Popen[bytes]:
         with (self.folder / f"{name}.log").open("wb") as said:
             command = [str(spark_home() / "bin" / "spark-class"), *arguments]
             java = {"JAVA_HOME": os.environ["JAVA_HOME"]} if "JAVA_HOME" in os.environ else {}
-            env = {**self.env, **java, "SPARK_DAEMON_MEMORY": "256m"}
+            places = {} if scratch is None else {"SPARK_LOCAL_DIRS": str(scratch)}
+            env = {**self.env, **java, **places, "SPARK_DAEMON_MEMORY": "256m"}
             process = subprocess.Popen(
                 command, env=env, cwd=self.folder, stdout=said, stderr=said, start_new_session=True
             )

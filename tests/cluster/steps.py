@@ -27,7 +27,6 @@ class Step:
         month: Month that lands before it; 0 for none.
         kill_after: How many tasks the executors have done before a worker is killed that has one under way; None
             where none is killed.
-        runs_tasks: Whether executors are asked for anything; a worker is killed all the same.
     """
 
     job: str
@@ -36,7 +35,6 @@ class Step:
     env: str = "slice"
     month: int = 0
     kill_after: int | None = None
-    runs_tasks: bool = True
 
     @property
     def name(self) -> str:
@@ -55,9 +53,9 @@ STEPS = (
     Step("features", LATER, exit_code=4, env="strict"),
     Step("features", LATER, kill_after=40),
     Step("score", LATER, kill_after=10),
-    Step("score", LATER, exit_code=3, env="broken", runs_tasks=False),
+    Step("score", LATER, exit_code=3, env="broken"),
     Step("monitor", LATER, kill_after=10),
-    Step("decide", LATER, kill_after=0, runs_tasks=False),
+    Step("decide", LATER, kill_after=0),
     Step("training_set", LATER, kill_after=10),
     Step("train", LATER, kill_after=5),
 )

@@ -70,7 +70,6 @@ def submit(
     folder: Path,
     *,
     kill_after: int | None = None,
-    runs_tasks: bool = True,
 ) -> Submitted:
     """Submit a job to a cluster and wait for its end.
 
@@ -81,7 +80,6 @@ def submit(
         arguments: What the job is given.
         folder: Where its output and Spark's record of it are kept.
         kill_after: Kill a worker whose executor has a task under way once so many tasks were done; None for never.
-        runs_tasks: Whether the job is known to run tasks; where it runs none, a worker is killed as soon as it works.
 
     Returns:
         How it ended.
@@ -109,7 +107,7 @@ def submit(
             while process.poll() is None:
                 assert time.monotonic() < deadline, f"{file.name} does not end: see {folder}"
                 if kill_after is not None and killed is None:
-                    victim = _victim(cluster, page, kill_after) if runs_tasks else cluster.workers[0]
+                    victim = _victim(cluster, page, kill_after)
                     if victim is not None:
                         cluster.kill(victim)
                         killed = victim.number

@@ -21,7 +21,8 @@ MAKE_ENVIRONMENT = for each in "$(PYTHON)" python3.12 python3.11 python3 python 
 	exit 1
 
 .DEFAULT_GOAL = help
-.PHONY: help setup environment demo demo-year demo-resume tutorial test test-all matrix lint types imports bench-peers bench-quick lock lock-serving audit sbom clean deploy-tools deploy-test
+.PHONY: help setup environment demo demo-year demo-resume tutorial test test-all matrix lint types imports \
+   bench-peers bench-quick lock lock-serving audit sbom clean deploy-tools deploy-test cluster-test executors FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +54,27 @@ test-all: setup ## run all tests, with plans compiled as they are for users
 
 matrix: setup ## run the tests with every Spark and Python that is supported; CELLS="4.0-3.11 4.2-3.12", TESTS="tests/features"
 	$(PY) -m tests.matrix --cells "$(CELLS)" --tests "$(TESTS)"
+
+cluster-test: setup executors ## run the jobs on a standalone cluster of this machine, and kill its workers (part of test-all)
+	$(PY) -m pytest -m cluster tests
+
+executors: environment build/executors.tar.gz build/lakeloop.zip ## pack what a cluster's executors are sent
+
+# See docs/clusters.md. Packed anew after another lock alone: a minute and a half.
+build/executors.tar.gz: deploy/executors.in requirements.lock
+	rm -rf build/executors && mkdir -p build
+	$(PY) -m venv --without-pip build/executors
+	$(PY) -m pip --python build/executors/bin/python install --quiet --disable-pip-version-check \
+	  --constraint requirements.lock --requirement deploy/executors.in
+	find build/executors -depth -type d \( -name tests -o -path '*/pyarrow/include' \) -exec rm -r {} +
+	tar -czf $@.part -C build/executors . && mv $@.part $@
+	rm -rf build/executors
+
+# Under the name of a zip: Spark unpacks no .whl. `build/lib` may hold modules that are no more.
+build/lakeloop.zip: FORCE
+	rm -rf build/wheel build/lib
+	$(PY) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/wheel .
+	mv build/wheel/lakeloop-*.whl $@ && rm -rf build/wheel build/lib
 
 lint: environment ## check style, format, calls that bring rows to the driver or that Connect lacks
 	$(PY) -m ruff check .

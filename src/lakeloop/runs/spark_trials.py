@@ -15,6 +15,7 @@ from lakeloop.config.model import Model
 from lakeloop.config.tuning import Parallel
 from lakeloop.errors import BudgetError, Failure, LakeloopError
 from lakeloop.runs.context import Context
+from lakeloop.session import is_cluster
 from lakeloop.training.trials import FoldRows, Trial, TrialResult, fit_trial, without_pipeline
 
 _MIB = 1024 * 1024
@@ -46,7 +47,7 @@ def fits_on_spark(context: Context, model: Model) -> bool:
         master = str(context.config.project.spark.get("spark.master", "local[*]"))
     else:
         master = _master(active or context.spark)
-    return not master.startswith("local") or master.startswith("local-cluster")
+    return is_cluster(master)
 
 
 def _master(spark: SparkSession) -> str:

@@ -1,4 +1,4 @@
-"""Kills a job at every place at which it writes, lets it come to its end, and holds what it left against a clean end."""
+"""Kills a job at every place at which it writes, lets it come to its end, and compares with what a clean one left."""
 
 from __future__ import annotations
 
@@ -78,9 +78,7 @@ class Harness:
         tried = len(journal.places())
         seconds = round(time.monotonic() - began, 1)
         survived = tried if found.is_same else 0
-        figures = JobFigures(
-            job.name, tried, survived, found.rows, found.lost, found.doubled, seconds, found.different
-        )
+        figures = JobFigures(job.name, tried, survived, found.rows, found.lost, found.doubled, seconds, found.different)
         told.write_text(figures.as_json(), encoding="utf-8")
         return figures
 

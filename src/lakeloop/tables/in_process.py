@@ -26,8 +26,10 @@ from pyspark.sql.types import StructType
 
 from lakeloop.batches import gather_batches
 from lakeloop.tables.commits import Commit, read_history
+from lakeloop.transient import asking_again, call_again
 
 
+@asking_again
 def create_table(path: str, columns: StructType, description: str, properties: Mapping[str, str]) -> None:
     """Create a table; nothing is done where there is one, or where another process has made it at the same moment.
 
@@ -59,6 +61,7 @@ def create_table(path: str, columns: StructType, description: str, properties: M
             raise
 
 
+@asking_again
 def read_commits(path: str, limit: int | None = None) -> list[Commit]:
     """Read lakeloop's commits from a table's log, oldest first; the newest `limit` entries only.
 
@@ -69,6 +72,7 @@ def read_commits(path: str, limit: int | None = None) -> list[Commit]:
     return read_history(DeltaTable(path).history(limit))
 
 
+@asking_again
 def read_version(path: str) -> int:
     """Tell the newest version of a table.
 
@@ -90,7 +94,7 @@ def holds_version(path: str, version: int) -> bool:
     [True, False]
     """
     try:
-        table = DeltaTable(path, version=version)
+        table = call_again(lambda: DeltaTable(path, version=version), path)  # no answer is not taken for a loss
     except DeltaError:
         return False
     return all(Path(path, each).is_file() for each in data_files(table))
@@ -113,6 +117,7 @@ def data_files(table: DeltaTable) -> frozenset[str]:
     return frozenset(unquote(each.as_py()) for each in pa.table(table.get_add_actions()).column("path"))
 
 
+@asking_again
 def read_columns(path: str) -> StructType:
     """Tell the columns of a table.
 
@@ -175,6 +180,7 @@ def _as_arrow(value: Any, data_type: Any) -> Any:
     return value
 
 
+@asking_again
 def read_rows(
     path: str,
     by: str,
@@ -211,6 +217,7 @@ def read_rows(
     return rows
 
 
+@asking_again
 def count_logged_rows(path: str, version: int | None = None) -> int | None:
     """Tell the rows of a table's version from its log; None when it does not say them of every file.
 
@@ -226,6 +233,7 @@ def count_logged_rows(path: str, version: int | None = None) -> int | None:
     return int(pc.sum(files["num_records"]).as_py())
 
 
+@asking_again
 def read_table(path: str, columns: Sequence[str], condition: pc.Expression, version: int | None = None) -> pa.Table:
     """Read columns of the rows that keep a condition; files whose statistics rule it out are left alone.
 
@@ -267,7 +275,8 @@ def read_batches(
     >>> [each.to_pydict() for each in read_batches(path, ["action"], pc.field("model") == "late", 100)]
     [{'action': ['retrain', 'retrain']}]
     """
-    found = DeltaTable(path, version=version).to_pyarrow_dataset()  # bounded: opened, and then read batch by batch
+    table = call_again(lambda: DeltaTable(path, version=version), path)
+    found = table.to_pyarrow_dataset()  # bounded: opened, and then read batch by batch
     # What is read ahead is held too: by default sixteen batches of each of four files, and every file from end to end.
     ahead = {
         "batch_readahead": 2,
@@ -277,6 +286,7 @@ def read_batches(
     yield from gather_batches(found.to_batches(columns=list(columns), filter=condition, batch_size=rows, **ahead), rows)
 
 
+@asking_again
 def count_rows_by(path: str, keys: Sequence[str], condition: pc.Expression) -> dict[tuple[Any, ...], int]:
     """Count the rows that keep a condition, batch by batch.
 
@@ -329,7 +339,7 @@ def append_table(path: str, rows: pa.Table, app_id: str, metadata: str) -> None:
 
 
 def _write(path: str, table: DeltaTable, rows: pa.Table, app_id: str, metadata: str) -> None:
-    """Append to the version at which the write was looked for and not found.
+    """Append to the version at which the write was looked for and not found; whoever calls again looks again.
 
     The library compares a commit with those after the version it was begun at, and with none before: begun at a newer
     one than was looked at, it would not see the same write in between.

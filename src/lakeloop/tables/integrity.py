@@ -17,6 +17,7 @@ from deltalake.exceptions import DeltaError
 
 from lakeloop.errors import Failure
 from lakeloop.tables.commits import read_history
+from lakeloop.transient import call_again
 
 ACCEPTED_THROUGH = "lakeloop.accepted_through"
 """Table property: changes by hand up to this version are meant, and answered for by who set it."""
@@ -109,7 +110,7 @@ def find_damage(path: str, head: Head | None) -> Damage | None:
             return None
         return Damage(Failure("table", f"it is gone; it was at version {head.version}"), BACKUP)
     try:
-        table = DeltaTable(path)
+        table = call_again(lambda: DeltaTable(path), path)  # no answer is no damage
         version = int(table.version())
         history = table.history(None if head is None else max(1, version - head.version + 1))
         missing = _missing_files(table, path)

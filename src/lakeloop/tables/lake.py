@@ -23,6 +23,7 @@ from lakeloop.schemas import TableSchema
 from lakeloop.statuses import Outcome
 from lakeloop.tables import in_process
 from lakeloop.tables.address import TableAddress, WriteIdentity
+from lakeloop.tables.attempts import LOOKED_BACK, commit_once
 from lakeloop.tables.catalog import render_create
 from lakeloop.tables.commits import Commit, WriteResult, find_write, read_history, write_metadata
 from lakeloop.tables.integrity import Damage, Head, find_damage, has_log
@@ -355,10 +356,12 @@ class Lake:
             done.assert_rows(address, expect_rows)
             return WriteResult(Outcome.SKIPPED, done.rows, done.version, done.notes)
         app_id = identity.app_id(address)
-        self._commit(rows, address, app_id, write_metadata(app_id, identity, notes), adds_columns)
-        return self.read_back(address, app_id, expect_rows)
+        attempts = self._commit(rows, address, app_id, write_metadata(app_id, identity, notes), adds_columns)
+        return self.read_back(address, app_id, expect_rows, attempts)
 
-    def read_back(self, address: TableAddress, app_id: str, expect_rows: int | None = None) -> WriteResult:
+    def read_back(
+        self, address: TableAddress, app_id: str, expect_rows: int | None = None, attempts: int = 1
+    ) -> WriteResult:
         """Find the commit that was just made, and compare its rows where their number is known.
 
         Returns:
@@ -369,7 +372,7 @@ class Lake:
                 if commit.app_id == app_id:
                     commit.assert_rows(address, expect_rows)
                     self.commits(address).append(commit)
-                    return WriteResult(Outcome.WRITTEN, commit.rows, commit.version, commit.notes)
+                    return WriteResult(Outcome.WRITTEN, commit.rows, commit.version, commit.notes, attempts)
         raise AccountingError(
             str(address),
             [Failure("commit", f"the write {app_id} is absent from the table's history")],
@@ -378,11 +381,18 @@ class Lake:
 
     def _commit(
         self, rows: DataFrame | pa.Table, address: TableAddress, app_id: str, metadata: str, adds: bool = False
-    ) -> None:
-        if isinstance(rows, pa.Table):
-            in_process.append_table(address.path, rows, app_id, metadata)
-        else:
-            append_frame(rows, address, app_id, metadata, adds_columns=adds)
+    ) -> int:
+        def append() -> None:
+            if isinstance(rows, pa.Table):
+                in_process.append_table(address.path, rows, app_id, metadata)
+            else:
+                append_frame(rows, address, app_id, metadata, adds_columns=adds)
+
+        return self.attempt(address, app_id, append)
+
+    def attempt(self, address: TableAddress, app_id: str, commit: Callable[[], None]) -> int:
+        """Make a commit that carries its identity, once however often it is attempted; gives how often it was."""
+        return commit_once(str(address), app_id, commit, lambda: self._read_commits(address, LOOKED_BACK))
 
     def append_own(
         self,
@@ -424,5 +434,6 @@ class Lake:
             frame = self.spark.createDataFrame([tuple(row.get(each) for each in names) for row in rows], table.columns)
             self._commit(frame.coalesce(1), address, app_id, metadata)
         else:
-            in_process.append_rows(address.path, table.columns, rows, app_id, metadata)
+            columns, path = table.columns, address.path
+            self.attempt(address, app_id, lambda: in_process.append_rows(path, columns, rows, app_id, metadata))
         return self.read_back(address, app_id, len(rows))

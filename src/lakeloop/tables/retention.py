@@ -12,6 +12,7 @@ from pyspark.sql import SparkSession
 from lakeloop.tables.address import TableAddress
 from lakeloop.tables.catalog import render_words
 from lakeloop.tables.settings import retention_settings
+from lakeloop.transient import call_again
 
 _SAID = "lakeloop: retention of the project"
 
@@ -57,7 +58,10 @@ class Retention:
                     spark().sql(statement)
             elif new:
                 said = CommitProperties(custom_metadata={"userMetadata": _SAID})
-                DeltaTable(address.path).alter.set_table_properties(new, commit_properties=said)
+                call_again(
+                    lambda: DeltaTable(address.path).alter.set_table_properties(new, commit_properties=said),
+                    str(address),
+                )
             self._settled.add(address)
             return bool(new)
 

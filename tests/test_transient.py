@@ -157,7 +157,7 @@ def test_what_would_fail_again_is_raised_at_once_as_it_is() -> None:
             6,
             [
                 "gold.shops: busy",
-                f"  - commit: other writers came first at 4 attempts: {OVERTAKEN}",
+                f"  - commit: other writers came first, 4 attempts, the last: {OVERTAKEN}",
                 "  remedy: let one job at a time write to a table; the same call carries on where it stopped",
             ],
         ),

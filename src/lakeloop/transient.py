@@ -294,14 +294,33 @@ def asking_again(function: Callable[Given, Result]) -> Callable[Given, Result]:
     return asked
 
 
+def explain_passing(failure: BaseException, subject: str) -> LakeloopError | None:
+    """Tell of a failure that may pass and that was not repeated, where it may be repeated as a whole.
+
+    Args:
+        failure: What was raised.
+        subject: What was asked.
+
+    Returns:
+        An error with a remedy; None for any other failure.
+
+    >>> print(explain_passing(TimeoutError("timed out"), "the storage"))
+    the storage: the storage does not answer
+      - storage: 1 attempt: timed out
+      remedy: look whether the storage can be reached; the same call carries on where it stopped
+    """
+    why = why_passing(failure)
+    return None if why is None else _given_up(why, subject, 1, failure)
+
+
 def _given_up(why: Passing, subject: str, attempts: int, failure: BaseException) -> LakeloopError:
-    tried = f"{attempts} attempts" if attempts > 1 else "1 attempt"
+    tried = f"{attempts} attempts, the last" if attempts > 1 else "1 attempt"
     said = _first_line(failure)
     if why is Passing.OVERTAKEN:
         remedy = "let one job at a time write to a table; the same call carries on where it stopped"
-        return BusyError(subject, [Failure("commit", f"other writers came first at {tried}: {said}")], remedy)
+        return BusyError(subject, [Failure("commit", f"other writers came first, {tried}: {said}")], remedy)
     remedy = "look whether the storage can be reached; the same call carries on where it stopped"
-    return UnansweredError(subject, [Failure("storage", f"{tried}, the last: {said}")], remedy)
+    return UnansweredError(subject, [Failure("storage", f"{tried}: {said}")], remedy)
 
 
 def _first_line(failure: BaseException) -> str:

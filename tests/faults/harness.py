@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lakeloop.config import Config, load_config
-from tests.faults.figures import Comparison, JobFigures, compare_workspaces
+from tests.faults.figures import JobFigures, compare_workspaces
 from tests.faults.java import Java, attach, start_java
 from tests.faults.jobs import Job, new_project
 from tests.faults.kills import Journal, Kills, watching
@@ -74,13 +74,17 @@ class Harness:
             self.tell(f"{job.name}: killed at {journal.places()[-1]}")
         else:
             raise AssertionError(f"{job.name}: not at its end after {_AT_MOST} runs")
-        found = self._compare(clean, killed)
         tried = len(journal.places())
         seconds = round(time.monotonic() - began, 1)
-        survived = tried if found.is_same else 0
-        figures = JobFigures(job.name, tried, survived, found.rows, found.lost, found.doubled, seconds, found.different)
-        told.write_text(figures.as_json(), encoding="utf-8")
-        return figures
+
+        def compare(config: Config) -> None:
+            found = compare_workspaces(load_config(clean), config)
+            survived = tried if found.is_same else 0
+            counts = (found.rows, found.lost, found.doubled)
+            told.write_text(JobFigures(job.name, tried, survived, *counts, seconds, found.different).as_json())
+
+        self._run(killed, compare)  # by a process of its own too: delta-rs, once used, does not work in a fork
+        return JobFigures(**json.loads(told.read_text(encoding="utf-8")))
 
     def _begin(self, job: Job, known: dict[str, Job], root: Path) -> None:
         """Copy the project at the clean end of the job before, prepared; both kinds begin at the same."""
@@ -98,9 +102,6 @@ class Harness:
 
     def _folder(self, job: Job, kind: str) -> Path:
         return self.folder / f"{_plain(job.name)}-{kind}"
-
-    def _compare(self, clean: Path, killed: Path) -> Comparison:
-        return compare_workspaces(load_config(clean), load_config(killed))
 
     def _run(self, root: Path, call: Callable[[Config], object], journal: Journal | None = None) -> int:
         """Run a job in a process of its own; 0 when it came to its end, -9 when it was killed."""

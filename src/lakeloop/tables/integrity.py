@@ -7,11 +7,14 @@ beginning of the next job.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
+import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
@@ -113,7 +116,7 @@ def find_damage(path: str, head: Head | None) -> Damage | None:
         table = call_again(lambda: DeltaTable(path), path)  # no answer is no damage
         version = int(table.version())
         history = table.history(None if head is None else max(1, version - head.version + 1))
-        missing = _missing_files(table, path)
+        missing, damaged = _compare_files(table, path)
         accepted = int(table.metadata().configuration.get(ACCEPTED_THROUGH, -1))
     except (DeltaError, OSError, ValueError) as problem:
         first = str(problem).strip().splitlines()[:1]
@@ -127,12 +130,21 @@ def find_damage(path: str, head: Head | None) -> Damage | None:
     if missing:
         found = f"{len(missing)} of its files are gone, the first is {missing[0]}"
         return Damage(Failure("files", found), BACKUP)
+    if damaged:
+        found = f"{len(damaged)} of its files are not as long as they were written, the first is {damaged[0]}"
+        return Damage(Failure("files", found), BACKUP)
     return None
 
 
-def _missing_files(table: DeltaTable, path: str) -> list[str]:
-    there = {each.name for each in Path(path).iterdir()}
-    return sorted(name for name in (uri.rsplit("/", 1)[-1] for uri in table.file_uris()) if name not in there)
+def _compare_files(table: DeltaTable, path: str) -> tuple[list[str], list[str]]:
+    """Name the files that are gone, and those whose size is not what the log says."""
+    with os.scandir(path) as found:
+        sizes = {each.name: each.stat().st_size for each in found}
+    actions = pa.table(table.get_add_actions())
+    logged = zip(actions["path"].to_pylist(), actions["size_bytes"].to_pylist(), strict=True)
+    noted = {unquote(name).rpartition("/")[2]: size for name, size in logged}
+    gone = sorted(name for name in noted if name not in sizes)
+    return gone, sorted(name for name, size in noted.items() if sizes.get(name, size) != size)
 
 
 def _holds(history: Sequence[Mapping[str, Any]], version: int, head: Head) -> bool:

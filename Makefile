@@ -18,7 +18,7 @@ MAKE_ENVIRONMENT = for each in "$(PYTHON)" python3.12 python3.11 python3 python 
 	exit 1
 
 .DEFAULT_GOAL = help
-.PHONY: help setup environment demo demo-year demo-resume test test-all lint types imports bench-peers bench-quick lock lock-serving clean
+.PHONY: help setup environment demo demo-year demo-resume test test-all faults lint types imports bench-peers bench-quick lock lock-serving clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,9 @@ test: setup ## run the tests, without the slow ones
 
 test-all: setup ## run all tests, with plans compiled as they are for users
 	LAKELOOP_TESTS_COMPILED=1 $(PYTEST)
+
+faults: setup ## kill every job at every place at which it writes; prints faults tried, survived, rows lost
+	$(PY) -m tests.faults
 
 lint: environment ## check style, format, and calls that bring rows to the driver
 	$(PY) -m ruff check .

@@ -81,6 +81,9 @@ def caused_by(cause: BaseException) -> Exception:
         (AnalysisException("[CAST_INVALID_INPUT] The value 'timed out: connection reset' of the type STRING"), None),
         (PythonException("TimeoutError: connection timed out"), None),
         (PySparkException("the flight 503 was cancelled"), None),
+        (PySparkException("a value is too long for varchar (500)"), None),
+        (PySparkException("Caused by: [CAST_INVALID_INPUT] The value 'Read timed out' of .. SQLSTATE: 22018"), None),
+        (PySparkException("Traceback (most recent call last): ... requests.ReadTimeout: Read timed out"), None),
         (ConflictError("gold.shops", [], "connection reset"), None),
     ],
 )
@@ -171,6 +174,15 @@ def test_after_the_last_attempt_it_is_told_with_a_remedy(
         call_again(failing(9, failure), "gold.shops", watch.patience())
     assert (told.value.exit_code, told.value.retryable, sum(watch.slept)) == (code, True, 10.5)
     assert str(told.value).splitlines() == said
+
+
+def test_what_spark_quotes_of_the_data_is_not_told() -> None:
+    failure = PySparkException(
+        "Job aborted: the row of 'Ada'.\nCaused by: java.net.SocketTimeoutException: Ada timed out"
+    )
+    with pytest.raises(UnansweredError) as told:
+        call_again(failing(9, failure), "gold.shops", Watch().patience())
+    assert str(told.value).splitlines()[1] == "  - storage: 4 attempts, the last: Spark: sockettimeoutexception"
 
 
 def test_no_attempt_begins_after_the_time_is_up() -> None:

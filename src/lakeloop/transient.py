@@ -18,6 +18,7 @@ from functools import partial, wraps
 from typing import ParamSpec, TypeVar
 
 from lakeloop.config.addresses import hide_credentials
+from lakeloop.config.spark_text import data_condition, quotes_data, shorten_spark
 from lakeloop.errors import BusyError, Failure, LakeloopError, UnansweredError
 
 Given = ParamSpec("Given")
@@ -74,7 +75,7 @@ _PASSING_NUMBERS = frozenset(
         *(errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH, errno.ENETDOWN),
     }
 )
-_STATUS = re.compile(r"(?:status(?: code)?[:= ]+|http(?:/[\d.]+)?[ :]+|\()\s*(\d{3})\b", re.IGNORECASE)
+_STATUS = re.compile(r"(?:status(?: code)?[:= ]+|http(?:/[\d.]+)?[ :]+)\s*(\d{3})\b", re.IGNORECASE)
 _PASSING_STATUSES = frozenset({"408", "425", "429", "500", "502", "503", "504"})
 _LASTING_STATUSES = frozenset({"400", "401", "403", "404", "405", "409", "410", "412"})
 _LASTING_TEXTS = (
@@ -151,6 +152,7 @@ _OVERTAKEN_TEXTS = (
     "concurrent transaction",
     "max commit attempts",
 )
+_OF_A_WORKER = "traceback (most recent call last)"
 _OF_USERS = frozenset({"PythonException", "AnalysisException", "ParseException", "ArithmeticException"})
 """Exceptions of Spark about what a project declares; their texts quote values of the data."""
 
@@ -191,6 +193,8 @@ def _is_lasting(failure: BaseException) -> bool:
     if isinstance(failure, OSError) and failure.errno in _LASTING_NUMBERS:
         return True
     text = _text(failure)
+    if data_condition(text.upper()) is not None or _OF_A_WORKER in text:  # of the data, or of a project's own function
+        return True
     return any(each in text for each in _LASTING_TEXTS) or bool(_LASTING_STATUSES & set(_STATUS.findall(text)))
 
 
@@ -324,8 +328,12 @@ def _given_up(why: Passing, subject: str, attempts: int, failure: BaseException)
 
 
 def _first_line(failure: BaseException) -> str:
-    """Give the line of a failure that tells why it may pass, bounded, without credentials."""
+    """Give the line of a failure that tells why it may pass, bounded, without credentials and values of the data."""
     lines = _lines(failure) or [type(failure).__name__]
+    whole = "\n".join(lines)
+    if quotes_data(failure, whole):  # of Spark's text no more than the sign by which it was known
+        signs = [each for each in (*_OVERTAKEN_TEXTS, *_PASSING_TEXTS) if each in whole.lower()]
+        return f"Spark: {signs[0] if signs else shorten_spark(whole)}"[:200]
     telling = [line for line in lines if any(each in line.lower() for each in (*_OVERTAKEN_TEXTS, *_PASSING_TEXTS))]
     return hide_credentials((telling or lines)[0].strip())[:200]
 

@@ -79,6 +79,7 @@ def test_a_folder_that_cannot_hold_tables_is_refused_wherever_it_is_named(tmp_pa
     (issue,) = issues_of(named)
     assert (issue.file, issue.line, issue.where) == (file, 2, "workspace")
     assert issue.got == f"{named.resolve()}/a%41b, with '%41'"
+    assert issue.allowed == "a path without a percent sign before two hexadecimal digits"
     assert issue.remedy == "rename the folder, or name another workspace"
     (above,) = issues_of(write_project(tmp_path / "50%2C000"))
     assert (above.where, above.got) == ("workspace", f"{tmp_path.resolve()}/50%2C000/workspace, with '%2C'")

@@ -391,7 +391,11 @@ class Lake:
         return self.attempt(address, app_id, append)
 
     def attempt(self, address: TableAddress, app_id: str, commit: Callable[[], None]) -> int:
-        """Make a commit that carries its identity, once however often it is attempted; gives how often it was."""
+        """Make a commit that carries its identity, once however often it is attempted.
+
+        Returns:
+            How often it was attempted.
+        """
         return commit_once(str(address), app_id, commit, lambda: self._read_commits(address, LOOKED_BACK))
 
     def append_own(

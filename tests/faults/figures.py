@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections import Counter
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lakeloop.config import Config
+from lakeloop.online_store.opening import open_store
 from tests.laws.compare import announced, assert_same_table, models, rows, run_states, tables
 
 
@@ -68,13 +68,11 @@ def _key(row: dict[str, Any]) -> str:
     return repr([(key, f"{value:.9g}" if isinstance(value, float) else value) for key, value in sorted(row.items())])
 
 
-def _served(config: Config) -> dict[str, list[tuple[Any, ...]]]:
-    path = config.workspace / "online.db"
-    if not path.exists():
-        return {}
-    with closing(sqlite3.connect(path)) as store:
-        names = [row[0] for row in store.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")]
-        return {name: sorted(store.execute(f'SELECT * FROM "{name}"').fetchall()) for name in names}
+def _served(config: Config) -> tuple[Any, Any]:
+    """What a reader of the online store sees; a store may keep more, for readers of the publish before."""
+    with closing(open_store(config.online_store_address, config.project.project, read_only=True)) as store:
+        published = store.manifest()
+        return published, store.look_up({name: [(shop,) for shop in "ABC"] for name in published}).states
 
 
 def _bundles(config: Config) -> dict[str, Any]:

@@ -8,13 +8,14 @@ import os
 import random
 import signal
 import sqlite3
-import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
+
+import pytest
 
 from tests.laws.effects import Effect, Effects, listening, spark_ends
 
@@ -110,31 +111,27 @@ class Kills:
 # --- the online store, which speaks to SQLite without a library between ----------------------------------------------
 
 _watched: list[Effects] = []
-_opening = threading.local()
-_is_hooked = [False]
 
 
 @contextlib.contextmanager
 def watching(effects: Effects) -> Iterator[None]:
     """Tell of effects meanwhile, those on an online store in a file included."""
-    if not _is_hooked[0]:
-        sys.addaudithook(_hook)
-        _is_hooked[0] = True
+    connect = sqlite3.connect
+
+    def watched(database: Any, *given: Any, **named: Any) -> sqlite3.Connection:
+        connection = connect(database, *given, **named)
+        if "online.db" in str(database):
+            connection.set_trace_callback(_told)
+        return connection
+
     _watched.append(effects)
-    try:
-        with listening(effects):
-            yield
-    finally:
-        _watched.remove(effects)
-
-
-def _hook(event: str, args: tuple[Any, ...]) -> None:
-    if not _watched:
-        return
-    if event == "sqlite3.connect":
-        _opening.name = os.fsdecode(args[0]) if isinstance(args[0], str | bytes | os.PathLike) else ""
-    elif event == "sqlite3.connect/handle" and "online.db" in _opening.name and isinstance(args[0], sqlite3.Connection):
-        args[0].set_trace_callback(_told)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite3, "connect", watched)
+        try:
+            with listening(effects):
+                yield
+        finally:
+            _watched.remove(effects)
 
 
 def _told(statement: str) -> None:

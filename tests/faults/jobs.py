@@ -109,7 +109,8 @@ def new_project(root: Path) -> Config:
     return config
 
 
-WHO = Asked("ada", "it answers too late")
+AWAY, AGAIN = (Asked("ada", "it answers too late", expect=version) for version in ("2", "1"))
+"""By a person who names the champion they know of: without it, a rollback that ended is done once more."""
 
 JOBS = (
     Job("run (first turn)", lambda config: run_turn(Context(config, FIRST), ["late"]), ""),
@@ -123,8 +124,10 @@ JOBS = (
     Job("report", lambda config: run_step(Context(config, SECOND), "report", write_report), "train"),
     Job("publish", lambda config: run_step(Context(config, SECOND), "publish", publish, "late"), "report"),
     Job("run", _second_turn, "run (first turn)", _land_second),
-    Job("models rollback", lambda config: roll_back(Context(config, BACK), "late", WHO), "publish"),
-    Job("models promote", lambda config: promote_version(Context(config, LATER), "late", "2", WHO), "models rollback"),
+    Job("models rollback", lambda config: roll_back(Context(config, BACK), "late", AWAY), "publish"),
+    Job(
+        "models promote", lambda config: promote_version(Context(config, LATER), "late", "2", AGAIN), "models rollback"
+    ),
     Job(
         "recalibrate",
         lambda config: run_step(Context(config, LATER), "recalibrate", recalibrate, "late"),

@@ -92,5 +92,5 @@ def _caller() -> tuple[str, str]:
 
 
 def _asks(module: str) -> bool:
-    """Whether a module is the project's and more than the reader of tables."""
-    return module.startswith("lakeloop.") and not module.startswith("lakeloop.tables")
+    """Whether a module is the project's and more than the reader of tables, or what has it read again."""
+    return module.startswith("lakeloop.") and not module.startswith(("lakeloop.tables", "lakeloop.transient"))

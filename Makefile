@@ -21,7 +21,7 @@ MAKE_ENVIRONMENT = for each in "$(PYTHON)" python3.12 python3.11 python3 python 
 	exit 1
 
 .DEFAULT_GOAL = help
-.PHONY: help setup environment demo demo-year demo-resume tutorial test test-all matrix lint types imports \
+.PHONY: help setup environment demo demo-year demo-resume tutorial test test-all faults matrix lint types imports \
    bench-peers bench-quick lock lock-serving audit sbom clean deploy-tools deploy-test cluster-test executors FORCE
 
 help: ## list the targets
@@ -75,6 +75,9 @@ build/lakeloop.zip: FORCE
 	rm -rf build/wheel build/lib
 	$(PY) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/wheel .
 	mv build/wheel/lakeloop-*.whl $@ && rm -rf build/wheel build/lib
+
+faults: setup ## kill every job at every place at which it writes; prints faults tried, survived, rows lost
+	$(PY) -m tests.faults
 
 lint: environment ## check style, format, calls that bring rows to the driver or that Connect lacks
 	$(PY) -m ruff check .

@@ -245,6 +245,14 @@ class LostProcessError(_ListedError):
     headline: ClassVar[str] = "a process was lost"
 
 
+class UnansweredError(_ListedError):
+    """A storage did not answer, at several attempts. A retry may help."""
+
+    exit_code: ClassVar[int] = 7
+    retryable: ClassVar[bool] = True
+    headline: ClassVar[str] = "the storage does not answer"
+
+
 class BudgetError(_ListedError):
     """A step would bring more bytes to the driver than declared (law 8). Do not retry."""
 

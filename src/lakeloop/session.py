@@ -41,6 +41,8 @@ _LOCAL: dict[str, str] = {
     "spark.databricks.delta.snapshotPartitions": "2",
     # VACUUM and file listing with the default parallelism took 77 s on a small table, 3 s with this.
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
+    # Bytes that changed on the disk would mostly be read as other values.
+    "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     # Spark's own misses keys of Azure's storage accounts; what it covers is shown by no page of Spark's.
     "spark.redaction.regex": SPARK_REDACTION,

@@ -14,7 +14,7 @@ MARK = "# bounded: "
 BRINGING = frozenset(
     {
         *("collect", "toArrow", "toPandas", "toLocalIterator", "first", "head", "take", "tail"),
-        *("to_pandas", "to_pyarrow_table", "to_pyarrow_dataset"),
+        *("to_pandas", "to_pyarrow_table", "to_pyarrow_dataset", "bring"),
     }
 )
 """Methods of Spark's and delta-rs' tables that hand rows to this process."""

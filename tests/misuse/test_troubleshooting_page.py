@@ -16,6 +16,9 @@ SHOWN_BY = [
         TESTS / name
         for name in (
             "tables/test_integrity.py",
+            "cli/test_machine.py",
+            "test_transient.py",
+            "config/test_loading.py",
             "test_tracking_store.py",
             "test_tables.py",
             "runs/test_quality.py",

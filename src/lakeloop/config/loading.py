@@ -20,6 +20,7 @@ from lakeloop.config.mending import mend
 from lakeloop.config.mistakes import listed, rename_remedy, section_issues
 from lakeloop.config.model import Model
 from lakeloop.config.overrides import override_issues
+from lakeloop.config.place_issues import place_issues
 from lakeloop.config.project import Project
 from lakeloop.config.references import reference_issues
 from lakeloop.config.secrets import declared_secrets, secrets_of
@@ -120,6 +121,8 @@ def load_config(
         secrets=_secrets_of((*base.values(), *over.values())),
     )
     reading.issues += reference_issues(config, reading.documents, frozenset(reading.broken))
+    if project is not None:
+        reading.issues += place_issues(config, reading.documents[f"project:{project.project}"])
     if import_estimators:
         for name in [each for each in config.models if each not in reading.unfit]:
             reading.issues += estimator_issues(reading.documents[f"model:{name}"], config.models[name])

@@ -82,12 +82,14 @@ class WriteResult:
         rows: Rows of the commit, whichever call made it.
         version: Its Delta version.
         notes: What was recorded with the commit.
+        attempts: How many there were; after more than one, what was counted on the way is not the commit's.
     """
 
     outcome: Outcome
     rows: int
     version: int
     notes: Mapping[str, Any] = field(default_factory=dict)
+    attempts: int = 1
 
 
 _KEY = "lakeloop"

@@ -7,11 +7,13 @@ beginning of the next job.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
+import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
@@ -19,6 +21,7 @@ from lakeloop.config.workspace import is_address
 from lakeloop.errors import Failure
 from lakeloop.tables.commits import read_history
 from lakeloop.tables.objects import has_log, list_files
+from lakeloop.transient import call_again
 
 ACCEPTED_THROUGH = "lakeloop.accepted_through"
 """Table property: changes by hand up to this version are meant, and answered for by who set it."""
@@ -101,10 +104,10 @@ def find_damage(path: str, head: Head | None) -> Damage | None:
             return None
         return Damage(Failure("table", f"it is gone; it was at version {head.version}"), BACKUP)
     try:
-        table = DeltaTable(path)
+        table = call_again(lambda: DeltaTable(path), path)  # no answer is no damage
         version = int(table.version())
         history = table.history(None if head is None else max(1, version - head.version + 1))
-        missing = _missing_files(table, path)
+        missing, damaged = _compare_files(table, path)
         accepted = int(table.metadata().configuration.get(ACCEPTED_THROUGH, -1))
     except (DeltaError, OSError, ValueError) as problem:
         first = str(problem).strip().splitlines()[:1]
@@ -118,15 +121,25 @@ def find_damage(path: str, head: Head | None) -> Damage | None:
     if missing:
         found = f"{len(missing)} of its files are gone, the first is {missing[0]}"
         return Damage(Failure("files", found), BACKUP)
+    if damaged:
+        found = f"{len(damaged)} of its files are not as long as they were written, the first is {damaged[0]}"
+        return Damage(Failure("files", found), BACKUP)
     return None
 
 
-def _missing_files(table: DeltaTable, path: str) -> list[str]:
+def _compare_files(table: DeltaTable, path: str) -> tuple[list[str], list[str]]:
+    """Name the files that are gone, and those whose size is not what the log says; a store is asked for names alone."""
+    sizes: dict[str, int | None]
     if is_address(path):
-        there = {each.rsplit("/", 1)[-1] for each in list_files(path)}
+        sizes = {each.rsplit("/", 1)[-1]: None for each in list_files(path)}
     else:
-        there = {each.name for each in Path(path).iterdir()}
-    return sorted(name for name in (uri.rsplit("/", 1)[-1] for uri in table.file_uris()) if name not in there)
+        with os.scandir(path) as found:
+            sizes = {each.name: each.stat().st_size for each in found}
+    actions = pa.table(table.get_add_actions())
+    logged = zip(actions["path"].to_pylist(), actions["size_bytes"].to_pylist(), strict=True)
+    noted = {unquote(name).rpartition("/")[2]: size for name, size in logged}
+    gone = sorted(name for name in noted if name not in sizes)
+    return gone, sorted(name for name, size in noted.items() if sizes.get(name) not in (None, size))
 
 
 def _holds(history: Sequence[Mapping[str, Any]], version: int, head: Head) -> bool:

@@ -24,6 +24,7 @@ from lakeloop.schemas import TableSchema
 from lakeloop.statuses import Outcome
 from lakeloop.tables import in_process
 from lakeloop.tables.address import TableAddress, WriteIdentity
+from lakeloop.tables.attempts import LOOKED_BACK, commit_once
 from lakeloop.tables.catalog import render_create
 from lakeloop.tables.commits import Commit, WriteResult, find_write, read_history, write_metadata
 from lakeloop.tables.integrity import Damage, Head, find_damage
@@ -381,10 +382,12 @@ class Lake:
             done.assert_rows(address, expect_rows)
             return WriteResult(Outcome.SKIPPED, done.rows, done.version, done.notes)
         app_id = identity.app_id(address)
-        self._commit(rows, address, app_id, write_metadata(app_id, identity, notes), adds_columns)
-        return self.read_back(address, app_id, expect_rows)
+        attempts = self._commit(rows, address, app_id, write_metadata(app_id, identity, notes), adds_columns)
+        return self.read_back(address, app_id, expect_rows, attempts)
 
-    def read_back(self, address: TableAddress, app_id: str, expect_rows: int | None = None) -> WriteResult:
+    def read_back(
+        self, address: TableAddress, app_id: str, expect_rows: int | None = None, attempts: int = 1
+    ) -> WriteResult:
         """Find the commit that was just made, and compare its rows where their number is known.
 
         Returns:
@@ -396,7 +399,7 @@ class Lake:
                     commit.assert_rows(address, expect_rows)
                     self.commits(address).append(commit)
                     self.uses.wrote(address, commit)
-                    return WriteResult(Outcome.WRITTEN, commit.rows, commit.version, commit.notes)
+                    return WriteResult(Outcome.WRITTEN, commit.rows, commit.version, commit.notes, attempts)
         raise AccountingError(
             str(address),
             [Failure("commit", f"the write {app_id} is absent from the table's history")],
@@ -405,13 +408,24 @@ class Lake:
 
     def _commit(
         self, rows: DataFrame | pa.Table, address: TableAddress, app_id: str, metadata: str, adds: bool = False
-    ) -> None:
-        if isinstance(rows, pa.Table) and address.by_spark:
-            rows = frame_of(self.spark, rows)
-        if isinstance(rows, pa.Table):
-            in_process.append_table(address.path, rows, app_id, metadata)
-        else:
-            append_frame(rows, address, app_id, metadata, adds_columns=adds)
+    ) -> int:
+        frame = frame_of(self.spark, rows) if isinstance(rows, pa.Table) and address.by_spark else rows
+
+        def append() -> None:
+            if isinstance(frame, pa.Table):
+                in_process.append_table(address.path, frame, app_id, metadata)
+            else:
+                append_frame(frame, address, app_id, metadata, adds_columns=adds)
+
+        return self.attempt(address, app_id, append)
+
+    def attempt(self, address: TableAddress, app_id: str, commit: Callable[[], None]) -> int:
+        """Make a commit that carries its identity, once however often it is attempted.
+
+        Returns:
+            How often it was attempted.
+        """
+        return commit_once(str(address), app_id, commit, lambda: self._read_commits(address, LOOKED_BACK))
 
     def append_own(
         self,
@@ -453,5 +467,6 @@ class Lake:
             frame = self.spark.createDataFrame([tuple(row.get(each) for each in names) for row in rows], table.columns)
             self._commit(frame.coalesce(1), address, app_id, metadata)
         else:
-            in_process.append_rows(address.path, table.columns, rows, app_id, metadata)
+            columns, path = table.columns, address.path
+            self.attempt(address, app_id, lambda: in_process.append_rows(path, columns, rows, app_id, metadata))
         return self.read_back(address, app_id, len(rows))

@@ -23,7 +23,7 @@ from pyspark.sql.types import NumericType, StringType, StructType
 
 from lakeloop.tables.address import TableAddress
 from lakeloop.tables.formats import assert_readable
-from lakeloop.tables.in_process import read_columns, read_rows
+from lakeloop.tables.in_process import CHECKED, read_columns, read_rows
 from lakeloop.tables.objects import has_log
 
 BINS = 16
@@ -99,6 +99,7 @@ def profile_path(
 
     def batches() -> Iterator[pa.RecordBatch]:
         read = {"batch_size": _ROWS_OF_A_BATCH, "batch_readahead": 1, "fragment_readahead": 1, "use_threads": False}
+        read |= {"fragment_scan_options": CHECKED}
         yield from dataset.scanner(columns=[by, *types], filter=cut, **read).to_batches()
 
     found = TableProfile(0, {name: ColumnProfile(kind) for name, (kind, _) in types.items()})

@@ -19,6 +19,7 @@ from lakeloop.tables.catalog import render_words
 from lakeloop.tables.formats import assert_readable, migrate
 from lakeloop.tables.settings import retention_settings
 from lakeloop.tables.spark_statements import run_statements
+from lakeloop.transient import call_again
 
 _SAID = "lakeloop: retention of the project, format of the table"
 
@@ -85,7 +86,10 @@ class Retention:
             elif new:
                 said = CommitProperties(custom_metadata={"userMetadata": _SAID})
                 alter = DeltaTable(address.path).alter
-                alter.set_table_properties(new, raise_if_not_exists=False, commit_properties=said)
+                call_again(
+                    lambda: alter.set_table_properties(new, raise_if_not_exists=False, commit_properties=said),
+                    str(address),
+                )
             self._settled.add(address)
             return bool(new)
 

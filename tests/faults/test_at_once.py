@@ -29,7 +29,6 @@ from lakeloop.runs.features import build_features
 from lakeloop.runs.ingest import ingest
 from lakeloop.runs.monitor import monitor
 from lakeloop.runs.score import score
-from lakeloop.runs.score_stream import score_available
 from lakeloop.tables import Lake
 from tests.laws.clean import CleanRun, clean_run
 from tests.laws.compare import assert_same_run, assert_same_table, tables
@@ -148,16 +147,3 @@ def test_a_backfill_and_a_build_of_one_table_at_once_leave_what_one_after_the_ot
     build_features(Context(two, NEXT))
     assert_same_table(one, two, "gold/shop_delays")
     assert_same_table(one, two, "gold/shop_last")
-
-
-@pytest.mark.usefixtures("clean", "unlocked")
-def test_a_stream_and_a_turn_that_score_the_same_rows_at_once_answer_each_once(
-    brought: Callable[[str], Config],
-) -> None:
-    one, two = brought("one"), brought("two")
-    for config in (one, two):
-        build_features(Context(config, NEXT))
-    score(Context(one, NEXT), "late")
-    at_once(lambda: score(Context(two, NEXT), "late"), lambda: score_available(Context(two, NEXT), "late"))
-    score(Context(two, NEXT), "late")
-    assert_same_table(one, two, "predictions/late")

@@ -109,7 +109,7 @@ bench-quick: setup ## compare with peers on small data; the peers that are there
 	@$(PY) -m benchmarks.quick
 
 lock: ## resolve requirements.lock again; needs uv
-	uv pip compile --universal --python-version 3.11 --extra local --extra demo --extra lightgbm --extra xgboost --extra postgresql --extra serve --extra redis --extra dev --no-annotate \
+	uv pip compile --universal --python-version 3.11 --extra local --extra demo --extra lightgbm --extra xgboost --extra postgresql --extra serve --extra redis --extra lineage --extra dev --no-annotate \
 	  --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
 
 # For Linux and the image's Python (below 3.11.3 redis wants one package more). `--constraint`: the server runs on the

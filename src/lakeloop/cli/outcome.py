@@ -80,8 +80,6 @@ def finish(verb: str, options: Options, work: Callable[[Report], None]) -> NoRet
     logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s %(name)s: %(message)s")
     # What Py4J logs it also raises; its log quotes values of the data.
     logging.getLogger("py4j").setLevel(logging.CRITICAL)
-    # What MLflow logs of its database, with a trace and the values of the statement, it raises too.
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     if not options.verbose:
         warnings.simplefilter("ignore")
     report = Report()

@@ -154,7 +154,7 @@ WRONG = [
         "path: landing/outcomes, new_column: ignore",
         "landing.new_column",
         "the key 'new_column'",
-        "format, missing_columns, new_columns",
+        "format, missing_columns, names, new_columns",
         "mean 'new_columns'?",
     ),
     Wrong(

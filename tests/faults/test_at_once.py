@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -24,14 +23,11 @@ from lakeloop.errors import LakeloopError
 from lakeloop.runs.backfill import backfill
 from lakeloop.runs.backfill_scope import Asked
 from lakeloop.runs.context import Context
-from lakeloop.runs.decide import decide_action
 from lakeloop.runs.features import build_features
 from lakeloop.runs.ingest import ingest
-from lakeloop.runs.monitor import monitor
-from lakeloop.runs.score import score
 from lakeloop.tables import Lake
 from tests.laws.clean import CleanRun, clean_run
-from tests.laws.compare import assert_same_run, assert_same_table, tables
+from tests.laws.compare import assert_same_run, assert_same_table
 from tests.laws.small_loop import TURNS, land
 from tests.misuse.finished import LAST, Call
 from tests.shared import finished_project
@@ -88,38 +84,6 @@ def at_once(*calls: Callable[[], object]) -> list[object]:
 @pytest.fixture
 def unlocked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Lake, "writing", lambda *_, **__: nullcontext())
-
-
-def of(job: Callable[..., object], *more: Any) -> Callable[[Context], object]:
-    return lambda context: job(context, *more)
-
-
-# An ingest follows its landing folder by a checkpoint on the disk of one machine: it is no job for two.
-JOBS = {
-    "features": of(build_features),
-    "score": of(score, "late"),
-    "monitor": of(monitor, "late"),
-    "decide": of(decide_action, "late"),
-}
-
-
-@pytest.mark.usefixtures("unlocked")
-def test_every_job_but_ingest_twice_at_once_without_the_lock_leaves_what_one_leaves(
-    clean: CleanRun, tmp_path: Path
-) -> None:
-    one, two = (load_config(Path(shutil.copytree(clean.first, tmp_path / name))) for name in ("one", "two"))
-    for config in (one, two):
-        land(config, TURNS[1], after=TURNS[0])
-        ingest(Context(config, TURNS[1]))
-    for name, job in JOBS.items():
-        job(Context(one, TURNS[1]))
-        first, second = (Context(two, TURNS[1]) for _ in range(2))
-        ended = at_once(lambda: job(first), lambda: job(second))  # noqa: B023 - called here
-        assert not all(isinstance(each, LakeloopError) for each in ended), (name, ended)
-        job(Context(two, TURNS[1]))  # whatever was told, the same call comes to its end
-        for table in tables(one):
-            assert_same_table(one, two, table)
-    assert tables(one) == tables(two)
 
 
 @pytest.fixture

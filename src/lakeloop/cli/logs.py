@@ -153,8 +153,6 @@ def set_up_logs(form: LogFormat, *, verbose: bool) -> None:
         warnings.simplefilter("ignore")
     # What Py4J logs it also raises; its log quotes values of the data.
     logging.getLogger("py4j").setLevel(logging.CRITICAL)
-    # What MLflow logs of its database, with a trace and the values of the statement, it raises too.
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     if isinstance(sys.stderr, Records):  # by an earlier call in this process
         sys.stderr = sys.stderr.stream
         logging.getLogger().handlers.clear()

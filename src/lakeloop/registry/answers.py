@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial, wraps
@@ -14,6 +15,10 @@ from lakeloop.model_versions import ModelVersion, lost_version
 from lakeloop.registry.store import answer_in_time, answer_quickly
 from lakeloop.tracking_store import unreachable
 from lakeloop.transient import call_again
+
+# What MLflow logs of its database, with a trace and the values of the statement, it raises too. Importing MLflow sets
+# the levels of its loggers back, so that this comes after it.
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 _ANSWERS = frozenset({"RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "INVALID_PARAMETER_VALUE", "NOT_FOUND"})
 """What the store says of what it was asked for: it has answered."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -52,6 +53,9 @@ _HARMLESS = frozenset(
     }
 )
 """Operations that change neither rows nor columns."""
+
+
+_COMMIT, _CHECKPOINT = re.compile(r"\d{20}\.json"), re.compile(r"\d{20}\.checkpoint\.")
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,9 @@ def find_damage(path: str, head: Head | None) -> Damage | None:
     except (DeltaError, OSError, ValueError) as problem:
         first = str(problem).strip().splitlines()[:1]
         return Damage(Failure("log", f"_delta_log cannot be read: {''.join(first)[:200]}"), BACKUP)
+    lost = _lost_commit(path, version)
+    if lost is not None:
+        return Damage(Failure("log", f"_delta_log cannot be read: commit {lost} is missing"), BACKUP)
     if head is not None and not _holds(history, version, head):
         found = f"its log ends at version {version} or was replaced; version {head.version} was recorded"
         return Damage(Failure("log", found), BACKUP)
@@ -125,6 +132,14 @@ def find_damage(path: str, head: Head | None) -> Damage | None:
         found = f"{len(damaged)} of its files are not as long as they were written, the first is {damaged[0]}"
         return Damage(Failure("files", found), BACKUP)
     return None
+
+
+def _lost_commit(path: str, newest: int) -> int | None:
+    """Name the first commit that is missing since the newest checkpoint; Spark refuses what delta-rs passes over."""
+    names = [each.name for each in (Path(path) / "_delta_log").iterdir()]
+    commits = {int(name[:20]) for name in names if _COMMIT.fullmatch(name)}
+    checkpoints = [int(name[:20]) for name in names if _CHECKPOINT.match(name)]
+    return next((each for each in range(max(checkpoints, default=-1) + 1, newest + 1) if each not in commits), None)
 
 
 def _compare_files(table: DeltaTable, path: str) -> tuple[list[str], list[str]]:

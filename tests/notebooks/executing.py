@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import unescape
 from pathlib import Path
-from re import sub
 
 import nbformat
 from nbclient import NotebookClient
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
+_TAGS = re.compile(r"<style.*?</style>|<[^>]+>", re.DOTALL)
 _FORGET = "get_ipython().run_line_magic('reset', '-f')"
 """Between two notebooks, so that none lives on names of the one before."""
 
@@ -37,12 +38,14 @@ def execute_together(names: Sequence[str]) -> dict[str, nbformat.NotebookNode]:
 
 def shown(notebook: nbformat.NotebookNode) -> str:
     """Give what a person reads below the cells: printed text, and tables without their tags."""
-    texts = []
-    for output in _outputs(notebook):
-        data = output.get("data", {})
-        text = output.get("text") or data.get("text/html") or data.get("text/plain", "")
-        texts.append(unescape(sub(r"\s+", " ", sub(r"<style.*?</style>|<[^>]+>", " ", text))) if "html" in str(data) else text)
-    return "\n".join(texts)
+    return "\n".join(_text(output) for output in _outputs(notebook))
+
+
+def _text(output: nbformat.NotebookNode) -> str:
+    data = output.get("data", {})
+    if "text/html" not in data:
+        return str(output.get("text") or data.get("text/plain", ""))
+    return " ".join(unescape(_TAGS.sub(" ", data["text/html"])).split())
 
 
 def pictures(notebook: nbformat.NotebookNode) -> int:

@@ -1,4 +1,4 @@
-"""The notebooks about features, training sets, drift and replay say what is true of the small project after its turns."""
+"""The notebooks on features, training sets, drift and replay say what is true of the small project after its turns."""
 
 from __future__ import annotations
 

@@ -16,7 +16,12 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of the notebook client and its message loop
 ]
 
-NAMES = ("explore_the_feature_store.ipynb", "a_training_sets_life.ipynb", "reading_drift.ipynb", "replay.ipynb")
+FIGURES = {
+    "explore_the_feature_store.ipynb": 1,
+    "a_training_sets_life.ipynb": 1,
+    "reading_drift.ipynb": 2,
+    "replay.ipynb": 1,
+}
 
 
 @pytest.fixture(scope="module")
@@ -24,12 +29,12 @@ def executed() -> Iterator[dict[str, Any]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LAKELOOP_PROJECT", str(finished_project().root))
         patch.delenv("LAKELOOP_ENV", raising=False)
-        yield execute_together(NAMES)
+        yield execute_together(list(FIGURES))
 
 
-@pytest.mark.parametrize(("name", "figures"), zip(NAMES, (1, 1, 2, 1), strict=True))
-def test_a_notebook_draws_its_figures_and_complains_of_nothing(executed, name, figures):
-    assert pictures(executed[name]) == figures
+@pytest.mark.parametrize("name", list(FIGURES))
+def test_a_notebook_draws_its_figures_and_complains_of_nothing(executed, name):
+    assert pictures(executed[name]) == FIGURES[name]
     assert complaints(executed[name]) == []
 
 

@@ -54,7 +54,7 @@ def render_command_line() -> str:
 
 
 def _parameters(parameters: list[Any]) -> str:
-    return write_table(("", "value", "", "meaning"), [_row(each) for each in parameters])
+    return write_table(("option or argument", "value", "note", "meaning"), [_row(each) for each in parameters])
 
 
 def _row(each: Any) -> tuple[str, str, str, str]:

@@ -18,8 +18,10 @@ project = "lakeloop"
 author = "The lakeloop authors"
 root_doc = "index"
 extensions = ["myst_parser", "autoapi.extension", "sphinx.ext.napoleon"]
-# Constants that are unpacked from a tuple are not followed from one module into another.
-suppress_warnings = ["autoapi.python_import_resolution"]
+suppress_warnings = [
+    "autoapi.python_import_resolution",  # constants that are unpacked from a tuple are not followed into another module
+    "ref.python",  # what plugins export has two places: each is right
+]
 
 myst_heading_anchors = 6
 
@@ -35,6 +37,8 @@ napoleon_custom_sections = ["Returns", "Yields"]  # plain text: as sections of n
 
 html_theme = "furo"
 html_title = "lakeloop"
+html_static_path = ["static"]
+html_css_files = ["wide.css"]
 html_show_copyright = False
 html_show_sphinx = False
 

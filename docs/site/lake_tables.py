@@ -69,4 +69,4 @@ def _columns(columns: Iterable[StructField], volatile: Collection[str]) -> str:
         )
         for each in columns
     ]
-    return write_table(("column", "type", "", "meaning"), rows)
+    return write_table(("column", "type", "note", "meaning"), rows)

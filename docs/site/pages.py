@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from docs.site.command_line import render_command_line
@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _DECISIONS = "docs/adr"
 _START = "README.md"
 _LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
+_LISTED = re.compile(rf"^- .*?{_LINK.pattern}", re.MULTILINE)
 _WRITTEN_ON = "Written from the code by `make docs`.\n\n"
 
 
@@ -51,7 +52,7 @@ def render_reference() -> dict[str, str]:
 
 
 def list_pages(root: Path) -> list[str]:
-    """List the Markdown pages of a checkout, those that README links first and in its order.
+    """List the Markdown pages of a checkout, those that README lists first and in its order.
 
     Args:
         root: The checkout.
@@ -63,12 +64,9 @@ def list_pages(root: Path) -> list[str]:
     ['README.md', 'docs/cli.md', 'docs/configuration.md']
     """
     found = ["CONTRIBUTING.md", "CHANGELOG.md", *(each.relative_to(root).as_posix() for each in root.glob("docs/**/*.md"))]
-    linked = [target for _, target in _links(root / _START) if target in found]
-    return list(dict.fromkeys([_START, *linked, *sorted(found)]))
-
-
-def _links(page: Path) -> Iterator[tuple[str, str]]:
-    yield from _LINK.findall(page.read_text(encoding="utf-8"))
+    start = (root / _START).read_text(encoding="utf-8")
+    listed = [target for line in _LISTED.finditer(start) for _, target in _LINK.findall(line[0]) if target in found]
+    return list(dict.fromkeys([_START, *listed, *sorted(found)]))
 
 
 def write_pages(root: Path, folder: Path) -> None:

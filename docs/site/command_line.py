@@ -38,8 +38,8 @@ def render_command_line() -> str:
     verbs = dict(list_verbs())
     shared = {each.name: each for each in verbs["run"].params if each.name in _SHARED}
     parts = [
-        "What the verbs do, in what order and with which exit codes: [command line](../docs/cli.md). These are all verbs"
-        " with their arguments and options. Nearly every one takes",
+        "What the verbs do, in what order and with which exit codes: [command line](../docs/cli.md). These are all"
+        " verbs with their arguments and options. Nearly every one takes",
         _parameters(list(shared.values())),
     ]
     for name, command in verbs.items():

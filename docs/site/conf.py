@@ -5,14 +5,37 @@ from typing import Any
 
 _PACKAGE = Path(__file__).resolve().parents[2] / "src" / "lakeloop"
 # What a program can stand on, a page each; the rest is told by the command line and the files that it writes.
-_SHOWN = """
-    lakeloop lakeloop.plugins lakeloop.plugins.aggregates lakeloop.plugins.channels lakeloop.plugins.distances
-    lakeloop.plugins.on_demand lakeloop.plugins.online_stores lakeloop.plugins.readers lakeloop.plugins.rules
-    lakeloop.config lakeloop.tables lakeloop.session lakeloop.schemas lakeloop.errors lakeloop.statuses
-    lakeloop.point_in_time lakeloop.aggregates lakeloop.distances lakeloop.on_demand lakeloop.on_demand.functions
-    lakeloop.decisions lakeloop.decisions.policy lakeloop.drift lakeloop.drift.bins lakeloop.drift.counts
-    lakeloop.drift.reference lakeloop.drift.verdicts lakeloop.intervals lakeloop.conditions
-""".split()
+_SHOWN = {
+    "lakeloop",
+    "lakeloop.plugins",
+    "lakeloop.plugins.aggregates",
+    "lakeloop.plugins.channels",
+    "lakeloop.plugins.distances",
+    "lakeloop.plugins.on_demand",
+    "lakeloop.plugins.online_stores",
+    "lakeloop.plugins.readers",
+    "lakeloop.plugins.rules",
+    "lakeloop.config",
+    "lakeloop.tables",
+    "lakeloop.session",
+    "lakeloop.schemas",
+    "lakeloop.errors",
+    "lakeloop.statuses",
+    "lakeloop.point_in_time",
+    "lakeloop.aggregates",
+    "lakeloop.distances",
+    "lakeloop.on_demand",
+    "lakeloop.on_demand.functions",
+    "lakeloop.decisions",
+    "lakeloop.decisions.policy",
+    "lakeloop.drift",
+    "lakeloop.drift.bins",
+    "lakeloop.drift.counts",
+    "lakeloop.drift.reference",
+    "lakeloop.drift.verdicts",
+    "lakeloop.intervals",
+    "lakeloop.conditions",
+}
 
 project = "lakeloop"
 author = "The lakeloop authors"
@@ -34,6 +57,8 @@ autoapi_options = ["members", "imported-members", "show-module-summary"]
 default_role = "code"  # docstrings quote as Markdown does
 napoleon_numpy_docstring = False
 napoleon_custom_sections = ["Returns", "Yields"]  # plain text: as sections of napoleon's a colon in them ends a type
+
+smartquotes = False  # --as-of is no dash
 
 html_theme = "furo"
 html_title = "lakeloop"

@@ -26,7 +26,11 @@ def render_words() -> Iterator[tuple[str, str, str]]:
     yield "aggregates", "Aggregates", f"Words for `aggregate[].as` of a feature table. {_MORE}\n\n{_aggregates()}"
     yield "statistics", "Statistics of drift", f"Words for `monitor.statistic` of a model. {_MORE}\n\n{_statistics()}"
     yield "on_demand", "On-demand functions", f"Functions for `on_demand:` of a model. {_MORE}\n\n{_functions()}"
-    yield "metrics", "Metrics", f"Metrics of each kind of task, for `gate`, `decide` and what is recorded.\n\n{_metrics()}"
+    yield (
+        "metrics",
+        "Metrics",
+        f"Metrics of each kind of task, for `gate`, `decide` and what is recorded.\n\n{_metrics()}",
+    )
 
 
 def _rules() -> str:

@@ -22,14 +22,24 @@ from lakeloop.schemas import (
 _ADDED: tuple[tuple[str, str, tuple[StructField, ...], Collection[str]], ...] = (
     ("bronze.<source>", "accepted row: the columns of the source, and", BRONZE_COLUMNS, BRONZE_VOLATILE),
     ("quarantine.<source>", "rejected row: the columns of the source, and", QUARANTINE_COLUMNS, ("_ingested_ts",)),
-    ("training_sets.<model>", "spine row of a training set: id and model columns, look-up statuses, and", TRAINING_COLUMNS, ()),
+    (
+        "training_sets.<model>",
+        "spine row of a training set: id and model columns, look-up statuses, and",
+        TRAINING_COLUMNS,
+        (),
+    ),
     (
         "predictions.<model>",
         "spine row x version x purpose x revision: id and model columns, look-up statuses, and",
         tuple(dict.fromkeys((*PREDICTION_COLUMNS[:-1], *prediction_columns(("a", "b"))[7:9], PREDICTION_COLUMNS[-1]))),
         (),
     ),
-    ("requests.<model>", "row of an online request: the columns of the request, the features, and", REQUEST_COLUMNS, ()),
+    (
+        "requests.<model>",
+        "row of an online request: the columns of the request, the features, and",
+        REQUEST_COLUMNS,
+        (),
+    ),
     ("explanations.<model>", "prediction x rank", EXPLANATION_COLUMNS, ()),
 )
 
@@ -55,7 +65,11 @@ def render_tables() -> str:
         "Feature tables in `gold` have the entity, `available_ts` and the declared features.",
     ]
     for name, grain, columns, volatile in _ADDED:
-        parts += [f"### {name.replace('<', '&lt;')}", f"One row: {grain}:".replace("and:", "these:"), _columns(columns, volatile)]
+        parts += [
+            f"### {name.replace('<', '&lt;')}",
+            f"One row: {grain}:".replace("and:", "these:"),
+            _columns(columns, volatile),
+        ]
     return "\n\n".join(parts)
 
 
@@ -64,7 +78,9 @@ def _columns(columns: Iterable[StructField], volatile: Collection[str]) -> str:
         (
             f"`{each.name}`",
             f"`{each.dataType.simpleString()}`",
-            ", ".join(word for word, holds in (("required", not each.nullable), ("volatile", each.name in volatile)) if holds),
+            ", ".join(
+                word for word, holds in (("required", not each.nullable), ("volatile", each.name in volatile)) if holds
+            ),
             one_line(each.metadata.get("comment", "")),
         )
         for each in columns

@@ -23,6 +23,7 @@ from docs.site.results import render_errors, render_statuses
 ROOT = Path(__file__).resolve().parents[2]
 _DECISIONS = "docs/adr"
 _START = "README.md"
+_CONFIGURATION = "../../docs/configuration.md"
 _LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
 _LISTED = re.compile(rf"^- .*?{_LINK.pattern}", re.MULTILINE)
 _WRITTEN_ON = "Written from the code by `make docs`.\n\n"
@@ -40,8 +41,10 @@ def render_reference() -> dict[str, str]:
     pages: dict[str, tuple[str, str]] = {}
     for title, table in render_keys():
         name = title.replace(" ", "_")
-        text = f"Every key of a file that declares a {title}. How they work together: [configuration](../../docs/configuration.md)."
-        pages[f"config/{name}"] = f"Keys of a {title}", f"{text}\n\n{table}"
+        about = (
+            f"Every key of a file that declares a {title}. How they work together: [configuration]({_CONFIGURATION})."
+        )
+        pages[f"config/{name}"] = f"Keys of a {title}", f"{about}\n\n{table}"
     for name, title, text in render_words():
         pages[f"config/{name}"] = title, text
     pages["command_line"] = "Verbs and options", render_command_line()
@@ -63,7 +66,11 @@ def list_pages(root: Path) -> list[str]:
     >>> list_pages(ROOT)[:3]
     ['README.md', 'docs/cli.md', 'docs/configuration.md']
     """
-    found = ["CONTRIBUTING.md", "CHANGELOG.md", *(each.relative_to(root).as_posix() for each in root.glob("docs/**/*.md"))]
+    found = [
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        *(each.relative_to(root).as_posix() for each in root.glob("docs/**/*.md")),
+    ]
     start = (root / _START).read_text(encoding="utf-8")
     listed = [target for line in _LISTED.finditer(start) for _, target in _LINK.findall(line[0]) if target in found]
     return list(dict.fromkeys([_START, *listed, *sorted(found)]))
@@ -138,7 +145,9 @@ def _contents(pages: Sequence[str]) -> str:
 
 def _tree(title: str, pages: Sequence[str]) -> str:
     caption = f":caption: {title}\n" if title else ""
-    return "\n".join(("\n\n```{toctree}\n" + caption + ":hidden:\n", *(each.removesuffix(".md") for each in pages), "```\n"))
+    return "\n".join(
+        ("\n\n```{toctree}\n" + caption + ":hidden:\n", *(each.removesuffix(".md") for each in pages), "```\n")
+    )
 
 
 def _write(path: Path, text: str) -> None:

@@ -18,18 +18,18 @@ def write_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def one_line(text: str) -> str:
-    """Make a cell of text that was written in lines.
+    r"""Make a cell of text that was written in lines.
 
-    >>> one_line("one of\\n    a | b")
-    'one of a \\\\| b'
+    >>> one_line("one of\n    a | b")
+    'one of a \\| b'
     """
     return " ".join(text.split()).replace("|", "\\|")
 
 
 def summary(docstring: str | None) -> str:
-    """Give what stands before the sections and examples of a Google docstring, as one line.
+    r"""Give what stands before the sections and examples of a Google docstring, as one line.
 
-    >>> summary("Judge a row.\\n\\n    A null passes.\\n\\n    Args:\\n        row: The row.")
+    >>> summary("Judge a row.\n\n    A null passes.\n\n    Args:\n        row: The row.")
     'Judge a row. A null passes.'
     """
     kept: list[str] = []

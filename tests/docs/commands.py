@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import typer
@@ -74,18 +75,21 @@ def mistakes(call: list[str]) -> list[str]:
         is_there = (ROOT / f"{module}.py").is_file() or given[1] in ("venv", "pip", "http.server")
         return [] if is_there else [f"there is no module {given[1]}"]
     if program == "python" and given[:1] and given[0].endswith(".py"):
-        return [] if list(ROOT.glob(f"**/{given[0]}")) else [f"{given[0]} is not there"]
+        return [] if (ROOT / given[0]).exists() or [*ROOT.glob(f"docs/**/{given[0]}")] else [f"{given[0]} is not there"]
     if program == "spark-submit" and given[0].startswith("jobs/"):
         return parse_verb([given[0].removeprefix("jobs/").removesuffix(".py").replace("_", "-"), *given[1:]])
     if program in ("docker", "kubectl"):
-        named = [word for option, word in zip(given, given[1:], strict=False) if option in ("-f", "-k")]
+        named = [word for option, word in pairwise(given) if option in ("-f", "-k")]
         return [f"{word} is not there" for word in named if not (ROOT / word).exists()]
     if program in _OTHERS:
         return []
     return [f"{program} is no program that pages use; add it to tests/docs/commands.py"]
 
 
-_OTHERS = set(". cat cd cp curl databricks echo export git head pip pytest spark-submit tail".split())
+_OTHERS = frozenset(
+    {".", "cat", "cd", "cp", "curl", "databricks", "echo", "export", "git", "head", "pip", "pytest", "spark-submit"}
+)
+"""Programs whose arguments are not looked at."""
 
 
 def parse_verb(given: list[str]) -> list[str]:
@@ -104,6 +108,12 @@ def parse_verb(given: list[str]) -> list[str]:
             name, command, rest = command.resolve_command(above, rest)
     except Exception as problem:
         # Typer carries its own copy of click, whose exceptions are no one else's.
-        if type(problem).__name__ in ("NoSuchOption", "MissingParameter", "BadParameter", "UsageError", "BadOptionUsage"):
+        if type(problem).__name__ in (
+            "NoSuchOption",
+            "MissingParameter",
+            "BadParameter",
+            "UsageError",
+            "BadOptionUsage",
+        ):
             return [f"lakeloop {' '.join(given)}: {problem.format_message()}"]  # type: ignore[attr-defined]
         raise

@@ -26,7 +26,12 @@ _SMALL = {
     "feature_table": small_project.CARRIER_DELAYS,
     "model": small_project.MODEL,
 }
-_INSTEAD_OF = {"read": ("landing", "history"), "sql": ("from", "aggregate"), "python": ("aggregate",), "attributes": ("aggregate",)}
+_INSTEAD_OF = {
+    "read": ("landing", "history"),
+    "sql": ("from", "aggregate"),
+    "python": ("aggregate",),
+    "attributes": ("aggregate",),
+}
 """Keys of the small project's files that cannot stand beside a key."""
 _VARIABLE = re.compile(r"(?<!\$)\$\{([\w:/-]+?)(?::-[^}]*)?\}")
 

@@ -35,24 +35,37 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "docs/deploy.md": {"-v ": "options of the call of docker above"},
     "docs/experiments.md": {"train  ": "a drawing"},
     "docs/explanations.md": {"contribution(j)": "a formula"},
-    "docs/larger_than_the_driver.md": {"training set 3f2a9c": "tests/runs/test_training_read.py"},
+    "docs/larger_than_the_driver.md": {
+        "training set 3f2a9c": "such messages are made in tests/runs/test_training_read.py"
+    },
     "docs/plugins.md": {
-        "plugins": "what packages that are not installed here would print: tests/plugins/test_listed.py",
-        "conf/base/sources/orders.yml:9": "tests/plugins/test_refused.py",
+        "plugins": "tests/plugins/test_shown.py",
+        "conf/base/sources/orders.yml:9": "such messages are made in tests/plugins/test_refused.py",
     },
     "docs/replay.md": {"late_arrival: ": "figures of one run of the command above: minutes on the demo's workspace"},
 }
 """Page -> beginning of a block of plain text -> the test that makes it, or why none does."""
 
 NEED_MORE: Mapping[str, str] = {
-    "score": "needs a turn", "ingest": "needs Spark", "run": "needs Spark", "train": "needs Spark", "report": "needs Spark",
-    "training-set": "needs a pinned set", "quarantine": "needs rejected rows: tests/cli/test_quarantine.py",
-    "backfill": "needs built tables: tests/cli/test_backfill.py", "doctor": "tells of this machine: tests/test_cli_doctor.py",
-    "deploy": "tells of a folder: tests/cli/test_deploy.py", "replay": "takes minutes", "compare": "needs runs",
-}  # fmt: skip
+    "score": "needs a turn",
+    "ingest": "needs Spark",
+    "run": "needs Spark",
+    "train": "needs Spark",
+    "report": "needs Spark",
+    "training-set": "needs a pinned set: tests/cli/test_training_sets.py",
+    "quarantine": "needs rejected rows: tests/cli/test_quarantine.py",
+    "backfill": "needs built tables: tests/cli/test_backfill.py",
+    "doctor": "tells of this machine: tests/test_cli_doctor.py",
+    "deploy": "tells of a folder: tests/cli/test_deploy.py",
+    "replay": "takes minutes: tests/cli/test_replay.py",
+    "compare": "needs runs: tests/cli/test_experiments.py",
+}
 """Verbs whose outputs on pages are not compared here: why."""
 
 NOT_OF_THE_FLIGHTS = {
-    ("docs/features.md", "features show carrier_wind.strongest_wind"): "a table that the page on configuration declares",
+    (
+        "docs/features.md",
+        "features show carrier_wind.strongest_wind",
+    ): "a table that the page on configuration declares",
 }
 """Calls of other verbs that the flights project cannot answer: why."""

@@ -6,6 +6,7 @@ import ast
 import json
 import re
 import shutil
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,7 +75,9 @@ def test_yaml_is_a_valid_declaration(block: Block) -> None:
 
 @pytest.mark.parametrize("block", of_kind("sh", "console"), ids=str)
 def test_what_is_typed_can_be_typed(block: Block) -> None:
-    found = [each for line in commands.typed(block) for call in commands.calls(line) for each in commands.mistakes(call)]
+    found = [
+        each for line in commands.typed(block) for call in commands.calls(line) for each in commands.mistakes(call)
+    ]
     assert found == []
 
 
@@ -93,10 +96,9 @@ def test_sql_runs_over_the_tables_it_names(block: Block) -> None:
     statement = sqlglot.parse_one(block.text, dialect="spark")
     columns = {"predictions": PREDICTION_COLUMNS, "explanations": EXPLANATION_COLUMNS}
     with duckdb.connect() as lake:
-        for table in {each.sql() for each in statement.find_all(sqlglot.exp.Table)}:
-            layer, _, _ = table.partition(".")
+        for layer, name in sorted({(each.db, each.name) for each in statement.find_all(sqlglot.exp.Table)}):
             typed = ", ".join(f"{each.name} {_TYPE[each.dataType.simpleString()]}" for each in columns[layer])
-            lake.execute(f"create schema if not exists {layer}; create table {table} ({typed})")
+            lake.execute(f"create schema if not exists {layer}; create table {layer}.{name} ({typed})")
         assert lake.execute(statement.sql("duckdb")).fetchall() == []
 
 
@@ -137,15 +139,17 @@ def transcripts() -> Iterator[tuple[Block, list[str], str]]:
         for shown in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
             line, _, printed = shown.partition("\n")
             ((program, *given), *more) = commands.calls(line)
-            if program == "lakeloop" and not more and printed and given[0] not in NEED_MORE:
-                if (block.page, " ".join(given)) not in NOT_OF_THE_FLIGHTS:
-                    yield block, given, printed
+            is_compared = program == "lakeloop" and not more and printed and given[0] not in NEED_MORE
+            if is_compared and (block.page, " ".join(given)) not in NOT_OF_THE_FLIGHTS:
+                yield block, given, printed
 
 
 TRANSCRIPTS = list(transcripts())
 
 
-@pytest.mark.parametrize(("block", "given", "printed"), TRANSCRIPTS, ids=[" ".join(given) for _, given, _ in TRANSCRIPTS])
+@pytest.mark.parametrize(
+    ("block", "given", "printed"), TRANSCRIPTS, ids=[" ".join(given) for _, given, _ in TRANSCRIPTS]
+)
 def test_a_call_prints_what_the_page_shows(
     block: Block,
     given: list[str],
@@ -161,9 +165,10 @@ def test_a_call_prints_what_the_page_shows(
         main(given)
     told = capsys.readouterr()
     assert ended.value.code == 0, told.err
-    shown = printed.replace("/home/ada", str(tmp_path)).strip().splitlines()
+    out = told.out.rstrip().replace(str(Path(sys.executable).with_name("lakeloop")), "lakeloop") + "\n"
+    shown = printed.replace("/home/ada", str(tmp_path)).rstrip().splitlines()
     pattern = "".join(r"(?:.*\n)*?" if line.strip() == "..." else re.escape(line) + "\n" for line in shown)
-    assert re.fullmatch(pattern, told.out.rstrip() + "\n"), f"{block}:\n{told.out}"
+    assert re.fullmatch(pattern, out), f"{block}:\n{out}"
 
 
 def test_the_mistake_that_readme_shows_is_told_so(
@@ -185,6 +190,7 @@ def test_the_mistake_that_readme_shows_is_told_so(
         ("lakeloop trian --as-of 2013-05-01", "No such command 'trian'"),
         ("lakeloop train --as-off 2013-05-01", "No such option: --as-off"),
         ("lakeloop run", "Missing option '--as-of'"),
+        ("lakeloop ingest --as-of 2013-05-01 --model late", "No such option: --model"),
         ("make tets", "make has no target tets"),
         ("python -m pytest tests/nowhere.py", "tests/nowhere.py is not there"),
         ("spark-submit jobs/train.py --of 2013-05-01", "No such option: --of"),

@@ -17,6 +17,8 @@ _TYPED = re.compile(
     r"(?:lakeloop|make|python3?|git|curl|docker|kubectl|databricks|spark-submit|export|cd|pip|redis-server)(?: |$)"
 )
 
+_NAMED = re.compile(r"(?:\S*/)?(?:lakeloop|make) [a-z]")
+
 
 @dataclass(frozen=True)
 class Block:
@@ -51,6 +53,18 @@ def blocks(root: Path = ROOT) -> Iterator[Block]:
             if token.type in ("fence", "code_block"):
                 assert token.map is not None
                 yield Block(page, token.map[0] + 1, _kind(token.info.strip(), token.content), token.content)
+
+
+def spans(root: Path = ROOT) -> Iterator[tuple[str, str]]:
+    """Give every call of lakeloop or make that stands in a sentence or a table: its page and its text.
+
+    What may be left out is in brackets on pages; the brackets are taken away.
+    """
+    for page in pages(root):
+        for token in MarkdownIt().enable("table").parse((root / page).read_text(encoding="utf-8")):
+            for part in token.children or ():
+                if part.type == "code_inline" and _NAMED.match(part.content):
+                    yield page, re.sub(r"[\[\]]", "", part.content)
 
 
 def _kind(language: str, text: str) -> str:

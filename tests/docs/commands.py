@@ -107,6 +107,8 @@ def parse_verb(given: list[str]) -> list[str]:
                 return []
             name, command, rest = command.resolve_command(above, rest)
     except Exception as problem:
+        if type(problem).__name__ == "NoArgsIsHelpError":  # a verb with verbs below it, alone: prints what they are
+            return []
         # Typer carries its own copy of click, whose exceptions are no one else's.
         if type(problem).__name__ in (
             "NoSuchOption",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import json
 import re
@@ -9,6 +10,7 @@ import shutil
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from lakeloop.cli import main
 from lakeloop.schemas import EXPLANATION_COLUMNS, PREDICTION_COLUMNS
 from lakeloop.tables.in_process import create_table
 from tests.docs import commands, declarations
-from tests.docs.blocks import ROOT, Block, blocks, pages
+from tests.docs.blocks import ROOT, Block, blocks, pages, spans
 from tests.docs.register import NEED_MORE, NOT_OF_THE_FLIGHTS, TESTS, TEXTS
 
 BLOCKS = list(blocks())
@@ -79,6 +81,47 @@ def test_what_is_typed_can_be_typed(block: Block) -> None:
         each for line in commands.typed(block) for call in commands.calls(line) for each in commands.mistakes(call)
     ]
     assert found == []
+
+
+def test_what_sentences_name_is_there() -> None:
+    """A sentence may leave out what a call needs, but names no verb, option or target that there is not."""
+    named = list(spans())
+    assert len(named) > 100
+    found = [
+        f"{page}: {each}"
+        for page, text in named
+        for call in commands.calls(re.split(r" ?\| ?| and |, ", text)[0])
+        for each in commands.mistakes(call)
+        if "Missing " not in each and " requires " not in each
+    ]
+    assert found == []
+
+
+@pytest.mark.slow
+def test_the_options_of_benchmarks_are_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    read = argparse.ArgumentParser.parse_args
+    parsed: list[str] = []
+
+    def stop(self: argparse.ArgumentParser, *_: Any) -> None:
+        read(self, sys.argv[1:])
+        parsed.append(" ".join(sys.argv))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", stop)
+    shown = [call[2:] for block in of_kind("sh") for line in commands.typed(block) for call in commands.calls(line)]
+    shown = [each for each in shown if each and each[0].startswith("benchmarks.")]
+    for module, *given in shown:
+        source = (ROOT / f"{module.replace('.', '/')}.py").read_text("utf-8")
+        if "parse_args" not in source and "make_parser" not in source:
+            assert given == [], module  # it reads no options, and would begin
+            continue
+        monkeypatch.setattr(sys, "argv", [module, *given])
+        with pytest.raises(KeyboardInterrupt):
+            import_module(module).main()
+    assert len(parsed) > 10
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("block", of_kind("json"), ids=str)

@@ -21,7 +21,8 @@ MAKE_ENVIRONMENT = for each in "$(PYTHON)" python3.12 python3.11 python3 python 
 	exit 1
 
 .DEFAULT_GOAL = help
-.PHONY: help setup environment demo demo-year demo-resume test test-all matrix lint types imports docs bench-peers bench-quick lock lock-serving lock-docs clean deploy-tools deploy-test
+.PHONY: help setup environment demo demo-year demo-resume tutorial test test-all faults matrix lint types imports docs \
+   bench-peers bench-quick lock lock-serving lock-docs audit sbom clean deploy-tools deploy-test cluster-test executors FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +39,13 @@ demo-year: setup ## the same up to 31 December, with a second model; starts clea
 demo-resume: setup ## go on where the demo stopped
 	@.venv/bin/lakeloop demo --resume
 
+tutorial: setup ## the loop on an online shop's invoices, as docs/tutorial_online_retail.md tells it, in retail/
+	@mkdir -p retail && cp -R docs/tutorials/online_retail/. retail
+	@cd retail && PATH="$(CURDIR)/.venv/bin:$$PATH" && export PATH && \
+	  for turn in 2010-10-01 2010-11-01 2011-01-01 2011-03-01; do \
+	    python land.py $$turn && lakeloop run --as-of $$turn || exit; \
+	  done && lakeloop report --as-of 2011-03-01 && python results.py
+
 test: setup ## run the tests, without the slow ones
 	$(PYTEST) -m "not slow"
 
@@ -46,6 +54,30 @@ test-all: setup ## run all tests, with plans compiled as they are for users
 
 matrix: setup ## run the tests with every Spark and Python that is supported; CELLS="4.0-3.11 4.2-3.12", TESTS="tests/features"
 	$(PY) -m tests.matrix --cells "$(CELLS)" --tests "$(TESTS)"
+
+cluster-test: setup executors ## run the jobs on a standalone cluster of this machine, and kill its workers (part of test-all)
+	$(PY) -m pytest -m cluster tests
+
+executors: environment build/executors.tar.gz build/lakeloop.zip ## pack what a cluster's executors are sent
+
+# See docs/clusters.md. Packed anew after another lock alone: a minute and a half.
+build/executors.tar.gz: deploy/executors.in requirements.lock
+	rm -rf build/executors && mkdir -p build
+	$(PY) -m venv --without-pip build/executors
+	$(PY) -m pip --python build/executors/bin/python install --quiet --disable-pip-version-check \
+	  --constraint requirements.lock --requirement deploy/executors.in
+	find build/executors -depth -type d \( -name tests -o -path '*/pyarrow/include' \) -exec rm -r {} +
+	tar -czf $@.part -C build/executors . && mv $@.part $@
+	rm -rf build/executors
+
+# Under the name of a zip: Spark unpacks no .whl. `build/lib` may hold modules that are no more.
+build/lakeloop.zip: FORCE
+	rm -rf build/wheel build/lib
+	$(PY) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/wheel .
+	mv build/wheel/lakeloop-*.whl $@ && rm -rf build/wheel build/lib
+
+faults: setup ## kill every job at every place at which it writes; prints faults tried, survived, rows lost
+	$(PY) -m tests.faults
 
 lint: environment ## check style, format, calls that bring rows to the driver or that Connect lacks
 	$(PY) -m ruff check .
@@ -90,7 +122,7 @@ bench-quick: setup ## compare with peers on small data; the peers that are there
 	@$(PY) -m benchmarks.quick
 
 lock: ## resolve requirements.lock again; needs uv
-	uv pip compile --universal --python-version 3.11 --extra local --extra demo --extra lightgbm --extra xgboost --extra postgresql --extra serve --extra redis --extra dev --no-annotate \
+	uv pip compile --universal --python-version 3.11 --extra local --extra demo --extra lightgbm --extra xgboost --extra postgresql --extra serve --extra redis --extra lineage --extra dev --no-annotate \
 	  --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
 
 # For Linux and the image's Python (below 3.11.3 redis wants one package more). `--constraint`: the server runs on the
@@ -107,8 +139,14 @@ lock-serving: ## resolve the images' locks again, after make lock; needs uv
 lock-docs: ## resolve what the site is built with again; needs uv
 	uv pip compile --python-version 3.11 --no-annotate --custom-compile-command "make lock-docs" --output-file docs/site/requirements.lock docs/site/requirements.in
 
+audit: environment ## look the locked packages up in databases of advisories; fails where none can be asked
+	@$(PY) -m deploy.supply_chain audit
+
+sbom: environment ## write bills of materials (CycloneDX) to build/sbom
+	@$(PY) -m deploy.supply_chain sbom
+
 clean: ## remove the environment, the demo's workspace and caches
-	rm -rf .venv .venvs workspace spark-warehouse metastore_db derby.log build .coverage
+	rm -rf .venv .venvs workspace retail spark-warehouse metastore_db derby.log build .coverage
 	rm -rf benchmarks/.venvs benchmarks/.cache
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

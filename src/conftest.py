@@ -16,6 +16,9 @@ from typing import Any
 
 import pytest
 
+collect_ignore = ["lakeloop/starter/template"]
+"""The tests of a new project are run in a new project: tests/starter."""
+
 
 class _Lazy:
     """Stands for a value that is costly to make."""

@@ -60,10 +60,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _order(group: str) -> int:
-    """What shares a costly beginning first, then what needs Spark, then the rest."""
+    """What shares a costly beginning first, then what submits to a cluster, what needs Spark, and the rest."""
     if group in (_FINISHED, _FLIGHTS):
         return 0
-    return 1 if "spark" in _text(group).lower() else 2
+    if "pytest.mark.cluster" in _text(group):
+        return 1
+    return 2 if "spark" in _text(group).lower() else 3
 
 
 _FINISHED, _FLIGHTS = "finished", "flights"

@@ -84,6 +84,7 @@ def test_create_makes_a_described_table_that_every_reader_reads(lake: Lake, tabl
         "delta.logRetentionDuration": "interval 30 days",
         "delta.deletedFileRetentionDuration": "interval 30 days",
         "delta.enableExpiredLogCleanup": "false",
+        "lakeloop.format": "1",
         "lakeloop.entity": "carrier",
         "lakeloop.owner": "the station's keeper",
     }

@@ -219,6 +219,29 @@ def load_plugin(plugin: Plugin, problem: Callable[[Any, str], str | None]) -> An
     return found
 
 
+def plugin_failed(group: PluginGroup, word: str, failure: Exception | str) -> PluginError:
+    """Say that what a package brings failed when it was asked.
+
+    Args:
+        group: What it is a word for.
+        word: The word.
+        failure: What it raised, or what is wrong with what it gave.
+
+    Returns:
+        The error, with the package.
+
+    >>> print(plugin_failed(PluginGroup.RULES, "length", ValueError("no such column")))
+    length (lakeloop.rules): cannot be used
+      - failed: ValueError: no such column
+      remedy: ask who makes the package, or install another release of it
+    """
+    plugin = find_plugin(group, word)
+    of, package = ("", "the package") if plugin is None else (f"{plugin.target} of {plugin.release}: ", plugin.package)
+    said = failure if isinstance(failure, str) else _said(failure)
+    remedy = f"ask who makes {package}, or install another release of it"
+    return PluginError(_subject(group, word), [Failure("failed", f"{of}{said}")], remedy)
+
+
 def list_strays() -> tuple[tuple[tuple[str, str, str, str], PluginError], ...]:
     """List entry points of groups that are named as lakeloop's are, and are none of them: nothing ever finds them.
 

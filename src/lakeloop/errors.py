@@ -209,6 +209,13 @@ class ConflictError(_ListedError):
     headline: ClassVar[str] = "conflicts with what is recorded"
 
 
+class NewerFormatError(_ListedError):
+    """A table was written by a newer lakeloop, in a format that this one would read wrongly. Do not retry."""
+
+    exit_code: ClassVar[int] = 6
+    headline: ClassVar[str] = "written by a newer lakeloop"
+
+
 class BusyError(_ListedError):
     """Another job holds the workspace. Retry later."""
 
@@ -236,6 +243,14 @@ class LostProcessError(_ListedError):
     exit_code: ClassVar[int] = 7
     retryable: ClassVar[bool] = True
     headline: ClassVar[str] = "a process was lost"
+
+
+class UnansweredError(_ListedError):
+    """A storage did not answer, at several attempts. A retry may help."""
+
+    exit_code: ClassVar[int] = 7
+    retryable: ClassVar[bool] = True
+    headline: ClassVar[str] = "the storage does not answer"
 
 
 class BudgetError(_ListedError):

@@ -99,6 +99,20 @@ def start_java(settings: Mapping[str, str]) -> None:
     SparkContext._ensure_initialized(gateway=gateway)
 
 
+def java_pid() -> int | None:
+    """Tell the Java process of the local Spark: the one that was started, or spark-submit's, which started this one.
+
+    Returns:
+        Its process id; None without one, as for a Connect server's.
+
+    >>> spark.version >= "4" and java_pid() is not None
+    True
+    """
+    if _running:
+        return _running[0][0].pid
+    return os.getppid() if "PYSPARK_GATEWAY_PORT" in os.environ else None
+
+
 def end_java(grace_seconds: float = 5.0) -> None:
     """End the Java process this process has started, if any; what it says while ending is not shown.
 

@@ -21,6 +21,7 @@ from lakeloop.delta_jars import EXCLUDES, installed_jars, package_coordinates, s
 from lakeloop.errors import EnvironmentProblemError, Failure
 from lakeloop.java import use_java
 from lakeloop.java_process import start_java
+from lakeloop.run_log import SPARK_REDACTION
 from lakeloop.secret_scopes import RUNTIME
 
 _DELTA: dict[str, str] = {
@@ -35,17 +36,22 @@ _LOCAL: dict[str, str] = {
     "spark.sql.session.timeZone": "UTC",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
-    "spark.driver.host": "127.0.0.1",
-    "spark.driver.bindAddress": "127.0.0.1",
     "spark.sql.shuffle.partitions": "4",
     # A Delta log of a laptop has a few hundred actions; the default of 50 partitions costs seconds per table.
     "spark.databricks.delta.snapshotPartitions": "2",
     # VACUUM and file listing with the default parallelism took 77 s on a small table, 3 s with this.
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
+    # Bytes that changed on the disk would mostly be read as other values.
+    "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
+    # Spark's own misses keys of Azure's storage accounts; what it covers is shown by no page of Spark's.
+    "spark.redaction.regex": SPARK_REDACTION,
     # Else every operation on a column asks Java several times for who called, of which no message of ours speaks.
     "spark.python.sql.dataFrameDebugging.enabled": "false",
 }
+
+# Nobody else is to reach the driver of a local Spark; the executors of a cluster have to.
+_LOOPBACK: dict[str, str] = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 
 _GATEWAY = "PYSPARK_GATEWAY_PORT"
 
@@ -90,14 +96,17 @@ def open_session(app: str, settings: Mapping[str, str | int | bool]) -> SparkSes
         return open_remote(app, os.environ[REMOTE], {key: _text(value) for key, value in settings.items()})
     if _GATEWAY not in os.environ:  # else spark-submit has started Java
         use_java()
-    wanted = {**_LOCAL, **{key: _text(value) for key, value in settings.items()}, **_DELTA}
+    submitted = _submitted_settings()
+    master = submitted.get("spark.master", str(settings.get("spark.master", "local[*]")))
+    wanted = {**_LOCAL, **({} if is_cluster(master) else _LOOPBACK)}
+    wanted |= {**{key: _text(value) for key, value in settings.items()}, **_DELTA}
     if len(installed_jars(spark_home())) < 2:
-        wanted["spark.jars.packages"] = package_coordinates()
+        asked = wanted.get("spark.jars.packages", "")
+        wanted["spark.jars.packages"] = ",".join(filter(None, (asked, package_coordinates())))
         wanted["spark.jars.excludes"] = ",".join(EXCLUDES)
     quiet = f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties').as_uri()}"
     wanted["spark.driver.extraJavaOptions"] = f"{quiet} {wanted.get('spark.driver.extraJavaOptions', '')}".strip()
-    submitted = _submitted_settings()
-    wanted.setdefault("spark.master", "local[*]")
+    wanted.setdefault("spark.master", master)
     chosen = {key: value for key, value in wanted.items() if key not in submitted}
     builder: Any = SparkSession.builder.appName(app)
     for key, value in chosen.items():
@@ -121,6 +130,21 @@ def open_session(app: str, settings: Mapping[str, str | int | bool]) -> SparkSes
         if in_main_thread and on_interrupt not in (signal.default_int_handler, None):
             signal.signal(signal.SIGINT, on_interrupt)
     return session
+
+
+def is_cluster(master: str) -> bool:
+    """Tell whether executors are processes of their own, which reach the driver over the network.
+
+    Args:
+        master: Spark's master.
+
+    Returns:
+        False where the driver does the work itself.
+
+    >>> [is_cluster(each) for each in ("local", "local[*]", "spark://host:7077", "local-cluster[2, 1, 1024]")]
+    [False, False, True, True]
+    """
+    return not master.startswith("local") or master.startswith("local-cluster")
 
 
 def _text(value: str | int | bool) -> str:

@@ -127,6 +127,33 @@ def test_what_spark_and_delta_wrap_is_told_apart(failure: BaseException, name: s
     assert "\tat " not in str(found)
 
 
+DAMAGED = """An error occurred while calling o79.collectToPython.
+: org.apache.spark.SparkException: [FAILED_READ_FILE.NO_HINT] Encountered error while reading file file:/ws/a.parquet.
+\tat org.apache.spark.sql.errors.QueryExecutionErrors$.cannotReadFilesError(QueryExecutionErrors.scala:940)
+"""
+
+
+@pytest.mark.parametrize(
+    ("failure", "shown"),
+    [
+        (RuntimeError(DAMAGED), "/ws/a.parquet."),
+        (OSError("could not verify page integrity, CRC checksum verification failed for page_ordinal 0"), "could not"),
+    ],
+)
+def test_a_file_whose_bytes_changed_is_a_conflict_with_what_is_recorded(failure: Exception, shown: str) -> None:
+    found = explained(failure)
+    assert (found.exit_code, found.retryable) == (6, False)
+    assert str(found).startswith(f"the tables: conflicts with what is recorded\n  - a data file is damaged: {shown}")
+    assert "built anew from bronze" in str(found)
+
+
+def test_a_storage_that_does_not_answer_amid_a_query_damages_nothing() -> None:
+    failure = PySparkException(f"{DAMAGED}Caused by: java.net.SocketTimeoutException: Read timed out")
+    found = explained(failure)
+    assert (found.exit_code, found.retryable) == (7, True)
+    assert str(found).splitlines()[0] == "the storage: the storage does not answer"
+
+
 def test_colours_and_arrows_of_delta_are_left_out() -> None:
     text = "Kernel error\n\x1b[31m↳\x1b[0m No space left on device (os error 28)"
     assert "\n  - no space left: No space left on device (os error 28)\n" in str(explained(RuntimeError(text)))

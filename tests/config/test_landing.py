@@ -8,6 +8,7 @@ import pytest
 
 from lakeloop.config.landing import FileFormat, Landing, MissingColumns, NewColumns
 from lakeloop.config.loading import load_config
+from lakeloop.errors import ConfigError
 from tests.config.small_project import edited, write_project
 
 OUTCOMES = "conf/base/sources/outcomes.yml"
@@ -35,3 +36,15 @@ def test_a_format_has_its_own_pattern_and_no_texts_for_null(tmp_path: Path, form
     assert (found.files, found.nulls) == (files, frozenset())
     given = read(tmp_path, f", format: {format_}, pattern: 'o*', null_values: ['-']")
     assert (given.files, given.nulls) == ("o*", {"-"})
+
+
+def test_names_are_of_declared_columns_one_each(tmp_path: Path) -> None:
+    assert read(tmp_path / "a", ", names: {Carrier Code: carrier}").declared_name("Carrier Code") == "carrier"
+    with pytest.raises(ConfigError, match="carier is no declared column"):
+        read(tmp_path / "b", ", names: {Carrier Code: carier}")
+    with pytest.raises(ConfigError, match="'A' and 'B' are both carrier"):
+        read(tmp_path / "c", ", names: {A: carrier, B: carrier}")
+
+
+def test_a_declaration_without_names_keeps_its_hash(tmp_path: Path) -> None:
+    assert "names" not in read(tmp_path, "").model_dump()

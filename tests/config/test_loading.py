@@ -72,6 +72,20 @@ def test_an_environment_is_laid_over_the_base(tmp_path: Path) -> None:
     assert dev.spec_hash("source", "weather") == base.spec_hash("source", "weather")
 
 
+def test_a_folder_that_cannot_hold_tables_is_refused_wherever_it_is_named(tmp_path: Path) -> None:
+    """One library writes below `a%41b`, another below `aAb`."""
+    file = "conf/base/project.yml"
+    named = write_project(tmp_path / "plain", edited(file, "project: flights", "project: flights\nworkspace: a%41b"))
+    (issue,) = issues_of(named)
+    assert (issue.file, issue.line, issue.where) == (file, 2, "workspace")
+    assert issue.got == f"{named.resolve()}/a%41b, with '%41'"
+    assert issue.allowed == "a path without a percent sign before two hexadecimal digits"
+    assert issue.remedy == "rename the folder, or name another workspace"
+    (above,) = issues_of(write_project(tmp_path / "50%2C000"))
+    assert (above.where, above.got) == ("workspace", f"{tmp_path.resolve()}/50%2C000/workspace, with '%2C'")
+    assert load_config(write_project(tmp_path / "100%")).root.name == "100%"
+
+
 @pytest.mark.parametrize(
     ("file", "text", "line", "where", "got", "allowed", "remedy"),
     [

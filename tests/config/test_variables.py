@@ -168,9 +168,13 @@ def test_what_is_shown_of_addresses_has_no_value(tmp_path: Path) -> None:
     assert config.shown_notify == "send --to ${HOOK}"
 
 
-def test_a_password_in_the_file_itself_is_not_shown(tmp_path: Path) -> None:
+def test_a_password_in_the_file_itself_is_refused_and_not_shown(tmp_path: Path) -> None:
     root = write_project(tmp_path, {"conf/base/project.yml": PROJECT + f"tracking_uri: {SECRET}\n"})
-    assert load_config(root).shown_tracking_uri == "postgresql://***@db.example.com/mlflow"
+    with pytest.raises(ConfigError) as raised:
+        load_config(root)
+    (issue,) = raised.value.issues
+    assert (issue.where, issue.got) == ("tracking_uri", "(hidden), a password in the file itself")
+    assert SECRET not in str(raised.value)
 
 
 def test_a_spec_hash_follows_the_value_where_it_is_meant_and_the_text_where_it_is_a_place(tmp_path: Path) -> None:

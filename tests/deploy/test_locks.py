@@ -113,6 +113,14 @@ def test_ranges_are_those_of_the_project_word_for_word():
     assert wanted("deploy/build.in") == ranges["build"]
 
 
+def test_executors_get_what_the_project_and_its_lock_name_and_of_mlflow_the_part_without_a_server():
+    lines = wanted("deploy/executors.in")
+    assert set(lines) - {each.replace("mlflow>", "mlflow-skinny>") for each in declared()["base"]} == set()
+    tested = pins("requirements.lock")
+    assert {canonicalize_name(Requirement(each).name) for each in lines} - set(tested) == set()
+    assert tested["mlflow-skinny"] == tested["mlflow"]
+
+
 def test_the_server_gets_all_of_the_extras_that_are_meant_for_it():
     ranges = declared()
     assert {*ranges["serve"], *ranges["redis"]} - set(wanted("deploy/serving.in")) == set()

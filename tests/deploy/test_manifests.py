@@ -148,9 +148,48 @@ def test_the_drivers_rights_end_at_its_namespace():
     assert binding.body["roleRef"]["kind"] == "Role"
     assert binding.body["roleRef"]["name"] == role.name
     assert binding.body["subjects"] == [{"kind": "ServiceAccount", "name": "lakeloop-spark", "namespace": "lakeloop"}]
-    (rule,) = role.body["rules"]
-    assert "secrets" not in rule["resources"]
-    assert "*" not in [*rule["resources"], *rule["verbs"], *rule["apiGroups"]]
+    rights = {tuple(rule["resources"]): set(rule["verbs"]) for rule in role.body["rules"]}
+    assert rights == {
+        ("pods",): {"get", "list", "watch", "create", "patch", "delete", "deletecollection"},
+        ("services", "configmaps"): {"get", "list", "create", "delete", "deletecollection"},
+    }
+    assert {group for rule in role.body["rules"] for group in rule["apiGroups"]} == {""}
+
+
+@pytest.mark.parametrize("manifest", OWN, ids=str)
+def test_spark_is_told_that_it_owns_no_claims_since_its_driver_has_no_right_to_them(manifest):
+    assert manifest.body["spec"]["sparkConf"] == {
+        "spark.kubernetes.driver.ownPersistentVolumeClaim": "false",
+        "spark.kubernetes.driver.reusePersistentVolumeClaim": "false",
+    }
+
+
+@pytest.mark.parametrize("pod", PODS, ids=str)
+def test_every_pod_is_under_a_policy_that_names_both_directions(pod):
+    policies = [each.body["spec"] for each in of_kind("NetworkPolicy")]
+    over = [each for each in policies if selects(each["podSelector"], pod.labels)]
+    assert [each["policyTypes"] for each in over] == [["Ingress", "Egress"]]
+
+
+def selects(selector, labels):
+    if not selector.get("matchLabels", {}).items() <= labels.items():
+        return False
+    return all(labels.get(each["key"]) in each["values"] for each in selector.get("matchExpressions", []))
+
+
+def test_nobody_reaches_a_turn_and_it_does_not_ask_the_node_for_credentials():
+    spec = the("NetworkPolicy", "lakeloop-turn").body["spec"]
+    assert spec["ingress"] == []
+    blocks = [peer["ipBlock"] for rule in spec["egress"] for peer in rule["to"] if "ipBlock" in peer]
+    assert blocks == [{"cidr": "0.0.0.0/0", "except": ["169.254.169.254/32"]}]
+    assert [rule for rule in spec["egress"] if "ports" not in rule] == []
+
+
+def test_only_sparks_own_pods_reach_sparks_pods():
+    spec = the("NetworkPolicy", "lakeloop-spark").body["spec"]
+    assert spec["ingress"] == [{"from": [{"podSelector": spec["podSelector"]}]}]
+    open_to_all_ports = [rule["to"] for rule in spec["egress"] if "ports" not in rule]
+    assert open_to_all_ports == [[{"podSelector": spec["podSelector"]}]]
 
 
 def test_the_namespace_refuses_what_is_not_restricted():
@@ -158,7 +197,7 @@ def test_the_namespace_refuses_what_is_not_restricted():
 
 
 def test_the_server_is_reached_by_clients_and_prometheus_and_reaches_the_store_and_names():
-    spec = the("NetworkPolicy").body["spec"]
+    spec = the("NetworkPolicy", "lakeloop-serving").body["spec"]
     assert spec["policyTypes"] == ["Ingress", "Egress"]
     peers = [[peer["podSelector"]["matchLabels"] for peer in rule["from"]] for rule in spec["ingress"]]
     assert peers == [[{"lakeloop-client": "true"}, {"app.kubernetes.io/name": "prometheus"}]]
@@ -190,7 +229,7 @@ def test_selectors_match_the_labels_of_the_servers_pods():
         spec["selector"]["matchLabels"],
         the("Service").body["spec"]["selector"],
         the("PodDisruptionBudget").body["spec"]["selector"]["matchLabels"],
-        the("NetworkPolicy").body["spec"]["podSelector"]["matchLabels"],
+        the("NetworkPolicy", "lakeloop-serving").body["spec"]["podSelector"]["matchLabels"],
         *(each["labelSelector"]["matchLabels"] for each in spec["template"]["spec"]["topologySpreadConstraints"]),
     ]
     assert [each for each in selectors if not each.items() <= labels] == []

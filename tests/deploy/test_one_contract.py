@@ -98,7 +98,7 @@ def test_one_port_is_served_probed_and_let_through():
     port = value_of("--port", CONTAINER["args"])
     (opened,) = CONTAINER["ports"]
     (service,) = the("Service").body["spec"]["ports"]
-    (rule,) = the("NetworkPolicy").body["spec"]["ingress"]
+    (rule,) = the("NetworkPolicy", "lakeloop-serving").body["spec"]["ingress"]
     assert of(DOCKERFILES["serving"], "EXPOSE") == [port]
     assert str(opened["containerPort"]) == port
     assert service["targetPort"] == opened["name"]

@@ -42,7 +42,7 @@ def test_every_option_is_documented(target: str) -> None:
     assert isinstance(root, click.Group | typer.core.TyperGroup)
     group = root.commands["deploy"]
     assert isinstance(group, click.Group | typer.core.TyperGroup)
-    shared = {"--project", "--json", "--verbose", "-v", "--help", "-h"}
+    shared = {"--project", "--json", "--verbose", "-v", "--log-format", "--help", "-h"}
     options = {name for each in group.commands[target].params for name in each.opts} - shared
     documented = set(re.findall(r"`(--[a-z]+)", SCHEDULERS + DATABRICKS))
     assert options <= documented

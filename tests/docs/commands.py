@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from collections.abc import Iterator
@@ -74,6 +75,9 @@ def mistakes(call: list[str]) -> list[str]:
         module = given[1].replace(".", "/")
         is_there = (ROOT / f"{module}.py").is_file() or given[1] in ("venv", "pip", "http.server")
         return [] if is_there else [f"there is no module {given[1]}"]
+    if program == "python" and given[:1] == ["-c"]:
+        ast.parse(given[1])
+        return []
     if program == "python" and given[:1] and given[0].endswith(".py"):
         return [] if (ROOT / given[0]).exists() or [*ROOT.glob(f"docs/**/{given[0]}")] else [f"{given[0]} is not there"]
     if program == "spark-submit" and given[0].startswith("jobs/"):

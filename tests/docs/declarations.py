@@ -60,6 +60,9 @@ def _keys(section: type[Section]) -> set[str]:
 def _refusal(kind: str, data: dict[str, Any]) -> str | None:
     """Validate keys as a file of the kind; what they leave out is of the small project."""
     small = dict(parse_yaml(_SMALL[kind], f"{kind}.yml").data)
+    names = data["landing"].get("names", {}) if isinstance(data.get("landing"), dict) else {}
+    if names:  # they name columns that the block leaves out
+        small["columns"] = {**small["columns"], **{name: {"type": "string"} for name in names.values()}}
     apart = {each for key in data for each in _INSTEAD_OF.get(key, ())}
     refused = ""
     for whole in (data, {**{key: value for key, value in small.items() if key not in apart}, **data}):

@@ -13,6 +13,8 @@ TESTS: Mapping[tuple[str, str], str] = {
     ("docs/decisions.md", "python"): "tests/decisions/test_page.py",
     ("docs/drift.md", "python"): "tests/drift/test_drift_page.py",
     ("docs/notifications.md", "python"): "tests/notifications/test_documentation.py",
+    ("docs/observability.md", "python"): "tests/security/test_page.py",
+    ("docs/testing_your_project.md", "python"): "tests/starter/test_own_tests.py",
     ("docs/plugins.md", "python"): "tests/plugins/test_shown.py",
     ("docs/plugins.md", "yaml"): "tests/plugins/test_shown.py",
 }
@@ -42,6 +44,8 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "plugins": "tests/plugins/test_shown.py",
         "conf/base/sources/orders.yml:9": "such messages are made in tests/plugins/test_refused.py",
     },
+    "docs/tutorial_online_retail.md": {"Invoice,StockCode": "the first lines of a file that make tutorial lands"},
+    "docs/upgrades.md": {"ops.decisions: written": "such messages are made in tests/tables/test_formats.py"},
     "docs/replay.md": {"late_arrival: ": "figures of one run of the command above: minutes on the demo's workspace"},
 }
 """Page -> beginning of a block of plain text -> the test that makes it, or why none does."""
@@ -61,6 +65,9 @@ NEED_MORE: Mapping[str, str] = {
     "compare": "needs runs: tests/cli/test_experiments.py",
 }
 """Verbs whose outputs on pages are not compared here: why."""
+
+OTHER_PROJECTS: Mapping[str, str] = {"docs/tutorial_online_retail.md": "tests/docs/test_tutorial.py"}
+"""Pages whose calls are of another project than the flights: the test that runs them."""
 
 NOT_OF_THE_FLIGHTS = {
     (

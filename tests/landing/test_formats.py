@@ -267,3 +267,35 @@ def test_columns_that_no_policy_takes_are_refused(
     found = admit(tmp_path, declare("csv", **landing), f"{header}\n".encode())
     assert found.file.status is REFUSED
     assert reason in (found.file.reason or "")
+
+
+NAMES = {"Wind, mph": "wind_mph", "Airport": "origin"}
+OTHERS = {"Airport": "EWR", "observed_ts": TEN, "Wind, mph": "5.5"}
+
+
+def content_of(kind: str) -> bytes:
+    if kind == "csv":
+        return f'observed_ts, Airport ,"Wind, mph"\n{TEN},EWR,5.5\n'.encode()
+    if kind == "json":
+        return lines(OTHERS)
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({name: [value] for name, value in OTHERS.items()}), buffer)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "parquet"])
+def test_a_file_may_call_a_column_what_is_declared(tmp_path: Path, kind: str) -> None:
+    landed = admit(tmp_path, declare(kind, names=NAMES), content_of(kind))
+    assert (landed.file.status, landed.rows) == (ADMITTED, [staged("EWR", TEN, "5.5")])
+
+
+def test_a_column_under_both_names_is_refused_and_such_an_object_malformed(tmp_path: Path) -> None:
+    (tmp_path / "csv").mkdir()
+    csv = admit(
+        tmp_path / "csv", declare("csv", names=NAMES), f"origin,Airport,observed_ts,wind_mph\nJ,E,{TEN},1\n".encode()
+    )
+    assert (csv.file.status, csv.file.reason) == (REFUSED, "columns repeated: origin")
+    (tmp_path / "json").mkdir()
+    both = json.dumps({**OTHERS, "origin": "JFK"})
+    landed = admit(tmp_path / "json", declare("json", names=NAMES), lines(OTHERS, both))
+    assert landed.rows == [staged("EWR", TEN, "5.5"), staged(malformed=both)]

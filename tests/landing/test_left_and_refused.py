@@ -95,14 +95,25 @@ def test_admit_files_names_a_file_whose_name_is_no_text(port: Port) -> None:
 
 
 def test_set_aside_moves_a_link_and_not_what_it_points_to(port: Port) -> None:
-    elsewhere = port.root / "elsewhere.csv"
-    elsewhere.write_bytes(b"")
-    (port.landing / "a.csv").symlink_to("../elsewhere.csv")
+    elsewhere = port.land("delivered/elsewhere.csv", b"")
+    (port.landing / "a.csv").symlink_to("delivered/elsewhere.csv")
     port.admit()
     (moved,) = port.refused.iterdir()
     assert (moved.is_symlink(), moved.resolve()) == (True, elsewhere.resolve())
-    assert list(port.landing.iterdir()) == []
+    assert list(port.landing.iterdir()) == [elsewhere.parent]
     assert elsewhere.exists()
+
+
+@pytest.mark.parametrize("target", ["../elsewhere.csv", "delivered/../../elsewhere.csv", "folder/elsewhere.csv"])
+def test_admit_files_reads_no_file_that_a_link_brings_in_from_elsewhere(port: Port, target: str) -> None:
+    (port.root / "elsewhere.csv").write_bytes(SOUND)
+    (port.landing / "delivered").mkdir()
+    (port.landing / "folder").symlink_to(port.root, target_is_directory=True)
+    (port.landing / "a.csv").symlink_to(target)
+    (left,) = port.admit()
+    assert (left.file, left.status, left.content_hash) == ("a.csv", FileStatus.UNSETTLED, "")
+    assert left.reason == "it is a link out of the landing folder: put the file itself there"
+    assert not port.staging.exists()
 
 
 def test_set_aside_leaves_a_file_it_can_not_move_and_it_is_not_read_again(port: Port) -> None:

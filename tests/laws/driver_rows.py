@@ -16,6 +16,7 @@ import pytest
 from pyarrow.dataset import Dataset
 from pyspark.sql.classic.dataframe import DataFrame
 
+from lakeloop.tables import in_process
 from tests.lint.collects import BRINGING
 
 
@@ -42,7 +43,7 @@ def counting() -> Iterator[list[Brought]]:
     found: list[Brought] = []
     inside, one = threading.local(), threading.Lock()
 
-    def watch(owner: type, name: str) -> None:
+    def watch(owner: Any, name: str) -> None:
         call = getattr(owner, name)
 
         def watched(*args: Any, **kwargs: Any) -> Any:
@@ -65,6 +66,7 @@ def counting() -> Iterator[list[Brought]]:
             for name in sorted(BRINGING):
                 if inspect.getattr_static(owner, name, None) is not None:
                     watch(owner, name)
+        watch(in_process, "bring")
         yield found
 
 
@@ -90,5 +92,5 @@ def _caller() -> tuple[str, str]:
 
 
 def _asks(module: str) -> bool:
-    """Whether a module is the project's and more than the reader of tables."""
-    return module.startswith("lakeloop.") and not module.startswith("lakeloop.tables")
+    """Whether a module is the project's and more than the reader of tables, or what has it read again."""
+    return module.startswith("lakeloop.") and not module.startswith(("lakeloop.tables", "lakeloop.transient"))

@@ -1,6 +1,7 @@
-"""Every file of jobs/ on a project whose verbs were all called: python -m tests.laws.every_job ROOT INSTANT.
+"""Every file of jobs/, one after the other: python -m tests.laws.every_job ROOT INSTANT RECALIBRATED.
 
-Nothing is left to do; each prints its JSON line.
+Each prints its JSON line. What the turn is about has landed before. One version is judged at an instant: recalibrated
+is at an earlier one, once more.
 """
 
 from __future__ import annotations
@@ -13,6 +14,10 @@ import sys
 from pathlib import Path
 
 JOBS = Path(__file__).parents[2] / "jobs"
+ORDER = (
+    *("recalibrate", "ingest", "features", "score", "monitor", "decide", "training_set", "train", "run", "publish"),
+    "replay",
+)
 
 
 def call(job: Path, arguments: list[str]) -> dict[str, object]:
@@ -26,11 +31,11 @@ def call(job: Path, arguments: list[str]) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    root, as_of = sys.argv[1:]
-    for path in sorted(JOBS.glob("*.py")):
-        options = ["--project", root, "--as-of", as_of]
-        if path.stem == "replay":
+    root, as_of, recalibrated = sys.argv[1:]
+    for name in ORDER:
+        options = ["--project", root, "--as-of", recalibrated if name == "recalibrate" else as_of]
+        if name == "replay":
             options = ["late", "--project", root, "--from", "2024-02-04", "--to", as_of, "--policy", "never"]
-        said = call(path, options)
-        sys.stdout.write(f"{json.dumps({'job': path.stem, **said})}\n")
+        said = call(JOBS / f"{name}.py", options)
+        sys.stdout.write(f"{json.dumps({'job': name, **said})}\n")
         sys.stdout.flush()

@@ -37,7 +37,8 @@ VERBS: tuple[tuple[tuple[str, ...], int], ...] = (
     (("score", "--stream", "--as-of", LATER), 0),
     (("monitor", "--as-of", LATER), 0),
     (("recalibrate", "--as-of", LATER), 0),
-    (("score", "--backfill", "2024-01-27", "2024-01-29", "--version", "1", "--as-of", LATER), 0),
+    (("score", "--backfill", "2024-01-27", "2024-01-29", "--version", "1", "--as-of", LATER), 0),  # nothing is left
+    (("score", "--backfill", "2024-01-27", "2024-01-29", "--version", "1", "--again", "--as-of", LATER), 0),
     (("backfill", "shop_delays", "--as-of", LATER, "--from", "2024-01-20", "--to", "2024-01-22", "--plan"), 0),
     (("backfill", "shop_delays", "--as-of", LATER, "--from", "2024-01-20", "--to", "2024-01-22"), 0),
     (("publish", "--as-of", LATER), 0),

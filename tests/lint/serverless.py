@@ -64,7 +64,7 @@ OWNERS: Mapping[str, Owner] = {
     "src/lakeloop/java_process.py": Owner(
         frozenset({"SparkContext", "pyspark.java_gateway"}), "starts the Java of a local session; not over Connect"
     ),
-    "src/lakeloop/runs/doctor/spark_start.py": Owner(
+    "src/lakeloop/runs/doctor/failures.py": Owner(
         frozenset({"py4j.protocol"}), "names the failure of a local session; its import starts nothing"
     ),
     "src/lakeloop/runs/distributed_fit.py": Owner(
@@ -77,6 +77,10 @@ OWNERS: Mapping[str, Owner] = {
         frozenset({"foreachBatch"}),
         "calls it in classic sessions; over Connect batches come by a table",
     ),
+    "src/lakeloop/job_tags.py": Owner(
+        frozenset({"sparkContext"}), "describes the jobs of a classic session; over Connect tags alone tell them apart"
+    ),
+    "src/lakeloop/arrow_frame.py": Owner(frozenset({"createDataFrame"}), "asks before whether there are rows"),
     "src/lakeloop/with_columns.py": Owner(frozenset({"withColumns"}), "asks before whether there are any"),
 }
 """Who may use what; a name that its owner uses no more is taken off the list."""
@@ -136,6 +140,8 @@ def _called(call: ast.Call) -> Iterator[tuple[int, str, str]]:
         yield line, function.attr, CALLS[function.attr]
     if function.attr == "withColumns" and not _has_any(call):
         yield line, "withColumns", "Connect refuses to add none, and here there may be none: use with_columns"
+    if function.attr == "createDataFrame" and len(call.args) + len(call.keywords) < 2:
+        yield line, "createDataFrame", "Connect refuses no rows without a schema: give it one, or use frame_of"
 
 
 def _is_decorator_of_functools(function: ast.Attribute) -> bool:

@@ -55,7 +55,9 @@ def test_a_method_is_found_where_it_is_called(method):
         ("rows.withColumns({**others})", ["withColumns"]),
         ("rows.withColumns({name: 1 for name in names})", ["withColumns"]),
         ("rows.withColumns(columns)", ["withColumns"]),
-        ("(\n    rows\n    .where('a')\n    .persist()\n)", ["persist"]),
+        ("spark.createDataFrame(rows)", ["createDataFrame"]),
+        ("spark.createDataFrame(rows, schema)", []),
+        ("spark.createDataFrame(rows, schema=schema)", []),
     ],
 )
 def test_what_is_found(code, names):

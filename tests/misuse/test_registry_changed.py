@@ -103,8 +103,12 @@ def test_a_deleted_run_of_the_champion_does_not_stop_its_service(call: Call, pro
     assert STALE in call(project, "score", "--model", MODEL).said
 
 
-def test_a_wrong_tracking_address_is_told_before_any_work_and_keeps_its_secret(call: Call, project: Path) -> None:
-    edit(project, "project.yml", "seed: 7", "seed: 7\ntracking_uri: http://me:secret@127.0.0.1:9")
+def test_a_wrong_tracking_address_is_told_before_any_work_and_keeps_its_secret(
+    call: Call, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAKELOOP_TEST_SECRET", "n0b0dy-guesses")
+    address = "http://me:${LAKELOOP_TEST_SECRET}@127.0.0.1:9"
+    edit(project, "project.yml", "seed: 7", f"seed: 7\ntracking_uri: {address}")
     ended = call(project, "run")
     assert ended.code == 7
     assert ended.said == (
@@ -113,5 +117,5 @@ def test_a_wrong_tracking_address_is_told_before_any_work_and_keeps_its_secret(c
         "  remedy: correct tracking_uri in project.yml, or start the tracking server; then call the same again\n"
     )
     assert "ingest" not in ended.told
-    edit(project, "project.yml", "\ntracking_uri: http://me:secret@127.0.0.1:9", "")
+    edit(project, "project.yml", f"\ntracking_uri: {address}", "")
     assert STALE in call(project, "score", "--model", MODEL, as_of=LATER).said

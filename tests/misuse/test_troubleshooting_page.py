@@ -16,6 +16,9 @@ SHOWN_BY = [
         TESTS / name
         for name in (
             "tables/test_integrity.py",
+            "cli/test_machine.py",
+            "test_transient.py",
+            "config/test_loading.py",
             "test_tracking_store.py",
             "test_tables.py",
             "runs/test_quality.py",
@@ -33,6 +36,8 @@ SHOWN_BY = [
     *(TESTS / name for name in ("registry/test_loading.py", "runs/test_held.py", "training/test_gate_rules.py")),
     TESTS / "training/test_storable.py",
     *(TESTS / name for name in ("cli/test_deploy.py", "deployment/test_write.py", "test_secret_scopes.py")),
+    TESTS / "cli/test_store_failure.py",
+    *(TESTS / name for name in ("storage/test_store.py", "tables/test_formats.py", "config/test_wrong_files.py")),
     *(TESTS / "runs" / name for name in ("test_declared.py", "test_ingest.py", "test_stopped_source.py")),
     TESTS / "runs/test_connect_refused.py",
 ]

@@ -13,6 +13,7 @@ import yaml
 
 from lakeloop.cli import main
 from lakeloop.config.loading import load_config
+from lakeloop.distances import find_distance
 from lakeloop.entry_points import PluginGroup, find_plugin, list_plugins
 from lakeloop.errors import ConfigError, ConfigIssue, PluginError
 from lakeloop.on_demand.calls import parse_call
@@ -25,7 +26,7 @@ NUMBERED = """
 from typing import Literal
 from pydantic import SecretStr
 from lakeloop.plugins.rules import Condition, DeclaredRule
-from lakeloop.plugins.aggregates import LEAST, WindowAggregate
+from lakeloop.plugins.aggregates import LEAST, Part, WindowAggregate
 from lakeloop.plugins.distances import Distance
 from lakeloop.plugins.channels import SENT, DeclaredChannel
 from lakeloop.plugins.readers import DeclaredReader
@@ -52,6 +53,7 @@ class Half(DeclaredReader):
     table: str
 
 LOW = WindowAggregate("low", "least", (LEAST,), "{lo}")
+LOST = WindowAggregate("lost", "least", (Part("lo", "min({values})", "min"),), "{lo}")
 FAR = Distance("far", "far", 0.1, lambda a, b: abs(a - b).max(axis=-1), table_column="far_distance")
 NUMBER = 7
 """
@@ -203,15 +205,21 @@ def test_a_package_that_cannot_be_imported_says_so_where_it_is_used_alone(bring,
         ("rules", "bare", "Bare", "it lacks label"),
         ("rules", "odd", "Missing", "has no attribute 'Missing'"),
         ("aggregates", "low", "NUMBER", "it is int, not a lakeloop.plugins.aggregates.WindowAggregate"),
+        ("aggregates", "lost", "LOST", "its part lo names values, other than level, raw, value"),
         ("aggregates", "lower", "LOW", "its name is 'low', not that of the entry point"),
         ("distances", "far", "NUMBER", "it is int, not a lakeloop.plugins.distances.Distance"),
         ("distances", "far", "FAR", "it names a table_column, which only lakeloop's own have"),
-        ("channels", "board", "Odd", "it is Odd, not a class that inherits from the base of lakeloop.plugins.ch"),
+        (
+            "channels",
+            "board",
+            "Odd",
+            "it is Odd, not a class that inherits from lakeloop.plugins.channels.",
+        ),
         (
             "readers",
             "half",
             "Board",
-            "it is Board, not a class that inherits from the base of lakeloop.plugins.re",
+            "it is Board, not a class that inherits from lakeloop.plugins.readers.DeclaredReader",
         ),
         ("readers", "half", "Half", "it lacks fetch, place"),
         ("online_stores", "mine", "NUMBER", "it is int, not a function that opens a store"),
@@ -228,6 +236,46 @@ def test_what_is_of_another_kind_is_told_with_package_and_entry_point(bring, gro
     assert error.exit_code == 7
     assert "odds" in error.remedy
     assert describe_plugins((plugin,)).endswith("odds 1.0  CANNOT BE USED")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("return ['true']", "TypeError: conditions gives list, it has to give tuple"),
+        ("return ('true',)", "TypeError: conditions gives str, each has to be a Condition"),
+        ("raise KeyError('x')", "KeyError: 'x'"),
+    ],
+)
+def test_a_rule_that_fails_when_it_is_asked_is_told_with_its_package(bring, tmp_path, wrong, said):
+    good = 'return (Condition("odd", self.column, "true", "is even"),)'
+    bring("lakeloop.rules", {"odd": "Odd"}, text=NUMBERED.replace(good, wrong))
+    issue = rule(tmp_path, "odd")
+    assert issue.got == f"'odd': failed: odds:Odd of odds 1.0: {said}"
+    assert issue.remedy == "ask who makes odds, or install another release of it"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("a * float('nan')", "gave distances of shape (3,) where () was asked for"),
+        ("(a * float('nan')).sum(axis=-1)", "gave a distance that is negative, infinite or not a number"),
+        ("(a - b).sum(axis=-1) - 1", "gave a distance that is negative, infinite or not a number"),
+        ("a / 0 + []", "ValueError: operands could not be broadcast together"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_a_statistic_that_is_not_known_is_never_a_small_one(bring, wrong, said):
+    bring(
+        "lakeloop.distances",
+        {"far": "WRONG"},
+        text=f"""{NUMBERED}
+WRONG = Distance("far", "far", 0.1, lambda a, b: {wrong})
+""",
+    )
+    with pytest.raises(PluginError) as raised:
+        find_distance("far").between([0.5, 0.3, 0.2], [0.2, 0.3, 0.5])
+    (failure,) = raised.value.failures
+    assert failure.detail.startswith(f"odds:WRONG of odds 1.0: {said}")
 
 
 def test_a_package_for_a_later_lakeloop_is_refused(bring, tmp_path):

@@ -8,6 +8,7 @@ import json
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,23 +19,29 @@ import yaml
 from lakeloop.aggregates import AGGREGATES, find_aggregate
 from lakeloop.config.feature_table import FeatureTable
 from lakeloop.config.loading import load_config
+from lakeloop.config.model import Model
 from lakeloop.config.monitor import Monitor
 from lakeloop.config.notify import Notify
-from lakeloop.config.plugin_uses import plugins_used, releases
+from lakeloop.config.plugin_uses import function_plugins, plugins_used, releases
 from lakeloop.config.project import Project
 from lakeloop.config.source import Source
+from lakeloop.config.tree import Config
 from lakeloop.entry_points import PluginGroup, list_plugins
+from lakeloop.errors import ConfigError
 from lakeloop.on_demand.calls import apply_calls
 from lakeloop.online_store.opening import open_store
+from lakeloop.runs.declared import PACKAGES_TAG
 from lakeloop.runs.installed_plugins import describe_plugins, examine_plugins
 from lakeloop.runs.plan import describe_plan, make_plan
+from lakeloop.runs.scored_rows import changed_functions
+from lakeloop.runs.training_set import plugin_packages
 from lakeloop.statuses import Status, Verdict
 from tests.drift.test_recorded import AFTER, BEFORE, NOW, NUMBERS, judge, table
 from tests.factories import SOURCE
 from tests.notifications.http_server import answering
 from tests.notifications.sending import message, send
 from tests.online_store.publishing import publish, state
-from tests.plugins.shown import ENTRY_POINTS, FILES, PYPROJECTS, yaml_of
+from tests.plugins.shown import ENTRY_POINTS, FILES, PAGE, PYPROJECTS, yaml_of
 
 pytestmark = pytest.mark.usefixtures("shown")
 
@@ -149,6 +156,18 @@ def test_a_function_computes_a_column():
     assert made["squeezed_price"].tolist() == pytest.approx([0.75, np.nan], nan_ok=True)
 
 
+PROJECT = {"project": "small", "retention": "30 days"}
+
+
+def write(root: Path, files: dict[str, Any]) -> Path:
+    """Write files of a project."""
+    for file, content in files.items():
+        path = root / f"conf/base/{file}.yml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    return root
+
+
 def write_project(root: Path) -> Path:
     """Write a project of one source and one table that uses plugins of every kind that needs no model."""
     source = {key: each for key, each in SOURCE.items() if key != "landing"}
@@ -158,14 +177,8 @@ def write_project(root: Path) -> Path:
     }
     winds = {"feature_table": "winds", "entity": ["origin"], "from": "weather", "every": "1 hour"}
     winds |= {"aggregate": [{"of": "wind_mph", "as": ["rms"], "over": ["1 day"]}]}
-    project = {"project": "small", "retention": "30 days", "online_store": {"address": "jsonfile:///data/online"}}
-    project |= yaml_of("teams", {"TEAMS_URL": "${TEAMS_URL}"})
-    files = {"project": project, "sources/weather": source, "features/winds": winds}
-    for file, content in files.items():
-        path = root / f"conf/base/{file}.yml"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-    return root
+    project = {**PROJECT, **yaml_of("jsonfile"), **yaml_of("teams", {"TEAMS_URL": "${TEAMS_URL}"})}
+    return write(root, {"project": project, "sources/weather": source, "features/winds": winds})
 
 
 def test_the_plan_lists_what_the_project_uses(tmp_path, monkeypatch):
@@ -184,7 +197,90 @@ def test_the_plan_lists_what_the_project_uses(tmp_path, monkeypatch):
     assert "s3cret" not in text + load_config(tmp_path).shown_notify
 
 
+def test_a_json_schema_of_the_declarations_has_the_words_and_keys_that_packages_bring():
+    source = json.dumps(Source.model_json_schema())
+    assert '"const": "decimals"' in source
+    assert '"at_most"' in source
+    assert '"sqlite"' in source
+    assert '"teams"' in json.dumps(Project.model_json_schema())
+    aggregate = FeatureTable.model_json_schema()["$defs"]["Aggregate"]["properties"]["as"]["items"]
+    assert aggregate["enum"][-2:] == ["sum", "rms"]
+
+
 def test_a_project_without_plugins_uses_none():
     config = load_config(Path())
     assert all(plugins_used(each) == () for each in (config.project, *config.sources.values(), *config.models.values()))
     assert Project.model_validate({"project": "a", "retention": "1 day"}).notify.named["file"].word == "file"
+
+
+def test_the_messages_that_are_shown_are_those_that_are_seen(tmp_path):
+    columns = {name: {"type": kind} for name, kind in (("id", "string"), ("at", "timestamp"), ("price", "double"))}
+    source = {
+        "source": "orders",
+        "landing": {"path": "orders"},
+        "columns": columns,
+        "key": ["id"],
+        "event_ts": "at",
+        "available_ts": "at",
+    }
+    rules = yaml_of("decimals")["rules"]
+    config = load_config(write(tmp_path, {"project": PROJECT, "sources/orders": {**source, "rules": rules}}))
+    used = "plugins\n  lakeloop.rules  decimals of lakeloop-decimals 1.0\n"
+    assert used in describe_plan(make_plan(config), width=60)
+    assert f"```\n{used}```" in PAGE
+    write(tmp_path, {"sources/orders": {**source, "rules": [{**rules[0], "rule": "decimal"}]}})
+    with pytest.raises(ConfigError) as raised:
+        load_config(tmp_path)
+    (issue,) = raised.value.issues
+    assert f"```\n{replace(issue, line=9)}\n```" in PAGE
+
+
+def use_everywhere() -> tuple[Config, Model]:
+    """The flights project, as if it used a rule, a window function, a statistic and a function of packages."""
+    config = load_config(Path())
+    model, outcomes = config.models["late_arrival"], config.sources["outcomes"]
+    delays = config.feature_tables["carrier_delays"]
+    windows = FeatureTable.model_validate(
+        {
+            "feature_table": "carrier_delays",
+            "entity": ["carrier"],
+            "from": "outcomes",
+            "every": "1 hour",
+            "aggregate": [{"of": "arrival_delay_minutes", "as": ["rms"], "over": ["1 day"]}],
+        }
+    )
+    assert delays.entity == windows.entity
+    rule = declare(rules=[{"rule": "decimals", "column": "wind_mph"}]).rules
+    monitor = Monitor(statistic=yaml_of("le_cam")["monitor"]["statistic"])
+    changed = replace(
+        config,
+        sources={**config.sources, "outcomes": outcomes.model_copy(update={"rules": rule})},
+        feature_tables={**config.feature_tables, "carrier_delays": windows},
+    )
+    return changed, model.model_copy(update={"monitor": monitor, "on_demand": {"far": "softsign(distance)"}})
+
+
+def test_a_set_and_a_version_are_recorded_with_the_packages_of_all_below_them():
+    config, model = use_everywhere()
+    context: Any = SimpleNamespace(config=config)
+    assert plugin_packages(context, model) == {
+        "lakeloop-decimals": "1.0",
+        "lakeloop-le-cam": "1.0",
+        "lakeloop-rms": "1.0",
+        "lakeloop-softsign": "1.0",
+    }
+    assert releases(function_plugins(model)) == {"lakeloop-softsign": "1.0"}
+
+
+def test_another_release_of_a_function_is_told_when_its_champion_scores():
+    _, model = use_everywhere()
+
+    def trained_with(packages: dict[str, str] | None) -> Any:
+        return SimpleNamespace(version="3", tags={} if packages is None else {PACKAGES_TAG: json.dumps(packages)})
+
+    (told,) = changed_functions(model, trained_with({"lakeloop-softsign": "0.9", "lakeloop-rms": "0.1"}))
+    assert told == (
+        "lakeloop-softsign 1.0 is installed, version 3 was trained with 0.9: its functions may answer otherwise"
+    )
+    assert changed_functions(model, trained_with({"lakeloop-softsign": "1.0"})) == ()
+    assert changed_functions(model, trained_with(None)) == ()

@@ -25,7 +25,7 @@ from tests.runs.cluster import ROOT, environment, running_cluster
 from tests.shared import shared_session
 
 pytest.importorskip("xgboost")
-pytestmark = [pytest.mark.loop, pytest.mark.slow]
+pytestmark = [pytest.mark.loop, pytest.mark.cluster, pytest.mark.slow]
 
 LOCAL_FIT = """  class: sklearn.linear_model.LogisticRegression
   search: {C: [0.1, 1.0]}
@@ -97,8 +97,8 @@ def test_the_workers_train_and_what_is_registered_is_what_a_fit_here_gives(tmp_p
     pin_a_set(root)
     project = root / "conf/base/project.yml"
     local = project.read_text(encoding="utf-8")
-    with running_cluster(tmp_path, workers=2) as master:
-        project.write_text(local + SETTINGS % master, encoding="utf-8")
+    with running_cluster(tmp_path, workers=2) as cluster:
+        project.write_text(local + SETTINGS % cluster.address, encoding="utf-8")
         done = subprocess.run(
             [sys.executable, "-c", TRAIN, str(root), TURNS[0].isoformat()],
             env=environment(),
@@ -108,7 +108,7 @@ def test_the_workers_train_and_what_is_registered_is_what_a_fit_here_gives(tmp_p
         )
         assert done.returncode == 0, done.stderr[-3000:].decode()
         assert len(list(tmp_path.glob("work_*/app-*/*/stderr"))) == 2, "an executor on each worker"
-        assert f"2 trials on {master}\n" in done.stdout.decode()
+        assert f"2 trials on {cluster.address}\n" in done.stdout.decode()
     project.write_text(local, encoding="utf-8")
 
     context = Context(load_config(root), TURNS[0])

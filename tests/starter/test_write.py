@@ -13,7 +13,7 @@ from lakeloop.config import load_config
 from lakeloop.config.section import Name
 from lakeloop.errors import UsageError
 from lakeloop.runs.plan import make_plan
-from lakeloop.starter.write import describe_project, project_name, write_project
+from lakeloop.starter.write import describe_project, project_files, project_name, write_project
 
 ROOT = Path(__file__).parents[2]
 FILES = (
@@ -26,6 +26,12 @@ FILES = (
     "conf/base/sources/orders.yml",
     "landing/deliveries/sample.csv",
     "landing/orders/sample.csv",
+    "pytest.ini",
+    "tests/conftest.py",
+    "tests/test_config.py",
+    "tests/test_features.py",
+    "tests/test_loop.py",
+    "tests/test_rules.py",
 )
 
 
@@ -110,14 +116,16 @@ def test_the_next_steps_can_be_typed(tmp_path: Path) -> None:
     new = write_project(tmp_path / "parcels")
     lines = describe_project(new, "parcels", "lakeloop").splitlines()
     assert lines[0] == "project parcels"
-    assert lines[-6:] == [
+    assert lines[-7:] == [
         "next",
         "  cd parcels",
         "  lakeloop plan",
         "  lakeloop run --as-of 2024-02-05",
         "  lakeloop run --as-of 2024-02-12",
         "  lakeloop report --as-of 2024-02-12",
+        "  pytest",
     ]
+    assert describe_project(new, "", "/opt/env/bin/lakeloop").endswith("\n  /opt/env/bin/pytest")
     assert "  cd parcels" not in describe_project(new, "", "lakeloop").splitlines()
 
 
@@ -143,3 +151,12 @@ def test_every_file_of_the_template_is_in_the_wheel() -> None:
     template = {path for path in (package / "starter" / "template").rglob("*") if path.is_file()}
     assert template
     assert template <= covered
+
+
+def test_what_an_installer_compiles_is_no_part_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    template = tmp_path / "template"
+    (template / "tests" / "__pycache__").mkdir(parents=True)
+    (template / "tests" / "test_rules.py").write_text("{project}")
+    (template / "tests" / "__pycache__" / "test_rules.pyc").write_bytes(b"\xff")
+    monkeypatch.setattr("lakeloop.starter.write.files", lambda _: tmp_path)
+    assert [path for path in project_files("shop") if path.startswith("tests")] == ["tests/test_rules.py"]

@@ -165,6 +165,10 @@ def newest_log(path: Path) -> Path:
         (lambda path: newest_log(path).write_text(""), r"log: .*"),
         (lambda path: min((path / "_delta_log").glob("*.json")).unlink(), r"log: _delta_log cannot be read: .*"),
         (lambda path: next(path.glob("*.parquet")).unlink(), r"files: 1 of its files are gone, the first is .*parquet"),
+        (
+            lambda path: next(path.glob("*.parquet")).write_bytes(b"PAR1"),
+            r"files: 1 of its files are not as long as they were written, the first is .*parquet",
+        ),
     ],
     ids=[
         "folder deleted",
@@ -174,6 +178,7 @@ def newest_log(path: Path) -> Path:
         "newest commit emptied",
         "first commit deleted",
         "file deleted",
+        "file cut",
     ],
 )
 def test_what_is_gone_is_named_and_a_backup_mends_it(

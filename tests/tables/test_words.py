@@ -41,11 +41,12 @@ def table(path_lake: Lake) -> TableAddress:
 
 
 def said(address: TableAddress) -> tuple[str, dict[str, str], dict[str, str]]:
-    """Description, comments and lakeloop's properties of a table on a path."""
+    """Description, comments and lakeloop's properties of a table on a path; its format is no word."""
     found = DeltaTable(address.path)
     metadata, own = found.metadata(), "lakeloop."
     comments = {each.name: each.metadata["comment"] for each in found.schema().fields}
     properties = {key[len(own) :]: value for key, value in metadata.configuration.items() if key.startswith(own)}
+    assert properties.pop("format") == "1"
     return metadata.description, comments, properties
 
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 from pkgutil import iter_modules
+from string import Formatter
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
-from lakeloop.aggregates.aggregate import Part, WindowAggregate
+from lakeloop.aggregates.aggregate import Merge, Part, WindowAggregate
 from lakeloop.entry_points import PluginGroup, find_brought
 
 __all__ = ["AGGREGATES", "PARTS", "Part", "WindowAggregate", "find_aggregate"]
@@ -31,6 +32,8 @@ AGGREGATES: Mapping[str, WindowAggregate] = MappingProxyType(_find())
 
 PARTS = frozenset(part for each in AGGREGATES.values() for part in each.parts)
 """What they are made of; aggregates of one measure share these."""
+
+_PLACES = frozenset({"value", "raw", "level"})
 
 
 def find_aggregate(name: str) -> WindowAggregate:
@@ -54,4 +57,12 @@ def find_aggregate(name: str) -> WindowAggregate:
 def _problem(found: Any, word: str) -> str | None:
     if not isinstance(found, WindowAggregate):
         return f"it is {type(found).__name__}, not a lakeloop.plugins.aggregates.WindowAggregate"
-    return f"its name is {found.name!r}, not that of the entry point" if found.name != word else None
+    if found.name != word:
+        return f"its name is {found.name!r}, not that of the entry point"
+    for part in found.parts:
+        unknown = {name for _, name, _, _ in Formatter().parse(part.of_events) if name is not None} - _PLACES
+        if unknown:
+            return f"its part {part.name} names {', '.join(sorted(unknown))}, other than {', '.join(sorted(_PLACES))}"
+        if part.merge not in get_args(Merge):
+            return f"its part {part.name} is merged by {part.merge!r}; write one of {', '.join(get_args(Merge))}"
+    return None

@@ -7,6 +7,8 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING, Self
 
+from lakeloop.cli.logs import Records
+
 if TYPE_CHECKING:
     from lakeloop.runs.progress import StepDone
 
@@ -41,6 +43,7 @@ class Display:
         )
         self._line = Progress(*columns, console=console, transient=True) if moving else None
         self._task = self._line.add_task("") if self._line is not None else None
+        verbose = verbose and not isinstance(sys.stderr, Records)  # whoever reads records has one of every step
         self._tells_steps, self._tells_all = is_terminal or verbose, verbose
         self._turn: str | None = None
         self.doing = ""

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lakeloop.errors import EnvironmentProblemError, Failure, LakeloopError, LostProcessError
+from lakeloop.errors import ConflictError, EnvironmentProblemError, Failure, LakeloopError, LostProcessError
 
 _MAX_MESSAGE = 300
 _DECORATION = re.compile(r"\x1b\[[0-9;]*m|↳ ?")  # colours and arrows of delta-rs
@@ -106,6 +106,23 @@ _TROUBLES = (
     ),
 )
 
+_DAMAGED = _Trouble(
+    "a data file is damaged",
+    "nothing was built on it: put the file or its table's folder back from a backup, then repeat the call; a gold"
+    " table whose folder is deleted is built anew from bronze",
+    texts=(
+        "failed_read_file",
+        "checksumexception",
+        "could not verify page integrity",
+        "parquet magic bytes not found",
+        "not a parquet file",
+        "corrupt snappy",
+        "invalid or truncated",
+        "unexpected end of stream",
+        "couldn't deserialize thrift",
+    ),
+)
+
 
 def explain_machine_failure(failure: BaseException) -> LakeloopError | None:
     """Tell whether the machine is to blame for a failure: a full disk, missing rights, too little memory.
@@ -129,6 +146,15 @@ carries on where it stopped
             if detail is not None:
                 kind = LostProcessError if trouble.is_lost_process else EnvironmentProblemError
                 return kind("the machine", [Failure(trouble.name, detail)], trouble.remedy)
+    from lakeloop.transient import explain_passing  # after a failure only: it loads the configuration
+
+    passing = explain_passing(failure, "the storage")
+    if passing is not None:
+        return passing
+    for each in chain:
+        detail = _detail(_DAMAGED, each)
+        if detail is not None:
+            return ConflictError("the tables", [Failure(_DAMAGED.name, detail)], _DAMAGED.remedy)
     return None
 
 

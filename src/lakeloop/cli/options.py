@@ -9,6 +9,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
+from lakeloop.cli.logs import VARIABLE, LogFormat
 from lakeloop.cli.outcome import Options
 
 _DECLARED: dict[str, tuple[Any, Any]] = {
@@ -45,8 +46,15 @@ _DECLARED: dict[str, tuple[Any, Any]] = {
         Annotated[bool, typer.Option("--verbose", "-v", help="Show logs, warnings, and the trace of an error.")],
         False,
     ),
+    "log_format": (
+        Annotated[
+            LogFormat | None,
+            typer.Option("--log-format", help=f"json: logs as one JSON object per line; or {VARIABLE} says so."),
+        ],
+        None,
+    ),
 }
-_COMMON = ("project", "env", "as_json", "verbose")
+_COMMON = ("project", "env", "as_json", "verbose", "log_format")
 
 
 def verb(app: typer.Typer, name: str, text: str, *taken: str, without: Sequence[str] = ()) -> Callable[..., Any]:

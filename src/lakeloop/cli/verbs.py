@@ -43,6 +43,7 @@ from lakeloop.cli.serve import add_serve
 from lakeloop.cli.train import add_recalibrate, add_train
 from lakeloop.cli.training_sets import add_training_sets, add_vacuum
 from lakeloop.errors import EXIT_CODES, BusyError, LakeloopError, UsageError
+from lakeloop.run_log import hide, note_run
 
 if TYPE_CHECKING:
     from lakeloop.config.tree import Config
@@ -150,7 +151,9 @@ def _load_project(options: Options, *, import_estimators: bool = False) -> Confi
     from lakeloop.config.loading import load_config
     from lakeloop.secret_scopes import known_variables
 
-    return load_config(root, options.env, variables=known_variables(), import_estimators=import_estimators)
+    config = load_config(root, options.env, variables=known_variables(), import_estimators=import_estimators)
+    hide(config.hidden)
+    return config
 
 
 def _choose_models(config: Config, names: Sequence[str] | None, where: str = "--model") -> tuple[str, ...]:
@@ -184,7 +187,10 @@ def _open_context(options: Options, as_of: str, report: Report, show: Display, *
     show("loading Spark")
     from lakeloop.runs.context import Context
 
-    return Context(config, report.as_of, show, show.finished)
+    context = Context(config, report.as_of, show, show.finished)
+    report.run_id = context.run_id
+    note_run(run_id=context.run_id, as_of=context.turn)
+    return context
 
 
 def _open_now(options: Options, report: Report, show: Display, *, trains: bool = False) -> Context:

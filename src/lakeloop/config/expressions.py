@@ -41,6 +41,15 @@ _UNREPEATABLE = frozenset(
         *("current_catalog", "current_database", "current_schema"),
     }
 )
+_REACHING = frozenset(
+    {
+        *("reflect", "try_reflect", "java_method"),  # any static method of the classpath
+        *("secret", "try_secret", "list_secrets", "getvariable", "http_request", "remote_query", "vector_search"),
+        *("read_files", "cloud_files_state", "event_log", "call_function", "identifier"),
+    }
+)
+_REACHING_PREFIXES = ("ai_",)
+"""Functions of Spark and of Databricks that reach code, secrets, files or services beside the rows."""
 
 
 def expression_columns(text: str) -> tuple[str, ...]:
@@ -150,6 +159,8 @@ def _problem(node: exp.Expr) -> str | None:
         return f"it gives the name {node.alias!r}; write the expression alone, or the missing operator"
     if isinstance(node, _NOT_OF_ONE_ROW) or (node.parent is None and isinstance(node, _STATEMENTS)):
         return f"it holds {_sql(node)}, which is more than a value of one row; remove that part"
+    if isinstance(node, exp.Func) and is_reaching(node):
+        return f"it calls {_name(node)}, which reaches beyond the row; use a column of the row"
     if isinstance(node, exp.Func) and is_unrepeatable(node):
         return f"it holds {_sql(node)}, which differs from run to run; use a column of the row"
     return None
@@ -163,10 +174,24 @@ def is_unrepeatable(node: exp.Func) -> bool:
     """
     if isinstance(node, exp.StrToUnix) and node.this is None:  # unix_timestamp()
         return True
-    name = node.name if isinstance(node, exp.Anonymous) else node.sql_name()
+    name = _name(node)
     if isinstance(node, exp.CurrentTimestamp | exp.CurrentDate | exp.Rand | exp.Randn | exp.Uuid):
         return True
     return name.lower() in _UNREPEATABLE
+
+
+def is_reaching(node: exp.Func) -> bool:
+    """Tell whether a function reaches code, secrets, files or services beside the rows.
+
+    >>> [is_reaching(sqlglot.parse_one(each, dialect="spark")) for each in ("reflect('a.B', 'c')", "upper(name)")]
+    [True, False]
+    """
+    name = _name(node).lower().rpartition(".")[2]
+    return name in _REACHING or name.startswith(_REACHING_PREFIXES)
+
+
+def _name(node: exp.Func) -> str:
+    return str(node.name if isinstance(node, exp.Anonymous) else node.sql_name())
 
 
 def _sql(node: exp.Expr) -> str:

@@ -18,7 +18,6 @@ from lakeloop.config.predict import PREDICTION_TS, Predict
 from lakeloop.config.rules.not_null import NotNull
 from lakeloop.config.source import ColumnType, DerivedColumn, Source
 from lakeloop.errors import ConfigIssue
-from lakeloop.statuses import Severity
 
 MADE = (PERIOD_TS, PERIOD_END_TS)
 """Columns that a grid makes."""
@@ -63,7 +62,8 @@ def grid_issues(document: LocatedYaml, model: Model, source: Source) -> Iterator
     models/late.yml:1: predict.id[0]
         got:     shop, which may be null in source orders
         allowed: columns that no row of the source lacks
-        remedy:  declare {rule: not_null, columns: [shop]} in source orders
+        remedy:  declare {rule: not_null, columns: [shop]} in source orders; with
+                 severity: warn rows without it are passed over
     """
     predict = model.predict
     if predict.every is None:
@@ -75,12 +75,13 @@ def grid_issues(document: LocatedYaml, model: Model, source: Source) -> Iterator
             yield document.issue(("predict", "from"), f"{of} with {name}", allowed, "rename its column")
     present = {*source.key}
     for rule in source.rules:
-        if isinstance(rule, NotNull) and rule.severity is not Severity.WARN:
+        if isinstance(rule, NotNull):  # of severity warn it says that such rows are known of: they make no entity known
             present |= {*rule.columns}
     for index, name in enumerate(predict.id):
         if name in source.all_columns and name not in (*present, *MADE):
             got, allowed = f"{name}, which may be null in {of}", "columns that no row of the source lacks"
-            remedy = f"declare {{rule: not_null, columns: [{name}]}} in {of}"
+            asked = f"declare {{rule: not_null, columns: [{name}]}} in {of}"
+            remedy = f"{asked}; with severity: warn rows without it are passed over"
             yield document.issue(("predict", "id", index), got, allowed, remedy)
     closes = model.label.closes
     counted = closes.of in (*MADE, PREDICTION_TS)

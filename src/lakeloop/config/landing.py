@@ -5,9 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
-from lakeloop.config.section import Folder, Section, Text
+from lakeloop.config.section import Folder, Name, Section, Text
 
 
 class FileFormat(StrEnum):
@@ -50,6 +50,12 @@ _PATTERNS = {FileFormat.CSV: "*.csv", FileFormat.JSON: "*.jsonl", FileFormat.PAR
 _CSV_NULLS = ("", "NA")
 
 
+def _inside(pattern: str) -> str:
+    if pattern.startswith("/") or ".." in pattern.split("/"):
+        raise ValueError("it leads out of the landing folder; write a pattern of names below the landing folder")
+    return pattern
+
+
 class Landing(Section):
     """Where files arrive.
 
@@ -57,6 +63,7 @@ class Landing(Section):
         path: Folder, relative to the workspace, or absolute.
         format: Format of the files; `json` is one object per line.
         pattern: Which files of the folder count; `*.csv`, `*.jsonl` or `*.parquet` by default, as the format is.
+        names: Name of a column in the files -> the declared column it is, where the two differ.
         null_values: Texts that stand for a missing value; empty text and `NA` by default in CSV, none in other formats.
         new_columns: What becomes of a file with a column that is not declared.
         missing_columns: What becomes of a file that lacks a declared column.
@@ -64,10 +71,28 @@ class Landing(Section):
 
     path: Folder
     format: FileFormat = FileFormat.CSV
-    pattern: Text | None = None
+    pattern: Annotated[Text, AfterValidator(_inside)] | None = None
+    names: dict[Text, Name] = Field(default_factory=dict, exclude_if=lambda names: not names)
     null_values: tuple[str, ...] | None = None
     new_columns: NewColumns = NewColumns.REFUSE
     missing_columns: Annotated[MissingColumns, BeforeValidator(written_null)] = MissingColumns.REFUSE
+
+    @field_validator("names")
+    @classmethod
+    def _one_name_each(cls, value: dict[str, str]) -> dict[str, str]:
+        twice = sorted({column for column in value.values() if list(value.values()).count(column) > 1})
+        if twice:
+            told = " and ".join(repr(name) for name, column in value.items() if column == twice[0])
+            raise ValueError(f"names: {told} are both {twice[0]}; write one of them")
+        return value
+
+    def declared_name(self, name: str) -> str:
+        """Give the declared name of a column of a file.
+
+        >>> Landing(path="lines", names={"Customer ID": "customer_id"}).declared_name("Customer ID")
+        'customer_id'
+        """
+        return self.names.get(name, name)
 
     @property
     def files(self) -> str:

@@ -20,8 +20,10 @@ from lakeloop.config.mending import mend
 from lakeloop.config.mistakes import listed, rename_remedy, section_issues
 from lakeloop.config.model import Model
 from lakeloop.config.overrides import override_issues
+from lakeloop.config.place_issues import place_issues
 from lakeloop.config.project import Project
 from lakeloop.config.references import reference_issues
+from lakeloop.config.secrets import declared_secrets, secrets_of
 from lakeloop.config.section import Section
 from lakeloop.config.source import Source
 from lakeloop.config.traps import trap_issues
@@ -114,9 +116,13 @@ def load_config(
         files={key: document.file for key, document in sorted(reading.documents.items())},
         written={key: each.variables for key, each in sorted(reading.documents.items()) if each.variables},
         code={name: each for name, each in hashes.items() if each is not None},
+        hidden=dict.fromkeys(declared_secrets(reading.objects.values()), "(hidden)")
+        | secrets_of((*base.values(), *over.values())),
         secrets=_secrets_of((*base.values(), *over.values())),
     )
     reading.issues += reference_issues(config, reading.documents, frozenset(reading.broken))
+    if project is not None:
+        reading.issues += place_issues(config, reading.documents[f"project:{project.project}"])
     if import_estimators:
         for name in [each for each in config.models if each not in reading.unfit]:
             reading.issues += estimator_issues(reading.documents[f"model:{name}"], config.models[name])

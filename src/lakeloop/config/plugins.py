@@ -9,20 +9,20 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar, TypeVar, get_args, get_origin
+from typing import Any, ClassVar, get_args, get_origin
 
-from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, SecretStr, create_model
+from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, SecretStr, ValidationError, create_model
 from pydantic_core import PydanticCustomError, core_schema
 
 from lakeloop.config.addresses import address_parts
 from lakeloop.config.section import Section
-from lakeloop.entry_points import PluginGroup, find_plugin, installed_words, list_plugins, load_plugin
+from lakeloop.entry_points import PluginGroup, find_plugin, installed_words, load_plugin, plugin_failed
 from lakeloop.errors import PluginError
 
 PLUGIN_ERROR = "plugin"
 """Type of a mistake that says of a plugin why it cannot be used."""
 
-_S = TypeVar("_S", bound=Section)
+_BASES = {PluginGroup.READERS: "readers.DeclaredReader", PluginGroup.CHANNELS: "channels.DeclaredChannel"}
 
 
 class PluginSection(Section):
@@ -145,12 +145,14 @@ class OrPlugin:
         own: Lakeloop's own sections for the place.
         choose: Finds the section that some data is read as; None where that is lakeloop's own.
         key: Key that names the plugin; empty where the plugin's word is itself a key.
+        probe: Asks a section that a package brings all that it will be asked; what it raises is the package's mistake.
     """
 
     group: PluginGroup
     own: tuple[type[Section], ...]
     choose: Callable[[Mapping[Any, Any]], type[Section] | None]
     key: str = ""
+    probe: Callable[[Any], object] = repr
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -182,6 +184,14 @@ class OrPlugin:
             serialization=core_schema.wrap_serializer_function_ser_schema(self._write, info_arg=True, schema=own),
         )
 
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        own = handler(schema)
+        data: list[dict[str, Any]] = [{self.key: word} if self.key else {word: {}} for word in self.words]
+        brought = [each for each in map(self.section_of, data) if each is not None]
+        return {"anyOf": [own, *(handler(each.__pydantic_core_schema__) for each in brought)]} if brought else own
+
     def _read(self, value: Any, read: Callable[[Any], Any]) -> Any:
         if self._is_brought(value):
             return value
@@ -191,7 +201,19 @@ class OrPlugin:
             section = self.choose(value)
         except PluginError as error:
             raise unusable(error, self._key_of(value)) from error
-        return read(value) if section is None else section.model_validate(value)
+        return read(value) if section is None else self._read_brought(section, value)
+
+    def _read_brought(self, section: type[Section], value: Mapping[Any, Any]) -> Section:
+        try:
+            found = section.model_validate(value)
+            self.probe(found)
+        except ValidationError:
+            raise  # what is wrong with the declaration
+        except Exception as failure:  # a package may raise anything
+            key = self._key_of(value)
+            word = str(value[self.key] if self.key else key)
+            raise unusable(plugin_failed(self.group, word, failure), key) from failure
+        return found
 
     def _key_of(self, value: Mapping[Any, Any]) -> str:
         return self.key or next((each for each in value if each in self.words), "")
@@ -202,7 +224,7 @@ class OrPlugin:
     def _write(self, value: Any, write: Callable[[Any], Any], info: core_schema.SerializationInfo) -> Any:
         if not self._is_brought(value):
             return write(value)
-        return value.model_dump(mode=info.mode, by_alias=info.by_alias, exclude_defaults=info.exclude_defaults)
+        return value.model_dump(mode=info.mode, by_alias=info.by_alias, exclude_none=info.exclude_none)
 
 
 class PluginHost(Section):
@@ -246,7 +268,7 @@ def _problem_of(group: PluginGroup) -> Callable[[Any, str], str | None]:
         _ = word
         if not isinstance(found, type) or not issubclass(found, PluginSection) or getattr(found, "group", "") != group:
             what = found.__name__ if isinstance(found, type) else type(found).__name__
-            return f"it is {what}, not a class that inherits from the base of {group.value.replace('.', '.plugins.')}"
+            return f"it is {what}, not a class that inherits from lakeloop.plugins.{_BASES[group]}"
         return lacking(found)
 
     return problem
@@ -268,15 +290,6 @@ def _with_plugin(host: type[PluginHost], word: str, section: type[PluginSection]
     made = create_model(host.__name__, __base__=host, __doc__=host.__doc__, __module__=host.__module__, **fields)
     made.plugin_word = word
     return made
-
-
-def shown_plugins(group: PluginGroup) -> str:
-    """Write which packages bring something of a kind.
-
-    >>> shown_plugins(PluginGroup.RULES)
-    'no installed package brings one'
-    """
-    return ", ".join(str(each) for each in list_plugins(group)) or "no installed package brings one"
 
 
 def _secrets(section: BaseModel) -> Iterator[str]:

@@ -22,7 +22,8 @@ class Predict(Section):
         from_: Source whose rows are scored; of a grid, source whose rows make entities known.
         every: Length of a period: the spine is a grid, with a row per known entity and period. Periods are whole
             multiples since 1970-01-01 00:00 UTC.
-        id: Columns that identify a spine row; of a grid the entity's, and `period_ts`, the start of the period.
+        id: Columns that identify a spine row; of a grid the entity's, and `period_ts`, the start of the period. What
+            identifies an entity has a `not_null` rule; with one of severity `warn` rows without it are passed over.
         at: Spark SQL expression of `prediction_ts`; required without `every`. Of a grid `period_ts`, with intervals
             added or taken.
         known: Columns of the source that are known at `prediction_ts` and may be features; of a grid as in the

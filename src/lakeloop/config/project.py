@@ -12,8 +12,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from lakeloop.config.notify import Notify
 from lakeloop.config.online_store import OnlineStoreSettings
+from lakeloop.config.openlineage import OpenLineage
 from lakeloop.config.registry import RegistrySettings
 from lakeloop.config.section import Duration, Folder, Name, Section, Text, Timezone, Whole, Words
+from lakeloop.config.workspace import Place, S3Writers
 
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 _STORE = re.compile(r"^(?:databricks(?:-uc)?$|(?!file:)[a-z][a-z0-9+.-]*://)")
@@ -48,7 +50,12 @@ class Project(Section):
         project: Its name.
         description: What it is for.
         timezone: IANA zone in which a bare date of `as_of` is read.
-        workspace: Folder of the tables, relative to the folder that holds `conf/`; or absolute.
+        workspace: Folder of the tables, relative to the folder that holds `conf/`; or absolute; or an address of an
+            object store: `s3a://`, `abfss://`, `gs://`.
+        local: Folder of what cannot lie at an address: landed files, checkpoints, the lock, SQLite, reports. Declared
+            where `workspace` is an address, and nowhere else.
+        s3_writers: Whether `one` job at a time writes to a workspace on S3, or `several`. Without it nothing is
+            written there.
         catalog: Catalog of the tables; without it they live on paths below the workspace.
         tracking_uri: MLflow tracking address; `{workspace}` is replaced.
         registry: Where model versions are kept, under which names, and what may be loaded from there.
@@ -61,13 +68,16 @@ class Project(Section):
             `spark` or `local` forces one.
         seed: Seed of everything random: 0 to 4,294,967,295, as NumPy takes it.
         notify: Where flags, decisions and promotions are announced.
+        openlineage: Where events of lineage go; it changes nothing that is made.
         spark: Session settings, used where the session has none of its own.
     """
 
     project: Name
     description: Words = ""
     timezone: Timezone = "UTC"
-    workspace: Folder = "workspace"
+    workspace: Place = "workspace"
+    local: Folder | None = Field(default=None, exclude=True)
+    s3_writers: S3Writers | None = Field(default=None, exclude=True)
     catalog: Name | None = None
     tracking_uri: Annotated[Text, AfterValidator(_tracking_address)] = "sqlite:///{workspace}/mlflow.db"
     registry: RegistrySettings = RegistrySettings()
@@ -77,6 +87,7 @@ class Project(Section):
     engine: Engine = Engine.AUTO
     seed: Whole = Field(default=0, ge=0, lt=2**32)
     notify: Notify = Notify(file="notifications.jsonl")
+    openlineage: OpenLineage | None = Field(default=None, exclude=True)
     spark: dict[str, Annotated[str | int | bool, BeforeValidator(_as_setting)]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -84,6 +95,11 @@ class Project(Section):
         if self.engine is Engine.LOCAL and self.catalog is not None:
             raise ValueError("engine: local reads tables on paths; with a catalog write engine: auto or spark")
         return self
+
+    @property
+    def folder(self) -> str:
+        """The folder of what is no table, as it is declared."""
+        return self.workspace if self.local is None else self.local
 
     @property
     def zone(self) -> ZoneInfo:

@@ -26,6 +26,7 @@ from lakeloop.config.read_issues import read_issues
 from lakeloop.config.rules import Rule
 from lakeloop.config.rules.column_statistics import ColumnStatistics
 from lakeloop.config.rules.table_rule import Reference, TableRule
+from lakeloop.config.secrets import secret_issues
 from lakeloop.config.section import PII
 from lakeloop.config.source import (
     TIME_COLUMNS,
@@ -34,6 +35,7 @@ from lakeloop.config.source import (
     Source,
 )
 from lakeloop.config.tree import Config
+from lakeloop.config.workspace_issues import workspace_issues
 from lakeloop.entry_points import PluginGroup
 from lakeloop.errors import ConfigIssue
 
@@ -75,6 +77,8 @@ def reference_issues(
     if project is not None:
         yield from online_store_issues(project)
         yield from notify_issues(project)
+        yield from secret_issues(project)
+        yield from workspace_issues(project, config.project)
     landings: dict[tuple[str, str], str] = {}
     for name, source in config.sources.items():
         yield from read_issues(documents[f"source:{name}"], source)

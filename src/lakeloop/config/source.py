@@ -156,6 +156,14 @@ class Source(Section):
             raise ValueError("read: landing is declared too; write one of landing and read")
         return self
 
+    @model_validator(mode="after")
+    def _names_are_declared(self) -> Self:
+        names = {} if self.landing is None else self.landing.names
+        unknown = sorted(column for column in names.values() if column not in self.columns)
+        if unknown:
+            raise ValueError(f"landing.names: {unknown[0]} is no declared column; declare it under columns")
+        return self
+
     @model_serializer(mode="wrap")
     def _without_other_origin(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out which of `landing` and `read` is not there."""

@@ -19,7 +19,7 @@ from sqlglot.dialects import Spark
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
-from lakeloop.config.expressions import is_unrepeatable, syntax_problem
+from lakeloop.config.expressions import is_reaching, is_unrepeatable, syntax_problem
 
 GOLD = "gold"
 TICK = "tick"
@@ -198,6 +198,8 @@ def _problem(node: exp.Expr) -> str | None:
         return "it samples rows, which differ from run to run; remove TABLESAMPLE"
     if isinstance(node, exp.Limit) and node.parent is not None and node.parent.args.get("order") is None:
         return "it limits rows without an order, so that they differ from run to run; add ORDER BY, or remove LIMIT"
+    if isinstance(node, exp.Func) and is_reaching(node):
+        return f"it calls {_sql(node)}, which reaches beyond the tables; use columns of the tables"
     if isinstance(node, exp.Func) and is_unrepeatable(node):
         remedy = f"use columns of the tables, or :{TICK} for the instant"
         return f"it holds {_sql(node)}, which differs from run to run; {remedy}"

@@ -19,7 +19,7 @@ from lakeloop.config.section import Section
 from lakeloop.config.source import Source
 
 _PLACES: dict[str, tuple[KeyPath, ...]] = {
-    "project": (("workspace",), ("tracking_uri",), ("notify",), ("spark",)),
+    "project": (("workspace",), ("local",), ("tracking_uri",), ("notify",), ("spark",)),
     "source": (("landing", "path"), ("read",)),
 }
 """Keys that say where something is and may hold a secret; a variable in them is no part of what is declared."""
@@ -39,6 +39,7 @@ class Config:
         files: Kind and name, `source:outcomes`, -> file relative to the root.
         code: Feature table -> hash of the file its function is written in.
         secrets: Name of a secret of a scope -> its value; in no message.
+        hidden: Value that nothing may show -> the variable that stands for it.
         written: Kind and name -> path of each value that is written with an environment variable -> as it is written.
 
     >>> from dataclasses import replace
@@ -62,11 +63,17 @@ class Config:
     written: dict[str, dict[KeyPath, str]] = field(default_factory=dict)
     code: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict, repr=False)
+    hidden: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def workspace(self) -> Path:
-        """Absolute folder of the tables and of everything the project writes."""
-        return self.root / self.project.workspace
+        """Absolute folder of everything the project writes but its tables, which may be at an address."""
+        return self.root / self.project.folder
+
+    @property
+    def tables(self) -> str:
+        """Where tables lie that are in no catalog: the workspace, or the address that is declared in its place."""
+        return str(self.workspace) if self.project.local is None else self.project.workspace
 
     @property
     def tracking_uri(self) -> str:

@@ -212,6 +212,10 @@ def _check_project(config: Config, models: Iterable[str]) -> None:
             "the reference project on the flights of 2013",
             "run it in lakeloop's own folder; for your data there is `lakeloop run`",
         )
+    if config.project.local is not None:
+        raise UsageError(
+            "demo", f"tables at {config.tables}", "tables in a folder", "name a folder as workspace, and remove local"
+        )
     if config.project.catalog is not None:
         raise UsageError(
             "demo", f"tables in the catalog {config.project.catalog}", "tables below the workspace", "remove catalog"

@@ -9,7 +9,13 @@ from lakeloop.deployment.written_by import header
 from lakeloop.errors import Failure, NotDeployableError
 
 _TARGET = "kubernetes"
-_FILES = ("turn.yml", "persistent_volume_claim.yml", "service_account.yml", "kustomization.yml")
+_FILES = (
+    "turn.yml",
+    "persistent_volume_claim.yml",
+    "service_account.yml",
+    "network_policy.yml",
+    "kustomization.yml",
+)
 
 
 def render_kubernetes(plan: DeployPlan) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -183,3 +184,23 @@ def count_of(number: int, noun: str) -> str:
     ('1 row', '27,004 rows')
     """
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+_MOST_OF_A_STORE = 300
+
+
+def in_a_line(problem: BaseException) -> str:
+    r"""Write what a store answered in one line: its steps one after another, without colours and query strings.
+
+    Args:
+        problem: An error of the library.
+
+    Returns:
+        The line, cut.
+
+    >>> in_a_line(OSError("Generic S3 error\n   \x1b[31m\u21b3\x1b[0m GET http://s3/a?sig=b: 403 Forbidden\n"))
+    'Generic S3 error: GET http://s3/a?...: 403 Forbidden'
+    """
+    plain = re.sub("\x1b\\[[0-9;]*m|\u21b3", "", str(problem))
+    steps = [" ".join(each.split()) for each in plain.splitlines() if each.strip()]
+    return re.sub(r"\?[^\s:]+", "?...", ": ".join(steps) or type(problem).__name__)[:_MOST_OF_A_STORE]

@@ -7,17 +7,22 @@ is judged by one. Other packages bring more distances, by entry points of the gr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib import import_module
 from pkgutil import iter_modules
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
 
 from lakeloop.distances.count_test import CountTest
-from lakeloop.distances.distance import Distance, Kind
-from lakeloop.entry_points import PluginGroup, find_brought
+from lakeloop.distances.distance import Distance, Kind, Shares
+from lakeloop.entry_points import PluginGroup, find_brought, plugin_failed
 
 __all__ = ["DISTANCES", "TESTS", "CountTest", "Distance", "distances_of", "find_distance"]
+
+_T = TypeVar("_T")
 
 _MODULES = [import_module(f"{__name__}.{each.name}") for each in iter_modules(__path__)]
 _DISTANCES: list[Distance] = [module.DISTANCE for module in _MODULES if hasattr(module, "DISTANCE")]
@@ -58,7 +63,38 @@ def find_distance(name: str) -> Distance:
     >>> find_distance("psi").min_effect
     0.1
     """
-    return find_brought(PluginGroup.DISTANCES, name, DISTANCES, _problem)
+    found = find_brought(PluginGroup.DISTANCES, name, DISTANCES, _problem)
+    return found if name in DISTANCES else _guarded(found)
+
+
+def _guarded(distance: Distance) -> Distance:
+    """Hold a package's function to what it has to give: a distance that is not known is never a small one."""
+    along, along_values = distance.along, distance.along_values
+    return replace(
+        distance,
+        along=None if along is None else lambda one, other: _checked(distance, along, one, other, (one, other)),
+        along_values=None
+        if along_values is None
+        else lambda one, other: _checked(distance, along_values, one, other, (one.shares, other.shares)),
+    )
+
+
+def _checked(
+    distance: Distance, function: Callable[[_T, _T], Shares], one: _T, other: _T, shares: tuple[Shares, Shares]
+) -> Shares:
+    try:
+        found = np.asarray(function(one, other), dtype=np.float64)
+    except Exception as failure:
+        raise plugin_failed(PluginGroup.DISTANCES, distance.name, failure) from failure
+    shape = np.broadcast_shapes(*(each.shape[:-1] for each in shares))
+    known = found[~np.isnan(found)] if distance.nulls_apart else found
+    if found.shape != shape:
+        said = f"gave distances of shape {found.shape} where {shape} was asked for"
+        raise plugin_failed(PluginGroup.DISTANCES, distance.name, said)
+    if not bool(((known >= 0) & np.isfinite(known)).all()):
+        said = "gave a distance that is negative, infinite or not a number"
+        raise plugin_failed(PluginGroup.DISTANCES, distance.name, said)
+    return found
 
 
 def _problem(found: Any, word: str) -> str | None:

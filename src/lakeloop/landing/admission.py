@@ -143,6 +143,7 @@ def admit_files(source: Source, landing: Path, staging: Path, seen: Sequence[Lan
         name = path.relative_to(landing).as_posix()
         try:
             stat = _stat_file(path, name)
+            _assert_inside(path, landing)
             if (name, stat.st_size, stat.st_mtime_ns) in unchanged:
                 continue
             file = _judge(source, path, name, stat, staging, by_content)
@@ -169,6 +170,12 @@ def _stat_file(path: Path, name: str) -> os.stat_result:
     if not path.is_file():
         raise UnsettledError("it is no regular file")
     return stat
+
+
+def _assert_inside(path: Path, landing: Path) -> None:
+    """Read nothing that a link brings in from elsewhere: who may land files may not choose among those of this user."""
+    if not path.resolve().is_relative_to(landing.resolve()):
+        raise UnsettledError("it is a link out of the landing folder: put the file itself there")
 
 
 def _judge(

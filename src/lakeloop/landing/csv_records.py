@@ -42,7 +42,7 @@ def read_csv(source: Source, text: OpenText) -> Iterator[Block]:
         header = next(records, None)
         if header is None:
             raise RefusedError("the file is empty: not even a header")
-        header = [name.strip() for name in header]
+        header = [source.files.declared_name(name.strip()) for name in header]
         matched = match_columns(source, header)
         positions = [(name, header.index(name)) for name in matched.known]
         unknown = [(name, header.index(name)) for name in matched.unknown]

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from lakeloop.config.landing import NewColumns
+from lakeloop.config.landing import Landing, NewColumns
 from lakeloop.config.source import Source
 from lakeloop.landing.header import MAX_NEW, match_columns
 from lakeloop.landing.opened import MALFORMED, UNKNOWN, Block, OpenText, RefusedError
@@ -61,7 +61,7 @@ def read_json(source: Source, text: OpenText) -> Iterator[Block]:
         if is_first and written[0] == "[":
             raise RefusedError("a JSON array: deliver one object per line")
         is_first = False
-        members = _take_apart(written)
+        members = _renamed(_take_apart(written), source.files)
         found = {} if members is None else {name: None if value in nulls else value for name, value in members.items()}
         names.update(dict.fromkeys(name for name in found if name in declared or not ignores))
         if len(names) > len(declared) + MAX_NEW:
@@ -79,6 +79,14 @@ def read_json(source: Source, text: OpenText) -> Iterator[Block]:
     if names:  # of malformed lines alone nobody knows the columns
         match_columns(source, list(names))
     yield columns
+
+
+def _renamed(members: dict[str, str | None] | None, files: Landing) -> dict[str, str | None] | None:
+    """Give members their declared names; None where two of them are one column."""
+    if members is None or not files.names:
+        return members
+    renamed = {files.declared_name(name): value for name, value in members.items()}
+    return renamed if len(renamed) == len(members) else None
 
 
 def _take_apart(line: str) -> dict[str, str | None] | None:

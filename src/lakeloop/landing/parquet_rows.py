@@ -64,15 +64,18 @@ def read_parquet(source: Source, path: Path, digest: _Hash) -> Iterator[Block]:
 
 def _read_blocks(source: Source, file: pq.ParquetFile) -> Iterator[Block]:
     fields = file.schema_arrow
-    matched = match_columns(source, fields.names)
+    matched = match_columns(source, [source.files.declared_name(name) for name in fields.names])
     taken = (*matched.known, *matched.unknown)
-    odd = [f"{name} ({fields.field(name).type})" for name in taken if not _is_value(fields.field(name).type)]
+    there = {source.files.declared_name(name): name for name in fields.names}
+    odd = [
+        f"{name} ({fields.field(there[name]).type})" for name in taken if not _is_value(fields.field(there[name]).type)
+    ]
     if odd:
         raise RefusedError(f"columns of a type that is no single value: {listed(odd)}: deliver them as text")
     rows = 0
-    for batch in file.iter_batches(BATCH_ROWS, columns=list(taken)):
+    for batch in file.iter_batches(BATCH_ROWS, columns=[there[name] for name in taken]):
         count = batch.num_rows
-        texts = {name: _as_text(batch.column(name), source.files.nulls) for name in taken}
+        texts = {name: _as_text(batch.column(there[name]), source.files.nulls) for name in taken}
         more = [[(name, texts[name][row]) for name in matched.unknown] or None for row in range(count)]
         columns: dict[str, list[Any]] = {name: texts.get(name, [None] * count) for name in source.columns}
         rows += count

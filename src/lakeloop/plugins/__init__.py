@@ -7,6 +7,6 @@ A module per kind, named as the group of its entry points is: what stands in one
 (1, 'lakeloop.rules')
 """
 
-from lakeloop.entry_points import PROTOCOL, Plugin, PluginGroup, list_plugins
+from lakeloop.entry_points import PROTOCOL, Plugin, PluginGroup, forget_plugins, list_plugins
 
-__all__ = ["PROTOCOL", "Plugin", "PluginGroup", "list_plugins"]
+__all__ = ["PROTOCOL", "Plugin", "PluginGroup", "forget_plugins", "list_plugins"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 import mlflow
@@ -13,9 +13,16 @@ from mlflow.exceptions import MlflowException
 from lakeloop.model_versions import ModelVersion, lost_version
 from lakeloop.registry.store import answer_in_time, answer_quickly
 from lakeloop.tracking_store import unreachable
+from lakeloop.transient import call_again
 
 _ANSWERS = frozenset({"RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "INVALID_PARAMETER_VALUE", "NOT_FOUND"})
 """What the store says of what it was asked for: it has answered."""
+
+_REPEATABLE = ("get_", "search_", "set_")
+"""How calls begin that give and leave the same however often they are made."""
+
+_ASKS_ONCE = "search_experiments"
+"""By this call it is found out whether a store answers: before the work that is told at once."""
 
 _UNTRUSTED = "untrusted types"  # said of a model before the store is asked
 
@@ -102,12 +109,19 @@ class ExplainingClient:
     def __init__(self, tracking_uri: str, registry_uri: str | None = None) -> None:
         self._client, self._tracking_uri = mlflow.MlflowClient(tracking_uri, registry_uri or tracking_uri), tracking_uri
 
+    def _repeats(self, name: str) -> bool:
+        """Whether a call is made again by us: MLflow itself asks a server again, and a database not at all."""
+        is_repeatable = name.startswith(_REPEATABLE) and name != _ASKS_ONCE
+        return is_repeatable and not self._tracking_uri.startswith(("http", "databricks"))
+
     def __getattr__(self, name: str) -> Any:
         call = getattr(self._client, name)
 
         @wraps(call)
         def explained(*given: Any, **named: Any) -> Any:
             with explaining(self._tracking_uri, with_files=False):
-                return call(*given, **named)
+                if not self._repeats(name):
+                    return call(*given, **named)
+                return call_again(partial(call, *given, **named), "MLflow", explains=False)
 
         return explained

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from lakeloop import schemas
 from lakeloop.aggregates import find_aggregate
+from lakeloop.arrow_frame import frame_of
 from lakeloop.config.columns import model_columns
 from lakeloop.config.feature_table import FeatureTable
 from lakeloop.config.metric import Task
@@ -257,7 +258,7 @@ def _sample(context: Context, model: Model, manifest: Manifest) -> DataFrame:
         spine = spine_as_of(context, model, version=pinned.version).select("prediction_id", *missing)
         chosen = spine.join(F.broadcast(chosen), "prediction_id")
     taken: pa.Table = chosen.toArrow()  # bounded: audit.sample rows
-    return context.spark.createDataFrame(taken)
+    return frame_of(context.spark, taken)
 
 
 def _compare(

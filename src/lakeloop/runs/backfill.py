@@ -22,7 +22,7 @@ from lakeloop.runs.expressions import assert_expressions
 from lakeloop.runs.failed_tables import explaining
 from lakeloop.runs.features import create_gold
 from lakeloop.runs.integrity import assert_intact
-from lakeloop.runs.ledger import StepRecord, record_run, timed
+from lakeloop.runs.ledger import StepRecord, record_run, timed, working
 from lakeloop.runs.order import BACKFILL, refuse_earlier
 from lakeloop.statuses import Outcome
 from lakeloop.tables import WriteIdentity, WriteResult, identity_hash, range_condition, replace_range
@@ -92,7 +92,7 @@ def run_backfill(context: Context, asked: Asked) -> BackfillResult:
     """
     records: list[StepRecord] = []
     find_table(context.config, asked.feature_table)  # before Spark starts
-    with context.lake.writing():
+    with working(context, BACKFILL):
         assert_expressions(context)
         assert_intact(context, mended=context.lake.address("gold", asked.feature_table))
         refuse_earlier(context, BACKFILL)

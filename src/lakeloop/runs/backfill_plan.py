@@ -183,7 +183,8 @@ def compare_scope(context: Context, scope: Scope, base: Base | None, *, estimate
 
     >>> from lakeloop.runs.backfill_scope import Asked, read_scope
     >>> scope = read_scope(context, Asked("shop_delays", datetime(2024, 2, 1, tzinfo=UTC), context.as_of))
-    >>> compare_scope(context, scope, None).predictions  # as if the rows had not been there
+    >>> with context.lake.writing():
+    ...     compare_scope(context, scope, None).predictions  # as if the rows had not been there
     (TouchedPredictions(model='late', rows=71),)
     """
     table, lake, entity = scope.table, context.lake, scope.table.entity

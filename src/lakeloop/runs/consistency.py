@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakeloop import schemas
+from lakeloop.arrow_frame import frame_of
 from lakeloop.config.columns import input_columns, resolve_features
 from lakeloop.config.model import Model
 from lakeloop.drift.consistency import Consistency, compare_served
@@ -220,10 +221,10 @@ def _spine(context: Context, model: Model, origin: str, sample: pa.Table) -> Dat
     wanted = spine_columns(context, model)
     if origin == ONLINE:
         names = [each.name for each in wanted.fields if each.name in sample.column_names]
-        rows = context.spark.createDataFrame(sample.select([*names, _ROW]))
+        rows = frame_of(context.spark, sample.select([*names, _ROW]))
         typed = [F.col(each.name).cast(each.dataType).alias(each.name) for each in wanted.fields if each.name in names]
         return rows.select(*typed, _ROW)
-    ids = context.spark.createDataFrame(sample.select(["prediction_id", _ROW]))
+    ids = frame_of(context.spark, sample.select(["prediction_id", _ROW]))
     return spine_as_of(context, model, after=context.as_of - WINDOW).join(F.broadcast(ids), "prediction_id")
 
 

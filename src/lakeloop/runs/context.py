@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,9 +14,13 @@ from pyspark.sql import SparkSession
 
 from lakeloop.config.tree import Config
 from lakeloop.connect import assert_shared_folder, is_connect
+from lakeloop.job_tags import label_jobs
+from lakeloop.lineage_events import LineageEvents
+from lakeloop.run_log import current_run, hide
+from lakeloop.runs.lineage import open_lineage, spark_settings
 from lakeloop.runs.progress import StepDone
 from lakeloop.session import open_session
-from lakeloop.tables import Lake
+from lakeloop.tables import Lake, Store
 
 if TYPE_CHECKING:
     from lakeloop.registry import Registry
@@ -32,6 +38,10 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def _new_run() -> str:
+    return str(uuid.uuid4())
+
+
 @dataclass
 class Context:
     """The surroundings of a step; session and registry are opened when first used.
@@ -43,6 +53,7 @@ class Context:
         finished: Told what every finished step did.
         clock: The wall clock, aware, UTC: for quiet hours and stamps, never for what is made.
         announces: Whether flags and decisions are announced; not where history is replayed.
+        run_id: Id of the call, drawn anew for each: in the run ledger, logs, Spark's jobs and lineage events.
 
     >>> from datetime import timedelta
     >>> context.turn, context.at(context.as_of - timedelta(days=10)).turn
@@ -55,14 +66,25 @@ class Context:
     finished: Callable[[StepDone], None] = field(default=_unnoticed)
     clock: Callable[[], datetime] = field(default=_now)
     announces: bool = True
+    run_id: str = field(default_factory=_new_run)
+
+    def __post_init__(self) -> None:
+        hide(self.config.hidden)
 
     @cached_property
     def spark(self) -> SparkSession:
         """The Spark session; one of Spark Connect sees the workspace."""
-        session = open_session(f"lakeloop {self.config.project.project}", self.config.project.spark)
+        settings = spark_settings(self.config, self.run_id)
+        session = open_session(f"lakeloop {self.config.project.project}", settings)
         if is_connect(session):
             assert_shared_folder(session, self.config.workspace)
+        label_jobs(session)
         return session
+
+    def label_jobs(self) -> None:
+        """Label the jobs of Spark from now on with what is being done, where there is a session."""
+        if "spark" in self.__dict__:
+            label_jobs(self.spark)
 
     @cached_property
     def lake(self) -> Lake:
@@ -74,6 +96,7 @@ class Context:
             retention=project.retention,
             catalog=project.catalog,
             tell=self.progress,
+            store=Store(self.config.tables, project.s3_writers, project.spark),
         )
 
     @cached_property
@@ -83,6 +106,11 @@ class Context:
 
         project, artifacts = self.config.project, self.config.workspace / "mlartifacts"
         return Registry(self.config.tracking_uri, project.project, artifacts, settings=project.registry)
+
+    @cached_property
+    def lineage(self) -> LineageEvents | None:
+        """What sends the lineage events of the call; None where none are asked for."""
+        return open_lineage(self.config, current_run().job or "lakeloop", self.run_id, os.environ)
 
     @property
     def turn(self) -> str:
@@ -98,8 +126,8 @@ class Context:
         Returns:
             The other surroundings; these stay as they are.
         """
-        other = Context(self.config, as_of, self.progress, self.finished, self.clock, self.announces)
-        for name in ("spark", "lake", "registry"):
+        other = replace(self, as_of=as_of)
+        for name in ("spark", "lake", "registry", "lineage"):
             if name in self.__dict__:
                 other.__dict__[name] = self.__dict__[name]
         return other
@@ -115,7 +143,7 @@ class Context:
         Returns:
             The other surroundings at the same logical now; these stay as they are.
         """
-        other = Context(config, self.as_of, self.progress, self.finished, self.clock, announces=False)
+        other = replace(self, config=config, announces=False)
         other.__dict__ |= {"spark": self.spark, "lake": lake, "registry": registry}
         return other
 

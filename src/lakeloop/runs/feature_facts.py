@@ -81,7 +81,7 @@ def _read(
 
 def _profile(context: Context, table: FeatureTable, hidden: Sequence[str]) -> TableProfile | None:
     if context.config.project.catalog is None:
-        address = TableAddress("gold", table.feature_table, str(context.config.workspace))
+        address = TableAddress("gold", table.feature_table, context.config.tables)
         if not has_table(address):
             return None
         return profile_path(address.path, table.feature_names, context.as_of, by=_TIME, unseen=hidden)

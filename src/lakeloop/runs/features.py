@@ -85,7 +85,7 @@ def build_features(context: Context) -> FeaturesResult:
         context.lake.create_own(schemas.FEATURE_BUILDS)
         built: dict[str, FeatureBuild] = {}
         for level in build_levels(context.config.feature_tables):
-            done = do_side_by_side(lambda table: _build(context, table), level)
+            done = do_side_by_side(lambda table: build_table(context, table), level)
             built |= {each.feature_table: each for each in done}
         return FeaturesResult(tuple(built[name] for name in context.config.feature_tables))
 
@@ -176,7 +176,23 @@ def _gold_properties(table: FeatureTable, entry: TableEntry) -> dict[str, str]:
     return found
 
 
-def _build(context: Context, table: FeatureTable) -> FeatureBuild:
+def build_table(context: Context, table: FeatureTable) -> FeatureBuild:
+    """Bring a gold table up to the logical now, whatever the quality gate said of what it is made from.
+
+    Args:
+        context: Project, lake and logical now.
+        table: A feature table of the project; those it stands on are built.
+
+    Returns:
+        Rows and `built_through`.
+
+    Raises:
+        ConflictError: If the table's declaration was changed after rows were published.
+
+    >>> table = context.config.feature_tables["shop_last"]
+    >>> build_table(context, table).outcome.value
+    'SKIPPED'
+    """
     context.progress(f"features {table.feature_table}")
     lake, as_of, name = context.lake, context.as_of, table.feature_table
     address = lake.address("gold", name)

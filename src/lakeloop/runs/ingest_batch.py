@@ -121,9 +121,9 @@ def _write_batch(context: Context, source: Source, batch: DataFrame, batch_id: i
     accepted = select_accepted(stamped.observe(observed, *_class_counts()), source, added)
     notes = note_judgement(source, as_of)
     written = lake.append(accepted, bronze, identity, notes=notes, adds_columns=_lacks(lake, bronze, accepted))
-    if written.outcome is Outcome.WRITTEN:
+    if written.outcome is Outcome.WRITTEN and written.attempts == 1:
         counts = {name: int(value or 0) for name, value in observed.get.items()}
-    else:  # an earlier attempt wrote bronze and stopped before the accounting
+    else:  # an earlier attempt wrote bronze and stopped before the accounting, or did not hear that it did
         counts = count_classes(classified)
     quarantined = 0
     if counts[QUARANTINED]:

@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql.types import StringType, StructField, StructType
 
 from lakeloop import schemas
+from lakeloop.arrow_frame import frame_of
 from lakeloop.config.columns import resolve_features
 from lakeloop.config.grid import PERIOD_END_TS, PERIOD_TS
 from lakeloop.config.model import Model
@@ -198,7 +199,7 @@ def add_model_inputs(
     if choose_engine(context, f"the look-ups of model {model.model}", held) is Engine.SPARK:
         return add_on_spark(context, model, spine, inputs)
     rows: pa.Table = spine.toArrow()  # bounded: the engine was chosen by size
-    return context.spark.createDataFrame(add_in_process(context, model, rows, inputs))
+    return frame_of(context.spark, add_in_process(context, model, rows, inputs))
 
 
 def add_on_spark(context: Context, model: Model, spine: DataFrame, inputs: Sequence[GoldInput]) -> DataFrame:

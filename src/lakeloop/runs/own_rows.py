@@ -35,7 +35,7 @@ def read_own_rows(
     {'orders'}
     """
     if context.config.project.catalog is None:
-        address = TableAddress(table.layer, table.name, str(context.config.workspace))
+        address = TableAddress(table.layer, table.name, context.config.tables)
         return read_known(address, table.cut_by, context.as_of, columns, where)
     frame = context.lake.read_own(table, context.as_of)
     for name, text in (where or {}).items():

@@ -188,7 +188,7 @@ def make_plan(config: Config) -> Plan:
         env=config.env,
         timezone=project.timezone,
         workspace=str(config.workspace),
-        tables=f"{config.workspace}/<layer>/<name>" if catalog is None else f"{catalog}.<layer>.<name>",
+        tables=f"{config.tables}/<layer>/<name>" if catalog is None else f"{catalog}.<layer>.<name>",
         tracking_uri=config.shown_tracking_uri,
         sources=tuple(_plan_source(config, source) for source in config.sources.values()),
         feature_tables=tuple(

@@ -136,8 +136,9 @@ def _count(context: Context, source: str) -> SourceCount:
     if not context.lake.exists(context.lake.address("quarantine", source)):
         return SourceCount(source)
     context.progress(f"quarantine {source}")
+    known = _known_rows(context, source)  # first: columns need a session, which this may be the first to open
     named = F.concat(F.array(F.lit(_ALL)), F.array_distinct(F.transform(REASONS, lambda reason: reason["rule"])))
-    broken = _known_rows(context, source).select(F.explode(named).alias("rule"), "as_of", IS_REPLAYED)
+    broken = known.select(F.explode(named).alias("rule"), "as_of", IS_REPLAYED)
     counted = broken.groupBy("rule").agg(
         F.count("*").alias("rows"),
         F.min("as_of").alias("first"),

@@ -24,7 +24,7 @@ from lakeloop.runs.failed_expressions import explain_failure
 from lakeloop.runs.ingest_batch import WARNED, count_classes, select_accepted
 from lakeloop.runs.integrity import assert_intact
 from lakeloop.runs.late_rows import refuse_built_instant
-from lakeloop.runs.ledger import StepRecord, record_run, timed
+from lakeloop.runs.ledger import StepRecord, record_run, timed, working
 from lakeloop.runs.new_columns import name_added, take_added
 from lakeloop.runs.order import REPLAY, refuse_earlier
 from lakeloop.runs.quarantine import assert_rule_known, find_source
@@ -92,7 +92,7 @@ def run_replay(context: Context, source: str, rule: str | None = None) -> Replay
     """
     records: list[StepRecord] = []
     find_source(context.config, source)  # before Spark starts
-    with context.lake.writing():
+    with working(context, JOB):
         assert_expressions(context)
         assert_intact(context)
         refuse_earlier(context, JOB)

@@ -266,7 +266,7 @@ def _find_open(rows: Sequence[Row]) -> list[Row]:
 def _places(context: Context) -> tuple[Place, ...]:
     config = context.config
     project, workspace = config.project, config.workspace
-    tables = f"{project.catalog}.<layer>.<name>" if project.catalog else f"{workspace}/<layer>/<name>"
+    tables = f"{project.catalog}.<layer>.<name>" if project.catalog else f"{config.tables}/<layer>/<name>"
     tracking = config.shown_tracking_uri
     landing = [each for each in config.sources.values() if each.landing is not None]
     own = sorted(f"{table.layer}.{table.name}" for table in schemas.OWN_TABLES)

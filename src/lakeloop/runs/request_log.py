@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from lakeloop import schemas
+from lakeloop.arrow_frame import frame_of
 from lakeloop.config.model import Model
 from lakeloop.discovery.text import count_of
 from lakeloop.errors import DataContractError, Failure
@@ -105,7 +106,7 @@ def _append(context: Context, model: Model, unit: str, files: list[Path]) -> int
     if not files or lake.find_commit(address, identity) is not None:
         return 0
     found = pa.concat_tables([_read(each) for each in files], promote_options="default")
-    frame = context.spark.createDataFrame(found).withColumn("as_of", F.lit(context.as_of))
+    frame = frame_of(context.spark, found).withColumn("as_of", F.lit(context.as_of))
     described = _describe(context, model, frame.schema)
     there = set(lake.columns(address).fieldNames()) if lake.exists(address) else None
     known = StructType([each for each in described.fields if there is None or each.name in there])

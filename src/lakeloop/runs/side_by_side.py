@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TypeVar
+
+from lakeloop.job_tags import labelled
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -28,5 +31,7 @@ def do_side_by_side(call: Callable[[Item], Result], items: Iterable[Item]) -> tu
     >>> do_side_by_side(str.upper, ["a", "b", "c"])
     ('A', 'B', 'C')
     """
+    in_thread = labelled(call)
     with ThreadPoolExecutor(max_workers=_AT_A_TIME) as pool:
-        return tuple(pool.map(call, items))
+        pieces = [pool.submit(copy_context().run, in_thread, each) for each in items]
+        return tuple(each.result() for each in pieces)

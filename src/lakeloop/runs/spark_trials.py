@@ -10,10 +10,12 @@ import pyarrow as pa
 from pyspark.sql import SparkSession
 from threadpoolctl import threadpool_limits
 
+from lakeloop.arrow_frame import frame_of
 from lakeloop.config.model import Model
 from lakeloop.config.tuning import Parallel
 from lakeloop.errors import BudgetError, Failure, LakeloopError
 from lakeloop.runs.context import Context
+from lakeloop.session import is_cluster
 from lakeloop.training.trials import FoldRows, Trial, TrialResult, fit_trial, without_pipeline
 
 _MIB = 1024 * 1024
@@ -45,7 +47,7 @@ def fits_on_spark(context: Context, model: Model) -> bool:
         master = str(context.config.project.spark.get("spark.master", "local[*]"))
     else:
         master = _master(active or context.spark)
-    return not master.startswith("local") or master.startswith("local-cluster")
+    return is_cluster(master)
 
 
 def _master(spark: SparkSession) -> str:
@@ -96,7 +98,7 @@ def run_on_spark(
         found = Failure("rows", f"they weigh {len(carried) // _MIB} MiB, {_MOST_MIB} can go with a function")
         raise BudgetError("trials on Spark", [found], "declare estimator.tuning.parallel: threads, or a shorter split")
     given = pa.table({"trial": pa.array([pickle.dumps(each) for each in trials], pa.binary())})
-    tasks = spark.createDataFrame(given).repartition(len(trials))
+    tasks = frame_of(spark, given).repartition(len(trials))
     done = tasks.mapInArrow(_fitting(carried, file), "number int, result binary").toArrow()  # bounded: a row per trial
     found_by_number = {row["number"]: pickle.loads(row["result"]) for row in done.to_pylist()}  # noqa: S301 - our own
     results = [found_by_number[each.number] for each in trials]

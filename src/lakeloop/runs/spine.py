@@ -67,7 +67,7 @@ def spine_as_of(
     else:
         wanted = dict.fromkeys((*predict.entity, *predict.known, *keys, *landed))
         names = [name for name in wanted if name in source.all_columns]  # the others are made by the grid
-        states = standing_versions(rows, source).select(*names, *TIME_COLUMNS)
+        states = standing_versions(rows, source).select(*names, *TIME_COLUMNS).dropna(subset=[*predict.entity])
         rows = lay_grid(log_states(states, predict.entity), predict, context.as_of, after)
     spine = make_spine(rows, predict, [*keys, *landed, model.label.closes.of])
     if after is not None:

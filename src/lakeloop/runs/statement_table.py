@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
+from lakeloop.arrow_frame import frame_of
 from lakeloop.config.feature_table import FeatureTable
 from lakeloop.config.source import TIME_COLUMNS
 from lakeloop.config.sql_statement import GOLD
@@ -128,8 +129,9 @@ def statement_rows(
     ...     "sql": "select shop, count(*) as n from deliveries group by shop", "features": {"n": {"type": "long"}}})
     >>> days = datetime(2024, 1, 4, tzinfo=UTC), datetime(2024, 1, 18, tzinfo=UTC)
     >>> version = context.lake.version(context.lake.address("bronze", "deliveries"))
-    >>> rows, known = statement_rows(context, table, *days, None, {"deliveries": version}, ticks_a_query=1)
-    >>> sorted({f"{row['available_ts']:%d}" for row in rows.collect()}), known.count()
+    >>> with context.lake.writing():
+    ...     rows, known = statement_rows(context, table, *days, None, {"deliveries": version}, ticks_a_query=1)
+    ...     sorted({f"{row['available_ts']:%d}" for row in rows.collect()}), known.count()
     (['11', '18'], 3)
     """
     parts: list[DataFrame] = []
@@ -187,7 +189,7 @@ def newest_states(lake: Lake, table: FeatureTable, known: DataFrame | None, log:
     rows = log.select(*columns)
     if known is not None:
         # Cut off from what it was computed from, which a hundred queries would else carry along.
-        rows = lake.stage(known).unionByName(rows)
+        rows = lake.stage(known, replaces=f"known of {table.feature_table}").unionByName(rows)
     newest = F.max_by(F.struct("available_ts", *table.feature_names), "available_ts").alias("_state")
     return rows.groupBy(*table.entity).agg(newest).select(*table.entity, "_state.*")
 
@@ -269,7 +271,7 @@ def statement_answers(context: Context, table: FeatureTable, asked: DataFrame) -
         own = answers.join(F.broadcast(asked), [_TICK, *table.entity]).select("_sample", *table.features)
         part: pa.Table = own.toArrow()  # bounded: an answer per row that is asked
         found = part if found is None else pa.concat_tables([found, part])
-    return context.spark.createDataFrame(found)
+    return frame_of(context.spark, found)
 
 
 def _seen_ticks(

@@ -14,7 +14,7 @@ from lakeloop.runs.features import FeaturesResult, build_features
 from lakeloop.runs.flags import close_gate_flags, raise_quality_flag
 from lakeloop.runs.ingest import IngestResult, ingest
 from lakeloop.runs.integrity import assert_intact
-from lakeloop.runs.ledger import StepRecord, record_run, timed
+from lakeloop.runs.ledger import StepRecord, record_run, timed, working
 from lakeloop.runs.monitor import MonitorResult, monitor
 from lakeloop.runs.order import RUN, refuse_earlier
 from lakeloop.runs.promotions import champion_before, read_promotions
@@ -92,7 +92,7 @@ def run_turn(context: Context, models: Sequence[str]) -> TurnResult:
     >>> turn.ingest.summary, turn.quality.summary, turn.features.summary
     ('0 rows read', '469 rows judged, passed', '2 tables already built')
     """
-    with context.lake.writing():
+    with working(context, JOB):
         assert_expressions(context)
         assert_intact(context)
         refuse_earlier(context, JOB)

@@ -89,7 +89,7 @@ def vacuum(context: Context, now: datetime, *, older_than: timedelta | None = No
 
     Raises:
         ConflictError: If a data file would be removed that a live training set inside the horizon needs; nothing goes.
-        EnvironmentProblemError: If the tables are in a catalog, which has its own vacuum.
+        EnvironmentProblemError: If the tables are in a catalog, which has its own vacuum, or at an address.
 
     >>> from datetime import UTC
     >>> found = vacuum(context, datetime.now(UTC), plan=True)
@@ -102,6 +102,12 @@ def vacuum(context: Context, now: datetime, *, older_than: timedelta | None = No
             f"catalog {context.config.project.catalog}",
             [Failure("vacuum", "works on tables that lie on paths")],
             "use the catalog's own vacuum: the tables' retention properties hold back what pins need",
+        )
+    if lake.store.is_address:
+        raise EnvironmentProblemError(
+            f"workspace {lake.store.root}",
+            [Failure("vacuum", "works on tables in folders; it cannot look at single files of an object store")],
+            "keep the files, or use Spark's VACUUM on tables no training set pins: docs/storage.md",
         )
     age = retention if older_than is None else older_than
     with lake.writing():

@@ -249,7 +249,7 @@ RUNS = declare_table(
     "step of a job",
     "as_of",
     [
-        column("run_id", TEXT, "hash of job, as_of and start; volatile", required=True),
+        column("run_id", TEXT, "id of the call, drawn anew for each; volatile", required=True),
         column("job", TEXT, "verb that was called", required=True),
         column("step", TEXT, "step, or the verb itself for the whole", required=True),
         column("subject", TEXT, "model the step was for"),
@@ -258,6 +258,17 @@ RUNS = declare_table(
         column("started_ts", INSTANT, "wall-clock start, UTC; volatile", required=True),
         column("seconds", DOUBLE, "wall-clock duration; volatile", required=True),
         AS_OF,
+        column("cpu_seconds", DOUBLE, "processor time of Python and its Java process; of no executor; volatile"),
+        column("peak_python_bytes", LONG, "resident memory of Python at most, since its start; volatile"),
+        column("peak_java_bytes", LONG, "resident memory of its Java process at most, since its start; volatile"),
+        column("rows_written", LONG, "rows committed to tables by this call; volatile"),
+        column("bytes_written", LONG, "bytes of the files added by these commits; null if unknown; volatile"),
+        column(
+            "tables", TEXT, "table -> is_read, rows_read, commits, rows_written, bytes_written, version; JSON; volatile"
+        ),
     ],
-    ["run_id", "started_ts", "seconds", "result"],
+    [
+        *("run_id", "started_ts", "seconds", "result", "cpu_seconds", "peak_python_bytes", "peak_java_bytes"),
+        *("rows_written", "bytes_written", "tables"),
+    ],
 )

@@ -127,6 +127,7 @@ def describe_project(new: NewProject, shown_folder: str, command: str) -> str:
       lakeloop plan
       lakeloop run --as-of 2024-02-05
       lakeloop report --as-of 2024-02-05
+      pytest
     """
     lines = [f"project {new.project}", f"  {new.folder}", *_tree(new.files), "", "next"]
     if shown_folder:
@@ -134,6 +135,7 @@ def describe_project(new: NewProject, shown_folder: str, command: str) -> str:
     lines.append(f"  {command} plan")
     lines += [f"  {command} run --as-of {turn}" for turn in new.turns]
     lines.append(f"  {command} report --as-of {new.turns[-1]}")
+    lines.append(f"  {command.removesuffix('lakeloop')}pytest" if command.endswith("lakeloop") else "  pytest")
     return "\n".join(lines)
 
 
@@ -141,6 +143,8 @@ def _texts(folder: Traversable, prefix: str = "") -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for entry in folder.iterdir():
         path = f"{prefix}{entry.name}"
+        if entry.name == "__pycache__":  # an installer compiles the tests of the template too
+            continue
         if entry.is_dir():
             found += _texts(entry, f"{path}/")
         else:

@@ -7,6 +7,10 @@ import json
 from dataclasses import dataclass
 
 
+def _quoted(name: str) -> str:
+    return f"`{name.replace('`', '``')}`"
+
+
 @dataclass(frozen=True)
 class TableAddress:
     """Where a table is.
@@ -14,14 +18,16 @@ class TableAddress:
     Attributes:
         layer: `bronze`, `gold`, `ops`, ...
         name: Name inside the layer.
-        location: Folder of the workspace, or the name of the catalog.
+        location: Folder or address of the workspace, or the name of the catalog.
         in_catalog: Whether `location` is a catalog.
+        by_spark: Whether only Spark commits to it, although it lies on a path.
     """
 
     layer: str
     name: str
     location: str
     in_catalog: bool = False
+    by_spark: bool = False
 
     def __str__(self) -> str:
         return f"{self.layer}.{self.name}"
@@ -34,15 +40,26 @@ class TableAddress:
         'delta.`/data/ws/gold/weather`'
         >>> TableAddress("gold", "weather", "main", in_catalog=True).sql
         '`main`.`gold`.`weather`'
+        >>> TableAddress("gold", "weather", "/data/it`s").sql
+        'delta.`/data/it``s/gold/weather`'
         """
         if self.in_catalog:
-            return f"`{self.location}`.`{self.layer}`.`{self.name}`"
-        return f"delta.`{self.path}`"
+            return ".".join(map(_quoted, (self.location, self.layer, self.name)))
+        return f"delta.{_quoted(self.path)}"
 
     @property
     def path(self) -> str:
-        """The table's folder; only of a table on a path."""
+        """The table's folder or address; only of a table on a path.
+
+        >>> TableAddress("gold", "weather", "s3a://lake/flights").path
+        's3a://lake/flights/gold/weather'
+        """
         return f"{self.location}/{self.layer}/{self.name}"
+
+    @property
+    def is_committed_by_spark(self) -> bool:
+        """Whether every commit to it is Spark's."""
+        return self.in_catalog or self.by_spark
 
 
 @dataclass(frozen=True)

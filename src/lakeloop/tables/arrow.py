@@ -64,9 +64,10 @@ def read_arrow(
     >>> read_arrow(context.lake, address, context.as_of, ["shop", "last_delay_minutes"]).column_names
     ['shop', 'last_delay_minutes']
     """
-    _ = lake  # tables on paths need nothing of it; a reader of catalogs would
     condition = _condition(by, as_of, equal)
-    return in_process.read_table(address.path, columns, condition if where is None else condition & where, version)
+    rows = in_process.read_table(address.path, columns, condition if where is None else condition & where, version)
+    lake.uses.read(address, rows.num_rows)
+    return rows
 
 
 def read_arrow_batches(
@@ -100,9 +101,11 @@ def read_arrow_batches(
     >>> sum(each.num_rows for each in parts) == read_arrow(context.lake, address, context.as_of, ["shop"]).num_rows
     True
     """
-    _ = lake
     condition = _condition(by, as_of, equal)
-    yield from in_process.read_batches(address.path, columns, condition if where is None else condition & where, rows)
+    kept = condition if where is None else condition & where
+    for batch in in_process.read_batches(address.path, columns, kept, rows):
+        lake.uses.read(address, batch.num_rows)
+        yield batch
 
 
 def count_rows_by(
@@ -132,8 +135,9 @@ def count_rows_by(
     >>> counts["validation",], sum(counts.values())
     (134, 1254)
     """
-    _ = lake
-    return in_process.count_rows_by(address.path, keys, _condition(by, as_of, equal))
+    counted = in_process.count_rows_by(address.path, keys, _condition(by, as_of, equal))
+    lake.uses.read(address, sum(counted.values()))
+    return counted
 
 
 def _condition(by: str, as_of: datetime, equal: Mapping[str, Any] | None) -> pc.Expression:

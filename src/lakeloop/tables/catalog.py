@@ -55,7 +55,7 @@ def render_add_columns(address: TableAddress, columns: Sequence[StructField]) ->
 
 def _fields(columns: Sequence[StructField]) -> str:
     return ", ".join(
-        f"`{f.name}` {f.dataType.simpleString()}{'' if f.nullable else ' NOT NULL'}"
+        f"`{f.name.replace('`', '``')}` {f.dataType.simpleString()}{'' if f.nullable else ' NOT NULL'}"
         f" COMMENT {_literal((f.metadata or {}).get('comment', ''))}"
         for f in columns
     )

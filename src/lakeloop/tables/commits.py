@@ -34,6 +34,7 @@ class Commit:
         rows: Rows written; not those that only moved to another file.
         notes: What the job recorded with the commit.
         committed_ts: Wall-clock time of the commit, UTC; None where the history does not tell.
+        bytes: Bytes of the files it added; None where the history does not tell.
     """
 
     version: int
@@ -44,6 +45,7 @@ class Commit:
     rows: int
     notes: Mapping[str, Any] = field(default_factory=dict)
     committed_ts: datetime | None = None
+    bytes: int | None = None
 
     def assert_rows(self, address: TableAddress, expected: int | None) -> None:
         """Check that the commit has the rows that were to be written.
@@ -80,12 +82,14 @@ class WriteResult:
         rows: Rows of the commit, whichever call made it.
         version: Its Delta version.
         notes: What was recorded with the commit.
+        attempts: How many there were; after more than one, what was counted on the way is not the commit's.
     """
 
     outcome: Outcome
     rows: int
     version: int
     notes: Mapping[str, Any] = field(default_factory=dict)
+    attempts: int = 1
 
 
 _KEY = "lakeloop"
@@ -145,6 +149,7 @@ def read_history(history: Iterable[Mapping[str, Any]]) -> list[Commit]:
                 written,
                 said["notes"],
                 _instant(entry.get("timestamp")),
+                int(metrics["numOutputBytes"]) if "numOutputBytes" in metrics else None,
             )
         except (ValueError, KeyError, TypeError):
             continue

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from lakeloop.tables.address import TableAddress
+from lakeloop.tables.formats import assert_readable, read_format
 from lakeloop.tables.in_process import data_files
 
 
@@ -99,6 +102,30 @@ def list_tables(workspace: Path) -> list[TableAddress]:
     """
     logs = sorted(workspace.glob("*/*/_delta_log"))
     return [TableAddress(log.parent.parent.name, log.parent.name, str(workspace)) for log in logs]
+
+
+def count_formats(workspace: str) -> dict[int, int]:
+    """Count the tables of a workspace in a folder by the format they are in.
+
+    Args:
+        workspace: Its folder.
+
+    Returns:
+        Format -> tables; those with a damaged log are left out.
+
+    Raises:
+        NewerFormatError: If a newer lakeloop has written one.
+
+    >>> count_formats(str(context.config.workspace))[1] > 10
+    True
+    """
+    counted: Counter[int] = Counter()
+    for address in list_tables(Path(workspace)):
+        with suppress(DeltaError, OSError):
+            properties = dict(DeltaTable(address.path).metadata().configuration)
+            assert_readable(str(address), properties)
+            counted[read_format(properties) or 0] += 1
+    return dict(counted)
 
 
 def _vacuum(address: TableAddress, age: timedelta, *, dry_run: bool, keep: Collection[int] = ()) -> list[str]:

@@ -77,7 +77,7 @@ class ForeignTable:
 def _sql(place: str) -> str:
     if "/" in place:
         return f"delta.`{place.replace('`', '``')}`"
-    return ".".join(f"`{part.strip('`')}`" for part in place.split("."))
+    return ".".join(f"`{part.strip('`').replace('`', '``')}`" for part in place.split("."))
 
 
 def open_foreign(spark: SparkSession, place: str) -> ForeignTable:

@@ -24,9 +24,13 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from pyspark.sql.types import StructType
 
 from lakeloop.batches import gather_batches
+from lakeloop.config.workspace import is_address
 from lakeloop.tables.commits import Commit, read_history
+from lakeloop.tables.objects import list_files
+from lakeloop.transient import asking_again, call_again
 
 
+@asking_again
 def create_table(path: str, columns: StructType, description: str, properties: Mapping[str, str]) -> None:
     """Create a table; nothing is done where there is one, or where another process has made it at the same moment.
 
@@ -58,6 +62,7 @@ def create_table(path: str, columns: StructType, description: str, properties: M
             raise
 
 
+@asking_again
 def read_commits(path: str, limit: int | None = None) -> list[Commit]:
     """Read lakeloop's commits from a table's log, oldest first; the newest `limit` entries only.
 
@@ -68,6 +73,7 @@ def read_commits(path: str, limit: int | None = None) -> list[Commit]:
     return read_history(DeltaTable(path).history(limit))
 
 
+@asking_again
 def read_version(path: str) -> int:
     """Tell the newest version of a table.
 
@@ -89,9 +95,11 @@ def holds_version(path: str, version: int) -> bool:
     [True, False]
     """
     try:
-        table = DeltaTable(path, version=version)
+        table = call_again(lambda: DeltaTable(path, version=version), path)  # no answer is not taken for a loss
     except DeltaError:
         return False
+    if is_address(path):
+        return data_files(table) <= list_files(path)
     return all(Path(path, each).is_file() for each in data_files(table))
 
 
@@ -112,6 +120,7 @@ def data_files(table: DeltaTable) -> frozenset[str]:
     return frozenset(unquote(each.as_py()) for each in pa.table(table.get_add_actions()).column("path"))
 
 
+@asking_again
 def read_columns(path: str) -> StructType:
     """Tell the columns of a table.
 
@@ -190,6 +199,7 @@ def _as_arrow(value: Any, data_type: Any) -> Any:
     return value
 
 
+@asking_again
 def read_rows(
     path: str,
     by: str,
@@ -221,11 +231,36 @@ def read_rows(
         pc.field(name).is_null() if text is None else pc.field(name) == text for name, text in (where or {}).items()
     ]
     cut = reduce(and_, cuts) if cuts else None
-    found: pa.Table = table.to_pyarrow_table(columns=columns and list(columns), filters=cut)  # bounded: a small table
+    found = bring(table, columns, cut)  # bounded: a small table
     rows: list[dict[str, Any]] = found.to_pylist()
     return rows
 
 
+CHECKED = ds.ParquetFragmentScanOptions(pre_buffer=True, page_checksum_verification=True)
+"""Has a page whose bytes changed on the disk fail: with most of them a wrong value would be read."""
+
+
+def bring(table: DeltaTable, columns: Sequence[str] | None, condition: pc.Expression | None) -> pa.Table:
+    """Read the rows of an opened table that keep a condition, with the checksums that were written with them.
+
+    Args:
+        table: The table at a version.
+        columns: Columns wanted; all without it.
+        condition: What the rows have to keep; all without it.
+
+    Returns:
+        The rows, in no order.
+
+    >>> from lakeloop.schemas import DECISIONS
+    >>> bring(DeltaTable(context.lake.own(DECISIONS).path), ["action"], None).num_rows
+    2
+    """
+    rows = table.to_pyarrow_dataset()  # bounded: opened; who brings its rows says why they are few
+    found: pa.Table = rows.to_table(columns=columns and list(columns), filter=condition, fragment_scan_options=CHECKED)
+    return found
+
+
+@asking_again
 def count_logged_rows(path: str, version: int | None = None) -> int | None:
     """Tell the rows of a table's version from its log; None when it does not say them of every file.
 
@@ -241,6 +276,7 @@ def count_logged_rows(path: str, version: int | None = None) -> int | None:
     return int(pc.sum(files["num_records"]).as_py())
 
 
+@asking_again
 def read_table(path: str, columns: Sequence[str], condition: pc.Expression, version: int | None = None) -> pa.Table:
     """Read columns of the rows that keep a condition; files whose statistics rule it out are left alone.
 
@@ -258,8 +294,7 @@ def read_table(path: str, columns: Sequence[str], condition: pc.Expression, vers
     {'action': ['retrain', 'retrain']}
     """
     table = DeltaTable(path, version=version)
-    found: pa.Table = table.to_pyarrow_table(columns=list(columns), filters=condition)  # bounded: the caller estimated
-    return found
+    return bring(table, columns, condition)  # bounded: the caller estimated
 
 
 def read_batches(
@@ -282,16 +317,18 @@ def read_batches(
     >>> [each.to_pydict() for each in read_batches(path, ["action"], pc.field("model") == "late", 100)]
     [{'action': ['retrain', 'retrain']}]
     """
-    found = DeltaTable(path, version=version).to_pyarrow_dataset()  # bounded: opened, and then read batch by batch
+    table = call_again(lambda: DeltaTable(path, version=version), path)
+    found = table.to_pyarrow_dataset()  # bounded: opened, and then read batch by batch
     # What is read ahead is held too: by default sixteen batches of each of four files, and every file from end to end.
     ahead = {
         "batch_readahead": 2,
         "fragment_readahead": 1,
-        "fragment_scan_options": ds.ParquetFragmentScanOptions(pre_buffer=False),
+        "fragment_scan_options": ds.ParquetFragmentScanOptions(pre_buffer=False, page_checksum_verification=True),
     }
     yield from gather_batches(found.to_batches(columns=list(columns), filter=condition, batch_size=rows, **ahead), rows)
 
 
+@asking_again
 def count_rows_by(path: str, keys: Sequence[str], condition: pc.Expression) -> dict[tuple[Any, ...], int]:
     """Count the rows that keep a condition, batch by batch.
 
@@ -309,7 +346,7 @@ def count_rows_by(path: str, keys: Sequence[str], condition: pc.Expression) -> d
     """
     counted: Counter[tuple[Any, ...]] = Counter()
     rows = DeltaTable(path).to_pyarrow_dataset()  # bounded: opened, and then read batch by batch
-    for batch in rows.to_batches(columns=list(keys), filter=condition):
+    for batch in rows.to_batches(columns=list(keys), filter=condition, fragment_scan_options=CHECKED):
         if batch.num_rows:
             groups = pa.Table.from_batches([batch]).group_by(list(keys)).aggregate([([], "count_all")])
             for row in groups.to_pylist():
@@ -344,7 +381,7 @@ def append_table(path: str, rows: pa.Table, app_id: str, metadata: str) -> None:
 
 
 def _write(path: str, table: DeltaTable, rows: pa.Table, app_id: str, metadata: str) -> None:
-    """Append to the version at which the write was looked for and not found.
+    """Append to the version at which the write was looked for and not found; whoever calls again looks again.
 
     The library compares a commit with those after the version it was begun at, and with none before: begun at a newer
     one than was looked at, it would not see the same write in between.

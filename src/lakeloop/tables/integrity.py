@@ -7,22 +7,33 @@ beginning of the next job.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
+import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
+from lakeloop.config.workspace import is_address
 from lakeloop.errors import Failure
 from lakeloop.tables.commits import read_history
+from lakeloop.tables.objects import has_log, list_files
+from lakeloop.transient import call_again
 
 ACCEPTED_THROUGH = "lakeloop.accepted_through"
 """Table property: changes by hand up to this version are meant, and answered for by who set it."""
 
 ADDED_COLUMNS = "lakeloop: columns declared since"
 """What a commit says that gave a table of an earlier lakeloop its new columns; a job may be killed right after it."""
+
+NEW_WORDS = "lakeloop: words of the declaration"
+"""What a commit says that gave a table or a column another description."""
+
+_OF_OURS = {"ADD COLUMN": ADDED_COLUMNS, "ADD COLUMNS": ADDED_COLUMNS, "CHANGE COLUMN": NEW_WORDS}
+"""Operations that are harmless where lakeloop made them -> what it says then. Spark has other names for them."""
 
 _HARMLESS = frozenset(
     {
@@ -75,27 +86,11 @@ BACKUP = (
 )
 
 
-def has_log(path: str) -> bool:
-    """Tell whether a folder holds a Delta table: a creation that was stopped leaves `_delta_log` without a version.
-
-    Args:
-        path: The table's folder.
-
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     (Path(folder) / "_delta_log").mkdir()
-    ...     has_log(folder)
-    False
-    """
-    log = Path(path) / "_delta_log"
-    return log.is_dir() and any(each.suffix in (".json", ".parquet") for each in log.iterdir())
-
-
 def find_damage(path: str, head: Head | None) -> Damage | None:
     """Look for what nobody but lakeloop may have done to a table.
 
     Args:
-        path: The table's folder.
+        path: The table's folder or address.
         head: Its newest write when the last job ended; None when that is not known.
 
     Returns:
@@ -109,10 +104,10 @@ def find_damage(path: str, head: Head | None) -> Damage | None:
             return None
         return Damage(Failure("table", f"it is gone; it was at version {head.version}"), BACKUP)
     try:
-        table = DeltaTable(path)
+        table = call_again(lambda: DeltaTable(path), path)  # no answer is no damage
         version = int(table.version())
         history = table.history(None if head is None else max(1, version - head.version + 1))
-        missing = _missing_files(table, path)
+        missing, damaged = _compare_files(table, path)
         accepted = int(table.metadata().configuration.get(ACCEPTED_THROUGH, -1))
     except (DeltaError, OSError, ValueError) as problem:
         first = str(problem).strip().splitlines()[:1]
@@ -126,12 +121,25 @@ def find_damage(path: str, head: Head | None) -> Damage | None:
     if missing:
         found = f"{len(missing)} of its files are gone, the first is {missing[0]}"
         return Damage(Failure("files", found), BACKUP)
+    if damaged:
+        found = f"{len(damaged)} of its files are not as long as they were written, the first is {damaged[0]}"
+        return Damage(Failure("files", found), BACKUP)
     return None
 
 
-def _missing_files(table: DeltaTable, path: str) -> list[str]:
-    there = {each.name for each in Path(path).iterdir()}
-    return sorted(name for name in (uri.rsplit("/", 1)[-1] for uri in table.file_uris()) if name not in there)
+def _compare_files(table: DeltaTable, path: str) -> tuple[list[str], list[str]]:
+    """Name the files that are gone, and those whose size is not what the log says; a store is asked for names alone."""
+    sizes: dict[str, int | None]
+    if is_address(path):
+        sizes = {each.rsplit("/", 1)[-1]: None for each in list_files(path)}
+    else:
+        with os.scandir(path) as found:
+            sizes = {each.name: each.stat().st_size for each in found}
+    actions = pa.table(table.get_add_actions())
+    logged = zip(actions["path"].to_pylist(), actions["size_bytes"].to_pylist(), strict=True)
+    noted = {unquote(name).rpartition("/")[2]: size for name, size in logged}
+    gone = sorted(name for name in noted if name not in sizes)
+    return gone, sorted(name for name, size in noted.items() if sizes.get(name) not in (None, size))
 
 
 def _holds(history: Sequence[Mapping[str, Any]], version: int, head: Head) -> bool:
@@ -178,8 +186,8 @@ def _find_change(path: str, history: Sequence[Mapping[str, Any]], head: Head | N
 
 
 def _is_harmless(entry: Mapping[str, Any], operation: str) -> bool:
-    added = operation == "ADD COLUMN" and entry.get("userMetadata") == ADDED_COLUMNS
-    return added or operation in _HARMLESS
+    is_ours = operation in _OF_OURS and entry.get("userMetadata") == _OF_OURS[operation]
+    return is_ours or operation in _HARMLESS
 
 
 def _restored(entry: Mapping[str, Any]) -> int:

@@ -18,20 +18,25 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
+from lakeloop.arrow_frame import frame_of
 from lakeloop.errors import AccountingError, Failure, NotReadyError
 from lakeloop.schemas import TableSchema
 from lakeloop.statuses import Outcome
 from lakeloop.tables import in_process
 from lakeloop.tables.address import TableAddress, WriteIdentity
+from lakeloop.tables.attempts import LOOKED_BACK, commit_once
 from lakeloop.tables.catalog import render_create
 from lakeloop.tables.commits import Commit, WriteResult, find_write, read_history, write_metadata
-from lakeloop.tables.integrity import Damage, Head, find_damage, has_log
+from lakeloop.tables.integrity import Damage, Head, find_damage
 from lakeloop.tables.lock import hold
 from lakeloop.tables.new_columns import add_missing_columns
+from lakeloop.tables.objects import has_log
 from lakeloop.tables.retention import Retention
 from lakeloop.tables.settings import APPEND_ONLY, plain_settings
 from lakeloop.tables.spark_append import append_frame
 from lakeloop.tables.staged import StagedFrames
+from lakeloop.tables.store import Store
+from lakeloop.tables.uses import TableUses
 
 
 class Lake:
@@ -43,6 +48,7 @@ class Lake:
         retention: How long versions stay readable.
         catalog: Catalog that holds the tables; without it they live below the workspace.
         tell: Told when another job is waited for.
+        store: Where tables lie that are in no catalog; the workspace without it.
 
     >>> import tempfile
     >>> from datetime import UTC
@@ -71,15 +77,18 @@ class Lake:
         retention: timedelta,
         catalog: str | None = None,
         tell: Callable[[str], None] = lambda _: None,
+        store: Store | None = None,
     ) -> None:
         self._spark = spark
         self.workspace = workspace
+        self.store = Store(str(workspace)) if store is None else store
         self._retention, self._kept = retention, Retention(retention)
         self._catalog = catalog
         self._tell = tell
         self._commits: dict[TableAddress, list[Commit]] = {}
         self._complete: set[TableAddress] = set()
         self._reading = threading.Lock()
+        self.uses = TableUses()
         self._staged = StagedFrames(workspace)
 
     @property
@@ -99,7 +108,7 @@ class Lake:
         """
         if self._catalog is not None:
             return TableAddress(layer, name, self._catalog, in_catalog=True)
-        return TableAddress(layer, name, str(self.workspace))
+        return TableAddress(layer, name, self.store.root, by_spark=self.store.by_spark)
 
     def own(self, table: TableSchema) -> TableAddress:
         """Name one of the lake's own tables."""
@@ -117,8 +126,10 @@ class Lake:
 
         Raises:
             BusyError: If another job still holds the workspace.
-            EnvironmentProblemError: If the workspace is no folder that can be written to.
+            EnvironmentProblemError: If the workspace is no folder that can be written to, or lies on S3 where
+                commits of other jobs would be lost.
         """
+        self.store.assert_writable(lambda: self.spark)
         with hold(self.workspace, wait_seconds, self._tell) as is_outermost:
             if is_outermost:  # other processes may have written since this one last held the workspace
                 self._commits.clear()
@@ -129,17 +140,18 @@ class Lake:
                 if is_outermost:
                     self._staged.clear()
 
-    def stage(self, rows: DataFrame) -> DataFrame:
-        """Compute rows once that several queries go on from; they are kept until the workspace is released."""
-        return self._staged.write(rows)
+    def stage(self, rows: DataFrame, *, replaces: str | None = None) -> DataFrame:
+        """Compute rows once that several queries go on from; kept until the workspace is released, or replaced."""
+        return self._staged.write(rows, replaces=replaces)
 
     # --- existence and creation -------------------------------------------------------------------------------------
 
     def exists(self, address: TableAddress) -> bool:
-        """Tell whether a table is there."""
-        if not address.in_catalog:
-            return has_log(address.path)
-        return bool(self.spark.catalog.tableExists(address.sql))
+        """Tell whether a table is there; one that a newer lakeloop has written is refused before anything is read."""
+        is_there = bool(self.spark.catalog.tableExists(address.sql)) if address.in_catalog else has_log(address.path)
+        if is_there:
+            self._kept.look(address, lambda: self.spark)
+        return is_there
 
     def read_head(self, address: TableAddress) -> Head | None:
         """Tell the newest write of lakeloop to a table; None without the table, or in a catalog."""
@@ -175,7 +187,7 @@ class Lake:
             self._kept.settle(address, lambda: self.spark)
             return
         settings = plain_settings(self._retention, properties or {})
-        if address.in_catalog:
+        if address.is_committed_by_spark:
             self.spark.sql(render_create(address, columns, description, settings))
         else:
             in_process.create_table(address.path, columns, description, settings)
@@ -249,7 +261,9 @@ class Lake:
         if not self.exists(address):
             return []
         if not address.in_catalog:
-            return in_process.read_rows(address.path, table.cut_by, as_of, where=where)
+            rows = in_process.read_rows(address.path, table.cut_by, as_of, where=where)
+            self.uses.read(address, len(rows))
+            return rows
         frame = self.read_uncut(address) if as_of is None else self.read_own(table, as_of)
         for name, text in (where or {}).items():
             frame = frame.where(F.col(name).isNull() if text is None else F.col(name) == text)
@@ -270,6 +284,7 @@ class Lake:
             NotReadyError: If the table does not exist.
         """
         self._assert_there(address)
+        self.uses.read(address)
         if version is None:
             return self.spark.table(address.sql)
         return self.spark.sql(f"SELECT * FROM {address.sql} VERSION AS OF {int(version)}")
@@ -277,6 +292,7 @@ class Lake:
     def stream(self, address: TableAddress) -> DataFrame:
         """Follow a table: a streaming frame of the rows that are appended to it; refused as not ready without it."""
         self._assert_there(address)
+        self.uses.read(address)
         follow = self.spark.readStream.option("skipChangeCommits", "true")  # a file that was rewritten has no new rows
         return follow.table(address.name) if address.in_catalog else follow.format("delta").load(address.path)
 
@@ -366,10 +382,12 @@ class Lake:
             done.assert_rows(address, expect_rows)
             return WriteResult(Outcome.SKIPPED, done.rows, done.version, done.notes)
         app_id = identity.app_id(address)
-        self._commit(rows, address, app_id, write_metadata(app_id, identity, notes), adds_columns)
-        return self.read_back(address, app_id, expect_rows)
+        attempts = self._commit(rows, address, app_id, write_metadata(app_id, identity, notes), adds_columns)
+        return self.read_back(address, app_id, expect_rows, attempts)
 
-    def read_back(self, address: TableAddress, app_id: str, expect_rows: int | None = None) -> WriteResult:
+    def read_back(
+        self, address: TableAddress, app_id: str, expect_rows: int | None = None, attempts: int = 1
+    ) -> WriteResult:
         """Find the commit that was just made, and compare its rows where their number is known.
 
         Returns:
@@ -380,7 +398,8 @@ class Lake:
                 if commit.app_id == app_id:
                     commit.assert_rows(address, expect_rows)
                     self.commits(address).append(commit)
-                    return WriteResult(Outcome.WRITTEN, commit.rows, commit.version, commit.notes)
+                    self.uses.wrote(address, commit)
+                    return WriteResult(Outcome.WRITTEN, commit.rows, commit.version, commit.notes, attempts)
         raise AccountingError(
             str(address),
             [Failure("commit", f"the write {app_id} is absent from the table's history")],
@@ -389,11 +408,24 @@ class Lake:
 
     def _commit(
         self, rows: DataFrame | pa.Table, address: TableAddress, app_id: str, metadata: str, adds: bool = False
-    ) -> None:
-        if isinstance(rows, pa.Table):
-            in_process.append_table(address.path, rows, app_id, metadata)
-        else:
-            append_frame(rows, address, app_id, metadata, adds_columns=adds)
+    ) -> int:
+        frame = frame_of(self.spark, rows) if isinstance(rows, pa.Table) and address.by_spark else rows
+
+        def append() -> None:
+            if isinstance(frame, pa.Table):
+                in_process.append_table(address.path, frame, app_id, metadata)
+            else:
+                append_frame(frame, address, app_id, metadata, adds_columns=adds)
+
+        return self.attempt(address, app_id, append)
+
+    def attempt(self, address: TableAddress, app_id: str, commit: Callable[[], None]) -> int:
+        """Make a commit that carries its identity, once however often it is attempted.
+
+        Returns:
+            How often it was attempted.
+        """
+        return commit_once(str(address), app_id, commit, lambda: self._read_commits(address, LOOKED_BACK))
 
     def append_own(
         self,
@@ -430,10 +462,11 @@ class Lake:
     ) -> WriteResult:
         app_id = identity.app_id(address)
         metadata = write_metadata(app_id, identity, notes)
-        if address.in_catalog:
+        if address.is_committed_by_spark:
             names = table.columns.fieldNames()
             frame = self.spark.createDataFrame([tuple(row.get(each) for each in names) for row in rows], table.columns)
             self._commit(frame.coalesce(1), address, app_id, metadata)
         else:
-            in_process.append_rows(address.path, table.columns, rows, app_id, metadata)
+            columns, path = table.columns, address.path
+            self.attempt(address, app_id, lambda: in_process.append_rows(path, columns, rows, app_id, metadata))
         return self.read_back(address, app_id, len(rows))

@@ -12,6 +12,7 @@ from pyspark.sql.types import StructField, StructType
 from lakeloop.tables.address import TableAddress
 from lakeloop.tables.catalog import render_add_columns
 from lakeloop.tables.integrity import ADDED_COLUMNS
+from lakeloop.tables.spark_statements import run_statements
 
 
 def add_missing_columns(
@@ -40,8 +41,8 @@ def add_missing_columns(
     table = None if address.in_catalog else DeltaTable(address.path)
     there = spark().table(str(address)).schema if table is None else _columns_of(table)
     missing = [each for each in declared.fields if each.name not in there.fieldNames()]
-    if missing and table is None:
-        spark().sql(render_add_columns(address, [_nullable(each) for each in missing]))
+    if missing and address.is_committed_by_spark:
+        run_statements(spark(), [render_add_columns(address, [_nullable(each) for each in missing])], ADDED_COLUMNS)
     elif missing and table is not None:
         fields = Schema.from_json(StructType([_nullable(each) for each in missing]).json()).fields
         table.alter.add_columns(

@@ -22,8 +22,9 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import NumericType, StringType, StructType
 
 from lakeloop.tables.address import TableAddress
-from lakeloop.tables.in_process import read_columns, read_rows
-from lakeloop.tables.integrity import has_log
+from lakeloop.tables.formats import assert_readable
+from lakeloop.tables.in_process import CHECKED, read_columns, read_rows
+from lakeloop.tables.objects import has_log
 
 BINS = 16
 """Stretches of equal length into which the values of a number are counted."""
@@ -98,6 +99,7 @@ def profile_path(
 
     def batches() -> Iterator[pa.RecordBatch]:
         read = {"batch_size": _ROWS_OF_A_BATCH, "batch_readahead": 1, "fragment_readahead": 1, "use_threads": False}
+        read |= {"fragment_scan_options": CHECKED}
         yield from dataset.scanner(columns=[by, *types], filter=cut, **read).to_batches()
 
     found = TableProfile(0, {name: ColumnProfile(kind) for name, (kind, _) in types.items()})
@@ -212,18 +214,21 @@ def read_known(
     >>> read_known(context.lake.own(DECISIONS), "as_of", context.as_of, ["action"])
     [{'action': 'retrain'}, {'action': 'retrain'}]
     """
-    if not has_log(address.path):
+    if not has_table(address):
         return []
     return read_rows(address.path, by, as_of, columns, where)
 
 
 def has_table(address: TableAddress) -> bool:
-    """Tell whether a table on a path is there.
+    """Tell whether a table on a path is there; one that a newer lakeloop has written is refused.
 
     >>> has_table(context.lake.address("gold", "shop_delays")), has_table(context.lake.address("gold", "nothing"))
     (True, False)
     """
-    return has_log(address.path)
+    if not has_log(address.path):
+        return False
+    assert_readable(str(address), dict(DeltaTable(address.path).metadata().configuration))
+    return True
 
 
 def _types(schema: StructType, columns: Sequence[str]) -> dict[str, tuple[str, bool]]:

@@ -92,8 +92,11 @@ def replace_range(
         .option("txnVersion", 0)
         .option("userMetadata", write_metadata(app_id, identity, notes))
     )
-    if address.in_catalog:
-        writer.saveAsTable(address.sql)
-    else:
-        writer.save(address.path)
-    return lake.read_back(address, app_id)
+
+    def write() -> None:
+        if address.in_catalog:
+            writer.saveAsTable(address.sql)
+        else:
+            writer.save(address.path)
+
+    return lake.read_back(address, app_id, attempts=lake.attempt(address, app_id, write))

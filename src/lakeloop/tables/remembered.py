@@ -47,7 +47,9 @@ class RememberedLake(Lake):
     """
 
     def __init__(self, lake: Lake, tables: Sequence[TableSchema]) -> None:
-        super().__init__(lambda: lake.spark, lake.workspace, retention=lake._retention, catalog=lake._catalog)
+        super().__init__(
+            lambda: lake.spark, lake.workspace, retention=lake._retention, catalog=lake._catalog, store=lake.store
+        )
         self._lake = lake
         self._remembered: dict[TableAddress, list[pa.Table]] = {self.own(each): [] for each in tables}
         self._made: dict[TableAddress, list[Commit]] = {address: [] for address in self._remembered}

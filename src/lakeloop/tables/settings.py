@@ -8,6 +8,12 @@ from datetime import timedelta
 OWN = "lakeloop."
 """How a property begins that says what lakeloop knows of a table."""
 
+FORMAT_PROPERTY = f"{OWN}format"
+"""The property that says in which format a table is written."""
+
+FORMAT = 1
+"""The format that this release writes; `formats` says how tables of earlier ones come to it."""
+
 _DELTA = "delta."
 
 APPEND_ONLY = {f"{_DELTA}appendOnly": "true"}
@@ -57,5 +63,6 @@ def plain_settings(retention: timedelta, properties: Mapping[str, str]) -> dict[
         "delta.columnMapping.mode": "none",
         "delta.checkpointPolicy": "classic",
         **retention_settings(retention),
+        FORMAT_PROPERTY: str(FORMAT),
         **{key if key.startswith(_DELTA) else f"{OWN}{key}": value for key, value in properties.items()},
     }

@@ -27,21 +27,27 @@ class StagedFrames:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     staged = StagedFrames(Path(folder))
     ...     staged.write(spark.range(3)).count(), len(list(Path(folder).glob(".staged/*")))
+    ...     for number in range(3):
+    ...         counted = staged.write(spark.range(number), replaces="numbers").count()
+    ...     counted, len(list(Path(folder).glob(".staged/*")))
     ...     staged.clear()
     ...     list(Path(folder).iterdir())
     (3, 1)
+    (2, 2)
     []
     """
 
     def __init__(self, workspace: Path) -> None:
         self._folder = workspace / _FOLDER
         self._places: list[Path] = []
+        self._newest: dict[str, Path] = {}
 
-    def write(self, rows: DataFrame) -> DataFrame:
+    def write(self, rows: DataFrame, *, replaces: str | None = None) -> DataFrame:
         """Compute rows and write them aside.
 
         Args:
             rows: Rows of any grain.
+            replaces: Name of what these rows go on from and make needless: what was written by it before is removed.
 
         Returns:
             The same rows, read from where they were written; until `clear`.
@@ -51,12 +57,18 @@ class StagedFrames:
         place = self._folder / uuid.uuid4().hex
         self._places.append(place)
         rows.write.parquet(str(place))
+        if replaces is not None:
+            before, self._newest[replaces] = self._newest.get(replaces), place
+            if before is not None:
+                self._places.remove(before)
+                shutil.rmtree(before, ignore_errors=True)
         return rows.sparkSession.read.schema(rows.schema).parquet(str(place))
 
     def clear(self) -> None:
         """Remove what was written aside; frames over it can be read no more."""
         if self._places:
             atexit.unregister(self.clear)
+        self._newest.clear()
         while self._places:
             shutil.rmtree(self._places.pop(), ignore_errors=True)
         _remove_empty(self._folder)

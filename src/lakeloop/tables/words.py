@@ -14,11 +14,13 @@ from pyspark.sql.types import StructType
 from lakeloop.tables.address import TableAddress
 from lakeloop.tables.catalog import render_words
 from lakeloop.tables.in_process import read_columns
-from lakeloop.tables.integrity import ACCEPTED_THROUGH
+from lakeloop.tables.integrity import ACCEPTED_THROUGH, NEW_WORDS
 from lakeloop.tables.lake import Lake
-from lakeloop.tables.settings import OWN
+from lakeloop.tables.settings import FORMAT_PROPERTY, OWN
+from lakeloop.tables.spark_statements import run_statements
 
-_SAID = "lakeloop: words of the declaration"
+_NO_WORDS = frozenset({ACCEPTED_THROUGH, FORMAT_PROPERTY})
+"""Properties that are no words of the declaration: it neither says nor takes them back."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def compare_words(now: Words, declared: Words) -> NewWords:
     >>> bool(compare_words(now, now))
     False
     """
-    known = {name: said for name, said in now.properties.items() if name.startswith(OWN) and name != ACCEPTED_THROUGH}
+    known = {name: said for name, said in now.properties.items() if name.startswith(OWN) and name not in _NO_WORDS}
     wanted = dict.fromkeys(known, "") | dict(declared.properties)
     return NewWords(
         declared.description if declared.description != now.description else None,
@@ -129,12 +131,18 @@ def rewrite_words(
     declared = Words(description, _comments(columns), {f"{OWN}{name}": said for name, said in properties.items()})
     if address.in_catalog:
         new = compare_words(_read_catalog(lake, address), declared)
-        for statement in render_words(address, new.description, new.comments, new.properties):
-            lake.spark.sql(statement)
+        _write_by_spark(lake, address, new)
+        return bool(new)
+    new = compare_words(_read_path(address.path), declared)
+    if address.by_spark:
+        _write_by_spark(lake, address, new)
     else:
-        new = compare_words(_read_path(address.path), declared)
         _write_path(address.path, new)
     return bool(new)
+
+
+def _write_by_spark(lake: Lake, address: TableAddress, new: NewWords) -> None:
+    run_statements(lake.spark, render_words(address, new.description, new.comments, new.properties), NEW_WORDS)
 
 
 def _comments(columns: StructType) -> dict[str, str]:
@@ -155,7 +163,7 @@ def _read_catalog(lake: Lake, address: TableAddress) -> Words:
 def _write_path(path: str, new: NewWords) -> None:
     if not new:
         return
-    alter, said = DeltaTable(path).alter, CommitProperties(custom_metadata={"userMetadata": _SAID})
+    alter, said = DeltaTable(path).alter, CommitProperties(custom_metadata={"userMetadata": NEW_WORDS})
     if new.description is not None:
         alter.set_table_description(new.description, commit_properties=said)
     for name, comment in new.comments.items():

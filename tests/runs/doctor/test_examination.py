@@ -15,7 +15,8 @@ from tests.config.small_project import edited, write_project
 
 CHECKS = (
     "Python; Java; Spark, Delta; Delta jars; memory; disk; temp disk; time zones; "
-    "project; workspace; tracking; notifications; Spark starts"
+    "project; workspace; tracking; notifications; storage; tables; "
+    "Spark starts; cluster; Connect; shared tables; catalog"
 )
 
 
@@ -27,7 +28,7 @@ def test_outside_a_project_what_needs_one_is_not_checked() -> None:
     found = statuses(examine(None, quick=True))
     assert "; ".join(found) == CHECKS
     unchecked = [name for name, status in found.items() if status is CheckStatus.NOT_CHECKED]
-    assert unchecked == ["project", "workspace", "tracking", "notifications", "Spark starts"]
+    assert "; ".join(unchecked) == CHECKS.partition("time zones; ")[2]
 
 
 def test_in_a_project_it_is_loaded_and_counted(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ quality gate expects, as Great Expectations names it. Neither is needed here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args
@@ -66,6 +66,39 @@ def find_rule(data: Mapping[Any, Any]) -> type[DeclaredRule] | None:
     return found
 
 
+def ask(rule: DeclaredRule) -> None:
+    """Ask a rule all that it will be asked, and check what it gives.
+
+    Args:
+        rule: A rule as it is declared.
+
+    Raises:
+        TypeError: If it gives something else than it should.
+
+    >>> from lakeloop.config.rules.not_null import NotNull
+    >>> ask(NotNull(rule="not_null", columns=["carrier"]))
+    """
+    given: dict[str, tuple[Callable[[], object], type]] = {
+        "label": (lambda: rule.label, str),
+        "columns_named": (rule.columns_named, dict),
+        "texts_compared": (rule.texts_compared, dict),
+        "expressions": (rule.expressions, dict),
+        "regular_expressions": (rule.regular_expressions, dict),
+        "unique_columns": (lambda: rule.unique_columns, tuple),
+        "conditions": (rule.conditions, tuple),
+    }
+    for name, (give, kind) in given.items():
+        found = give()
+        if not isinstance(found, kind):
+            raise TypeError(f"{name} gives {type(found).__name__}, it has to give {kind.__name__}")
+    for condition in rule.conditions():
+        if not isinstance(condition, Condition):
+            raise TypeError(f"conditions gives {type(condition).__name__}, each has to be a Condition")
+    rule.expected()
+    for place in rule.columns_named():
+        rule.kinds(place)
+
+
 def _problem(found: Any, word: str) -> str | None:
     if not isinstance(found, type) or not issubclass(found, DeclaredRule):
         what = found.__name__ if isinstance(found, type) else type(found).__name__
@@ -81,5 +114,5 @@ else:
     Rule = Annotated[
         Union[RULES],  # noqa: UP007 - made of a tuple
         Field(discriminator="rule"),
-        OrPlugin(PluginGroup.RULES, RULES, find_rule, key="rule"),
+        OrPlugin(PluginGroup.RULES, RULES, find_rule, key="rule", probe=ask),
     ]

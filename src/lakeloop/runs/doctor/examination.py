@@ -17,14 +17,17 @@ from lakeloop.runs.doctor.machine import (
     check_time_zones,
     check_workspace_disk,
 )
+from lakeloop.runs.doctor.names import AFTER_START, CLUSTER, CONNECT, SPARK_STARTS, STORAGE, TABLES
 from lakeloop.runs.doctor.project import check_tracking, check_workspace
+from lakeloop.runs.doctor.reach import check_master_reached, check_server_reached, find_master
 from lakeloop.runs.doctor.software import check_jars, check_java, check_python, check_spark_and_delta
+from lakeloop.runs.doctor.storage import check_storage, check_tables
 from lakeloop.statuses import CheckStatus
 
 if TYPE_CHECKING:  # outside a project the configuration's parsers are not waited for
     from lakeloop.config.tree import Config
 
-SPARK_STARTS = "Spark starts"
+_OF_A_PROJECT = ("workspace", "tracking", "notifications", STORAGE, TABLES)
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ def examine(
 
     >>> found = examine(None, quick=True).findings
     >>> [each.check for each in found if each.status is CheckStatus.NOT_CHECKED]
-    ['project', 'workspace', 'tracking', 'notifications', 'Spark starts']
+    ['project', 'workspace', 'tracking', 'notifications', 'storage', 'tables', 'Spark starts', 'cluster', 'Connect', \
+'shared tables', 'catalog']
     """
     progress("checking this machine")
     software = (check_python(), check_java(), check_spark_and_delta(), check_jars())
@@ -73,11 +77,12 @@ def examine(
         project,
     ]
     if config is None:
-        findings += [not_checked(name, "no project") for name in ("workspace", "tracking", "notifications")]
+        findings += [not_checked(name, "no project") for name in _OF_A_PROJECT]
     else:
         findings += [check_workspace(config), check_tracking(config.tracking_uri), check_channels(config)]
-    findings.append(_start_spark(config, software, quick, progress))
-    return Examination(tuple(findings))
+        progress("checking where the tables lie")
+        findings += [check_storage(config), check_tables(config)]
+    return Examination((*findings, *_look_with_spark(config, software, quick, progress)))
 
 
 def _load(load: Callable[[], Config] | None) -> tuple[Config | None, Finding]:
@@ -94,15 +99,18 @@ def _load(load: Callable[[], Config] | None) -> tuple[Config | None, Finding]:
     return config, ok("project", f"{config.project.project}: {counts}")
 
 
-def _start_spark(
+def _look_with_spark(
     config: Config | None, software: tuple[Finding, ...], quick: bool, progress: Callable[[str], None]
-) -> Finding:
-    if quick:
-        return not_checked(SPARK_STARTS, "left out by --quick")
-    lacking = [each.check for each in software if each.status is CheckStatus.FAIL]
-    if lacking:
-        return not_checked(SPARK_STARTS, f"needs {', '.join(lacking)}")
+) -> list[Finding]:
+    """Make the checks that need Spark, unless it would wait for somebody who does not answer."""
+    master = find_master(config)
+    reached = {CLUSTER: check_master_reached(master), CONNECT: check_server_reached()}
+    unreached = [name for name, each in reached.items() if each is not None and each.status is CheckStatus.FAIL]
+    lacking = [each.check for each in software if each.status is CheckStatus.FAIL] + unreached
+    if quick or lacking:
+        why = "left out by --quick" if quick else f"needs {', '.join(lacking)}"
+        return [reached.get(name) or not_checked(name, why) for name in (SPARK_STARTS, *AFTER_START)]
     progress("starting Spark")
-    from lakeloop.runs.doctor.spark_start import check_spark_start
+    from lakeloop.runs.doctor.spark_start import check_with_spark
 
-    return check_spark_start(config)
+    return check_with_spark(config, master)

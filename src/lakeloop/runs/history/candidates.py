@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from lakeloop.arrow_frame import frame_of
 from lakeloop.config.model import Model
 from lakeloop.drift.reference import Reference
 from lakeloop.errors import BudgetError, Failure, UsageError
@@ -202,7 +203,7 @@ def _fit_spec(model: Model) -> dict[str, object]:
 
 def _identify(context: Context, rows: pa.Table) -> dict[str, Any]:
     """Hash the rows as they would be pinned, and apart from the name and the instant that they are pinned by."""
-    frame = context.spark.createDataFrame(rows)
+    frame = frame_of(context.spark, rows)
     pinned, content = read_content(frame), read_content(frame.drop(*_NAMES_OF_A_SET))
     return {
         "rows": pinned.rows,

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyspark.sql import functions as F
 
+from lakeloop.arrow_frame import frame_of
 from lakeloop.config.columns import input_columns
 from lakeloop.config.model import Model
 from lakeloop.config.score import LateRows
@@ -214,7 +215,7 @@ class ScoredHistory:
         found = self._kept.read_rows("labels", self._keys[place + 1])
         if found is None:
             context.progress(f"replay {model.model}: labels as of {context.turn}")
-            rows = context.spark.createDataFrame(scored)
+            rows = frame_of(context.spark, scored)
             labelled = attach_labels(rows, read_truth(context, model), model.predict, label, as_of)
             found = labelled.select("prediction_id", *_LABEL_COLUMNS).toArrow()  # bounded: rows that are here
             order = pc.index_in(scored["prediction_id"], found["prediction_id"])

@@ -21,8 +21,8 @@ MAKE_ENVIRONMENT = for each in "$(PYTHON)" python3.12 python3.11 python3 python 
 	exit 1
 
 .DEFAULT_GOAL = help
-.PHONY: help setup environment demo demo-year demo-resume tutorial test test-all faults matrix lint types imports \
-   bench-peers bench-quick lock lock-serving audit sbom clean deploy-tools deploy-test cluster-test executors FORCE
+.PHONY: help setup environment demo demo-year demo-resume tutorial test test-all faults matrix lint types imports docs \
+   bench-peers bench-quick lock lock-serving lock-docs audit sbom clean deploy-tools deploy-test cluster-test executors FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -91,6 +91,19 @@ types: environment ## check types
 imports: environment ## check who imports whom
 	.venv/bin/lint-imports
 
+# What the site is made in; not committed.
+SITE = build/docs
+
+# Sphinx reads no code of lakeloop's: what it needs is an environment of its own.
+.venvs/docs/made: docs/site/requirements.lock
+	$(PY) -m venv .venvs/docs
+	.venvs/docs/bin/pip install -q -r docs/site/requirements.lock
+	touch $@
+
+docs: environment .venvs/docs/made ## build the site of all pages in build/docs/html; a broken link is an error
+	$(PY) -m docs.site.pages $(SITE)/source
+	.venvs/docs/bin/sphinx-build -q -W --keep-going -c docs/site $(SITE)/source $(SITE)/html
+
 # Environments of their own: neither fits beside lakeloop's packages.
 AIRFLOW = apache-airflow==3.3.2
 BUNDLES = databricks-bundles==1.22.1 pyyaml
@@ -122,6 +135,9 @@ lock-serving: ## resolve the images' locks again, after make lock; needs uv
 	$(LOCK_IMAGE) --no-deps --output-file deploy/serving-lightgbm.lock deploy/serving-lightgbm.in
 	$(LOCK_IMAGE) --no-deps --output-file deploy/serving-xgboost.lock deploy/serving-xgboost.in
 	$(LOCK_IMAGE) --no-deps --output-file deploy/build.lock deploy/build.in
+
+lock-docs: ## resolve what the site is built with again; needs uv
+	uv pip compile --python-version 3.11 --no-annotate --custom-compile-command "make lock-docs" --output-file docs/site/requirements.lock docs/site/requirements.in
 
 audit: environment ## look the locked packages up in databases of advisories; fails where none can be asked
 	@$(PY) -m deploy.supply_chain audit

@@ -122,6 +122,9 @@ def is_secret_name(name: str) -> bool:
 
 
 _hidden: dict[str, str] = {}
+_FOLDERS = frozenset({"PWD", "OLDPWD"})
+"""Variables of the shell that are named as passwords may be, and hold where one stands."""
+
 _LEAST_SECRET = 4
 _SURE = 12
 """Characters from which a value is hidden inside of words too."""
@@ -149,7 +152,7 @@ def hide_environment(environment: Mapping[str, str]) -> None:
     Args:
         environment: Name -> value; short values are left alone.
 
-    >>> hide_environment({"MLFLOW_TRACKING_TOKEN": "tr4cking-t0ken", "HOME": "/home/ada"})
+    >>> hide_environment({"MLFLOW_TRACKING_TOKEN": "tr4cking-t0ken", "HOME": "/home/ada", "PWD": "/home/ada"})
     >>> redacted("tr4cking-t0ken in /home/ada")
     '${MLFLOW_TRACKING_TOKEN} in /home/ada'
     """
@@ -157,7 +160,7 @@ def hide_environment(environment: Mapping[str, str]) -> None:
         {
             value: f"${{{name}}}"
             for name, value in environment.items()
-            if is_secret_name(name) and len(value) >= _LEAST_HIDDEN
+            if is_secret_name(name) and name not in _FOLDERS and len(value) >= _LEAST_HIDDEN
         }
     )
 

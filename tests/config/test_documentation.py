@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from docs.site.config_keys import render_keys
 from lakeloop.config.located_yaml import parse_yaml
-from tests.config.reference_tables import render
 
 PAGE = (Path(__file__).parents[2] / "docs/configuration.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(("title", "table"), list(render()), ids=[title for title, _ in render()])
+@pytest.mark.parametrize(("title", "table"), list(render_keys()), ids=[title for title, _ in render_keys()])
 def test_every_key_is_documented_with_type_default_and_meaning(title: str, table: str) -> None:
-    assert table in PAGE, f"print the tables with `python -m tests.config.reference_tables`: {title}"
+    assert table in PAGE, f"print the tables with `python -m docs.site.config_keys`: {title}"
     for row in table.splitlines()[2:]:
         key, kind, default, meaning = (cell.strip() for cell in row.strip("|").split(" | "))
         assert key, row

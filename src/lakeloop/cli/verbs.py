@@ -284,11 +284,9 @@ def _run_step(
 
 
 def _add_step(step: Step) -> None:
-    taken = ("as_of", "model") if step.per_model else ("as_of",)
-
-    @verb(app, step.verb, step.help, *taken)
-    def _step(options: Options, *, as_of: str, model: Sequence[str] | None = None) -> None:
-        _run_step(step, options, as_of, model)
+    @verb(app, step.verb, step.help, "as_of")
+    def _step(options: Options, *, as_of: str) -> None:
+        _run_step(step, options, as_of, None)
 
 
 for _each in STEPS:

@@ -10,7 +10,7 @@ from lakeloop.distances.distance import Distance, Shares
 def l_infinity_distances(expected: Shares, actual: Shares) -> Shares:
     """Compute the greatest difference of a bin's shares along the last axis, for shares already known to be sound.
 
-    The greatest |a - e| of any bin. It lies between twice the total variation over the number of bins, and the total
+    The greatest `|a - e|` of any bin. It lies between twice the total variation over the number of bins, and the total
     variation.
 
     Args:

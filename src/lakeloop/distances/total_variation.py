@@ -12,7 +12,7 @@ from lakeloop.distances.distance import Distance, Shares, checked_shares
 def total_variation(expected: Sequence[float], actual: Sequence[float]) -> float:
     """Measure the share of rows that would have to change bin to turn one distribution into the other.
 
-    Half the sum over bins of |a - e|.
+    Half the sum over bins of `|a - e|`.
 
     Args:
         expected: Reference share of rows per bin, length n_bins, summing to 1.

@@ -67,9 +67,9 @@ def measure_curve(
 ) -> tuple[CurveBin, ...]:
     """Hold probabilities against outcomes, bin by bin of equal count.
 
-    The bins are those of `calibration_error`: the mean over bins, weighted by rows, of |mean score - observed rate| is
-    that metric. The interval of a rate is the wider of two at each end: the one from resampled days, because rows of a
-    day move together and the binomial one would be too narrow; and Wilson's, because resampled days give a rate of 0
+    The bins are those of `calibration_error`: the mean over bins, weighted by rows, of `|mean score - observed rate|`
+    is that metric. The interval of a rate is the wider of two at each end: the one from resampled days, because rows of
+    a day move together and the binomial one would be too narrow; and Wilson's, because resampled days give a rate of 0
     or 1 an interval of no width, whatever the number of rows.
 
     Args:

@@ -115,7 +115,7 @@ def calibration_error(y: ArrayLike, score: ArrayLike, *, bins: int = CALIBRATION
     """Measure how far mean probabilities lie from observed rates (expected calibration error).
 
     Rows are cut into bins of equal count by their score; equal scores share the bin of the first of them, so the answer
-    does not depend on the order of rows. The mean over bins, weighted by rows, of |mean score - mean outcome|.
+    does not depend on the order of rows. The mean over bins, weighted by rows, of `|mean score - mean outcome|`.
 
     Args:
         y: Outcomes, 0 or 1, shape (n_rows,).

@@ -147,7 +147,7 @@ class UniformBinner(QuantileBinner):
 
 
 class SignedLog(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]  # untyped
-    """Replace x by sign(x) * ln(1 + |x|): long tails on both sides shrink, zero and the order stay, missing too.
+    """Replace x by `sign(x) * ln(1 + |x|)`: long tails on both sides shrink, zero and the order stay, missing too.
 
     >>> SignedLog().fit_transform([[0.0], [1.0], [-1.0], [float("nan")]]).ravel().round(4)
     array([ 0.    ,  0.6931, -0.6931,     nan])

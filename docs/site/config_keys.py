@@ -1,4 +1,7 @@
-"""The keys of the configuration as tables of Markdown, written from the models; run it to print them."""
+"""The keys of the configuration as tables of Markdown, written from the models; run it to print them.
+
+`docs/configuration.md` holds the tables word for word, and the site has a page for each kind of file.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from docs.site.tables import write_table
 from lakeloop.config import model, project, source
 from lakeloop.config.answers import Allowance, Windows
 from lakeloop.config.durations import write_duration
@@ -38,12 +42,14 @@ _RULES = RULES
 _SHARED = ("rule", "severity")
 
 
-def render() -> Iterator[tuple[str, str]]:
-    """Write one table per kind of file: its title and its text."""
+def render_keys() -> Iterator[tuple[str, str]]:
+    """Write one table per kind of file: its title and its text.
+
+    >>> [title for title, _ in render_keys()]
+    ['project', 'source', 'feature table', 'model']
+    """
     for title, root in ROOTS:
-        rows = list(_rows(root, ""))
-        head = ["| key | type | default | meaning |", "|---|---|---|---|"]
-        yield title, "\n".join(head + [f"| {' | '.join(row)} |" for row in rows])
+        yield title, write_table(("key", "type", "default", "meaning"), _rows(root, ""))
 
 
 def _rows(section: type[BaseModel], above: str) -> Iterator[tuple[str, str, str, str]]:
@@ -148,5 +154,5 @@ def _meanings(section: type[BaseModel]) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    for title, table in render():
+    for title, table in render_keys():
         sys.stdout.write(f"\n### {title}\n\n{table}\n")

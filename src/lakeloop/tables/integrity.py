@@ -136,7 +136,7 @@ def find_damage(path: str, head: Head | None) -> Damage | None:
 
 def _lost_commit(path: str, newest: int) -> int | None:
     """Name the first commit that is missing since the newest checkpoint; Spark refuses what delta-rs passes over."""
-    names = [each.name for each in (Path(path) / "_delta_log").iterdir()]
+    names = [each.rpartition("/")[2] for each in list_files(path) if each.startswith("_delta_log/")]
     commits = {int(name[:20]) for name in names if _COMMIT.fullmatch(name)}
     checkpoints = [int(name[:20]) for name in names if _CHECKPOINT.match(name)]
     return next((each for each in range(max(checkpoints, default=-1) + 1, newest + 1) if each not in commits), None)

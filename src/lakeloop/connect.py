@@ -161,6 +161,10 @@ def assert_shared_folder(session: SparkSession, folder: Path) -> None:
 
     Raises:
         EnvironmentProblemError: If they do not.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     assert_shared_folder(spark, Path(folder))  # this session sees what this process writes
     """
     sent = uuid.uuid4().hex
     place = folder / f".seen_by_both_{sent}"

@@ -141,7 +141,15 @@ class Lake:
                     self._staged.clear()
 
     def stage(self, rows: DataFrame, *, replaces: str | None = None) -> DataFrame:
-        """Compute rows once that several queries go on from; kept until the workspace is released, or replaced."""
+        """Compute rows once that several queries go on from; kept until the workspace is released, or replaced.
+
+        Args:
+            rows: Rows of any grain.
+            replaces: What the rows are a new state of: the rows staged before under that name are removed.
+
+        Returns:
+            The same rows, read from where they were written.
+        """
         return self._staged.write(rows, replaces=replaces)
 
     # --- existence and creation -------------------------------------------------------------------------------------

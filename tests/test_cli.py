@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,8 +130,10 @@ def test_a_step_of_the_whole_project_ends_with_one_json_line(call: Call, project
         "as_of": "2013-05-01T04:00:00Z",
         "outcome": "done",
         "exit_code": 0,
+        "run_id": ended.line["run_id"],
         "result": {"subject": "all", "rows": 3, "outcome": "WRITTEN"},
     }
+    assert uuid.UUID(ended.line["run_id"])
     assert steps == [("ingest", None, "2013-05-01T04:00:00Z")]
 
 
@@ -224,6 +227,7 @@ def test_an_error_of_ours_is_shown_without_a_trace_and_sets_the_exit_code(
         "as_of": "2013-05-01T04:00:00Z",
         "outcome": "failed",
         "exit_code": code,
+        "run_id": ended.line["run_id"],
         "error": {"retryable": retryable, "type": type(error).__name__, "message": str(error)},
     }
 

@@ -74,6 +74,13 @@ def test_rows_are_judged_in_their_order_and_as_a_file_holds_them(sandbox: Sandbo
     assert judged[0].values["available_ts"].isoformat() == "2024-01-01T09:00:00+00:00"
 
 
+def test_an_older_version_of_a_row_is_superseded(sandbox: Sandbox, spark: SparkSession) -> None:
+    path = sandbox.root / "conf" / "base" / "sources" / "orders.yml"
+    path.write_text(path.read_text(encoding="utf-8") + "mode: upsert\norder_by: items\n", encoding="utf-8")
+    judged = sandbox.judge("orders", [ORDER | {"items": 3}, ORDER])
+    assert [each.fate for each in judged] == [RowFate.ACCEPTED, RowFate.SUPERSEDED]
+
+
 def test_rows_that_a_feature_table_is_made_of_have_to_be_accepted(sandbox: Sandbox, spark: SparkSession) -> None:
     rows = {"deliveries": [DELIVERY, DELIVERY | {"order_id": 2, "delay_minutes": 5000}, DELIVERY]}
     with pytest.raises(DataContractError) as refused:

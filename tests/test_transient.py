@@ -359,3 +359,8 @@ def test_a_store_that_does_not_answer_is_told_with_its_address(
     with pytest.raises(EnvironmentProblemError, match=f"tracking_uri '{address}': .*database is locked"):
         getattr(client_on(store, address, monkeypatch), call)()
     assert (store.asked, len(waited)) == (asked, asked - 1)
+
+
+def test_no_answer_and_a_commit_that_came_first_are_told_apart() -> None:
+    assert why_passing(ConnectionResetError(104, "Connection reset by peer")) is Passing.UNANSWERED
+    assert why_passing(CommitFailedError(OVERTAKEN)) is Passing.OVERTAKEN

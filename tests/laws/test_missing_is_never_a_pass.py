@@ -46,6 +46,8 @@ from lakeloop.statuses import (
     VersionState,
 )
 from lakeloop.tables import WriteIdentity
+from lakeloop.testing import RowFate
+from lakeloop.transient import Passing
 from tests.laws.situations import (
     MISSING_WINDOWS,
     SITUATIONS,
@@ -69,7 +71,7 @@ from tests.reporting.recordings import ABOUT, APRIL, MAY, drift, metric, promoti
 DECLARED = {
     *("Severity", "Role", "Task", "Step", "Metric", "ColumnType", "Ink", "Engine", "Mode", "FileFormat"),
     *("NewColumns", "MissingColumns", "Kind", "Part", "LeakCheck", "ReadKind", "Deletes", "LostVersions"),
-    "PluginGroup",
+    *("PluginGroup", "S3Writers", "Turns", "LogFormat"),
     *(
         "FeatureType",
         "RecalibrationMethod",
@@ -96,6 +98,13 @@ ELSEWHERE: list[tuple[StrEnum, str]] = [
         (each, "drift/test_severity.py::test_a_fifth_of_the_importance_is_high_and_a_twentieth_is_medium")
         for each in DriftSeverity
     ),
+    (Passing.UNANSWERED, "test_transient.py::test_no_answer_and_a_commit_that_came_first_are_told_apart"),
+    (Passing.OVERTAKEN, "test_transient.py::test_no_answer_and_a_commit_that_came_first_are_told_apart"),
+    *(
+        (each, "test_testing.py::test_rows_are_judged_in_their_order_and_as_a_file_holds_them")
+        for each in (RowFate.ACCEPTED, RowFate.QUARANTINED, RowFate.DUPLICATE)
+    ),
+    (RowFate.SUPERSEDED, "test_testing.py::test_an_older_version_of_a_row_is_superseded"),
     (
         Status.MISSING_REFERENCE,
         "runs/test_replaced_versions.py::test_columns_without_a_reference_are_not_judged_and_what_closed_is_measured",

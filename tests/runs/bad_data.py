@@ -180,7 +180,15 @@ FILES: dict[str, Case] = {
     "bomb": refused(
         "a gzip file that grows to 200 times its size, beyond 256 MiB", BOMB, "times its size", suffix=".csv.gz"
     ),
-    "link": Case("a symbolic link to a file", "accepted: what it points to is read", rows=(ACCEPTED,)),
+    "link": Case(
+        "a symbolic link to a file below the landing folder", "accepted: what it points to is read", rows=(ACCEPTED,)
+    ),
+    "outward": Case(
+        "a symbolic link out of the landing folder",
+        "left where it is, and named",
+        status=UNSETTLED,
+        reason="a link out of the landing folder",
+    ),
     "dangling": Case("a link to nothing", "left where it is, and named", status=UNSETTLED, reason="a link to nothing"),
     "unreadable": Case(
         "a file that can't be read (permissions, a broken disk)",

@@ -22,8 +22,8 @@ from lakeloop.runs.ingest import IngestResult, ingest
 from tests.factories import declare_attributes, declare_windows, instant, rows_of
 from tests.runs.bad_data import ACCEPTED, ADMITTED, CASES, DUPLICATE, SOURCE, UNSETTLED, Case, line, text
 
-WAVES = {1: instant("2014-06-01 00:00"), 2: instant("2014-07-01 00:00")}
 ENDLESS = Path("/proc/self/mem")  # a file that every process may open and none may read from its start
+WAVES = {1: instant("2014-06-01 00:00"), 2: instant("2014-07-01 00:00")}
 
 
 def name_of(case: str) -> str:
@@ -45,11 +45,18 @@ def land_wave(landing: Path, wave: int) -> None:
         if case.wave == wave and case.content is not None:
             (landing / name_of(name)).write_bytes(case.content)
     if wave == 1:
-        elsewhere = landing.parent / "elsewhere.csv"
-        elsewhere.write_bytes(text(line("link")))
-        (landing / "link.csv").symlink_to("../elsewhere.csv")
-        (landing / "dangling.csv").symlink_to("../nowhere.csv")
-        (landing / "unreadable.csv").symlink_to(ENDLESS if ENDLESS.exists() else "../nowhere.csv")
+        for name, place in (("link", "delivered/elsewhere.csv"), ("outward", "../elsewhere.csv")):
+            (landing / place).parent.mkdir(exist_ok=True)
+            (landing / place).write_bytes(text(line(name)))
+            (landing / f"{name}.csv").symlink_to(place)
+        (landing / "dangling.csv").symlink_to("nowhere.csv")
+        (landing / "unreadable.csv").write_bytes(text(line("unreadable")))
+
+
+def break_disk(patch: pytest.MonkeyPatch) -> None:
+    """Let one file be there and not be read, also by root."""
+    hash_file = admission.hash_file
+    patch.setattr(admission, "hash_file", lambda path: hash_file(ENDLESS if path.name == "unreadable.csv" else path))
 
 
 def disturb_reading(patch: pytest.MonkeyPatch) -> None:
@@ -86,6 +93,7 @@ def story(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Stor
         context = open_context(root, wave)
         land_wave(context.config.landing_path(context.config.sources["readings"]), wave)
         with pytest.MonkeyPatch.context() as patch:
+            break_disk(patch)
             if wave == 1:
                 disturb_reading(patch)
             results[wave] = ingest(context)
@@ -131,7 +139,11 @@ def test_files_that_can_not_be_judged_are_named_and_stay(story: Story) -> None:
     assert [story.rows["growing.csv", row] for row in (1, 2)] == [ACCEPTED, ACCEPTED]
     for each in story.results[2].files_not_admitted:
         assert (each.status, left[each.file].reason in each.reason) == (UNSETTLED, True)
-    assert [each.file for each in story.results[2].files_not_admitted] == ["dangling.csv", "unreadable.csv"]
+    assert [each.file for each in story.results[2].files_not_admitted] == [
+        "dangling.csv",
+        "outward.csv",
+        "unreadable.csv",
+    ]
 
 
 def test_ingest_names_the_first_files_it_did_not_admit_and_counts_all(story: Story) -> None:

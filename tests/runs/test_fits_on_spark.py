@@ -113,6 +113,7 @@ def test_where_something_else_has_chosen_spark_its_session_is_asked(
         return Session(master)
 
     monkeypatch.setattr(contexts, "open_session", open_given)
+    monkeypatch.setattr(contexts, "label_jobs", lambda _: None)
     assert fits_on_spark(*asked(config, "local[*]", AUTO)) is is_cluster
     assert active["opened"] == [master]
     assert [fits_on_spark(*asked(config, "local[*]", each)) for each in (THREADS, SPARK)] == [False, True]

@@ -201,7 +201,7 @@ assert not {{"sklearn", "skops", "pandas"}} & sys.modules.keys()
 (answers,) = score(iter([columns]))
 assert len(answers) == {len(frame)}
 found = {{name.split(".")[1] for name in sys.modules if name.startswith("lakeloop.")}}
-assert found == {{"arrow_scoring", "on_demand", "errors"}}, found
+assert found == {{"arrow_scoring", "on_demand", "entry_points", "errors"}}, found
 assert not {{"mlflow", "pydantic"}} & sys.modules.keys()
 """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

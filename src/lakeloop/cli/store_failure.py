@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from lakeloop.discovery.text import in_a_line
 from lakeloop.errors import EnvironmentProblemError, Failure
 
 _SAYS_A_STORE = re.compile(
@@ -30,6 +29,8 @@ def explain_store_failure(failure: BaseException) -> EnvironmentProblemError | N
       remedy: check the address, the credentials in the environment, and the network; `lakeloop doctor` tries the store
     >>> explain_store_failure(ValueError("another"))
     """
+    from lakeloop.discovery.text import in_a_line  # with all of the configuration, for which no help waits
+
     cause: BaseException | None = failure
     for _ in range(_MOST_CAUSES):
         if cause is None:

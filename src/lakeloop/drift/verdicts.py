@@ -84,9 +84,9 @@ def judge_window(
 
     The status of a column is the first that holds of: EMPTY_WINDOW (no rows of any column), ABSENT_COLUMN (none of this
     one), TOO_FEW_ROWS (below `monitor.min_rows`), ALL_NULL, TOO_FEW_BLOCKS (rows on fewer than half the days that a
-    window has by the reference: every day, or one in seven of a grid of weeks), INSUFFICIENT_REFERENCE (days below `monitor.min_blocks` or below three windows; no row of the column; or so
-    restless that not even a window with all its rows in one bin would cross the threshold; or without what the
-    statistic needs), OK.
+    window has by the reference: every day, or one in seven of a grid of weeks), INSUFFICIENT_REFERENCE (days below
+    `monitor.min_blocks` or below three windows; no row of the column; or so restless that not even a window with all
+    its rows in one bin would cross the threshold; or without what the statistic needs), OK.
 
     The missing shares of contract columns are a family of their own, with the whole level: a statistic may not see that
     they jump, as PSI does not where many were missing before. Every other statistic is recorded, and judges nothing.

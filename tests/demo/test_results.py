@@ -183,6 +183,14 @@ def test_the_table_shows_model_and_baseline_turn_by_turn() -> None:
     ]
 
 
+def test_a_turn_in_which_no_column_was_judged_shows_no_count_of_drift() -> None:
+    unjudged = step(MAY, "monitor", model_version="1", drifted=[], flags=0, judged=0, unjudged={"ALL_NULL": ["a"]})
+    last = [
+        line.split() for line in describe_demo(demo_of(*FIRST, unjudged)).splitlines() if line.startswith("2013-05")
+    ]
+    assert [cells[5:7] for cells in last] == [["-", "0"]]
+
+
 def test_the_times_are_those_of_the_ledger_and_the_places_come_last() -> None:
     lines = describe_demo(demo_of(*FIRST, *SECOND)).splitlines()
     assert ["ingest", "2", "15.0"] in [line.split() for line in lines]

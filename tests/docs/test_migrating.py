@@ -7,7 +7,9 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from lakeloop.cli.verbs import app
 from lakeloop.config.loading import load_config
 from lakeloop.runs.plan import make_plan
 
@@ -47,3 +49,23 @@ def test_the_shown_projects_have_plans(
     assert [each.source for each in plan.sources] == sources
     assert [each.feature_table for each in plan.feature_tables] == tables
     assert [len(each.columns) for each in plan.models] == [columns]
+
+
+@pytest.mark.parametrize(
+    ("project", "command"),
+    [
+        ("stacks", ["databricks", "--target", "prod"]),
+        ("feast", ["airflow", "--publish", "trip_completed"]),
+        ("notebook", ["airflow", "--at", "06:30"]),
+        ("notebook", ["kubernetes", "--at", "06:30"]),
+    ],
+)
+def test_the_shown_projects_are_deployed_as_the_page_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: str, command: list[str]
+) -> None:
+    assert f"lakeloop deploy {command[0]}" in PAGE
+    write(tmp_path)
+    monkeypatch.chdir(tmp_path / project)
+    done = CliRunner().invoke(app, ["deploy", *command, "--to", f"deploy/{command[0]}"])
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / project / "deploy" / command[0] / f"lakeloop-{command[0]}.json").is_file()

@@ -17,10 +17,18 @@ from lakeloop.drift.targets import TargetDay
 FIRST_DAY = date(2013, 1, 1)
 
 
-def make_counts(daily: Mapping[str, Sequence[Sequence[int]]], first_day: date = FIRST_DAY) -> pa.Table:
-    """Counts from column -> rows per day and bin."""
+def make_counts(
+    daily: Mapping[str, Sequence[Sequence[int]]], first_day: date = FIRST_DAY, *, every: int = 1
+) -> pa.Table:
+    """Counts from column -> rows per day and bin, the days `every` days apart."""
     cells = [
-        {"block": first_day + timedelta(days=day), "column": name, "bin": place, "rows": int(rows), "total": 0.0}
+        {
+            "block": first_day + timedelta(days=every * day),
+            "column": name,
+            "bin": place,
+            "rows": int(rows),
+            "total": 0.0,
+        }
         for name, table in daily.items()
         for day, row in enumerate(table)
         for place, rows in enumerate(row)
@@ -30,11 +38,15 @@ def make_counts(daily: Mapping[str, Sequence[Sequence[int]]], first_day: date = 
 
 
 def make_reference(
-    daily: Mapping[str, Sequence[Sequence[int]]], bins: Sequence[ColumnBins], targets: Sequence[TargetDay] = ()
+    daily: Mapping[str, Sequence[Sequence[int]]],
+    bins: Sequence[ColumnBins],
+    targets: Sequence[TargetDay] = (),
+    *,
+    every: int = 1,
 ) -> Reference:
-    """A reference from column -> rows per day and bin."""
+    """A reference from column -> rows per day and bin, the days `every` days apart."""
     return build_reference(
-        make_counts(daily),
+        make_counts(daily, every=every),
         bins,
         model="late_arrival",
         task=Task.CLASSIFICATION,

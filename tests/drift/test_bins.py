@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakeloop.drift.bins import ColumnBins, propose_bins
+from lakeloop.drift.bins import ColumnBins, measure_deviations, propose_bins
 from lakeloop.drift.counts import count_bins
 from lakeloop.errors import DistributionError
 
@@ -120,3 +120,13 @@ def test_with_few_distinct_values_no_two_share_a_bin(values):
     assert len(set(places.tolist())) == len(set(values))
     outside = np.searchsorted(bins.edges, [min(values) - 1, max(values) + 1])
     assert not set(outside.tolist()) & set(places.tolist())
+
+
+def test_instants_have_the_bins_and_the_spread_of_their_seconds():
+    seconds = [1_280_000_000.25 + 3600 * hour for hour in range(50)]
+    instants = pa.array([round(1e6 * each) for each in seconds], pa.timestamp("us", "UTC"))
+    given, read = pa.table({"at": seconds}), pa.table({"at": instants})
+    assert propose_bins(read, ["at"], 10) == propose_bins(given, ["at"], 10)
+    assert measure_deviations(read, ["at"]) == measure_deviations(given, ["at"])
+    with pytest.raises(DistributionError, match="has no bins"):
+        propose_bins(pa.table({"at": instants.cast(pa.timestamp("us"))}), ["at"], 10)

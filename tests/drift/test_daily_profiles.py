@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lakeloop.drift.bins import ColumnBins
+from lakeloop.drift.bins import ColumnBins, propose_bins
 from lakeloop.drift.counts import count_bins, sum_counts
 from lakeloop.drift.daily_profiles import PROFILES_SCHEMA, DailyProfiler, ProfilePlan
 from lakeloop.drift.merged_profiles import EACH_DAY, WHOLE, describe_profile, merge_profiles, to_counts
@@ -141,6 +141,22 @@ def test_a_column_of_another_type_is_said_to_be_so_and_its_rows_count_as_null():
     number, category = profile(table, DISTANCE, ORIGIN).to_pylist()
     assert (number["status"], number["bins"], number["distinct_sketch"]) == ("CHANGED_TYPE", [0, 0, 0, 2], None)
     assert (category["status"], category["bins"]) == ("CHANGED_TYPE", [0, 0, 0, 2])
+
+
+def test_instants_count_in_seconds_as_the_model_is_given_them():
+    at = [START, START + timedelta(seconds=30, microseconds=500_000), None]
+    seconds = START.timestamp()
+    (bins,) = propose_bins(pa.table({"invoice_ts": [seconds, seconds + 60]}), ["invoice_ts"], 10)
+    table = pa.table({"at": [START] * 3, "invoice_ts": pa.array(at, pa.timestamp("us", "UTC"))})
+    as_instants, as_seconds = (
+        profile(each, bins).select(EXACT).to_pylist()
+        for each in (table, table.set_column(1, "invoice_ts", pa.array([seconds, seconds + 30.5, None])))
+    )
+    assert as_instants == as_seconds
+    (row,) = as_instants
+    assert (row["status"], row["bins"], row["max"]) == ("OK", [0, 1, 1, 0, 1], seconds + 30.5)
+    local = table.set_column(1, "invoice_ts", pa.array([None, None, START.replace(tzinfo=None)], pa.timestamp("us")))
+    assert profile(local, bins)["status"].to_pylist() == ["CHANGED_TYPE"]  # no instant: nobody knows of which zone
 
 
 def test_an_absent_column_has_no_rows_and_no_rows_have_no_profile():

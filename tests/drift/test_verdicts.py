@@ -86,6 +86,51 @@ def test_a_window_that_cannot_be_judged_has_a_status_and_is_unknown(window, stat
     assert (verdict.value, verdict.threshold) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("reference_days", "every", "window", "days", "status"),
+    [
+        ([[50, 50, 0]] * 90, 1, 7, 3, Status.TOO_FEW_BLOCKS),  # every day has rows: 3 of 7, 13 of 28
+        ([[50, 50, 0]] * 90, 1, 7, 4, Status.OK),
+        ([[50, 50, 0]] * 90, 1, 28, 13, Status.TOO_FEW_BLOCKS),
+        ([[50, 50, 0]] * 90, 1, 28, 14, Status.OK),
+        ([[50, 50, 0]] * 13, 7, 28, 1, Status.TOO_FEW_BLOCKS),  # a grid of weeks: a window has 4 days with rows
+        ([[50, 50, 0]] * 13, 7, 28, 2, Status.OK),
+        ([[50, 50, 0]] * 13, 7, 28, 4, Status.OK),
+        ([[50, 50, 0]] * 13, 7, 7, 1, Status.OK),
+        ([[50, 50, 0]] * 13, 2, 28, 6, Status.TOO_FEW_BLOCKS),  # every other day: 14
+        ([[50, 50, 0]] * 26, 2, 28, 7, Status.OK),
+        (([[50, 50, 0]] * 5 + [[0, 0, 0]] * 2) * 13, 1, 28, 9, Status.TOO_FEW_BLOCKS),  # weekdays: 64 steps in 88 days
+        (([[50, 50, 0]] * 5 + [[0, 0, 0]] * 2) * 13, 1, 28, 11, Status.OK),
+        ([[50, 50, 0]], 1, 7, 3, Status.TOO_FEW_BLOCKS),  # one day tells nothing of how far days lie apart
+    ],
+)
+def test_half_of_the_days_is_counted_by_the_days_of_the_reference(reference_days, every, window, days, status):
+    reference = make_reference({"seats": reference_days}, [SEATS], every=every)
+    counts = make_counts({"seats": [[100, 200, 0]] * days}, every=every)
+    monitor = Monitor(window=timedelta(days=window), min_blocks=2, reference=timedelta(days=91))
+    (verdict,) = judge_window(reference, counts, ["seats"], {}, monitor, seed=1)
+    assert (verdict.status, verdict.verdict is Verdict.UNKNOWN) == (status, status is not Status.OK)
+
+
+def test_a_grid_of_weeks_is_judged_with_a_status_for_a_short_reference():
+    weeks, window = [[50, 50, 0]] * 13, make_counts({"seats": [[20, 80, 0]] * 4}, every=7)
+    judged = judge_window(
+        make_reference({"seats": weeks}, [SEATS], every=7),
+        window,
+        ["seats"],
+        {},
+        Monitor(window=timedelta(days=28), min_blocks=10, reference=timedelta(days=91)),
+        seed=1,
+    )[0]
+    psi = population_stability_index([0.5, 0.5, 0.0], [0.2, 0.8, 0.0])
+    assert (judged.verdict, judged.value, judged.threshold) == (Verdict.DRIFT, pytest.approx(psi), 0.1)
+    assert (judged.evidence["reference_days"], judged.evidence["window_days"]) == (13, 4)
+    short = make_reference({"seats": weeks[:11]}, [SEATS], every=7)  # below three windows of four
+    monitor = Monitor(window=timedelta(days=28), min_blocks=10, reference=timedelta(days=91))
+    (verdict,) = judge_window(short, window, ["seats"], {}, monitor, seed=1)
+    assert (verdict.status, verdict.verdict) == (Status.INSUFFICIENT_REFERENCE, Verdict.UNKNOWN)
+
+
 def test_all_null_is_unknown_even_where_the_reference_was_all_null():
     nulls = make_reference({"seats": [[0, 0, 100]] * 90}, [SEATS])
     verdict = judge({"seats": [[0, 0, 100]] * 7}, reference=nulls)["seats"]

@@ -312,7 +312,7 @@ def test_a_headline_without_a_judged_window_is_unknown(status):
     found = assemble_model(ABOUT, recorded).headline
     assert found.state is State.UNKNOWN
     assert found.hurt == "Not known: no closed window was judged yet."
-    assert "1 could not be judged." in found.drifted
+    assert found.drifted == "Not known: no feature was judged in the last window. 1 could not be judged."
 
 
 @pytest.mark.parametrize("status", ["EMPTY_WINDOW", None])

@@ -116,6 +116,16 @@ def test_no_drift_and_unjudged_outputs_are_said() -> None:
     )
 
 
+def test_that_nothing_drifted_is_said_of_judged_features_alone() -> None:
+    null = drift("seats", MAY, "UNKNOWN", status="ALL_NULL", statistic=None)
+    assert headline(drift=[drift("distance", MAY), null]).drifted == (
+        "None of 1 features drifted in the last window. 1 could not be judged."
+    )
+    assert headline(drift=[null]).drifted == (
+        "Not known: no feature was judged in the last window. 1 could not be judged."
+    )
+
+
 def test_a_rejected_version_is_named_with_its_first_reason() -> None:
     found = headline(
         decisions=[decision(MAY, "retrain", ["schedule: asks to retrain: due"])],

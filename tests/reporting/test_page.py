@@ -17,6 +17,7 @@ from lakeloop.reporting.recorded import AboutModel, Recorded
 from lakeloop.reporting.served import Served, ServedColumn
 from tests.reporting.recordings import (
     ABOUT,
+    APRIL,
     JUNE,
     MAY,
     decision,
@@ -264,11 +265,17 @@ def test_what_could_not_be_judged_is_never_shown_as_ok() -> None:
         drift=[drift(f"f_{word}", MAY, "UNKNOWN", status=word, statistic=None, threshold=None) for word in words],
         performance=[metric(MAY, "none", None, status="NOT_MATURED", baseline=None)],
         decisions=[decision(MAY)],
+        promotions=[promotion(APRIL)],
+        drift_counts=[
+            {"model": "late_arrival", "as_of": MAY, "model_version": "1", "columns": 6, "drifted": 0, "unjudged": 6}
+        ],
     )
     page = render_report(make_report(recorded))
     assert "heat stable" not in page.partition('class="box strips"')[2]
     assert page.count('class="heat missing" title=') == len(words)
     found, _ = read(page)
+    assert "none of 6 judged" in found
+    assert "Not known: no feature was judged in the last window. 6 could not be judged." in found
     assert "6 columns in the newest window: 0 drifted, 0 stable, 6 not judged, 0 recorded" in found
     for word in words:
         assert f"{word} - / -" in found

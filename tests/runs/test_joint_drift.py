@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from lakeloop.config.columns import model_columns
 from lakeloop.config.project import Engine
 from lakeloop.drift.domain_classifier import DomainOptions
 from lakeloop.runs import joint_drift
@@ -53,3 +54,13 @@ def test_a_window_is_recorded_beside_what_is_usual(asked, monkeypatch):
     (by_spark,) = measure_joint_drift(context, model, champion, windows[:1])
     assert by_spark["count"] == first["count"]
     assert by_spark["statistic"] == pytest.approx(first["statistic"], abs=0.2)  # rows come in another order
+
+
+def test_an_instant_is_left_out_because_it_alone_tells_any_window_apart(asked, monkeypatch):
+    context, model, champion, windows = asked
+    options = DomainOptions(min_rows=20, max_rows=200, max_stretches=4, rounds=5)
+    monkeypatch.setattr(joint_drift, "_OPTIONS", options)
+    expected = measure_joint_drift(context, model, champion, windows[:1])
+    columns = model_columns(context.config, model)
+    monkeypatch.setattr(joint_drift, "model_columns", lambda *_: (*columns, "prediction_ts"))
+    assert measure_joint_drift(context, model, champion, windows[:1]) == expected

@@ -134,7 +134,9 @@ def without_reference(copied, monkeypatch):
 def test_columns_without_a_reference_are_not_judged_and_what_closed_is_measured(without_reference):
     found = monitor(without_reference, "late")
     assert (found.windows, found.replaced, found.flags, found.lost) == (1, 1, 0, True)
-    assert "no drift, columns not judged: the reference of version 2 is lost" in found.summary
+    assert found.judged == 0
+    assert "drift not judged (MISSING_REFERENCE: " in found.summary
+    assert "): the reference of version 2 is lost" in found.summary
     own = without_reference.lake.own_rows(schemas.DRIFT_METRICS, None)
     rows = [row for row in own if row["as_of"] == without_reference.as_of and row["kind"] != "target"]
     assert {(row["test"], row["status"], row["verdict"]) for row in rows} == {

@@ -29,7 +29,7 @@ INGESTED = IngestResult(
 JUDGED = QualityResult((SourceQuality("deliveries", 344, Status.OK, True, ()),))
 BUILDS = FeaturesResult((FeatureBuild("a", BUILT, 721, Outcome.WRITTEN), FeatureBuild("b", BUILT, 0, Outcome.SKIPPED)))
 SCORED = ScoreResult("late", "1", 80, Outcome.WRITTEN, {})
-MONITORED = MonitorResult("late", "1", 2, ("items",), 1, Outcome.WRITTEN, {})
+MONITORED = MonitorResult("late", "1", 2, ("items",), 1, Outcome.WRITTEN, {}, judged=3)
 NONE = DecideResult("late", Action.NONE, ("schedule: not fired: it is early",), Outcome.WRITTEN)
 RETRAIN = DecideResult("late", Action.RETRAIN, ("first_training: asks to retrain", "bias: not fired"), Outcome.WRITTEN)
 PINNED = TrainingSet("id", "late", 333, "hash", datetime(2024, 2, 4, tzinfo=UTC), 1, Outcome.WRITTEN)
@@ -55,7 +55,36 @@ TRAINED = TrainResult(
             " train again",
         ),
         (MONITORED, "2 windows, drift in items, 1 flag raised"),
-        (MonitorResult("late", "1", 1, (), 0, Outcome.WRITTEN, {}), "1 window, no drift"),
+        (MonitorResult("late", "1", 1, (), 0, Outcome.WRITTEN, {}, judged=3), "1 window, no drift"),
+        (
+            MonitorResult(
+                "late", "1", 1, (), 0, Outcome.WRITTEN, {}, judged=1, unjudged={"ALL_NULL": ("items",), "EMPTY": ("a",)}
+            ),
+            "1 window, no drift in 1 column, 2 not judged (ALL_NULL: items; EMPTY: a)",
+        ),
+        (
+            MonitorResult(
+                "late", "1", 1, ("shop",), 1, Outcome.WRITTEN, {}, judged=1, unjudged={"ALL_NULL": ("items",)}
+            ),
+            "1 window, drift in shop, 1 not judged (ALL_NULL: items), 1 flag raised",
+        ),
+        (
+            MonitorResult(
+                "late", "1", 1, (), 0, Outcome.WRITTEN, {}, judged=0, unjudged={"TOO_FEW_BLOCKS": tuple("abcde")}
+            ),
+            "1 window, drift not judged (TOO_FEW_BLOCKS: a, b, c and 2 more)",
+        ),
+        (
+            MonitorResult(
+                "late", "2", 1, (), 0, Outcome.WRITTEN, {}, lost=True, judged=0, unjudged={"MISSING_REFERENCE": ("a",)}
+            ),
+            "1 window, drift not judged (MISSING_REFERENCE: a): the reference of version 2 is lost",
+        ),
+        (MonitorResult("late", "1", 1, (), 0, Outcome.WRITTEN, {}, judged=0), "1 window, no column to judge"),
+        (
+            MonitorResult("late", "1", 0, (), 0, Outcome.WRITTEN, {}, late=1),
+            "0 windows, 1 earlier window measured",
+        ),
         (MonitorResult("late", "1", 0, (), 0, Outcome.EMPTY, {}), "no window has ended"),
         (MonitorResult("late", "1", 0, (), 0, Outcome.SKIPPED, {}), "already monitored"),
         (RETRAIN, "retrain"),

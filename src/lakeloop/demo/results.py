@@ -97,6 +97,7 @@ class TurnSummary:
         decision: What was decided.
         outcome: How the training ended, `promoted 2`; None when nothing was trained.
         seconds: Wall-clock seconds of the model's steps.
+        judged: Columns that were judged in the last of these windows; None where that was not noted.
     """
 
     as_of: datetime
@@ -111,6 +112,7 @@ class TurnSummary:
     decision: str | None
     outcome: str | None
     seconds: float
+    judged: int | None = None
 
 
 @dataclass(frozen=True)
@@ -206,6 +208,7 @@ def summarise_turns(
                     decision=results["decide"]["action"] if "decide" in results else None,
                     outcome=f"{gate['outcome']} {trained['model_version']}" if trained is not None else None,
                     seconds=sum(each.seconds for each in own.values()),
+                    judged=monitored.get("judged") if monitored is not None else None,
                 )
             )
     return tuple(found)
@@ -341,7 +344,7 @@ def _turn_table(turns: Sequence[TurnSummary], turn_seconds: Mapping[str, float])
             _NONE if each.rows_scored is None else f"{each.rows_scored:,}",
             str(each.holdout or _NONE),
             str(each.realised or _NONE),
-            str(len(each.drifted)) if monitored else _NONE,
+            str(len(each.drifted)) if monitored and each.judged != 0 else _NONE,
             str(each.flags) if monitored else _NONE,
             each.decision or _NONE,
             each.outcome or _NONE,

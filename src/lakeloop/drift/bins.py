@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakeloop.errors import DistributionError
+from lakeloop.on_demand.arrow import as_model_input
 
 BinKind = Literal["number", "category"]
 
@@ -111,12 +112,51 @@ def is_number(type_: pa.DataType) -> bool:
         type_: Arrow type.
 
     Returns:
-        True for integers, floats and decimals; False for booleans and text.
+        True for integers, floats, decimals, and instants, which count in seconds as they do in the model's inputs;
+        False for booleans, text, and times without a zone.
 
-    >>> is_number(pa.int32()), is_number(pa.bool_())
+    >>> is_number(pa.int32()), is_number(pa.timestamp("us", "UTC")), is_number(pa.bool_())
+    (True, True, False)
+    """
+    is_measure = pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_decimal(type_)
+    return bool(is_measure or is_instant(type_))
+
+
+def is_instant(type_: pa.DataType) -> bool:
+    """Tell whether a column of this Arrow type holds instants.
+
+    Args:
+        type_: Arrow type.
+
+    Returns:
+        True for timestamps with a zone.
+
+    >>> is_instant(pa.timestamp("us", "UTC")), is_instant(pa.timestamp("us"))
     (True, False)
     """
-    return bool(pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_decimal(type_))
+    return bool(pa.types.is_timestamp(type_) and type_.tz is not None)
+
+
+def read_numbers(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Read a column the way models are given it.
+
+    Args:
+        values: Values of a type that is a number.
+
+    Returns:
+        The same as float64, nulls kept: instants in seconds since 1970-01-01 00:00 UTC.
+
+    Raises:
+        pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError: If the values are no numbers.
+
+    >>> from datetime import UTC, datetime
+    >>> instant = datetime(1970, 1, 1, 0, 1, 0, 500_000, tzinfo=UTC)
+    >>> read_numbers(pa.array([instant, None])).to_pylist(), read_numbers(pa.array([2])).to_pylist()
+    ([60.5, None], [2.0])
+    """
+    if is_instant(values.type):
+        return as_model_input(values)
+    return pc.cast(values, pa.float64(), safe=False)
 
 
 def is_category(type_: pa.DataType) -> bool:
@@ -152,7 +192,7 @@ def measure_deviations(table: pa.Table, columns: Sequence[str]) -> dict[str, flo
     found = {}
     for name in columns:
         if is_number(table.column(name).type):
-            numbers = pc.cast(table.column(name).drop_null(), pa.float64(), safe=False).to_numpy()
+            numbers = read_numbers(table.column(name).drop_null()).to_numpy()
             finite = numbers[np.isfinite(numbers)]
             if finite.size:
                 found[name] = float(finite.std())
@@ -198,7 +238,7 @@ def _column_bins(table: pa.Table, name: str, bins: int, max_categories: int) -> 
         raise DistributionError(name, "the column is absent")
     values = table.column(name)
     if is_number(values.type):
-        numbers = np.asarray(pc.cast(values.drop_null(), pa.float64(), safe=False).to_numpy(), dtype=np.float64)
+        numbers = np.asarray(read_numbers(values.drop_null()).to_numpy(), dtype=np.float64)
         return ColumnBins(name, "number", edges=_number_edges(numbers[np.isfinite(numbers)], bins))
     if is_category(values.type) or pa.types.is_null(values.type):
         texts = pc.value_counts(pc.cast(values.drop_null(), pa.string()))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lakeloop.drift.bins import ColumnBins, is_number
+from lakeloop.drift.bins import ColumnBins, is_number, read_numbers
 from lakeloop.errors import DistributionError
 
 COUNTS_SCHEMA: pa.Schema = pa.schema(
@@ -152,7 +152,7 @@ def to_numbers(values: pa.Array | pa.ChunkedArray, column: ColumnBins) -> npt.ND
         column: Its bins, of a number.
 
     Returns:
-        The numbers, NaN where there is none, shape [n_rows].
+        The numbers, NaN where there is none, shape [n_rows]; instants in seconds since 1970, UTC.
 
     Raises:
         DistributionError: If they are not numbers.
@@ -161,7 +161,7 @@ def to_numbers(values: pa.Array | pa.ChunkedArray, column: ColumnBins) -> npt.ND
     [50.0, nan]
     """
     try:
-        numbers = pc.cast(values, pa.float64(), safe=False)
+        numbers = read_numbers(values)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise DistributionError(column.name, f"binned as a number, but of type {values.type}") from error
     return np.array(pc.fill_null(numbers, float("nan")).to_numpy(zero_copy_only=False), dtype=np.float64)

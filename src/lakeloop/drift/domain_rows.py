@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lakeloop.drift.bins import is_category, is_number
+from lakeloop.drift.bins import is_category, is_number, read_numbers
 from lakeloop.errors import DistributionError
 
 MAX_CODES = 254
@@ -93,7 +93,7 @@ def read_rows(table: pa.Table, columns: Sequence[str], block_col: str) -> Domain
 
 def _values(column: pa.ChunkedArray, name: str) -> npt.NDArray[np.float64] | npt.NDArray[np.object_]:
     if is_number(column.type):
-        numbers = pc.fill_null(pc.cast(column, pa.float64(), safe=False), float("nan"))
+        numbers = pc.fill_null(read_numbers(column), float("nan"))
         return np.array(numbers.to_numpy(), dtype=np.float64)
     if is_category(column.type) or pa.types.is_null(column.type):
         return np.array(pc.cast(column, pa.string()).to_pylist(), dtype=object)

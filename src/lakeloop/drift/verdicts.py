@@ -83,10 +83,10 @@ def judge_window(
     are compared in the same way but only recorded.
 
     The status of a column is the first that holds of: EMPTY_WINDOW (no rows of any column), ABSENT_COLUMN (none of this
-    one), TOO_FEW_ROWS (below `monitor.min_rows`), ALL_NULL, TOO_FEW_BLOCKS (rows on fewer than half the days of a
-    window), INSUFFICIENT_REFERENCE (days below `monitor.min_blocks` or below three windows; no row of the column; or so
-    restless that not even a window with all its rows in one bin would cross the threshold; or without what the
-    statistic needs), OK.
+    one), TOO_FEW_ROWS (below `monitor.min_rows`), ALL_NULL, TOO_FEW_BLOCKS (rows on fewer than half the days that a
+    window has by the reference: every day, or one in seven of a grid of weeks), INSUFFICIENT_REFERENCE (days below
+    `monitor.min_blocks` or below three windows; no row of the column; or so restless that not even a window with all
+    its rows in one bin would cross the threshold; or without what the statistic needs), OK.
 
     The missing shares of contract columns are a family of their own, with the whole level: a statistic may not see that
     they jump, as PSI does not where many were missing before. Every other statistic is recorded, and judges nothing.
@@ -177,9 +177,22 @@ class _Family:
             return Status.TOO_FEW_ROWS
         if counts[bins.null_bin] == counts.sum():
             return Status.ALL_NULL
-        if 2 * self.window_days < self.monitor.window.days:
+        if not self._covers_half():
             return Status.TOO_FEW_BLOCKS
         return Status.OK
+
+    def _covers_half(self) -> bool:
+        """Whether the window has rows on half the days that its length has in the reference, or more.
+
+        The reference tells how far its days with rows lie apart, by the mean: a window of four weeks has 28 of them
+        where every day has rows, and four on a grid of weeks. A single day tells nothing; then every day counts.
+        """
+        blocks = self.reference.blocks
+        steps = len(blocks) - 1
+        span = (blocks[-1] - blocks[0]).days if steps > 0 else 0
+        if not span:
+            steps = span = 1
+        return 2 * self.window_days * span >= self.monitor.window.days * steps
 
     def is_short(self, days: int) -> bool:
         """Whether stretches of so many days of the reference are too few to take a threshold from."""

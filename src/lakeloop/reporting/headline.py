@@ -146,17 +146,24 @@ def _drifted(features: DriftTable, outputs: DriftTable) -> str:
         shown = len(features.windows)
         span = f"the last {shown} windows" if shown > 1 else "the last window"
         drifted = [row for row in features.rows if count_drifts(row)]
+        judged = sum(_was_judged(row) for row in features.rows)
         if drifted:
             parts = [_named(role, [row for row in drifted if row.role == role], shown) for role in Role]
             listed = "; ".join(part for part in parts if part)
             sentences.append(f"{len(drifted)} of {len(features.rows)} features drifted in {span}: {listed}.")
+        elif judged:
+            sentences.append(f"None of {judged} features drifted in {span}.")
         else:
-            sentences.append(f"None of {len(features.rows)} features drifted in {span}.")
+            sentences.append(f"Not known: no feature was judged in {span}.")
         unknown = sum((cell := last_cell(row)) is not None and cell.verdict == Verdict.UNKNOWN for row in features.rows)
         if unknown:
             sentences.append(f"{unknown} could not be judged.")
     sentences += [_output(row) for row in outputs.rows]
     return " ".join(sentences)
+
+
+def _was_judged(row: DriftRow) -> bool:
+    return any(cell is not None and cell.verdict in (Verdict.DRIFT, Verdict.STABLE) for cell in row.cells)
 
 
 def _named(role: Role, rows: Sequence[DriftRow], windows: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any
 
@@ -11,6 +11,7 @@ from lakeloop import schemas
 from lakeloop.config.model import Model
 from lakeloop.discovery.text import count_of
 from lakeloop.drift.reference import Reference
+from lakeloop.drift.verdicts import ColumnVerdict
 from lakeloop.errors import Failure, NotReadyError
 from lakeloop.runs.alarms import find_flag_changes
 from lakeloop.runs.context import Context
@@ -33,6 +34,9 @@ from lakeloop.tables import WriteIdentity
 
 _Rows = list[dict[str, Any]]
 
+_MAX_NAMED = 3
+"""Columns named per status in a summary; further ones are counted."""
+
 
 @dataclass(frozen=True)
 class MonitorResult:
@@ -50,6 +54,10 @@ class MonitorResult:
         late: Windows of earlier turns that were measured now, because their labels are closed.
         replaced: Windows of versions that were champion before which were looked at now.
         lost: Whether the version's reference cannot be read any more, so that columns were not judged.
+        judged: How many columns of the last of them were judged, DRIFT or STABLE; None where no window was evaluated
+            now, and in a turn of an earlier lakeloop, which did not note it.
+        unjudged: Status -> columns of the last of them that it kept from being judged; what is seasonal is recorded,
+            and in neither.
     """
 
     model: str
@@ -63,20 +71,38 @@ class MonitorResult:
     late: int = 0
     replaced: int = 0
     lost: bool = False
+    judged: int | None = None
+    unjudged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def summary(self) -> str:
-        """Windows evaluated, columns that drifted, flags raised."""
+        """Windows evaluated, columns that drifted and that could not be judged, flags raised."""
         before = f", {count_of(self.replaced, 'window')} of earlier champions" if self.replaced else ""
         if self.outcome is not Outcome.WRITTEN:
             return f"no window has ended{before}" if self.outcome is Outcome.EMPTY else "already monitored"
-        drifted = f"drift in {', '.join(self.drifted)}" if self.drifted else "no drift"
-        if self.lost:
-            drifted = f"{drifted}, columns not judged: the reference of version {self.model_version} is lost"
         raised = f", {count_of(self.flags, 'flag')} raised" if self.flags else ""
         cleared = f", {count_of(self.cleared, 'flag')} closed" if self.cleared else ""
         late = f", {count_of(self.late, 'earlier window')} measured" if self.late else ""
-        return f"{count_of(self.windows, 'window')}, {drifted}{late}{before}{raised}{cleared}"
+        drift = "" if self.judged is None else f", {self._drift(self.judged)}"
+        return f"{count_of(self.windows, 'window')}{drift}{late}{before}{raised}{cleared}"
+
+    def _drift(self, judged: int) -> str:
+        """Tell drift; that there is none only of columns that were judged, and beside it those that were not."""
+        unjudged = sum(map(len, self.unjudged.values()))
+        told = f"drift in {', '.join(self.drifted)}" if self.drifted else "no drift"
+        if not unjudged:
+            return told if judged else "no column to judge"
+        why = "; ".join(f"{status}: {_first(columns)}" for status, columns in self.unjudged.items())
+        lost = f": the reference of version {self.model_version} is lost" if self.lost else ""
+        if not judged:
+            return f"drift not judged ({why}){lost}"
+        told = told if self.drifted else f"no drift in {count_of(judged, 'column')}"
+        return f"{told}, {unjudged} not judged ({why}){lost}"
+
+
+def _first(columns: Sequence[str]) -> str:
+    more = f" and {len(columns) - _MAX_NAMED} more" if len(columns) > _MAX_NAMED else ""
+    return f"{', '.join(columns[:_MAX_NAMED])}{more}"
 
 
 def monitor(context: Context, name: str) -> MonitorResult:
@@ -211,7 +237,7 @@ def record_windows(
         changes = find_flag_changes(context, model, champion.version, findings)
         notes = {
             **note_windows(due, findings),
-            "drifted": [each.column for each in new[-1].columns if each.verdict is Verdict.DRIFT] if new else [],
+            **note_columns(new[-1].columns if new else None),
             "flags": raise_flags(context, name, changes.raised),
             "cleared": clear_flags(context, name, changes.cleared),
             "metrics": _overall(findings),
@@ -227,7 +253,37 @@ def record_windows(
         notes["metrics"],
         notes["cleared"],
         notes.get("late", 0),
+        judged=notes.get("judged"),
+        unjudged={status: tuple(columns) for status, columns in notes.get("unjudged", {}).items()},
     )
+
+
+def note_columns(verdicts: Sequence[ColumnVerdict] | None) -> dict[str, Any]:
+    """Note what the newest window says of its columns.
+
+    Args:
+        verdicts: A verdict per column; None where no window was evaluated.
+
+    Returns:
+        `drifted`, `judged` and `unjudged` as in `MonitorResult`, as JSON values.
+
+    >>> from lakeloop.drift.verdicts import verdict_without_reference
+    >>> from lakeloop.statuses import Role
+    >>> note_columns([verdict_without_reference("items", Role.CONTRACT, 70)])
+    {'drifted': [], 'judged': 0, 'unjudged': {'MISSING_REFERENCE': ['items']}}
+    """
+    found = verdicts or ()
+    unjudged: dict[str, list[str]] = {}
+    for each in found:
+        if each.verdict is Verdict.UNKNOWN:
+            unjudged.setdefault(each.status.value, []).append(each.column)
+    return {
+        "drifted": [each.column for each in found if each.verdict is Verdict.DRIFT],
+        "judged": None
+        if verdicts is None
+        else sum(each.verdict in (Verdict.DRIFT, Verdict.STABLE) for each in verdicts),
+        "unjudged": unjudged,
+    }
 
 
 def _overall(findings: Sequence[WindowFinding]) -> dict[str, float]:

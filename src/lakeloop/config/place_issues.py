@@ -23,11 +23,11 @@ def place_issues(config: Config, document: LocatedYaml) -> list[ConfigIssue]:
     Returns:
         A mistake, where the tables lie on paths.
 
-    >>> from dataclasses import replace
     >>> from pathlib import Path
+    >>> from types import SimpleNamespace
     >>> from lakeloop.config.located_yaml import parse_yaml
     >>> document = parse_yaml("project: shops\nworkspace: run%20one", "conf/base/project.yml")
-    >>> odd = replace(shops, root=Path("/data"), project=shops.project.model_copy(update={"workspace": "run%20one"}))
+    >>> odd = SimpleNamespace(workspace=Path("/data/run%20one"), project=shops.project)
     >>> for each in place_issues(odd, document):
     ...     print(each)
     conf/base/project.yml:2: workspace

@@ -220,7 +220,8 @@ class Sandbox:
             UsageError: If a source is read where it is: a test has its rows land.
             LakeloopError: What a step raises.
 
-        >>> Sandbox(context.config.root, context.config.workspace).run()
+        >>> with tempfile.TemporaryDirectory() as scratch:
+        ...     Sandbox(context.config.root, Path(scratch)).run()
         []
         """
         config = self._in_scratch(self.scratch / "workspace")

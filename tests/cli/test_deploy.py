@@ -76,7 +76,7 @@ def test_manifests_are_written_anywhere_and_reported_as_json(call: Call, tmp_pat
     told = json.loads(out)
     assert (code, told["verb"], told["outcome"]) == (0, "deploy kubernetes", "done")
     assert told["result"]["written"] == [
-        *("kustomization.yml", "persistent_volume_claim.yml", "service_account.yml", "turn.yml"),
+        *("kustomization.yml", "network_policy.yml", "persistent_volume_claim.yml", "service_account.yml", "turn.yml"),
     ]
 
 

@@ -65,6 +65,7 @@ def test_the_verb_still_builds(call: Call, built: list[tuple[str, str]]) -> None
         "as_of": "2013-05-01T04:00:00Z",
         "outcome": "done",
         "exit_code": 0,
+        "run_id": line(out)["run_id"],
         "result": {"tables": 2},
     }
 

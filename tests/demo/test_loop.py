@@ -19,6 +19,7 @@ from lakeloop.demo.results import DemoResult, Loss
 from lakeloop.errors import BusyError, ConflictError, UsageError
 from lakeloop.runs.context import Context, instant_text
 from lakeloop.runs.ledger import StepRecord, record_run
+from lakeloop.runs.process_use import ProcessUse
 from lakeloop.tables import WriteIdentity
 from tests.config.small_project import MODEL, edited, write_project
 
@@ -202,7 +203,9 @@ class Stage:
         ]
         start = datetime(2026, 1, 1, tzinfo=UTC)
         records = [
-            StepRecord(step, subject, result, start + timedelta(seconds=place), 2.0)
+            StepRecord(
+                step, subject, result, start + timedelta(seconds=place), 2.0, 1.0, ProcessUse(1.0, 100, None), {}
+            )
             for place, (step, subject, result) in enumerate(results)
         ]
         with context.lake.writing():

@@ -11,6 +11,7 @@ import pytest
 from lakeloop.runs import turn
 from lakeloop.runs.context import Context
 from lakeloop.statuses import Action
+from lakeloop.tables.uses import TableUses
 
 
 @pytest.fixture
@@ -44,10 +45,13 @@ def test_every_model_answers_before_any_is_trained(called: list[str]) -> None:
     finished: list[tuple[str, str | None]] = []
     context: Any = SimpleNamespace(
         config=SimpleNamespace(models=["late", "delay"]),
-        lake=SimpleNamespace(writing=nullcontext),
+        lake=SimpleNamespace(writing=nullcontext, uses=TableUses()),
+        lineage=None,
+        label_jobs=lambda: None,
         registry=None,
         as_of=None,
         turn="2013-05-01T04:00:00Z",
+        run_id="7d",
         progress=told.append,
         finished=lambda done: finished.append((done.step, done.subject)),
     )

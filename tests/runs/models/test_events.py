@@ -18,12 +18,15 @@ from lakeloop.runs.models.change import Asked
 from lakeloop.runs.models.events import approve_version, archive_version, promote_version, roll_back
 from lakeloop.runs.models.show import show_model
 from lakeloop.runs.models.states import latest_instant, list_models, read_history
+from lakeloop.runs.process_use import ProcessUse
 from lakeloop.runs.promotions import HELD, REJECTED, champion_before, read_promotions, read_whole_ledger
 from lakeloop.statuses import FlagKind, Outcome, PromotionOutcome
 from lakeloop.tables import WriteIdentity
 from tests.runs.models.ledgers import MODEL, aliases, day, judge, model_folder
 
 ADA = Asked("ada", "bias in New York")
+
+TAKEN = ProcessUse(0.5, 100, None)
 
 
 def promoted(context: Context, *versions: str) -> Context:
@@ -292,10 +295,10 @@ def test_an_event_without_an_instant_is_of_the_newest_turn(context: Context) -> 
     promoted(context, "1", "2")
     assert latest_instant(context) == day(2)
     for number, job in enumerate(("ingest", "replay", "features", "backfill", "report"), 6):  # these make no turn
-        record_run(context.at(day(number)), job, None, [StepRecord(job, None, {}, day(number), 1.0)])
+        record_run(context.at(day(number)), job, None, [StepRecord(job, None, {}, day(number), 1.0, 0.5, TAKEN, {})])
     assert latest_instant(context) == day(2)
     for number, job in ((3, "score"), (4, "run"), (5, "train")):
-        record_run(context.at(day(number)), job, MODEL, [StepRecord(job, MODEL, {}, day(number), 1.0)])
+        record_run(context.at(day(number)), job, MODEL, [StepRecord(job, MODEL, {}, day(number), 1.0, 0.5, TAKEN, {})])
         assert latest_instant(context) == day(number)
     assert roll_back(context.at(latest_instant(context)), MODEL, ADA).as_of == "2024-01-06T00:00:00Z"
     assert latest_instant(context.at(day(30))) == day(5)

@@ -22,7 +22,7 @@ MAKE_ENVIRONMENT = for each in "$(PYTHON)" python3.12 python3.11 python3 python 
 
 .DEFAULT_GOAL = help
 .PHONY: help setup environment demo demo-year demo-resume tutorial test test-all faults matrix lint types imports docs \
-   bench-peers bench-quick lock lock-serving lock-docs audit sbom clean deploy-tools deploy-test cluster-test executors FORCE
+   bench-peers bench-quick lock lock-serving lock-docs audit sbom clean deploy-tools test-tools deploy-test cluster-test executors FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -107,10 +107,14 @@ docs: environment .venvs/docs/made ## build the site of all pages in build/docs/
 # Environments of their own: neither fits beside lakeloop's packages.
 AIRFLOW = apache-airflow==3.3.2
 BUNDLES = databricks-bundles==1.22.1 pyyaml
+MOTO = moto[server,s3]>=5,<6
 
 deploy-tools: environment ## make the environments of Airflow and Databricks' models of bundles, in .venvs
 	test -x .venvs/airflow/bin/airflow || { $(PY) -m venv .venvs/airflow && .venvs/airflow/bin/pip install -q "$(AIRFLOW)"; }
 	.venvs/databricks-bundles/bin/python -c 'import databricks.bundles, yaml' 2>/dev/null || { $(PY) -m venv .venvs/databricks-bundles && .venvs/databricks-bundles/bin/pip install -q $(BUNDLES); }
+
+test-tools: deploy-tools ## make all environments that make test-all looks for in .venvs: those, and moto's stand-in for S3
+	test -x .venvs/moto/bin/moto_server || { $(PY) -m venv .venvs/moto && .venvs/moto/bin/pip install -q "$(MOTO)"; }
 
 deploy-test: deploy-tools ## test what lakeloop deploy writes, with Airflow and with Databricks' own models
 	$(PY) -m pytest tests/deployment tests/deploy

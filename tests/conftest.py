@@ -16,7 +16,7 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.outside import missing_lines
+from tests.outside import missing_lines, skip_without
 from tests.shared import copy_store, shared_session
 
 if TYPE_CHECKING:  # tests without Spark do not wait for its import
@@ -84,6 +84,14 @@ def _group(file: str) -> str:
 @cache
 def _text(file: str) -> str:
     return (ROOT / file).read_text(encoding="utf-8")
+
+
+@pytest.hookimpl(tryfirst=True)  # before what fixtures would start
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip by its name what needs something that is not here."""
+    for found, what, remedy in (each.args for each in item.iter_markers("needs")):
+        if not found:
+            skip_without(what, remedy)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -15,6 +15,7 @@ from lakeloop.config.loading import load_config
 from lakeloop.deployment.airflow import render_airflow
 from lakeloop.deployment.plan import Turns, make_deploy_plan
 from tests.deployment.conftest import plan_of
+from tests.outside import skip_without
 
 HERE = Path(__file__).parent
 AIRFLOW = Path(".venvs/airflow/bin/python")
@@ -69,7 +70,7 @@ def test_the_environment_is_named(project: Path) -> None:
 @pytest.mark.slow
 def test_airflow_parses_fills_in_and_runs_the_dag(project: Path, tmp_path: Path) -> None:
     if not AIRFLOW.exists():
-        pytest.skip("needs Airflow in .venvs/airflow: make deploy-tools")
+        skip_without("Airflow in .venvs/airflow", "make deploy-tools")
     dags, programs = tmp_path / "dags", tmp_path / "programs"
     dags.mkdir()
     programs.mkdir()
@@ -107,7 +108,7 @@ def test_airflow_parses_fills_in_and_runs_the_dag(project: Path, tmp_path: Path)
 @pytest.mark.slow
 def test_airflow_runs_the_shipped_dag_to_its_end_as_of_one_instant(tmp_path: Path) -> None:
     if not AIRFLOW.exists():
-        pytest.skip("needs Airflow in .venvs/airflow: make deploy-tools")
+        skip_without("Airflow in .venvs/airflow", "make deploy-tools")
     program, made = tmp_path / "lakeloop", tmp_path / "made"
     program.write_text(f'#!/bin/sh\necho "$@" >> {made}\necho "{{}}"\n')
     program.chmod(0o755)

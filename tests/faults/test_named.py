@@ -24,8 +24,10 @@ from tests.online_store.redis_server import REDIS_SERVER, free_port, running_red
 
 pytestmark = [pytest.mark.loop, pytest.mark.slow]
 
-needs_mount = pytest.mark.skipif(not mounts.can_mount(), reason="mount: only root on Linux may")
-needs_redis = pytest.mark.skipif(not REDIS_SERVER.exists(), reason=f"{REDIS_SERVER} is missing: package redis-server")
+needs_mount = pytest.mark.needs(mounts.can_mount(), "the right to mount file systems", "run the tests as root on Linux")
+needs_redis = pytest.mark.needs(
+    REDIS_SERVER.exists(), str(REDIS_SERVER), "install the distribution's package redis-server"
+)
 DISK_MIB = 24
 
 

@@ -149,7 +149,7 @@ def builds_wheels() -> bool:
     return "wheel" in known or ("setuptools" in known and Version(version("setuptools")) >= Version("70.1"))
 
 
-@pytest.mark.skipif(not builds_wheels(), reason="setuptools >= 70.1, which builds wheels, is not installed")
+@pytest.mark.needs(builds_wheels(), "setuptools >= 70.1, or wheel", "pip install 'setuptools>=70.1'")
 def test_the_whole_package_is_installed_by_pip(tmp_path: Path) -> None:
     package, site = tmp_path / "package", tmp_path / "site"
     package.mkdir()

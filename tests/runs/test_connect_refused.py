@@ -18,6 +18,7 @@ from lakeloop.runs.context import Context
 from lakeloop.runs.training_set import make_training_set
 from lakeloop.runs.turn import run_turn
 from tests.laws.small_loop import TURNS, land, write_project
+from tests.outside import skip_without
 from tests.runs.connect_server import ROOT, client_environment, free_port, running_server
 from tests.shared import shared_session
 
@@ -99,7 +100,7 @@ def _may_mount() -> bool:
     return subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode == 0
 
 
-@pytest.mark.skipif(not _may_mount(), reason="unshare -m is not there, or not permitted: a server sees all files here")
+@pytest.mark.needs(_may_mount(), "the right to mount file systems apart (unshare -m)", "run the tests as root on Linux")
 def test_files_that_the_server_does_not_see(project: Path, tmp_path: Path) -> None:
     hidden = ("unshare", "-m", "sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"', str(project))
     with running_server(tmp_path / "server", before=hidden) as address:
@@ -110,7 +111,7 @@ def test_files_that_the_server_does_not_see(project: Path, tmp_path: Path) -> No
     assert list((project / "workspace").glob(".seen_by_both*")) == []
 
 
-@pytest.mark.skipif(not _may_mount(), reason="unshare -m is not there, or not permitted: a server sees all files here")
+@pytest.mark.needs(_may_mount(), "the right to mount file systems apart (unshare -m)", "run the tests as root on Linux")
 def test_files_of_the_server_that_this_process_does_not_see(project: Path, tmp_path: Path) -> None:
     place = tmp_path / "over"
     mount = (
@@ -119,7 +120,7 @@ def test_files_of_the_server_that_this_process_does_not_see(project: Path, tmp_p
     )
     over = ("unshare", "-m", "sh", "-c", mount, str(project), str(place))
     if subprocess.run([*over, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("a folder cannot be laid over another one here: a server's files are seen by all")
+        skip_without("overlay file systems", "run the tests where a folder can be laid over another one")
     (project / "workspace").mkdir(exist_ok=True)
     with running_server(tmp_path / "server", before=over) as address:
         ended = run_job("ingest", project, address)
@@ -128,7 +129,6 @@ def test_files_of_the_server_that_this_process_does_not_see(project: Path, tmp_p
 
 @pytest.mark.loop
 def test_a_fit_that_the_workers_do_together(server: str, project: Path) -> None:
-    pytest.importorskip("xgboost")
     model = project / "conf/base/models/late.yml"
     declared, search = model.read_text(encoding="utf-8"), "  search: {C: [0.1, 1.0]}\n"
     spread = declared.replace("sklearn.linear_model.LogisticRegression", "xgboost.XGBClassifier").replace(search, "")

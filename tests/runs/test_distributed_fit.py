@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,7 +24,7 @@ from lakeloop.training.sampling import Sample
 from tests.shared import shared_session
 from tests.training.declarations import COLUMNS, declare_model, fit_grid, make_rows
 
-pytest.importorskip("xgboost")
+pytestmark = pytest.mark.needs(find_spec("xgboost") is not None, "xgboost", "pip install 'lakeloop[xgboost]'")
 
 ROWS = 600
 FITTED = {"class": "xgboost.XGBClassifier", "params": {"n_estimators": 15, "max_depth": 3, "verbosity": 0}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,12 @@ from tests.laws.small_loop import TURNS, land, write_project
 from tests.runs.cluster import ROOT, environment, running_cluster
 from tests.shared import shared_session
 
-pytest.importorskip("xgboost")
-pytestmark = [pytest.mark.loop, pytest.mark.cluster, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.loop,
+    pytest.mark.cluster,
+    pytest.mark.slow,
+    pytest.mark.needs(find_spec("xgboost") is not None, "xgboost", "pip install 'lakeloop[xgboost]'"),
+]
 
 LOCAL_FIT = """  class: sklearn.linear_model.LogisticRegression
   search: {C: [0.1, 1.0]}

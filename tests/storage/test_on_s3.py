@@ -22,7 +22,7 @@ from tests.storage.s3_double import BUCKET, environment, find_moto, running_s3
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(find_moto() is None, reason="moto_server is missing: moto[server,s3], in .venvs/moto"),
+    pytest.mark.needs(find_moto() is not None, "moto_server", "make test-tools, or name one with MOTO_SERVER"),
 ]
 
 NOON = datetime(2024, 1, 25, 12, tzinfo=UTC)

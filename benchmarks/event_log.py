@@ -52,7 +52,7 @@ def read_log(lines: Iterable[str]) -> SparkWork:
     """
     jobs, ended = 0, []
     for line in lines:
-        if line.startswith('{"Event": "SparkListenerJobStart"') or '"Event":"SparkListenerJobStart"' in line[:40]:
+        if "SparkListenerJobStart" in line[:40]:
             jobs += 1
         elif "SparkListenerTaskEnd" in line[:40]:
             ended.append(json.loads(line).get("Task Metrics") or {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from lakeloop.config.rules.rule import quoted
 from lakeloop.deployment.plan import LAYERS, GoldKey
 
 _VOLUME = re.compile(r"/Volumes/(?P<catalog>[^/]+)/(?P<schema>[^/]+)/(?P<volume>[^/]+)(?:/.*)?")
@@ -41,8 +42,8 @@ def render_schemas(volume: tuple[str, str], more: Sequence[str] = ()) -> str:
     """
     schemas = dict.fromkeys((*LAYERS, *more, volume[0]))
     lines = ["USE CATALOG IDENTIFIER(:catalog);"]
-    lines += [f"CREATE SCHEMA IF NOT EXISTS {_quoted(each)};" for each in schemas]
-    lines.append(f"CREATE VOLUME IF NOT EXISTS {_quoted(volume[0])}.{_quoted(volume[1])};")
+    lines += [f"CREATE SCHEMA IF NOT EXISTS {quoted(each)};" for each in schemas]
+    lines.append(f"CREATE VOLUME IF NOT EXISTS {quoted(volume[0])}.{quoted(volume[1])};")
     return "\n".join(lines) + "\n"
 
 
@@ -67,15 +68,11 @@ def render_keys(keys: Sequence[GoldKey]) -> str:
     """
     lines = ["USE CATALOG IDENTIFIER(:catalog);"]
     for key in keys:
-        table = f"`gold`.{_quoted(key.table)}"
+        table = f"`gold`.{quoted(key.table)}"
         columns = (*key.entity, key.time)
         lines.append("")
-        lines += [f"ALTER TABLE {table} ALTER COLUMN {_quoted(each)} SET NOT NULL;" for each in columns]
+        lines += [f"ALTER TABLE {table} ALTER COLUMN {quoted(each)} SET NOT NULL;" for each in columns]
         lines.append(f"ALTER TABLE {table} DROP PRIMARY KEY IF EXISTS;")
-        listed = ", ".join([*(_quoted(each) for each in key.entity), f"{_quoted(key.time)} TIMESERIES"])
-        lines.append(f"ALTER TABLE {table} ADD CONSTRAINT {_quoted(f'{key.table}_key')} PRIMARY KEY ({listed});")
+        listed = ", ".join([*(quoted(each) for each in key.entity), f"{quoted(key.time)} TIMESERIES"])
+        lines.append(f"ALTER TABLE {table} ADD CONSTRAINT {quoted(f'{key.table}_key')} PRIMARY KEY ({listed});")
     return "\n".join(lines) + "\n"
-
-
-def _quoted(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"

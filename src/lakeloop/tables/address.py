@@ -6,9 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-
-def _quoted(name: str) -> str:
-    return f"`{name.replace('`', '``')}`"
+from lakeloop.config.rules.rule import quoted
 
 
 @dataclass(frozen=True)
@@ -44,8 +42,8 @@ class TableAddress:
         'delta.`/data/it``s/gold/weather`'
         """
         if self.in_catalog:
-            return ".".join(map(_quoted, (self.location, self.layer, self.name)))
-        return f"delta.{_quoted(self.path)}"
+            return ".".join(map(quoted, (self.location, self.layer, self.name)))
+        return f"delta.{quoted(self.path)}"
 
     @property
     def path(self) -> str:

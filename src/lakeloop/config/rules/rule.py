@@ -145,7 +145,7 @@ class DeclaredRule(Section):
 
 
 def quoted(column: str) -> str:
-    """Write a column's name in SQL.
+    """Write the name of a column or table in SQL.
 
     >>> quoted("distance")
     '`distance`'
